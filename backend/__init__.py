@@ -1,0 +1,1 @@
+"""The product: doors, features and faces over scanning and payouts."""

@@ -1,0 +1,1 @@
+"""Money: wallets, movements, lots, settlement. An owner here is just an id."""
