@@ -1,0 +1,1 @@
+"""The command line: everything an operator or a newcomer types."""

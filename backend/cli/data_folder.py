@@ -1,0 +1,80 @@
+"""The data folder of an installation: who may use it now, and the logs in it."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+LOG_BYTES = 10_000_000
+
+
+class FolderForeign(Exception):
+    """The data folder belongs to somebody else."""
+
+
+def prepare(data: Path) -> None:
+    """Make the folder and its `logs`. A folder made here lets others pass through, not look.
+
+    Raises:
+        FolderForeign: this user may not write there.
+    """
+    try:
+        if not data.exists():
+            data.mkdir(parents=True)
+            data.chmod(0o711)
+        (data / "logs").mkdir(mode=0o700, exist_ok=True)
+        with (data / "postgres.lock").open("a"):
+            pass
+    except PermissionError as error:
+        raise FolderForeign(
+            f"This user cannot write to {data}. Set SCANBACK_DATA to another folder, or start as its owner."
+        ) from error
+
+
+def lock(path: Path, patience_seconds: float = 0) -> IO[str] | None:
+    """Take a lock for as long as the returned file stays open; None when another process keeps it.
+
+    The system gives it back when its holder dies, and the holder's children do not inherit it.
+    """
+    file = path.open("a+")
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                file.close()
+                return None
+            time.sleep(0.05)
+        else:
+            note(file, f"pid {os.getpid()}")
+            return file
+
+
+def note(file: IO[str], text: str) -> None:
+    """Write into a held lock what others shall read there."""
+    file.truncate(0)
+    file.write(text)
+    file.flush()
+
+
+def holder(path: Path) -> str:
+    """What the holder of a lock wrote into it."""
+    return path.read_text("utf-8") or "just starting"
+
+
+def open_log(data: Path, name: str) -> IO[bytes]:
+    """Open a log to append to; one that has grown beyond 10 MB is put aside, in place of the last such."""
+    path = data / "logs" / f"{name}.log"
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return path.open("ab")
+
+
+def log_tail(data: Path, name: str, lines: int = 8) -> str:
+    """The last lines of a log."""
+    path = data / "logs" / f"{name}.log"
+    if not path.exists():
+        return ""
+    return "\n".join(path.read_text("utf-8", errors="replace").splitlines()[-lines:])
