@@ -1,0 +1,87 @@
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanning import symbols
+from scanning.symbols import ALPHABET, check_symbol, fold, has_valid_check
+
+bodies = st.text(ALPHABET, min_size=1, max_size=symbols.LONGEST_BODY)
+
+
+@given(bodies)
+def test_a_body_with_its_check_symbol_is_valid(body):
+    assert has_valid_check(body + check_symbol(body))
+
+
+@pytest.mark.parametrize("length", [1, 8, 15, 20, 30])
+def test_every_single_wrong_symbol_is_caught(length):
+    body = (ALPHABET * 2)[5 : 5 + length]
+    code = body + check_symbol(body)
+
+    wrong = [
+        code[:place] + symbol + code[place + 1 :]
+        for place in range(len(code))
+        for symbol in ALPHABET
+        if symbol != code[place]
+    ]
+
+    assert len(wrong) == 31 * len(code)
+    assert not any(has_valid_check(text) for text in wrong)
+
+
+@given(bodies)
+def test_every_swap_of_two_different_symbols_is_caught(body):
+    code = body + check_symbol(body)
+
+    for one, other in combinations(range(len(code)), 2):
+        letters = list(code)
+        letters[one], letters[other] = letters[other], letters[one]
+        assert has_valid_check("".join(letters)) == (code[one] == code[other])
+
+
+def test_the_weights_are_different_and_neither_nought_nor_one():
+    one = ALPHABET[1]
+    weights = {check_symbol(one + "0" * zeros) for zeros in range(symbols.LONGEST_BODY)}
+
+    assert len(weights) == symbols.LONGEST_BODY
+    assert not weights & {"0", "1"}
+
+
+def test_the_check_symbol_never_changes():
+    assert check_symbol("0123456789ABCDE") == "4"
+    assert check_symbol("ZZZZZZZZ") == "3"
+
+
+@pytest.mark.parametrize("body", ["A" * 31, "ABU", "abc", "A-B"])
+def test_a_body_that_cannot_be_checked_is_refused(body):
+    with pytest.raises(ValueError, match="body"):
+        check_symbol(body)
+
+
+@pytest.mark.parametrize("text", ["", "A", "A" * 32, "AU", "A\u0660"])
+def test_what_is_no_code_has_no_valid_check(text):
+    assert not has_valid_check(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "folded"),
+    [
+        ("ab12-cd34", "AB12CD34"),
+        ("  ab 12\u00a0cd\t34\n", "AB12CD34"),
+        ("ab12–cd34—ef", "AB12CD34EF"),
+        ("oOiIlL", "001111"),
+        ("АВЕКМНОРСТУХ", "ABEKMH0PCTYX"),
+        ("авекмнорстухз", "ABEKMH0PCTYX3"),
+        ("З3Ø", "33Ø"),
+        ("u", "U"),
+    ],
+)
+def test_what_people_write_is_folded(written, folded):
+    assert fold(written) == folded
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing(text):
+    assert fold(fold(text)) == fold(text)
