@@ -25,7 +25,7 @@ rl_config.useA85 = 0
 def file(labels: Iterable[Label], design: LabelDesign, *, title: str) -> Iterator[bytes]:
     """One PDF, in slices; raises `LabelRefused`.
 
-    A PDF's table of contents comes last and reportlab keeps the pages until then, compressed: some 20 MB for
+    A PDF's table of contents comes last and reportlab keeps the pages until then, compressed: some 30 MB for
     10,000 labels. So a batch is many files of limited size, and a file is made whole or not at all.
     """
     buffer = io.BytesIO()
