@@ -125,8 +125,8 @@ def clear(folder: Path) -> None:
     """End what an earlier, killed run left on a cluster, so that its memory and its pid file block nobody.
 
     To be called only by who holds the lock. A postmaster still there is asked to stop in order; processes
-    that lost theirs end by themselves within seconds. The files alone prove nothing: the number in them may by
-    now belong to any other process.
+    that lost theirs end by themselves within seconds. The files alone prove nothing: the number in them
+    may by now belong to any other process.
     """
     if not (folder / "postmaster.pid").exists():
         return

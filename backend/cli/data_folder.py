@@ -64,9 +64,14 @@ def holder(path: Path) -> str:
     return path.read_text("utf-8") or "just starting"
 
 
+def log_path(data: Path, name: str) -> Path:
+    """Where the log of a part lies."""
+    return data / "logs" / f"{name}.log"
+
+
 def open_log(data: Path, name: str) -> IO[bytes]:
     """Open a log to append to; one that has grown beyond 10 MB is put aside, in place of the last such."""
-    path = data / "logs" / f"{name}.log"
+    path = log_path(data, name)
     if path.exists() and path.stat().st_size > LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
     return path.open("ab")
@@ -74,7 +79,7 @@ def open_log(data: Path, name: str) -> IO[bytes]:
 
 def log_tail(data: Path, name: str, lines: int = 8) -> str:
     """The last lines of a log."""
-    path = data / "logs" / f"{name}.log"
+    path = log_path(data, name)
     if not path.exists():
         return ""
     return "\n".join(path.read_text("utf-8", errors="replace").splitlines()[-lines:])

@@ -1,0 +1,58 @@
+# The words for everything; `make` alone lists them. Continuous integration uses the same.
+
+PYTHON ?=
+BIN := .venv/bin
+CODE := scanning payouts backend
+export PYTHON
+# Where the environment forbids compiled files, every start would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test check fix demo bench crash lock image clean
+
+help: ## List these words
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run: ## Install, start everything on this machine, and keep it running (Ctrl-C stops it)
+	@scripts/bootstrap.sh run
+	@$(BIN)/scanback run
+
+dev: ## Install what development needs
+	@scripts/bootstrap.sh dev
+
+test: ## Run the whole suite
+	@scripts/bootstrap.sh dev browser
+	@$(BIN)/pytest
+
+check: dev ## Style, types, the order of rooms, migrations against models, OpenAPI against code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/scanback migrate --check
+	$(BIN)/scanback openapi --check
+
+fix: dev ## Mend what can be mended by a machine
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+demo: ## Play the product's story over HTTP on a throwaway server
+	@scripts/bootstrap.sh run
+	@$(BIN)/scanback demo
+
+bench: dev ## Measure (10 minutes at most)
+	@$(BIN)/python -m bench
+
+crash: dev ## Kill everything again and again under load; nothing may be lost or doubled
+	@$(BIN)/python -m bench.crash
+
+lock: dev ## Resolve the dependencies again (UPGRADE=--upgrade takes the newest)
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header $(UPGRADE) pyproject.toml -o requirements/run.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header $(UPGRADE) pyproject.toml --group dev -o requirements/dev.lock
+	echo uv | $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 $(UPGRADE) - -o requirements/installer.lock
+
+image: ## Build the container image
+	docker build -f docker/Dockerfile -t scanback .
+
+clean: ## Remove the environment and the caches; the data folder stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m backend.cli` is `scanback`."""
+
+from backend.cli.main import main
+
+main()

@@ -1,0 +1,197 @@
+"""`scanback run`, which is `make run`: database, API and worker on one machine, from nothing to ready."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+import click
+import qrcode
+
+from backend.cli import data_folder, embedded, environment
+from backend.cli.supervise import Child, stop_all
+from backend.settings import Settings
+
+LOOK_SECONDS = 0.1
+READY_SECONDS = 60.0
+TRIES = 3
+
+
+@click.command()
+def run() -> None:
+    """Start everything on this machine and keep it running until Ctrl-C or SIGTERM.
+
+    SCANBACK_DATA is the data folder (.scanback), SCANBACK_PORT the port (8000). The database is that of
+    DATABASE_URL, else one of our own inside the data folder.
+    """
+    _stop_on_signals()
+    settings = environment.at_home()
+    with _alone(settings):
+        _refuse_busy_port(settings.port)
+        with _database(settings) as server, _children(settings, server) as children:
+            _greet(settings)
+            _keep(server, children)
+
+
+def _stop_on_signals() -> None:
+    """The first signal ends the program wherever it stands; later ones must not cut the cleaning short."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for sign in signals:
+            signal.signal(sign, signal.SIG_IGN)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            os.write(1, b"\nStopping.\n")
+        sys.exit(0)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for sign in signals:
+        signal.signal(sign, stop)
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    path = settings.data / "run.lock"
+    lock: IO[str] | None = data_folder.lock(path)
+    if lock is None:
+        holder = data_folder.holder(path)
+        raise click.ClickException(f"Scanback already runs in {settings.data} ({holder}). Stop it first.")
+    with lock:
+        data_folder.note(lock, f"pid {os.getpid()}, {_address(settings)}")
+        yield
+
+
+def _refuse_busy_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise click.ClickException(
+                f"Port {port} cannot be used ({error.strerror}). Set SCANBACK_PORT to another."
+            ) from error
+
+
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[embedded.Server | None]:
+    if settings.database_url:
+        yield None
+        return
+    server = embedded.start(settings.data)
+    try:
+        if not server.place.is_relative_to(settings.data.resolve()):
+            click.echo(f"The database's user cannot reach {settings.data}; the database is in {server.place}")
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def _children(settings: Settings, server: embedded.Server | None) -> Iterator[list[Child]]:
+    """The API and the worker, from their readiness on."""
+    environ = _environ(settings, server.url if server else settings.database_url)
+    prepare = Child("preparation", "prepare", settings.data, environ)
+    children = [
+        Child("API", "serve", settings.data, environ),
+        Child("worker", "worker", settings.data, environ),
+    ]
+    try:
+        _finish(prepare, settings.data)
+        for child in children:
+            child.start()
+        _await_ready(settings, children)
+        yield children
+    finally:
+        stop_all([prepare, *children])
+
+
+def _environ(settings: Settings, database_url: str) -> dict[str, str]:
+    # Compiled files make the second start fast; some machines switch them off for everybody.
+    dropped = {"PYTHONDONTWRITEBYTECODE", "DATABASE_URL_FILE"}
+    environ = {name: value for name, value in os.environ.items() if name not in dropped}
+    root = str(Path(__file__).parents[2])
+    path = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return environ | {
+        "DATABASE_URL": database_url,
+        "SCANBACK_DATA": str(settings.data),
+        "PYTHONPATH": os.pathsep.join(path),
+    }
+
+
+def _finish(child: Child, data: Path) -> None:
+    child.start()
+    while (code := child.exit_code()) is None:
+        time.sleep(0.02)
+    if code != 0:
+        _fail(child, data, "did not succeed")
+
+
+def _await_ready(settings: Settings, children: list[Child]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not _is_ready(settings.port):
+        for child in children:
+            child.keep()
+            if child.failures >= TRIES:
+                _fail(child, settings.data, "does not start")
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"Not ready after {READY_SECONDS:.0f} s; see {settings.data / 'logs'}")
+        time.sleep(0.05)
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/ready")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _fail(child: Child, data: Path, how: str) -> None:
+    tail = data_folder.log_tail(data, child.name)
+    raise click.ClickException(f"The {child.name} {how}. The end of {child.log}:\n{tail}")
+
+
+def _greet(settings: Settings) -> None:
+    address = _address(settings)
+    click.echo(f"\nScanback is ready: {address}   (API reference: {address}/docs)\n")
+    _print_qr(address)
+    demo = settings.data / "demo.json"
+    if demo.exists():
+        staff = json.loads(demo.read_text("utf-8"))["staff"]
+        click.echo(f"Demo staff: {staff['email']}   password: {staff['password']}")
+        click.echo(f"More for a first try (package codes and so on): {demo}")
+    click.echo(f"Logs: {settings.data / 'logs'}   Stop: Ctrl-C")
+
+
+def _print_qr(address: str) -> None:
+    code = qrcode.QRCode(border=2)
+    code.add_data(address)
+    try:
+        "▀█".encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return
+    code.print_ascii(tty=sys.stdout.isatty())
+
+
+def _keep(server: embedded.Server | None, children: list[Child]) -> None:
+    while True:
+        time.sleep(LOOK_SECONDS)
+        if server is not None and not server.is_alive():
+            click.echo("The database ended; it is started again.")
+            server.start()
+        for child in children:
+            child.keep()
+
+
+def _address(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.port}"
