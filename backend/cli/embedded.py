@@ -81,7 +81,7 @@ class Server:
         self._fast = fast
         self.place = cluster.place(data)
         self._who = postgres_programs.identity(self.place)
-        self._programs = postgres_programs.find(self.place, self._who)
+        self._programs = postgres_programs.find(self.place, self._who, postgres_programs.folders())
         self._process: subprocess.Popen[bytes] | None = None
         self._remembered = self._settle()
 
@@ -89,6 +89,10 @@ class Server:
     def url(self) -> str:
         """The address as SQLAlchemy takes it, with the password in it."""
         return self._remembered.url(self.place)
+
+    @property
+    def port(self) -> int:
+        return self._remembered.port
 
     @property
     def pid(self) -> int | None:

