@@ -100,9 +100,7 @@ def _command(folder: Path, programs: Programs, who: Identity | None, statements:
     said = _run([str(programs.folder / "postgres"), "--single", "-D", str(folder), "postgres"], who, typed)
     if "ERROR:" in said or "FATAL:" in said:  # it ends with 0 all the same
         # Its words would repeat the statement, and with it the password.
-        raise DatabaseFailed(
-            "The embedded database refused to make its owner; remove the data folder's postgres."
-        )
+        raise DatabaseFailed("The embedded database refused to make its owner; remove the data folder's postgres.")
 
 
 def _run(command: list[str], who: Identity | None, typed: str = "") -> str:

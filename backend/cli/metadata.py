@@ -2,13 +2,6 @@
 
 from sqlalchemy import MetaData
 
-import backend.accounts.models
-import backend.brands.models
-import backend.events
-import backend.limits
-import backend.packages.models
-import backend.programmes.models
-import backend.scans.models
 from payouts.models import Base
 
 metadata: MetaData = Base.metadata

@@ -48,9 +48,7 @@ def identity(cluster: Path) -> Identity | None:
     owner = cluster.stat() if cluster.exists() else None
     if os.geteuid() != 0:
         if owner is not None and owner.st_uid != os.geteuid():
-            raise DatabaseFailed(
-                f"{cluster} belongs to another user. Start as that user, or set SCANBACK_DATA."
-            )
+            raise DatabaseFailed(f"{cluster} belongs to another user. Start as that user, or set SCANBACK_DATA.")
         return None
     if owner is not None and owner.st_uid != 0:
         return Identity(uid=owner.st_uid, gid=owner.st_gid)
@@ -58,9 +56,7 @@ def identity(cluster: Path) -> Identity | None:
     for name in UNPRIVILEGED:
         if name in known:
             return Identity(uid=known[name].pw_uid, gid=known[name].pw_gid)
-    raise DatabaseFailed(
-        "PostgreSQL does not run as root and there is no user 'postgres' or 'nobody' to run it."
-    )
+    raise DatabaseFailed("PostgreSQL does not run as root and there is no user 'postgres' or 'nobody' to run it.")
 
 
 def run_as(who: Identity | None) -> dict[str, Any]:

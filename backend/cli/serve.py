@@ -18,9 +18,7 @@ STOP_SECONDS = 4  # a request under way may end; `scanback run` waits a second l
 
 
 @click.command()
-@click.option(
-    "--host", envvar="SCANBACK_HOST", default="127.0.0.1", show_default=True, help="Address to listen on."
-)
+@click.option("--host", envvar="SCANBACK_HOST", default="127.0.0.1", show_default=True, help="Address to listen on.")
 def serve(host: str) -> None:
     """Serve the API and the pages until SIGTERM or Ctrl-C.
 

@@ -69,9 +69,7 @@ class LabelDesign:
             raise LabelRefused("A sheet has no negative number of columns or rows.")
         across, down = self.sheet
         if across * self.width_mm > A4_MM[0] or down * self.height_mm > A4_MM[1]:
-            raise LabelRefused(
-                f"{across} x {down} labels of {self.width_mm:g} x {self.height_mm:g} mm exceed A4."
-            )
+            raise LabelRefused(f"{across} x {down} labels of {self.width_mm:g} x {self.height_mm:g} mm exceed A4.")
 
     def _check_text(self) -> None:
         if CONTROL.search(self.name + self.sku):

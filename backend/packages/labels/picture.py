@@ -38,9 +38,7 @@ def symbol_svg(label: Label, design: LabelDesign) -> bytes:
     """An SVG, in millimetres, of a label's QR code with its quiet zone; raises `LabelRefused`."""
     modules = symbol.side(label.url) + 2 * QUIET
     millimetres = f"{modules * design.module_mm:.3f}mm"
-    dark = "".join(
-        [f"M{x + QUIET} {y + QUIET}h{width}v1h-{width}z" for x, y, width in symbol.runs(label.url)]
-    )
+    dark = "".join([f"M{x + QUIET} {y + QUIET}h{width}v1h-{width}z" for x, y, width in symbol.runs(label.url)])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{millimetres}" height="{millimetres}"'
         f' viewBox="0 0 {modules} {modules}" shape-rendering="crispEdges">'

@@ -39,9 +39,7 @@ def _head(placed: Layout, design: LabelDesign) -> str:
     dots = DOTS_PER_MM[design.dpi]
     magnification = round(placed.module * dots)
     if magnification > LARGEST_MAGNIFICATION:
-        raise LabelRefused(
-            f"A label printer's QR code has at most 10 dots a module, this has {magnification}."
-        )
+        raise LabelRefused(f"A label printer's QR code has at most 10 dots a module, this has {magnification}.")
     width, height = round(design.width_mm * dots), round(design.height_mm * dots)
     shared = f"^FO0,0^XG{GRAPHIC},1,1^FS\n" if placed.lines else ""
     x, y = round(placed.x * dots), round(placed.y * dots) - SINK

@@ -209,9 +209,7 @@ def upgrade() -> None:
         sa.CheckConstraint("from_place <> to_place", name=op.f("ck_movements_places")),
         sa.ForeignKeyConstraint(["wallet_id"], ["wallets.id"], name=op.f("fk_movements_wallet_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_movements")),
-        sa.UniqueConstraint(
-            "cause", "cause_id", "kind", "leg", name=op.f("uq_movements_cause_cause_id_kind_leg")
-        ),
+        sa.UniqueConstraint("cause", "cause_id", "kind", "leg", name=op.f("uq_movements_cause_cause_id_kind_leg")),
         sa.UniqueConstraint("wallet_id", "wallet_seq", name=op.f("uq_movements_wallet_id_wallet_seq")),
     )
     op.create_table(
@@ -346,9 +344,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("budget", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('draft', 'active', 'paused', 'ended')", name=op.f("ck_campaigns_state")
-        ),
+        sa.CheckConstraint("state IN ('draft', 'active', 'paused', 'ended')", name=op.f("ck_campaigns_state")),
         sa.CheckConstraint("ends_at IS NULL OR starts_at < ends_at", name=op.f("ck_campaigns_dates")),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_campaigns_brand_id")),
         sa.ForeignKeyConstraint(["programme_id"], ["programmes.id"], name=op.f("fk_campaigns_programme_id")),
@@ -391,9 +387,7 @@ def upgrade() -> None:
         sa.Column("parts", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "state IN ('waiting', 'working', 'done', 'failed')", name=op.f("ck_batch_files_state")
-        ),
+        sa.CheckConstraint("state IN ('waiting', 'working', 'done', 'failed')", name=op.f("ck_batch_files_state")),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_batch_files_batch_id")),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_batch_files_brand_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch_files")),
@@ -419,9 +413,7 @@ def upgrade() -> None:
         sa.Column("staff_id", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_campaign_versions_brand_id")),
-        sa.ForeignKeyConstraint(
-            ["campaign_id"], ["campaigns.id"], name=op.f("fk_campaign_versions_campaign_id")
-        ),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_campaign_versions_campaign_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_campaign_versions")),
         sa.UniqueConstraint("campaign_id", "version", name=op.f("uq_campaign_versions_campaign_id_version")),
     )

@@ -1,0 +1,1 @@
+"""Anonymous accounts: card, devices, recovery, PIN, passkeys."""

@@ -1,0 +1,106 @@
+"""The application: doors, what hangs behind each, and what a request may ask for."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Litestar, Request, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import edge, logs
+from backend.accounts import door as agent_door
+from backend.accounts import handlers as accounts
+from backend.accounts.door import Agent
+from backend.accounts.passwords import Passwords
+from backend.database import Database, Db
+from backend.programmes.explain import Versions
+from backend.programmes.offers import Books
+from backend.scans import handlers as scans
+from backend.settings import Settings
+from backend.wallets import handlers as wallets
+from backend.wire import Now
+
+
+async def the_agent(request: Request[Any, Any, Any], db: Db, now: Now) -> Agent:
+    """Who calls at the agents' door."""
+    return await agent_door.signed_in(request, db, now)
+
+
+async def the_session(db: Db) -> AsyncGenerator[AsyncSession, None]:
+    """One request is one transaction: returning commits, raising undoes everything."""
+    async with db.begin() as session:
+        yield session
+
+
+def the_time() -> datetime:
+    """Now, with its zone."""
+    return datetime.now(UTC)
+
+
+def of_state(name: str) -> Provide:
+    """Something that the application holds for its whole life."""
+
+    def provide(state: State) -> Any:
+        return state[name]
+
+    return Provide(provide, sync_to_thread=False)
+
+
+DEPENDENCIES = {
+    "db": of_state("db"),
+    "settings": of_state("settings"),
+    "passwords": of_state("passwords"),
+    "books": of_state("books"),
+    "versions": of_state("versions"),
+    "decoder": of_state("decoder"),
+    "now": Provide(the_time, sync_to_thread=False),
+    "session": Provide(the_session),
+}
+
+
+def create_app(settings: Settings) -> Litestar:
+    """Put the application together; its connections and helpers open with its lifespan."""
+    logs.configure(settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
+        db = Database(settings.database_url, settings.pool_size)
+        passwords = Passwords(settings.pepper)
+        decoder = None
+        if True:
+            app.state.update(
+                {
+                    "db": db,
+                    "passwords": passwords,
+                    "books": Books(db),
+                    "versions": Versions(db),
+                    "decoder": decoder,
+                }
+            )
+            try:
+                yield
+            finally:
+                passwords.close()
+                await db.close()
+
+    agents = Router(
+        "/",
+        route_handlers=[accounts.router, wallets.router, scans.router],
+        dependencies={"agent": Provide(the_agent)},
+        security=[{"agent": []}],
+    )
+    return Litestar(
+        route_handlers=[Router("/v1", route_handlers=[accounts.strangers, agents])],
+        dependencies=DEPENDENCIES,
+        state=State({"settings": settings}),
+        lifespan=[lifespan],
+        middleware=[edge.middleware(settings.trusted_proxies)],
+        exception_handlers=edge.HANDLERS,
+        openapi_config=OpenAPIConfig(title="Scanback", version="1"),
+        request_max_body_size=settings.numbers.at("picture_bytes", datetime.now(UTC).date()) + 65536,
+        debug=False,
+    )

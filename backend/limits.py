@@ -1,0 +1,58 @@
+"""Counters over windows of time, in the database, so that every process sees the same ones."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.database import Database
+from backend.errors import TooManyRequests
+from payouts.models import Base
+
+
+class Counter(Base):
+    """How often something happened in the window that ends at a time; a later one begins anew."""
+
+    __tablename__ = "counters"
+    __table_args__ = (
+        Index("ix_counters_ends_at", "ends_at"),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    ends_at: Mapped[datetime]
+
+
+COUNT = text("SELECT * FROM limit_count(:key, :seconds, :add)")
+FAIL = text("SELECT limit_fail(:key, :most)")
+SPENT = text("SELECT extract(epoch FROM ends_at - now())::int FROM counters WHERE key = :key AND count >= :most "
+             "AND ends_at > now()")  # fmt: skip
+SWEEP = text("DELETE FROM counters WHERE ends_at < now() - interval '1 day'")
+
+
+async def spend(db: Database, key: str, *, seconds: int, most: int, add: int = 1) -> None:
+    """Count once more, in a transaction of its own: what the request does afterwards cannot undo it.
+
+    Raises:
+        TooManyRequests: the window is full; it says when the next one begins.
+    """
+    row = await db.call(COUNT, key=key, seconds=seconds, add=add)
+    if row.total > most:
+        raise TooManyRequests(retry_after=max(1, row.wait))
+
+
+async def check(db: Database, key: str, *, most: int) -> None:
+    """Look whether a window is full, and count nothing.
+
+    Raises:
+        TooManyRequests: it is.
+    """
+    rows = await db.rows(SPENT, key=key, most=most)
+    if rows:
+        raise TooManyRequests(retry_after=max(1, rows[0][0]))
+
+
+async def fail(db: Database, key: str, *, most: int) -> None:
+    """Count a failure; beyond `most` each further one doubles the wait that `check` asks for."""
+    await db.rows(FAIL, key=key, most=most)

@@ -1,0 +1,138 @@
+"""Slots, batches and ranges of package codes; codes of others; files for the print shop."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from payouts.models import Base
+
+BatchState = Literal["generated", "printed", "active", "closed", "revoked"]
+FileState = Literal["waiting", "working", "done", "failed"]
+STATES = "state IN ('generated', 'printed', 'active', 'closed', 'revoked')"
+
+
+class Slot(Base):
+    """A key slot: one brand, one generation of its key, and the next serial to give out."""
+
+    __tablename__ = "slots"
+    __table_args__ = (
+        CheckConstraint("slot BETWEEN 0 AND 1023", name="slot"),
+        CheckConstraint("next_serial BETWEEN 0 AND 137438953472", name="next_serial"),
+    )
+
+    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    next_serial: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
+
+
+class Batch(Base):
+    """A print run of one product: a span of serials, or an import of codes printed elsewhere (slot is empty)."""
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        UniqueConstraint("brand_id", "key"),
+        CheckConstraint("count > 0", name="count"),
+        CheckConstraint(STATES, name="state"),
+        CheckConstraint("(slot IS NULL) = (first_serial IS NULL)", name="slot"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    key: Mapped[UUID]
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"))
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    slot: Mapped[int | None] = mapped_column(ForeignKey("slots.slot"))
+    first_serial: Mapped[int | None]
+    count: Mapped[int]
+    state: Mapped[BatchState] = mapped_column(String(9))
+    note: Mapped[str] = mapped_column(String(200), server_default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Range(Base):
+    """A span of serials in one state; the spans of a slot never overlap. A roll is revoked without touching a code."""
+
+    __tablename__ = "ranges"
+    __table_args__ = (
+        CheckConstraint("first_serial <= last_serial", name="serials"),
+        CheckConstraint(STATES, name="state"),
+        Index("ix_ranges_batch_id", "batch_id"),
+    )
+
+    slot: Mapped[int] = mapped_column(ForeignKey("slots.slot"), primary_key=True, autoincrement=False)
+    first_serial: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_serial: Mapped[int]
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"))
+    state: Mapped[BatchState] = mapped_column(String(9))
+    # Activation on dispatch may be told ahead of its day.
+    active_from: Mapped[datetime | None]
+
+
+class ImportedCode(Base):
+    """A code printed elsewhere, kept as a keyed hash: the table gives nobody a code."""
+
+    __tablename__ = "imported_codes"
+    __table_args__ = (Index("ix_imported_codes_batch_id", "batch_id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"))
+    digest: Mapped[bytes] = mapped_column(unique=True)
+
+
+class MarkedUnit(Base):
+    """A unit of goods under state marking that somebody showed us: (GTIN, serial) gets a number of its own."""
+
+    __tablename__ = "marked_units"
+    __table_args__ = (UniqueConstraint("gtin", "serial"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    gtin: Mapped[str] = mapped_column(String(14))
+    serial: Mapped[str] = mapped_column(String(20))
+
+
+class BatchFile(Base):
+    """A file for the print shop in the making: parts that are done stay done when the work is interrupted."""
+
+    __tablename__ = "batch_files"
+    __table_args__ = (
+        UniqueConstraint("batch_id", "format"),
+        CheckConstraint("state IN ('waiting', 'working', 'done', 'failed')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"))
+    format: Mapped[str] = mapped_column(String(8))
+    state: Mapped[FileState] = mapped_column(String(7))
+    codes_done: Mapped[int] = mapped_column(server_default="0")
+    parts_done: Mapped[int] = mapped_column(server_default="0")
+    parts: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    done_at: Mapped[datetime | None]
+
+
+class BatchFilePart(Base):
+    """One finished part: where it is, how long, and its SHA-256 for the hand-over record."""
+
+    __tablename__ = "batch_file_parts"
+
+    file_id: Mapped[int] = mapped_column(ForeignKey("batch_files.id"), primary_key=True, autoincrement=False)
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    bytes: Mapped[int]
+    codes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))

@@ -1,0 +1,1 @@
+"""Programmes, products, campaigns, and the one door to money."""

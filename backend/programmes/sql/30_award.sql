@@ -1,0 +1,75 @@
+-- The one door to money. Pays a cause once in the world: the accrual's primary key is the claim itself.
+-- The caller holds the account's advisory lock, so an account's own rows (cap, wallet) are never fought over; keys of
+-- a batch come sorted. Order of locks: account -> key -> wallet -> lots -> cap -> budget slice.
+
+-- Takes an amount from a campaign's budget: from the wallet's own slice, or else from several in order. False: spent.
+CREATE OR REPLACE FUNCTION budget_take(p_campaign bigint, p_slice int, p_amount bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE s budget_slices; part bigint;
+BEGIN
+    UPDATE budget_slices SET remaining = remaining - p_amount
+    WHERE campaign_id = p_campaign AND slice = p_slice AND remaining >= p_amount;
+    IF FOUND THEN
+        RETURN true;
+    END IF;
+    FOR s IN SELECT * FROM budget_slices WHERE campaign_id = p_campaign ORDER BY slice FOR UPDATE LOOP
+        part := least(p_amount, s.remaining);
+        UPDATE budget_slices SET remaining = remaining - part WHERE campaign_id = p_campaign AND slice = s.slice;
+        p_amount := p_amount - part;
+    END LOOP;
+    RETURN p_amount = 0;
+END $$;
+
+CREATE OR REPLACE FUNCTION programmes_award(
+    p_account bigint, p_cause int, p_cause_id bigint, p_programme bigint, p_campaign bigint, p_version bigint,
+    p_product bigint, p_base bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean,
+    p_today date, p_matures_on date, p_expires_on date,
+    OUT status text, OUT reason text, OUT accrual accruals
+) LANGUAGE plpgsql AS $$
+DECLARE w wallets; capped bigint := p_gross; spent bigint;
+BEGIN
+    -- A quick look for the usual repeat; who is first is decided by the insert below.
+    SELECT * INTO accrual FROM accruals WHERE cause = p_cause AND cause_id = p_cause_id;
+    IF NOT FOUND THEN
+        IF p_day_cap IS NOT NULL THEN
+            SELECT used INTO spent FROM day_caps
+            WHERE account_id = p_account AND campaign_id = p_campaign AND day = p_today;
+            capped := least(p_gross, p_day_cap - coalesce(spent, 0));
+            IF capped <= 0 THEN
+                status := 'refused'; reason := 'day_cap';
+                RETURN;
+            END IF;
+        END IF;
+        IF p_budgeted AND capped > (SELECT sum(remaining) FROM budget_slices WHERE campaign_id = p_campaign) THEN
+            status := 'refused'; reason := 'budget_spent';
+            RETURN;
+        END IF;
+        INSERT INTO accruals (cause, cause_id, account_id, programme_id, version_id, product_id, base, gross, amount,
+            matures_on, expires_on)
+        VALUES (p_cause, p_cause_id, p_account, p_programme, p_version, p_product, p_base, p_gross, capped,
+            p_matures_on, p_expires_on)
+        ON CONFLICT (cause, cause_id) DO NOTHING
+        RETURNING * INTO accrual;
+        IF FOUND THEN
+            w := ledger_open(p_account, p_programme, p_today);
+            w := ledger_earn(w, capped, p_cause, p_cause_id, p_today, p_matures_on, p_expires_on);
+            IF p_day_cap IS NOT NULL THEN
+                INSERT INTO day_caps AS d (account_id, campaign_id, day, used)
+                VALUES (p_account, p_campaign, p_today, capped)
+                ON CONFLICT (account_id, campaign_id, day) DO UPDATE SET used = d.used + excluded.used;
+            END IF;
+            IF p_budgeted AND NOT budget_take(p_campaign, (w.id % 16)::int, capped) THEN
+                -- Others took the last of it since we looked: undo everything, the caller looks again.
+                RAISE EXCEPTION 'budget spent' USING ERRCODE = 'SB010';
+            END IF;
+            status := CASE WHEN p_matures_on > p_today THEN 'pending' ELSE 'credited' END;
+            RETURN;
+        END IF;
+        SELECT * INTO accrual FROM accruals WHERE cause = p_cause AND cause_id = p_cause_id;
+    END IF;
+    IF accrual.account_id = p_account THEN
+        status := 'repeated';
+    ELSE
+        status := 'refused'; reason := 'already_claimed'; accrual := NULL;
+    END IF;
+END $$;

@@ -1,0 +1,1 @@
+"""One button: a picture or a text in, the right feature answers."""

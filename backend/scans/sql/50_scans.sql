@@ -1,0 +1,87 @@
+-- Admission: the account's scans of this minute, and whether its made-up codes stop it. Raises SB020 with the seconds
+-- to wait. One trip together with the look-up of what the codes are.
+CREATE OR REPLACE FUNCTION scans_look(
+    p_account bigint, p_scans int, p_per_minute int, p_wrong_keys text[], p_wrong_most int[], p_items jsonb
+) RETURNS TABLE (
+    n int, cause int, cause_id bigint, reason text, brand_id bigint, programme_id bigint, rules_version bigint,
+    product_id bigint, price bigint
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE counted record; waits int;
+BEGIN
+    SELECT * INTO counted FROM limit_count('scans:' || p_account, 60, p_scans);
+    IF counted.total > p_per_minute THEN
+        RAISE EXCEPTION 'too many scans' USING ERRCODE = 'SB020', DETAIL = counted.wait::text;
+    END IF;
+    SELECT max(ceil(extract(epoch FROM c.ends_at - now())))::int INTO waits
+    FROM unnest(p_wrong_keys, p_wrong_most) AS k (key, most) JOIN counters c ON c.key = k.key
+    WHERE c.count >= k.most AND c.ends_at > now();
+    IF waits IS NOT NULL THEN
+        RAISE EXCEPTION 'too many made-up codes' USING ERRCODE = 'SB020', DETAIL = waits::text;
+    END IF;
+    RETURN QUERY SELECT * FROM packages_find(p_items);
+END $$;
+
+-- Records scans and pays for those that deserve it, in one transaction: the account's lock, then each item in the
+-- order of its key, so that two accounts with crossing batches cannot block each other. An id that was used before
+-- gives its first answer; `changed` says that the body was another one then.
+CREATE OR REPLACE FUNCTION scans_record(p_account bigint, p_items jsonb) RETURNS TABLE (
+    id uuid, n int, changed boolean, replayed boolean, kind text, status text, reason text,
+    programme_id bigint, version_id bigint, product_id bigint, base bigint, gross bigint, amount bigint,
+    matures_on date, expires_on date
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE i record; s scans; r ranges; awarded record; a accruals;
+BEGIN
+    PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
+    FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (
+            id uuid, n int, digest text, kind text, reason text, cause int, cause_id bigint, slot int, serial bigint,
+            brand bigint, programme bigint, rules_version bigint, campaign bigint, version bigint, product bigint,
+            base bigint, gross bigint, day_cap bigint, budgeted boolean, today date, matures_on date, expires_on date)
+        ORDER BY x.cause, x.cause_id, x.id, x.n
+    LOOP
+        a := NULL; changed := false; replayed := true;
+        SELECT * INTO s FROM scans o WHERE o.account_id = p_account AND o.id = i.id AND o.n = i.n;
+        IF FOUND THEN
+            changed := s.digest <> decode(i.digest, 'hex');
+            IF s.status <> 'refused' THEN
+                SELECT * INTO a FROM accruals o WHERE o.cause = s.cause AND o.cause_id = s.cause_id;
+            END IF;
+        ELSE
+            replayed := false;
+            s.kind := i.kind; s.status := 'refused'; s.reason := i.reason;
+            IF i.reason IS NULL THEN
+                IF NOT EXISTS (SELECT FROM programmes o WHERE o.id = i.programme AND o.rules_version = i.rules_version)
+                THEN
+                    RAISE EXCEPTION 'the rules have changed' USING ERRCODE = 'SB011';
+                END IF;
+                IF i.slot IS NOT NULL THEN
+                    r := packages_range(i.slot, i.serial);
+                    s.reason := packages_reason(r.state, r.active_from);
+                END IF;
+            END IF;
+            IF s.reason IS NULL THEN
+                SELECT * INTO awarded FROM programmes_award(p_account, i.cause, i.cause_id, i.programme, i.campaign,
+                    i.version, i.product, i.base, i.gross, i.day_cap, i.budgeted, i.today, i.matures_on, i.expires_on);
+                s.status := awarded.status; s.reason := awarded.reason; a := awarded.accrual;
+                IF s.status IN ('credited', 'pending') THEN
+                    INSERT INTO events (brand_id, account_id, kind, body) VALUES (i.brand, p_account, 'package.claimed',
+                        jsonb_build_object('cause', i.cause, 'cause_id', i.cause_id, 'amount', a.amount));
+                END IF;
+            ELSIF i.cause IS NOT NULL THEN
+                -- Whoever claimed it while it was open keeps his answer.
+                SELECT * INTO a FROM accruals o
+                WHERE o.cause = i.cause AND o.cause_id = i.cause_id AND o.account_id = p_account;
+                IF FOUND THEN
+                    s.status := 'repeated'; s.reason := NULL;
+                END IF;
+            END IF;
+            INSERT INTO scans (account_id, id, n, digest, kind, status, reason, cause, cause_id)
+            VALUES (p_account, i.id, i.n, decode(i.digest, 'hex'), s.kind, s.status, s.reason, i.cause, i.cause_id);
+        END IF;
+        id := i.id; n := i.n; kind := s.kind; status := s.status; reason := s.reason;
+        programme_id := a.programme_id; version_id := a.version_id; product_id := a.product_id; base := a.base;
+        gross := a.gross; amount := a.amount; matures_on := a.matures_on; expires_on := a.expires_on;
+        RETURN NEXT;
+    END LOOP;
+END $$;

@@ -1,0 +1,165 @@
+"""What an installation may set: the environment, files with secrets, and dated numbers."""
+
+import os
+import secrets
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+PACKAGED_NUMBERS = Path(__file__).with_name("numbers.toml")
+
+
+class SettingMissing(RuntimeError):
+    """A setting that nothing can stand in for is not there."""
+
+
+class Dated(msgspec.Struct, frozen=True):
+    """A number that stands from a day on, and where it comes from."""
+
+    start: date = msgspec.field(name="from")
+    value: int
+    source: str
+
+
+class Numbers:
+    """Business and legal numbers by name and day."""
+
+    def __init__(self, table: dict[str, list[Dated]]) -> None:
+        self.table = {name: sorted(rows, key=lambda row: row.start) for name, rows in table.items()}
+
+    @classmethod
+    def read(cls, extra: Path | None) -> Self:
+        """Read the packaged numbers and, over them, an installation's own file.
+
+        Raises:
+            msgspec.ValidationError: a line lacks its day, value or source.
+        """
+        table = _number_file(PACKAGED_NUMBERS)
+        for name, rows in (_number_file(extra) if extra else {}).items():
+            table.setdefault(name, []).extend(rows)
+        return cls(table)
+
+    def at(self, name: str, day: date) -> int:
+        """The value in force on a day.
+
+        Raises:
+            SettingMissing: no line of that name begins on or before the day.
+        """
+        standing = [row.value for row in self.table.get(name, ()) if row.start <= day]
+        if not standing:
+            raise SettingMissing(f"no number {name!r} stands on {day}")
+        return standing[-1]
+
+
+def _number_file(path: Path) -> dict[str, list[Dated]]:
+    return msgspec.convert(tomllib.loads(path.read_text("utf-8")), dict[str, list[Dated]])
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The process's settings; nothing here changes while it runs."""
+
+    data: Path = Path(".scanback")
+    port: int = 8000
+    database_url: str = ""
+    base_url: str = ""
+    code_host: str = ""
+    workers: int = 1
+    pool_size: int = 20
+    decoders: int = 2
+    log_level: str = "INFO"
+    trusted_proxies: frozenset[str] = frozenset()
+    numbers_file: Path | None = None
+    bucket_url: str = ""
+    master_key: bytes = b""
+    pepper: bytes = b""
+    numbers: Numbers = msgspec.field(default_factory=lambda: Numbers.read(None))
+
+    @classmethod
+    def from_env(cls, environ: dict[str, str] | None = None) -> Self:
+        """Read SCANBACK_* and DATABASE_URL; NAME_FILE names a file that holds the value.
+
+        Raises:
+            SettingMissing: a named file is not there.
+            ValueError: a value does not fit its field.
+        """
+        env = _Env(dict(os.environ) if environ is None else environ)
+        extra = env.get("SCANBACK_NUMBERS")
+        port = int(env.get("SCANBACK_PORT") or 8000)
+        data = Path(env.get("SCANBACK_DATA") or ".scanback").absolute()
+        base_url = env.get("SCANBACK_URL") or f"http://127.0.0.1:{port}"
+        return cls(
+            data=data,
+            port=port,
+            database_url=_driver_url(env.get("DATABASE_URL")),
+            base_url=base_url.rstrip("/"),
+            code_host=(env.get("SCANBACK_CODE_URL") or base_url).rstrip("/").upper(),
+            workers=int(env.get("SCANBACK_WORKERS") or 1),
+            pool_size=int(env.get("SCANBACK_POOL") or 20),
+            decoders=int(env.get("SCANBACK_DECODERS") or 2),
+            log_level=(env.get("SCANBACK_LOG_LEVEL") or "INFO").upper(),
+            trusted_proxies=frozenset(env.get("SCANBACK_TRUSTED_PROXIES").split()),
+            numbers_file=Path(extra) if extra else None,
+            bucket_url=env.get("SCANBACK_BUCKET"),
+            master_key=_key(env.get("SCANBACK_MASTER_KEY"), data / "secrets" / "master.key"),
+            pepper=_key(env.get("SCANBACK_PEPPER"), data / "secrets" / "pepper.key"),
+            numbers=Numbers.read(Path(extra) if extra else None),
+        )
+
+    def need_keys(self) -> None:
+        """Refuse to go on without the two keys that never enter the database.
+
+        Raises:
+            SettingMissing: one of them is not set.
+        """
+        if not self.master_key or not self.pepper:
+            raise SettingMissing(
+                "SCANBACK_MASTER_KEY and SCANBACK_PEPPER (64 hexadecimal digits each, or NAME_FILE) are not set; "
+                "`scanback keys` makes them"
+            )
+
+
+class _Env:
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.environ = environ
+
+    def get(self, name: str) -> str:
+        path = self.environ.get(f"{name}_FILE")
+        if not path:
+            return self.environ.get(name, "")
+        try:
+            return Path(path).read_text("utf-8").strip()
+        except OSError as error:
+            raise SettingMissing(f"{name}_FILE names a file that cannot be read") from error
+
+
+def _driver_url(url: str) -> str:
+    """SQLAlchemy wants the driver's name; people write plain postgres URLs."""
+    for plain in ("postgresql://", "postgres://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url
+
+
+def _key(text: str, path: Path) -> bytes:
+    if not text and path.exists():
+        text = path.read_text("ascii").strip()
+    key = bytes.fromhex(text)
+    if key and len(key) != 32:
+        raise SettingMissing(f"{path.stem}: a key is 64 hexadecimal digits")
+    return key
+
+
+def ensure_keys(data: Path) -> None:
+    """Make the installation's keys, once; a key that exists is never replaced."""
+    folder = data / "secrets"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in ("master", "pepper"):
+        try:
+            handle = os.open(folder / f"{name}.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")

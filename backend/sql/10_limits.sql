@@ -1,0 +1,20 @@
+-- Counts in the window of a key and says how many there are and how many seconds the window still has.
+CREATE OR REPLACE FUNCTION limit_count(p_key text, p_seconds int, p_add int, OUT total bigint, OUT wait int)
+LANGUAGE sql AS $$
+    INSERT INTO counters AS c (key, count, ends_at) VALUES (p_key, p_add, now() + p_seconds * interval '1 second')
+    ON CONFLICT (key) DO UPDATE SET
+        count = CASE WHEN c.ends_at <= now() THEN excluded.count ELSE c.count + excluded.count END,
+        ends_at = CASE WHEN c.ends_at <= now() THEN excluded.ends_at ELSE c.ends_at END
+    RETURNING count, ceil(extract(epoch FROM ends_at - now()))::int
+$$;
+
+-- Counts a failure. From the last free one on each failure doubles the wait: 30 s, 1 min, ... 10 h; an hour of peace
+-- after the wait forgives.
+CREATE OR REPLACE FUNCTION limit_fail(p_key text, p_most int) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO counters AS c (key, count, ends_at) VALUES (p_key, 1, now() + interval '1 hour')
+    ON CONFLICT (key) DO UPDATE SET
+        count = CASE WHEN c.ends_at < now() - interval '1 hour' THEN 1 ELSE c.count + 1 END,
+        ends_at = CASE WHEN c.count + 1 < p_most THEN now() + interval '1 hour'
+            ELSE now() + least(36000, 30 * 2 ^ least(20, c.count + 1 - p_most)) * interval '1 second' END
+$$;

@@ -1,0 +1,1 @@
+"""Balances, movements and what explains them."""

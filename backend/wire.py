@@ -1,0 +1,96 @@
+"""What goes over the wire: base structs, cursors, ETags, and routes that name their refusals."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.status_codes import HTTP_304_NOT_MODIFIED
+
+from backend.errors import Invalid, Refusal
+from backend.settings import Settings
+
+PROBLEM = "application/problem+json"
+
+TheSettings = NamedDependency[Settings]
+Now = NamedDependency[datetime]
+
+
+class In(msgspec.Struct, forbid_unknown_fields=True):
+    """What a client sends: an unknown field is a mistake that we name."""
+
+
+class Out(msgspec.Struct, omit_defaults=True):
+    """What a client gets: a field that says nothing is left out, phones pay for bytes."""
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """Problem details (RFC 9457). `code` is for machines, `detail` for people in their language."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    request_id: str = ""
+    errors: list[dict[str, str]] = []
+
+
+class CursorInvalid(Invalid):
+    """This cursor is not one of ours. Begin again without it."""
+
+
+def raises(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
+    """The `responses` of a route: which refusals it may answer with, as the OpenAPI shows them."""
+    by_status: dict[int, list[type[Refusal]]] = {}
+    for refusal in refusals:
+        by_status.setdefault(refusal.status, []).append(refusal)
+    return {status: _problem_spec(rows) for status, rows in by_status.items()}
+
+
+def _problem_spec(refusals: Sequence[type[Refusal]]) -> ResponseSpec:
+    said = " ".join(f"`{refusal.code()}`: {refusal.message()}" for refusal in refusals)
+    return ResponseSpec(Problem, description=said, media_type=PROBLEM, generate_examples=False)
+
+
+def cursor(*parts: int | str) -> str:
+    """An opaque place in a list."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(parts)).decode().rstrip("=")
+
+
+def place(text: str | None, kind: type[int] = int) -> int | None:
+    """The number a cursor stands for.
+
+    Raises:
+        CursorInvalid: the text was not made by `cursor`.
+    """
+    if text is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        (number,) = msgspec.json.decode(raw, type=tuple[int])
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise CursorInvalid from error
+    if not 0 <= number < 2**63:
+        raise CursorInvalid
+    return kind(number)
+
+
+ETAG_HEADER = ResponseHeader(name="ETag", description="Send it back as If-None-Match.", documentation_only=True)
+
+
+def with_etag(request: Request[Any, Any, Any], answer: Any) -> Response[Any]:
+    """The answer with its ETag, or 304 and no body when the caller has it already (RFC 9110, 13.1.2)."""
+    body = msgspec.json.encode(answer)
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
+    known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+    if tag in known or "*" in known:
+        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)

@@ -1,0 +1,124 @@
+"""Makes rows for tests: each function makes one valid thing, a test names only what it is about."""
+
+import itertools
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from httpx2 import AsyncClient, Response
+from sqlalchemy import text
+
+from backend.accounts import service as accounts
+from backend.accounts.schemas import AccountNew
+from backend.brands.models import Brand
+from backend.database import Database
+from backend.packages.models import Batch, Range, Slot
+from backend.packages.service import slot_key
+from backend.programmes.models import BudgetSlice, Campaign, CampaignVersion, Product, Programme
+from backend.programmes.rules import Fixed, Rule
+from backend.settings import Settings
+from scanning import package
+
+COUNT = itertools.count(1)
+
+
+class World:
+    """A small world: what is made stays until the test ends."""
+
+    def __init__(self, db: Database, settings: Settings, client: AsyncClient) -> None:
+        self.db = db
+        self.settings = settings
+        self.client = client
+
+    async def account(self) -> AccountNew:
+        async with self.db.begin() as session:
+            return await accounts.create(session, self.settings, datetime.now(UTC))
+
+    async def add(self, row: Any) -> Any:
+        async with self.db.begin() as session:
+            session.add(row)
+        return row
+
+    async def brand(self, name: str = "") -> Brand:
+        return await self.add(Brand(name=name or f"Brand {next(COUNT)}"))
+
+    async def programme(self, brand: Brand | None = None, **fields: Any) -> Programme:
+        brand = brand or await self.brand()
+        fields = {"name": f"Club {next(COUNT)}", "currency": "PTS"} | fields
+        return await self.add(Programme(brand_id=brand.id, **fields))
+
+    async def product(self, brand_id: int, **fields: Any) -> Product:
+        fields = {"sku": f"SKU-{next(COUNT)}", "name_ru": "Розетка", "name_en": "Socket"} | fields
+        return await self.add(Product(brand_id=brand_id, **fields))
+
+    async def campaign(
+        self, programme: Programme, rule: Rule | None = None, budget: int | None = None, **fields: Any
+    ) -> Campaign:
+        rule = rule or Rule(ways=frozenset({"package", "marking"}), amount=Fixed(100))
+        fields = {
+            "key": f"campaign-{next(COUNT)}",
+            "name_ru": "Осень",
+            "name_en": "Autumn",
+            "state": "active",
+            "starts_at": datetime.now(UTC) - timedelta(days=1),
+        } | fields
+        campaign = await self.add(
+            Campaign(brand_id=programme.brand_id, programme_id=programme.id, budget=budget, **fields)
+        )
+        version = CampaignVersion(
+            brand_id=programme.brand_id, campaign_id=campaign.id, version=1, rule=msgspec.to_builtins(rule)
+        )
+        await self.add(version)
+        for number in range(16 if budget is not None else 0):
+            await self.add(BudgetSlice(campaign_id=campaign.id, slice=number, remaining=_slice(budget, number)))
+        async with self.db.begin() as session:
+            await session.execute(
+                text("UPDATE programmes SET rules_version = rules_version + 1 WHERE id = :id"),
+                {"id": programme.id},
+            )
+        return campaign
+
+    async def batch(self, programme: Programme, product: Product, count: int = 100, **fields: Any) -> Batch:
+        """An active batch in a slot of its own, serials from 0."""
+        slot = next(COUNT) % 1024
+        await self.add(Slot(slot=slot, brand_id=programme.brand_id, next_serial=count))
+        batch = await self.add(
+            Batch(key=uuid.uuid4(), brand_id=programme.brand_id, programme_id=programme.id, product_id=product.id,
+                  slot=slot, first_serial=0, count=count, state=fields.get("state", "active"))
+        )  # fmt: skip
+        fields = {"state": "active"} | fields
+        await self.add(Range(slot=slot, first_serial=0, last_serial=count - 1, batch_id=batch.id, **fields))
+        return batch
+
+    async def codes(
+        self, count: int = 10, *, rule: Rule | None = None, budget: int | None = None, **state: Any
+    ) -> list[str]:
+        """Codes of an active batch in a programme with a campaign that pays 100 points each."""
+        programme = await self.programme()
+        product = await self.product(programme.brand_id)
+        await self.campaign(programme, rule, budget)
+        batch = await self.batch(programme, product, count, **state)
+        return self.codes_of(batch)
+
+    def codes_of(self, batch: Batch) -> list[str]:
+        key = slot_key(self.settings.master_key, batch.slot)
+        return [package.encode(key, batch.slot, batch.first_serial + number) for number in range(batch.count)]
+
+    async def scan(
+        self, account: AccountNew, scanned: str, scan_id: uuid.UUID | None = None, **headers: str
+    ) -> Response:
+        return await self.client.put(
+            f"/v1/scans/{scan_id or uuid.uuid4()}", json={"text": scanned}, headers=bearer(account) | headers
+        )
+
+    async def home(self, account: AccountNew) -> dict[str, Any]:
+        return (await self.client.get("/v1/me", headers=bearer(account))).json()
+
+
+def _slice(budget: int, number: int) -> int:
+    return budget // 16 + (number < budget % 16)
+
+
+def bearer(account: AccountNew) -> dict[str, str]:
+    return {"Authorization": f"Bearer {account.token}"}
