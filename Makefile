@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check fix demo bench crash lock image clean
+.PHONY: help run dev test check fix demo bench crash lock rehearse image clean
 
 help: ## List these words
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -50,6 +50,9 @@ lock: dev ## Resolve the dependencies again (UPGRADE=--upgrade takes the newest)
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header $(UPGRADE) pyproject.toml -o requirements/run.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header $(UPGRADE) pyproject.toml --group dev -o requirements/dev.lock
 	echo uv | $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 $(UPGRADE) - -o requirements/installer.lock
+
+rehearse: dev ## Do by hand what the Dockerfile says, where no engine is at hand
+	@PYTHONPATH=. $(BIN)/python scripts/rehearse_image.py
 
 image: ## Build the container image
 	docker build -f docker/Dockerfile -t scanback .

@@ -23,6 +23,7 @@ COMMANDS = {
     "run": Later("backend.cli.run", "run", "Start everything on this machine and keep it running."),
     "serve": Later("backend.cli.serve", "serve", "Serve the API and the pages."),
     "worker": Later("backend.cli.work", "worker", "Do the background work."),
+    "migrate": Later("backend.cli.schema", "migrate", "Bring the database to today's schema."),
     "prepare": Later("backend.cli.prepare", "prepare", "Migrate the database; make the demo brand if it is empty."),
 }
 
