@@ -72,9 +72,7 @@ def start_elsewhere(data):
         "import sys, time; from pathlib import Path; from backend.cli import embedded;"
         "print(embedded.start(Path(sys.argv[1])).pid, flush=True); time.sleep(60)"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, data], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", code, data], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
     return process
 
@@ -182,9 +180,7 @@ def test_nobody_gets_in_without_the_password(server):
 def test_a_taken_port_is_exchanged_for_another(data):
     first = embedded.start(data)
     first.stop()
-    listen = (
-        "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print(flush=True)"
-    )
+    listen = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print(flush=True)"
     blocker = subprocess.Popen(
         [sys.executable, "-c", f"{listen}; sys.stdin.read()", str(first.port)],
         stdin=subprocess.PIPE,
@@ -285,9 +281,7 @@ def test_programs_in_a_closed_environment_are_copied_once(fresh, monkeypatch):
     shutil.copytree(source, closed / "pginstall18", symlinks=True, ignore=shutil.ignore_patterns("include"))
     closed.chmod(0o700)
 
-    found = [
-        postgres_programs.find(fresh / "none", nobody, [closed / "pginstall18" / "bin"]) for _ in range(2)
-    ]
+    found = [postgres_programs.find(fresh / "none", nobody, [closed / "pginstall18" / "bin"]) for _ in range(2)]
 
     assert found[0] == found[1]
     assert found[0].folder.is_relative_to(fresh / f"scanback-postgresql-{found[0].version}")
