@@ -17,10 +17,10 @@ def name_of(requirement):
 @pytest.mark.parametrize("lock", ["run", "dev"])
 def test_each_dependency_is_locked_with_its_hashes(lock):
     text = (ROOT / "requirements" / f"{lock}.lock").read_text("utf-8")
-    locked = set(re.findall(r"^([a-z0-9-]+)==\S+.*\\\n    --hash=", text, re.MULTILINE))
+    locked = re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==\S+.*\\\n    --hash=", text, re.MULTILINE)
     wanted = {name_of(one) for one in PROJECT["project"]["dependencies"]}
     if lock == "dev":
         wanted |= {name_of(one) for one in PROJECT["dependency-groups"]["dev"]}
 
-    assert wanted - locked == set()
+    assert wanted - set(locked) == set()
     assert len(locked) == len(re.findall(r"^\S+==", text, re.MULTILINE))
