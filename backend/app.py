@@ -20,6 +20,8 @@ from backend.database import Database, Db
 from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
 from backend.scans import handlers as scans
+from backend.scans import intake
+from backend.scans.decoder import Decoder
 from backend.settings import Settings
 from backend.wallets import handlers as wallets
 from backend.wire import Now
@@ -70,8 +72,13 @@ def create_app(settings: Settings) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
         db = Database(settings.database_url, settings.pool_size)
         passwords = Passwords(settings.pepper)
-        decoder = None
-        if True:
+        now = the_time()
+        decoder = Decoder(
+            workers=settings.decoders,
+            seconds=settings.numbers.at("picture_seconds", now.date()),
+            limits=intake.limits(settings, now),
+        )
+        async with decoder:
             app.state.update(
                 {
                     "db": db,

@@ -61,6 +61,12 @@ class TooLarge(Refusal):
     status = 413
 
 
+class Unsupported(Refusal):
+    """We do not take this kind of content."""
+
+    status = 415
+
+
 class Invalid(Refusal):
     """The request does not make sense as it is."""
 

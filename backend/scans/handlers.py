@@ -1,30 +1,68 @@
 """The one button, and the queue of a phone that had no network."""
 
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from litestar import Router, post, put
+from litestar import Request, Router, post, put
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from backend.accounts.door import SignedIn
+from backend import limits
+from backend.accounts.door import Agent, SignedIn
 from backend.database import Db
-from backend.errors import BodyChanged, Busy, TooManyRequests
+from backend.errors import BodyChanged, Busy, TooLarge, TooManyRequests
 from backend.programmes.explain import TheVersions
 from backend.programmes.offers import TheBooks
-from backend.scans import service
-from backend.scans.schemas import QueueIn, QueueOut, ScanIn, ScanOut, scan_out
-from backend.scans.service import Desk
+from backend.scans import intake, service
+from backend.scans.decoder import Decoder
+from backend.scans.intake import Picture, PictureBroken, PictureKind, PictureTooBig
+from backend.scans.schemas import QueueIn, QueueOut, ScanOut, picture_out, scan_out
+from backend.scans.service import Desk, Outcome
 from backend.wire import Now, TheSettings, raises
 
+TheDecoder = NamedDependency[Decoder]
 
-@put("/scans/{scan_id:uuid}", responses=raises(BodyChanged, TooManyRequests, Busy))
+
+@put(
+    "/scans/{scan_id:uuid}",
+    operation_class=intake.ScanOperation,
+    responses=raises(BodyChanged, PictureBroken, TooLarge, PictureTooBig, PictureKind, TooManyRequests, Busy),
+)
 async def scan(
-    data: JSONBody[ScanIn], scan_id: FromPath[UUID], agent: SignedIn, db: Db, settings: TheSettings, books: TheBooks, versions: TheVersions,
+    request: Request[Any, Any, Any],
+    scan_id: FromPath[UUID],
+    agent: SignedIn,
+    db: Db,
+    settings: TheSettings,
+    books: TheBooks,
+    versions: TheVersions,
+    decoder: TheDecoder,
     now: Now,
-) -> ScanOut:  # fmt: skip
-    """Hand in what the phone read: the answer says what it is and what it brought."""
-    text = service.incoming(scan_id, data.text, ())
-    (outcome,) = await service.handle(Desk(db, settings, books), agent, [text], now)
+) -> ScanOut:
+    """Hand in what the phone read, or a picture: the answer says what it is and what it brought.
+
+    The id is a UUID that the phone makes. The same id with the same body gets the first answer again.
+    """
+    desk = Desk(db, settings, books)
+    body = await intake.read(request)
+    if isinstance(body, Picture):
+        outcomes = await _picture(desk, agent, decoder, scan_id, body, now)
+        return picture_out(outcomes, await versions.load(row.version_id for row in outcomes))
+    (outcome,) = await service.handle(desk, agent, [service.incoming(scan_id, body.text)], now)
     return scan_out(outcome, await versions.load([outcome.version_id]))
+
+
+async def _picture(
+    desk: Desk, agent: Agent, decoder: Decoder, scan_id: UUID, picture: Picture, now: datetime
+) -> list[Outcome]:
+    answered = await service.first_answer(desk, agent, scan_id, picture.digest)
+    if answered:
+        return answered
+    most = desk.settings.numbers.at("pictures_per_minute", now.date())
+    await limits.spend(desk.db, f"pictures:{agent.account_id}", seconds=60, most=most)
+    found = await intake.codes(decoder, picture)
+    return await service.handle(desk, agent, service.from_picture(scan_id, picture.digest, found), now)
 
 
 @post("/scans/batch", status_code=200, responses=raises(TooManyRequests, Busy))
@@ -38,7 +76,7 @@ async def scan_queue(
     now: Now,
 ) -> QueueOut:
     """Hand in up to 200 scans that waited for a network, in any order; the whole may be sent again."""
-    texts = [service.incoming(row.id, row.text, ()) for row in data.scans]
+    texts = [service.incoming(row.id, row.text) for row in data.scans]
     outcomes = await service.handle(Desk(db, settings, books), agent, texts, now)
     known = await versions.load(row.version_id for row in outcomes)
     return QueueOut([scan_out(row, known) for row in outcomes])

@@ -26,6 +26,12 @@ from scanning.payload import Payload
 
 LOOK = text("SELECT * FROM scans_look(:account, :scans, :per_minute, :keys, :most, CAST(:items AS jsonb))")
 RECORD = text("SELECT * FROM scans_record(:account, CAST(:items AS jsonb))")
+FIRST = text("""
+    SELECT s.id, s.n, s.digest <> :digest AS changed, true AS replayed, s.kind, s.status, s.reason, a.programme_id,
+        a.version_id, a.product_id, a.base, a.gross, a.amount, a.matures_on, a.expires_on
+    FROM scans s LEFT JOIN accruals a ON s.status <> 'refused' AND a.cause = s.cause AND a.cause_id = s.cause_id
+    WHERE s.account_id = :account AND s.id = :id ORDER BY s.n
+""")
 ATTEMPTS = 3
 HOUR, DAY = 3600, 86400
 
@@ -96,10 +102,29 @@ class Desk(msgspec.Struct, frozen=True):
     books: Books
 
 
-def incoming(scan_id: UUID, scanned: str, hosts: Sequence[str]) -> Incoming:
+def incoming(scan_id: UUID, scanned: str) -> Incoming:
     """A text as the phone sent it; its digest tells a repeat from another body under the same id."""
     digest = hashlib.sha256(scanned.encode("utf-8", "replace")).digest()[:16]
-    return Incoming(scan_id, 0, digest, payload.classify(scanned, hosts=hosts))
+    return Incoming(scan_id, 0, digest, payload.classify(scanned))
+
+
+async def first_answer(desk: Desk, agent: Agent, scan_id: UUID, digest: bytes) -> list[Outcome]:
+    """What a picture's id was answered before: then the picture need not be read again.
+
+    Raises:
+        BodyChanged: it was another picture.
+    """
+    rows = await desk.db.rows(FIRST, account=agent.account_id, id=scan_id, digest=digest)
+    if any(row.changed for row in rows):
+        raise BodyChanged
+    return [_outcome(row) for row in rows]
+
+
+def from_picture(scan_id: UUID, digest: bytes, found: Sequence[Payload]) -> list[Incoming]:
+    """The codes of one picture, numbered; a picture without any is an answer, too."""
+    return [Incoming(scan_id, n, digest, code) for n, code in enumerate(found)] or [
+        Incoming(scan_id, 0, digest, Payload("unknown", ""))
+    ]
 
 
 async def handle(desk: Desk, agent: Agent, texts: Sequence[Incoming], now: datetime) -> list[Outcome]:
@@ -141,6 +166,8 @@ def _read(settings: Settings, texts: Sequence[Incoming]) -> list[Lookup | Unread
 
 
 def _read_other(settings: Settings, place: int, found: Payload) -> Lookup | Unread:
+    if not found.value:
+        return Unread("nothing_found")
     if found.kind == "marking":
         return packages.read_marking(place, found.value)
     if found.kind in UNSERVED:

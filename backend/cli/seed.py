@@ -1,0 +1,133 @@
+"""The demo brand: what a newcomer needs to try everything, made once in an empty database."""
+
+import os
+import secrets
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.accounts.passwords import Passwords
+from backend.brands.models import Brand, Staff
+from backend.database import Database
+from backend.packages.models import Batch, Range, Slot
+from backend.packages.service import slot_key
+from backend.programmes.models import Campaign, CampaignVersion, Product, Programme
+from backend.programmes.rules import Fixed, Rule
+from backend.settings import Settings
+from scanning import package
+
+CODES, BATCH = 10, 1000
+EMAIL = "owner@demo.example"
+
+
+class Login(msgspec.Struct):
+    """How the demo's owner signs in."""
+
+    email: str
+    password: str
+
+
+class Demo(msgspec.Struct):
+    """What stands in demo.json."""
+
+    base_url: str
+    staff: Login
+    brand_id: int
+    programme_id: int
+    package_codes: list[str]
+
+
+async def ensure_demo(settings: Settings) -> Path | None:
+    """Make the demo brand if there is no brand at all; returns the file that tells of it."""
+    db, passwords = Database(settings.database_url, pool_size=1), Passwords(settings.pepper)
+    try:
+        async with db.begin() as session:
+            if await session.scalar(select(func.count()).select_from(Brand)):
+                return None
+            demo = await _make(session, settings, passwords)
+            # Written before the commit: when we fall in between, the next start begins anew and writes it again.
+            return _write(settings.data / "demo.json", demo)
+    finally:
+        passwords.close()
+        await db.close()
+
+
+async def _make(session: AsyncSession, settings: Settings, passwords: Passwords) -> Demo:
+    brand = Brand(name="Demo")
+    session.add(brand)
+    await session.flush()
+    login = Login(EMAIL, secrets.token_urlsafe(12))
+    session.add(
+        Staff(brand_id=brand.id, email=login.email, password_hash=await passwords.hash(login.password), role="owner")
+    )
+    programme = Programme(brand_id=brand.id, name="Demo", currency="RUB")
+    product = Product(
+        brand_id=brand.id,
+        sku="RA16-374",
+        gtin="04600000000015",
+        name_ru="Розетка двойная с заземлением",
+        name_en="Double socket, earthed",
+        articles=["РА16-374"],
+        warranty_months=24,
+        price=45000,
+    )
+    session.add_all([programme, product])
+    await session.flush()
+    await _campaign(session, programme)
+    codes = await _batch(session, settings, programme, product)
+    return Demo(settings.base_url, login, brand.id, programme.id, codes)
+
+
+async def _campaign(session: AsyncSession, programme: Programme) -> None:
+    campaign = Campaign(
+        brand_id=programme.brand_id,
+        programme_id=programme.id,
+        key="welcome",
+        name_ru="Бонус за упаковку",
+        name_en="Bonus for a pack",
+        state="active",
+        starts_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    session.add(campaign)
+    await session.flush()
+    rule = Rule(ways=frozenset({"package"}), amount=Fixed(15000), lifetime_days=365)
+    session.add(
+        CampaignVersion(
+            brand_id=programme.brand_id, campaign_id=campaign.id, version=1, rule=msgspec.to_builtins(rule)
+        )
+    )
+
+
+async def _batch(session: AsyncSession, settings: Settings, programme: Programme, product: Product) -> list[str]:
+    slot = 0
+    session.add(Slot(slot=slot, brand_id=programme.brand_id, next_serial=BATCH))
+    batch = Batch(
+        key=uuid.uuid4(),
+        brand_id=programme.brand_id,
+        programme_id=programme.id,
+        product_id=product.id,
+        slot=slot,
+        first_serial=0,
+        count=BATCH,
+        state="active",
+        note="Demo",
+    )
+    session.add(batch)
+    await session.flush()
+    session.add(Range(slot=slot, first_serial=0, last_serial=BATCH - 1, batch_id=batch.id, state="active"))
+    key = slot_key(settings.master_key, slot)
+    return [package.encode(key, slot, serial) for serial in range(CODES)]
+
+
+def _write(path: Path, demo: Demo) -> Path:
+    content = msgspec.json.format(msgspec.json.encode(demo), indent=2)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content + b"\n")
+    fresh.replace(path)
+    return path

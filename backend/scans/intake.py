@@ -1,0 +1,140 @@
+"""What a phone hands in: JSON with a text, or a picture as multipart; read here because one address takes both."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import UploadFile
+from litestar.exceptions import ValidationException
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+
+from backend.errors import Invalid, TooLarge, Unsupported
+from backend.scans.decoder import Decoder
+from backend.scans.schemas import ScanIn
+from backend.settings import Settings
+from scanning import payload
+from scanning.header import Limits
+from scanning.problem import PictureTooLarge, PictureUnreadable, PictureUnsupported
+
+TEXT_BYTES = 16 * 1024
+MOST_CODES = 50  # of one picture
+
+
+class PictureTooBig(TooLarge):
+    """The picture is too large. Send it smaller: 2,000 pixels are enough."""
+
+
+class PictureKind(Unsupported):
+    """This is not a picture that we read. Send JPEG, PNG, WebP, HEIC or PDF."""
+
+
+class PictureBroken(Invalid):
+    """The picture cannot be read. Take it again."""
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A picture's bytes and the hash that tells a repeat from another picture under the same id."""
+
+    content: bytes
+
+    @property
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.content).digest()[:16]
+
+
+async def read(request: Request[Any, Any, Any]) -> ScanIn | Picture:
+    """The body, whichever of the two it is.
+
+    Raises:
+        ValidationException: it is neither, or a field does not fit. PictureKind: another media type.
+    """
+    media, _ = request.content_type
+    if media == "application/json":
+        return _text(await request.body())
+    if media == "multipart/form-data":
+        return await _picture(request)
+    raise PictureKind
+
+
+def _text(body: bytes) -> ScanIn:
+    if len(body) > TEXT_BYTES:
+        raise TooLarge
+    try:
+        return msgspec.json.decode(body, type=ScanIn)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ValidationException(extra=[{"key": "body", "message": str(error)}]) from error
+
+
+async def _picture(request: Request[Any, Any, Any]) -> Picture:
+    form = await request.form()
+    file = form.get("file")
+    if not isinstance(file, UploadFile) or set(form) - {"file", "taken_at"} or len(form.getall("file")) > 1:
+        raise ValidationException(extra=[{"key": "file", "message": "Send one picture in the field `file`."}])
+    taken_at = form.get("taken_at")
+    if taken_at is not None:
+        try:
+            msgspec.convert(taken_at, datetime)
+        except msgspec.ValidationError as error:
+            raise ValidationException(extra=[{"key": "taken_at", "message": str(error)}]) from error
+    return Picture(await file.read())
+
+
+async def codes(decoder: Decoder, picture: Picture) -> list[payload.Payload]:
+    """What the codes of a picture are; each once, in the order found.
+
+    Raises:
+        PictureTooBig, PictureKind, PictureBroken: the picture's own faults. DecoderBusy: too many wait.
+    """
+    try:
+        symbols = await decoder.read(picture.content)
+    except PictureTooLarge as error:
+        raise PictureTooBig from error
+    except PictureUnsupported as error:
+        raise PictureKind from error
+    except PictureUnreadable as error:
+        raise PictureBroken from error
+    found = [payload.classify(symbol.text) for symbol in symbols if symbol.text.strip()]
+    return list(dict.fromkeys(found))[:MOST_CODES]
+
+
+def limits(settings: Settings, now: datetime) -> Limits:
+    """How large a picture may be today."""
+    day = now.date()
+    return Limits(
+        bytes=settings.numbers.at("picture_bytes", day),
+        pixels=settings.numbers.at("picture_pixels", day),
+    )
+
+
+def _schema(properties: dict[str, Schema], required: str) -> Schema:
+    return Schema(type=OpenAPIType.OBJECT, properties=properties, required=[required], additional_properties=False)
+
+
+TAKEN_AT = Schema(
+    type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME, description="When the phone saw it.",
+    examples=["2026-11-22T09:59:00Z"],
+)  # fmt: skip
+TEXT = Schema(
+    type=OpenAPIType.STRING, min_length=1, max_length=2000, description="What the phone read or the person typed.",
+    examples=["HTTPS://EX.RU/C/0A7K2M9XJ4T0C8WN"],
+)  # fmt: skip
+FILE = Schema(
+    type=OpenAPIType.STRING, content_media_type="image/*", description="JPEG, PNG, WebP, HEIC, or a PDF page.",
+    examples=["(bytes)"],
+)  # fmt: skip
+
+
+class ScanOperation(Operation):
+    """The operation with both bodies: the framework knows only one for a route."""
+
+    def __post_init__(self) -> None:
+        self.request_body = RequestBody(
+            required=True,
+            content={
+                "application/json": OpenAPIMediaType(_schema({"text": TEXT, "taken_at": TAKEN_AT}, "text")),
+                "multipart/form-data": OpenAPIMediaType(_schema({"file": FILE, "taken_at": TAKEN_AT}, "file")),
+            },
+        )
