@@ -9,20 +9,21 @@ import numpy as np
 import pillow_heif
 import pypdfium2
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import AvifImagePlugin, ExifTags, Image
 
 from scanning.header import Format, Limits, inspect, require_size
-from scanning.problem import PictureUnreadable
+from scanning.problem import PictureUnreadable, Problem
 
 Gray = NDArray[np.uint8]
 
+EXIF_ENTRIES = 200  # cameras write some twenty
 PDF_PAGES = 3
 PDF_DPI = 150
 PDF_LONGEST = 4000  # pixels; a file of one kilobyte may ask for a page of 70 metres
 
 # One thread each: the threads of a codec count against the memory that a process may have.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
-pillow_heif.options.DECODE_THREADS = 1
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -62,31 +63,43 @@ def pages(data: bytes, limits: Limits = Limits()) -> list[Gray]:  # noqa: B008 -
         if header.format == "pdf":
             return _pdf_pages(data)
         return [_picture(data, header.format, limits)]
-    except PictureUnreadable:
+    except Problem:
         raise
     except _DAMAGE as error:
         raise PictureUnreadable(f"the {header.format} file is damaged: {type(error).__name__}") from error
 
 
 def _picture(data: bytes, format_: Format, limits: Limits) -> Gray:
-    with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=[format_.upper()]) as image:
-        warnings.simplefilter("ignore")  # odd metadata; what matters is raised
+    # Warnings are about odd metadata; what matters is raised.
+    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=[format_.upper()]) as image:
         # Once more, for the codec may have found another size than the header told us.
         require_size(*image.size, limits)
         if format_ == "jpeg":
             image.draft("L", image.size)  # the colours are not even decoded
         image.load()
         gray = _gray(image)
-        turn = _UPRIGHT.get(_orientation(image))
+        turn = _UPRIGHT.get(_orientation(image.info.get("exif") or b""))
         return np.asarray(gray.transpose(turn) if turn is not None else gray)
 
 
-def _orientation(image: Image.Image) -> int:
-    """How the camera was held (Exif 2.3, tag 274): 1 upright, and that too where the tag is damaged."""
+def _orientation(exif: bytes) -> int:
+    """How the camera was held: 1 upright, and that too where the tag is missing or damaged.
+
+    The first directory of a TIFF file (TIFF 6.0, section 2) is searched for the one tag. Pillow would load every
+    value that any entry claims to have: thousands of entries can share the same bytes and fill the memory.
+    """
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = "<" if tiff.startswith(b"II") else ">"
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except _DAMAGE:
-        return 1
+        (directory,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, directory)
+        for number in range(min(entries, EXIF_ENTRIES)):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, directory + 2 + 12 * number)
+            if tag == ExifTags.Base.Orientation:
+                return int(value)
+    except struct.error:
+        pass
+    return 1
 
 
 def _gray(image: Image.Image) -> Image.Image:

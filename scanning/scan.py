@@ -55,4 +55,7 @@ def _climb(step: Step, sheets: Iterable[Gray]) -> list[Symbol]:
 
 
 def _each_once(symbols: Iterable[Symbol]) -> list[Symbol]:
-    return list({(symbol.format, symbol.raw): symbol for symbol in reversed(list(symbols))}.values())[::-1]
+    first: dict[tuple[str, bytes], Symbol] = {}
+    for symbol in symbols:
+        first.setdefault((symbol.format, symbol.raw), symbol)
+    return list(first.values())
