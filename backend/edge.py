@@ -3,22 +3,36 @@
 import ipaddress
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+import psycopg
 import structlog
 from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
+from psycopg_pool import PoolTimeout as SinglePoolTimeout
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from backend.errors import Busy, Refusal
-from backend.language import language, negotiate, say
-from backend.wire import PROBLEM, Problem
+from backend.errors import (
+    Busy,
+    Forbidden,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    Refusal,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unsupported,
+    ValidationFailed,
+)
+from backend.language import language, negotiate
+from backend.wire import PROBLEM, FieldError, problem
 
 log = structlog.get_logger("scanback")
 SECONDS = Histogram(
@@ -114,34 +128,20 @@ def _note(scope: HTTPScope, status: int, seconds: float, request_id: str) -> Non
     )
 
 
-TITLES = {400: "Bad request", 401: "Unauthenticated", 403: "Forbidden", 404: "Not found", 405: "Method not allowed",
-          409: "Conflict", 413: "Too large", 415: "Unsupported media type", 422: "Invalid", 429: "Too many requests",
-          500: "Internal error", 503: "Busy"}  # fmt: skip
-CODES = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-         413: "too_large", 415: "unsupported_media_type", 429: "too_many_requests"}  # fmt: skip
-SENTENCES = {
-    400: "The request does not fit its description.",
-    404: "There is nothing here.",
-    405: "This address does not take this method.",
-    413: "This is larger than we take.",
-    415: "This address does not take this media type.",
-}
-
-
-def _problem(
-    request: Request[Any, Any, Any], status: int, code: str, detail: str,
-    errors: list[dict[str, str]] | None = None, headers: dict[str, str] | None = None,
-) -> Response[bytes]:  # fmt: skip
-    problem = Problem(
-        type=f"/docs#problem-{code}",
-        title=TITLES.get(status, "Error"),
-        status=status,
-        code=code,
-        detail=detail,
-        request_id=request.scope["state"].get("request_id", ""),
-        errors=errors or [],
+# What the framework's own errors mean in our words.
+OF_STATUS: dict[int, type[Refusal]] = {
+    refusal.status: refusal
+    for refusal in (
+        ValidationFailed, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, TooLarge, Unsupported, TooManyRequests
     )
-    return Response(msgspec.json.encode(problem), status_code=status, media_type=PROBLEM, headers=headers or {})
+}  # fmt: skip
+
+
+def _answer(
+    request: Request[Any, Any, Any], refusal: Refusal, headers: dict[str, str], errors: Sequence[FieldError] = ()
+) -> Response[bytes]:
+    told = problem(type(refusal), refusal.detail(), request.scope["state"].get("request_id", ""), list(errors))
+    return Response(msgspec.json.encode(told), status_code=refusal.status, media_type=PROBLEM, headers=headers)
 
 
 def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
@@ -149,38 +149,36 @@ def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return _problem(request, refusal.status, refusal.code(), refusal.detail(), headers=headers)
+    return _answer(request, refusal, headers)
 
 
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """The framework's own errors: a body that does not fit, an unknown address, a wrong method."""
-    status = error.status_code
-    errors = []
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        errors = [
-            {"field": str(row.get("key", "")), "detail": str(row.get("message", ""))[:300]}
-            for row in error.extra
-            if isinstance(row, dict)
-        ]
-    if status >= 500:
+    if error.status_code >= 500:
         return crashed(request, error)
-    if status == 400 and not errors:
-        errors = [{"field": "", "detail": str(error.detail)[:300]}]
-    code = "validation_failed" if isinstance(error, ValidationException) else CODES.get(status, "error")
-    detail = say(SENTENCES.get(status, "We will not do that."))
-    return _problem(request, status, code, detail, errors, headers=dict(error.headers or {}))
+    refusal = OF_STATUS.get(error.status_code, ValidationFailed)()
+    errors = _field_errors(error) if refusal.status == 400 else []
+    return _answer(request, refusal, dict(error.headers or {}), errors)
 
 
-def overloaded(request: Request[Any, Any, Any], _error: Exception) -> Response[bytes]:
+def _field_errors(error: HTTPException) -> list[FieldError]:
+    rows = error.extra if isinstance(error, ValidationException) and isinstance(error.extra, list) else []
+    named = [
+        FieldError(str(row.get("key", "")), str(row.get("message", ""))[:300]) for row in rows if isinstance(row, dict)
+    ]
+    return named or [FieldError("", str(error.detail)[:300])]
+
+
+def overloaded(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The database is away or has no connection free: nothing was lost, try again."""
-    log.warning("database unavailable", id=request.scope["state"].get("request_id"), error=type(_error).__name__)
+    log.warning("database unavailable", id=request.scope["state"].get("request_id"), error=type(error).__name__)
     return refused(request, Busy(retry_after=1))
 
 
 def crashed(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A bug: the log has it, the caller has the request's id."""
     log.error("crash", id=request.scope["state"].get("request_id"), exc_info=error)
-    return _problem(request, 500, "internal_error", say("Something broke on our side. Nothing was lost; try again."))
+    return _answer(request, InternalError(), {})
 
 
 HANDLERS: dict[type[Exception] | int, Callable[..., Response[Any]]] = {
@@ -188,5 +186,7 @@ HANDLERS: dict[type[Exception] | int, Callable[..., Response[Any]]] = {
     HTTPException: http_error,
     OperationalError: overloaded,
     PoolTimeout: overloaded,
+    psycopg.OperationalError: overloaded,
+    SinglePoolTimeout: overloaded,
     Exception: crashed,
 }

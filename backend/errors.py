@@ -5,6 +5,21 @@ from typing import ClassVar
 
 from backend.language import say
 
+TITLES = {
+    400: "Bad request",
+    401: "Unauthenticated",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Invalid",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Busy",
+}
+
 
 class Refusal(Exception):
     """We will not do that."""
@@ -26,9 +41,23 @@ class Refusal(Exception):
         """What a person reads, in English: the docstring's first paragraph."""
         return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
+    @classmethod
+    def title(cls) -> str:
+        """What all refusals with this status have in common."""
+        return TITLES.get(cls.status, "Error")
+
+    @classmethod
+    def type(cls) -> str:
+        """Where a developer reads about this problem: the `type` of RFC 9457, on any installation."""
+        return f"/docs/problems#{cls.code()}"
+
     def detail(self) -> str:
         """What a person reads, in the caller's language."""
         return say(self.message(), **self.values)
+
+
+class ValidationFailed(Refusal):
+    """The request does not fit its description."""
 
 
 class Unauthenticated(Refusal):
@@ -47,6 +76,12 @@ class NotFound(Refusal):
     """There is nothing here."""
 
     status = 404
+
+
+class MethodNotAllowed(Refusal):
+    """This address does not take this method."""
+
+    status = 405
 
 
 class Conflict(Refusal):
@@ -83,7 +118,19 @@ class TooManyRequests(Refusal):
     status = 429
 
 
+class InternalError(Refusal):
+    """Something broke on our side. Nothing was lost; try again."""
+
+    status = 500
+
+
 class Busy(Refusal):
     """The service is busy. Please try again in a moment."""
 
     status = 503
+
+
+def catalogue(kind: type[Refusal] = Refusal) -> list[type[Refusal]]:
+    """All refusals that there are, by code; ask when the application is put together."""
+    found = {below for child in kind.__subclasses__() for below in [child, *catalogue(child)]}
+    return sorted(found, key=lambda refusal: refusal.code())

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
@@ -12,6 +12,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_304_NOT_MODIFIED
+from msgspec import Meta
 
 from backend.errors import Invalid, Refusal
 from backend.settings import Settings
@@ -25,21 +26,49 @@ Now = NamedDependency[datetime]
 class In(msgspec.Struct, forbid_unknown_fields=True):
     """What a client sends: an unknown field is a mistake that we name."""
 
+    def __post_init__(self) -> None:
+        # PostgreSQL keeps no NUL in a text; here it becomes a 400 that names the field.
+        for name in self.__struct_fields__:
+            if _holds_nul(getattr(self, name)):
+                raise ValueError(f"`{name}` holds a NUL character")
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(map(_holds_nul, value))
+
 
 class Out(msgspec.Struct, omit_defaults=True):
     """What a client gets: a field that says nothing is left out, phones pay for bytes."""
 
 
+class FieldError(msgspec.Struct):
+    """What does not fit, and why; an empty field means the body as a whole."""
+
+    field: Annotated[str, Meta(examples=["text"])]
+    detail: Annotated[str, Meta(examples=["Expected `str` of length >= 1"])]
+
+
 class Problem(msgspec.Struct, omit_defaults=True):
     """Problem details (RFC 9457). `code` is for machines, `detail` for people in their language."""
 
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str = ""
-    request_id: str = ""
-    errors: list[dict[str, str]] = []
+    type: Annotated[str, Meta(description="Where the problem is described.", examples=["/docs/problems#not_found"])]
+    title: Annotated[str, Meta(examples=["Not found"])]
+    status: Annotated[int, Meta(examples=[404])]
+    code: Annotated[str, Meta(description="The same for as long as the API lives.", examples=["not_found"])]
+    detail: Annotated[str, Meta(examples=["There is nothing here."])] = ""
+    request_id: Annotated[
+        str, Meta(description="Name it when you ask for help.", examples=["6f1c9d0e5b7a4c38a2d4e6f8091b3c5d"])
+    ] = ""
+    errors: list[FieldError] = []
+
+
+def problem(refusal: type[Refusal], detail: str, request_id: str, errors: list[FieldError]) -> Problem:
+    """How a refusal is told."""
+    return Problem(refusal.type(), refusal.title(), refusal.status, refusal.code(), detail, request_id, errors)
 
 
 class CursorInvalid(Invalid):
