@@ -15,8 +15,8 @@ from backend import edge, logs
 from backend.accounts import door as agent_door
 from backend.accounts import handlers as accounts
 from backend.accounts.door import Agent
-from backend.accounts.passwords import Passwords
 from backend.database import Database, Db
+from backend.passwords import Passwords
 from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
 from backend.scans import handlers as scans

@@ -8,7 +8,7 @@ from litestar import Request
 from litestar.di import NamedDependency
 from sqlalchemy import text
 
-from backend.accounts import secrets
+from backend import tokens
 from backend.database import Db
 from backend.errors import Unauthenticated
 
@@ -45,28 +45,16 @@ class Agent(msgspec.Struct, frozen=True):
 SignedIn = NamedDependency[Agent]
 
 
-def bearer(request: Request[Any, Any, Any]) -> str:
-    """The token of an Authorization header (RFC 6750).
-
-    Raises:
-        Unauthenticated: there is none.
-    """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated
-    return token.strip()
-
-
 async def signed_in(request: Request[Any, Any, Any], db: Db, now: datetime) -> Agent:
     """The agent that a token belongs to.
 
     Raises:
         Unauthenticated: no such token, or it has ended; the answer is the same for all.
     """
-    token = bearer(request)
-    if not secrets.is_token(token, PREFIX):
+    token = tokens.bearer(request)
+    if not tokens.is_token(token, PREFIX):
         raise Unauthenticated
-    rows = await db.rows(FIND, digest=secrets.digest(token), seen_every=SEEN_EVERY)
+    rows = await db.rows(FIND, digest=tokens.digest(token), seen_every=SEEN_EVERY)
     if not rows:
         raise Unauthenticated
     row = rows[0]

@@ -8,10 +8,10 @@ from litestar.params import FromPath, JSONBody
 from backend import limits
 from backend.accounts import pins, service
 from backend.accounts.door import SignedIn
-from backend.accounts.passwords import ThePasswords
 from backend.accounts.schemas import AccountNew, DeviceList, DeviceOut, PinIn, SessionIn, SessionOut
 from backend.database import Db, Session
 from backend.errors import Busy, TooManyRequests
+from backend.passwords import ThePasswords
 from backend.wire import Now, TheSettings, raises
 
 HOUR = 3600

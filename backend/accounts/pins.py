@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from backend.accounts.models import Account
-from backend.accounts.passwords import Passwords
 from backend.database import Database
 from backend.errors import Forbidden, TooManyRequests
+from backend.passwords import Passwords
 from backend.settings import Settings
 
 # After the free tries each failure waits longer; the owner's other ways (recovery, passkey) stay open.

@@ -1,10 +1,7 @@
-"""Card numbers, tokens and recovery codes: how they are made, spelled and hashed. Pure but for the dice."""
+"""Card numbers and recovery codes: how they are made, spelled and hashed. Pure but for the dice."""
 
-import base64
-import hashlib
 import hmac
 import secrets
-import zlib
 
 from stdnum import luhn
 
@@ -17,26 +14,6 @@ def card_number() -> str:
     """16 digits: 15 at random and Luhn's (ISO/IEC 7812-1, annex B). Public; it opens nothing."""
     body = str(secrets.randbelow(9 * 10**14) + 10**14)
     return body + str(luhn.calc_check_digit(body))
-
-
-def token(prefix: str) -> str:
-    """A bearer token: the prefix, 256 random bits in base64url, four characters of checksum."""
-    body = f"{prefix}_{secrets.token_urlsafe(32)}"
-    return body + _checksum(body)
-
-
-def is_token(text: str, prefix: str) -> bool:
-    """Whether a text can be a token at all; a mistyped one costs the database nothing."""
-    return len(text) == len(prefix) + 48 and text.startswith(prefix + "_") and _checksum(text[:-4]) == text[-4:]
-
-
-def _checksum(body: str) -> str:
-    return base64.urlsafe_b64encode(zlib.crc32(body.encode("utf-8", "replace")).to_bytes(4, "big"))[:4].decode()
-
-
-def digest(text: str) -> bytes:
-    """SHA-256 of a token: 256 random bits need no slow hash."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
 def recovery_code() -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import events
+from backend import events, tokens
 from backend.accounts import secrets
 from backend.accounts.door import PREFIX, Agent
 from backend.accounts.models import Account, Device, Passkey
@@ -37,11 +37,11 @@ def add_device(
     session: AsyncSession, settings: Settings, account: Account, now: datetime, name: str
 ) -> tuple[str, Device]:
     """Give an account one device more; returns its token, which is kept nowhere."""
-    token = secrets.token(PREFIX)
+    token = tokens.token(PREFIX)
     days = settings.numbers.at("token_days", now.date())
     device = Device(
         account_id=account.id,
-        token_digest=secrets.digest(token),
+        token_digest=tokens.digest(token),
         name=name,
         expires_at=now + timedelta(days=days),
     )

@@ -10,11 +10,11 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.accounts.passwords import Passwords
 from backend.brands.models import Brand, Staff
 from backend.database import Database
 from backend.packages.models import Batch, Range, Slot
 from backend.packages.service import slot_key
+from backend.passwords import Passwords
 from backend.programmes.models import Campaign, CampaignVersion, Product, Programme
 from backend.programmes.rules import Fixed, Rule
 from backend.settings import Settings
