@@ -22,14 +22,14 @@ from backend.programmes.offers import Books
 from backend.scans import handlers as scans
 from backend.scans import intake
 from backend.scans.decoder import Decoder
+from backend.scans.service import Desk, TheDesk
 from backend.settings import Settings
 from backend.wallets import handlers as wallets
-from backend.wire import Now
 
 
-async def the_agent(request: Request[Any, Any, Any], db: Db, now: Now) -> Agent:
-    """Who calls at the agents' door."""
-    return await agent_door.signed_in(request, db, now)
+async def the_agent(request: Request[Any, Any, Any], desk: TheDesk) -> Agent:
+    """Who calls at the agents' door. Asks for one thing only: the framework starts a task for each of several."""
+    return await agent_door.signed_in(request, desk.db, the_time())
 
 
 async def the_session(db: Db) -> AsyncGenerator[AsyncSession, None]:
@@ -59,6 +59,7 @@ DEPENDENCIES = {
     "books": of_state("books"),
     "versions": of_state("versions"),
     "decoder": of_state("decoder"),
+    "desk": of_state("desk"),
     "now": Provide(the_time, sync_to_thread=False),
     "session": Provide(the_session),
 }
@@ -78,14 +79,17 @@ def create_app(settings: Settings) -> Litestar:
             seconds=settings.numbers.at("picture_seconds", now.date()),
             limits=intake.limits(settings, now),
         )
+        await db.open()
         async with decoder:
+            desk = Desk(db, settings, Books(db), Versions(db), decoder)
             app.state.update(
                 {
                     "db": db,
                     "passwords": passwords,
-                    "books": Books(db),
-                    "versions": Versions(db),
+                    "books": desk.books,
+                    "versions": desk.versions,
                     "decoder": decoder,
+                    "desk": desk,
                 }
             )
             try:
@@ -109,5 +113,6 @@ def create_app(settings: Settings) -> Litestar:
         exception_handlers=edge.HANDLERS,
         openapi_config=OpenAPIConfig(title="Scanback", version="1"),
         request_max_body_size=settings.numbers.at("picture_bytes", datetime.now(UTC).date()) + 65536,
+        logging_config=None,
         debug=False,
     )

@@ -1,66 +1,84 @@
-"""The way to PostgreSQL: one engine, one transaction a request, and single calls for the hot deeds."""
+"""The way to PostgreSQL: sessions, one transaction a request, and single statements for the hot deeds."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 
 from litestar.di import NamedDependency
+from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import DeadlockDetected, SerializationFailure
-from sqlalchemy import TextClause
-from sqlalchemy.engine import Row
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import (
-    AsyncConnection,
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
+from psycopg.rows import namedtuple_row
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import TextClause, make_url
+from sqlalchemy.dialects.postgresql.psycopg import dialect
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-T = TypeVar("T")
 ATTEMPTS = 3
+WAIT_SECONDS = 5.0  # for a free connection
 APP_ROLE = "scanback_app"
 
 
 class Database:
-    """The engine and its two ways of use.
+    """Two ways of use, each with connections of its own.
 
-    `sessions` gives a unit of work: one request, one transaction. `call` runs one statement that is a whole
-    transaction by itself: a hot deed holds its locks for one round trip (docs/decisions/0003).
+    `begin` gives a unit of work: one request, one transaction. `rows` and `call` run one statement that is a whole
+    transaction by itself: a hot deed holds its locks for one round trip, and costs a third of the Python that a
+    session does (docs/decisions/0003). Such a statement must be safe to run again.
     """
 
-    def __init__(self, url: str, pool_size: int = 20, role: str = APP_ROLE) -> None:
+    def __init__(self, url: str, pool_size: int = 10, role: str = APP_ROLE) -> None:
+        # An application role without the right to change history; see backend/sql/90_grants.sql.
+        options = "-c timezone=UTC" + (f" -c role={role}" if role else "")
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=10,
+            pool_timeout=WAIT_SECONDS,
+            pool_pre_ping=True,
             hide_parameters=True,  # logs must not hold what people sent
-            # An application role without the right to change history; see payouts/sql.
-            connect_args={"options": f"-c role={role} -c timezone=UTC" if role else "-c timezone=UTC"},
+            connect_args={"options": options},
         )
-        self.single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self.pool = AsyncConnectionPool[AsyncConnection[Any]](
+            make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
+            min_size=1,
+            max_size=pool_size,
+            timeout=WAIT_SECONDS,
+            kwargs={"options": options, "autocommit": True, "row_factory": namedtuple_row, "prepare_threshold": 1},
+            open=False,
+        )
 
-    async def call(self, statement: TextClause, **values: Any) -> Row[Any]:
-        """Run a statement that returns one row, by itself; again when another transaction got in its way."""
+    async def open(self) -> None:
+        """Make the connections of single statements ready; they open on first use otherwise."""
+        await self.pool.open()
+
+    async def call(self, statement: TextClause, **values: Any) -> Any:
+        """Run a statement that returns one row, by itself."""
         rows = await self.rows(statement, **values)
         return rows[0]
 
-    async def rows(self, statement: TextClause, **values: Any) -> list[Row[Any]]:
-        """Run a statement by itself and return its rows."""
+    async def rows(self, statement: TextClause, **values: Any) -> list[Any]:
+        """Run a statement by itself and return its rows; again when another transaction or a restart of the database
+        got in its way.
 
-        async def attempt() -> list[Row[Any]]:
-            async with self.single.connect() as connection:
-                return list((await connection.execute(statement, values)).all())
-
-        return await retried(attempt)
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[AsyncConnection, None]:
-        """A connection where each statement is its own transaction."""
-        async with self.single.connect() as connection:
-            yield connection
+        Raises:
+            psycopg.Error: the statement failed. PoolTimeout: no connection became free.
+        """
+        written = _written(statement)
+        for left in reversed(range(ATTEMPTS)):
+            if self.pool.closed:
+                await self.pool.open()
+            async with self.pool.connection() as connection:
+                try:
+                    cursor = await connection.execute(written, values)
+                    return await cursor.fetchall() if cursor.description else []
+                except OperationalError as error:
+                    if not left or not (
+                        connection.broken or isinstance(error, DeadlockDetected | SerializationFailure)
+                    ):
+                        raise
+        raise AssertionError("the last attempt returns or raises")
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[AsyncSession, None]:
@@ -70,19 +88,15 @@ class Database:
 
     async def close(self) -> None:
         """Give all connections back."""
+        await self.pool.close()
         await self.engine.dispose()
+
+
+@cache
+def _written(statement: TextClause) -> str:
+    """A statement in the driver's own spelling; the same one for all time, so that the server plans it once."""
+    return str(statement.compile(dialect=dialect()))  # type: ignore[no-untyped-call]
 
 
 Db = NamedDependency[Database]
 Session = NamedDependency[AsyncSession]
-
-
-async def retried(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again a few times when the database chose this transaction as a deadlock's victim."""
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return await attempt()
-        except OperationalError as error:
-            if not isinstance(error.orig, DeadlockDetected | SerializationFailure):
-                raise
-    return await attempt()

@@ -1,7 +1,7 @@
 """The caller's language, and every sentence a person reads in it. English stands in the code, the rest in .po files."""
 
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -55,7 +55,11 @@ def say(sentence: str, **values: object) -> str:
 
 def money(amount: int, currency: str) -> str:
     """An amount in minor units, as people write it: '1 234,50 ₽', '12 баллов'."""
-    code = language.get()
+    return _money(amount, currency, language.get())
+
+
+@lru_cache(maxsize=4096)
+def _money(amount: int, currency: str, code: Language) -> str:
     if currency == "PTS":
         number = format_decimal(amount, locale=code)
         if code == "ru":

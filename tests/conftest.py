@@ -146,7 +146,7 @@ def _books_after_each_test(request: pytest.FixtureRequest) -> None:
 async def clean_books(app: Litestar, owner: Database) -> AsyncIterator[None]:
     """After each test with a database: the books are checked, then the tables are emptied."""
     yield
-    faults = await books.faults(owner.single)
+    faults = await books.faults(owner.engine)
     await _empty(owner)
     app.state["books"].known.clear()
     app.state["versions"].known.clear()

@@ -96,9 +96,7 @@ async def _campaign(session: AsyncSession, programme: Programme) -> None:
     await session.flush()
     rule = Rule(ways=frozenset({"package"}), amount=Fixed(15000), lifetime_days=365)
     session.add(
-        CampaignVersion(
-            brand_id=programme.brand_id, campaign_id=campaign.id, version=1, rule=msgspec.to_builtins(rule)
-        )
+        CampaignVersion(brand_id=programme.brand_id, campaign_id=campaign.id, version=1, rule=msgspec.to_builtins(rule))
     )
 
 

@@ -1,27 +1,20 @@
 """The one button, and the queue of a phone that had no network."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from litestar import Request, Router, post, put
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from backend import limits
 from backend.accounts.door import Agent, SignedIn
-from backend.database import Db
 from backend.errors import BodyChanged, Busy, TooLarge, TooManyRequests
-from backend.programmes.explain import TheVersions
-from backend.programmes.offers import TheBooks
 from backend.scans import intake, service
-from backend.scans.decoder import Decoder
 from backend.scans.intake import Picture, PictureBroken, PictureKind, PictureTooBig
 from backend.scans.schemas import QueueIn, QueueOut, ScanOut, picture_out, scan_out
-from backend.scans.service import Desk, Outcome
-from backend.wire import Now, TheSettings, raises
-
-TheDecoder = NamedDependency[Decoder]
+from backend.scans.service import Desk, Outcome, TheDesk
+from backend.wire import raises
 
 
 @put(
@@ -33,35 +26,28 @@ async def scan(
     request: Request[Any, Any, Any],
     scan_id: FromPath[UUID],
     agent: SignedIn,
-    db: Db,
-    settings: TheSettings,
-    books: TheBooks,
-    versions: TheVersions,
-    decoder: TheDecoder,
-    now: Now,
+    desk: TheDesk,
 ) -> ScanOut:
     """Hand in what the phone read, or a picture: the answer says what it is and what it brought.
 
     The id is a UUID that the phone makes. The same id with the same body gets the first answer again.
     """
-    desk = Desk(db, settings, books)
+    now = datetime.now(UTC)
     body = await intake.read(request)
     if isinstance(body, Picture):
-        outcomes = await _picture(desk, agent, decoder, scan_id, body, now)
-        return picture_out(outcomes, await versions.load(row.version_id for row in outcomes))
+        outcomes = await _picture(desk, agent, scan_id, body, now)
+        return picture_out(outcomes, await desk.versions.load(row.version_id for row in outcomes))
     (outcome,) = await service.handle(desk, agent, [service.incoming(scan_id, body.text)], now)
-    return scan_out(outcome, await versions.load([outcome.version_id]))
+    return scan_out(outcome, await desk.versions.load([outcome.version_id]))
 
 
-async def _picture(
-    desk: Desk, agent: Agent, decoder: Decoder, scan_id: UUID, picture: Picture, now: datetime
-) -> list[Outcome]:
+async def _picture(desk: Desk, agent: Agent, scan_id: UUID, picture: Picture, now: datetime) -> list[Outcome]:
     answered = await service.first_answer(desk, agent, scan_id, picture.digest)
     if answered:
         return answered
     most = desk.settings.numbers.at("pictures_per_minute", now.date())
     await limits.spend(desk.db, f"pictures:{agent.account_id}", seconds=60, most=most)
-    found = await intake.codes(decoder, picture)
+    found = await intake.codes(desk.decoder, picture)
     return await service.handle(desk, agent, service.from_picture(scan_id, picture.digest, found), now)
 
 
@@ -69,16 +55,12 @@ async def _picture(
 async def scan_queue(
     data: JSONBody[QueueIn],
     agent: SignedIn,
-    db: Db,
-    settings: TheSettings,
-    books: TheBooks,
-    versions: TheVersions,
-    now: Now,
+    desk: TheDesk,
 ) -> QueueOut:
     """Hand in up to 200 scans that waited for a network, in any order; the whole may be sent again."""
     texts = [service.incoming(row.id, row.text) for row in data.scans]
-    outcomes = await service.handle(Desk(db, settings, books), agent, texts, now)
-    known = await versions.load(row.version_id for row in outcomes)
+    outcomes = await service.handle(desk, agent, texts, datetime.now(UTC))
+    known = await desk.versions.load(row.version_id for row in outcomes)
     return QueueOut([scan_out(row, known) for row in outcomes])
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import psycopg.errors
-from sqlalchemy import Row, text
-from sqlalchemy.exc import DBAPIError
+import psycopg
+from litestar.di import NamedDependency
+from sqlalchemy import text
 
 from backend import limits
 from backend.accounts.door import Agent
@@ -18,8 +18,10 @@ from backend.database import Database
 from backend.errors import BodyChanged, Busy, TooManyRequests
 from backend.packages import service as packages
 from backend.packages.service import Lookup, Unread
+from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
 from backend.programmes.rules import Decision, Facts, Way, decide
+from backend.scans.decoder import Decoder
 from backend.settings import Settings
 from scanning import payload
 from scanning.payload import Payload
@@ -95,11 +97,16 @@ class Record(msgspec.Struct, omit_defaults=True):
 
 
 class Desk(msgspec.Struct, frozen=True):
-    """What handling scans needs of the process."""
+    """What handling scans needs of the process, in one piece: the framework takes time for each it hands out."""
 
     db: Database
     settings: Settings
     books: Books
+    versions: Versions
+    decoder: Decoder
+
+
+TheDesk = NamedDependency[Desk]
 
 
 def incoming(scan_id: UUID, scanned: str) -> Incoming:
@@ -142,8 +149,8 @@ async def handle(desk: Desk, agent: Agent, texts: Sequence[Incoming], now: datet
         records, programmes = await _decide(desk, texts, read, found, now)
         try:
             rows = await desk.db.rows(RECORD, account=agent.account_id, items=msgspec.json.encode(records).decode())
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", "") not in ("SB010", "SB011"):
+        except psycopg.Error as error:
+            if error.sqlstate not in ("SB010", "SB011"):
                 raise
             for programme in programmes:
                 desk.books.forget(programme)
@@ -175,7 +182,7 @@ def _read_other(settings: Settings, place: int, found: Payload) -> Lookup | Unre
     return packages.read_foreign(settings, place, found.value)
 
 
-async def _look(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: datetime) -> dict[int, Row[Any]]:
+async def _look(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: datetime) -> dict[int, Any]:
     """Admit the agent and find what the codes are, in one trip."""
     numbers, day = desk.settings.numbers, now.date()
     asked = [row for row in read if isinstance(row, Lookup)]
@@ -189,10 +196,10 @@ async def _look(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: 
             most=[numbers.at(name, day) for _, name, _ in _guess_windows(agent)],
             items=msgspec.json.encode(asked).decode(),
         )
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", "") != "SB020" or not isinstance(error.orig, psycopg.errors.Error):
+    except psycopg.Error as error:
+        if error.sqlstate != "SB020":
             raise
-        raise TooManyRequests(retry_after=int(error.orig.diag.message_detail or 60)) from error
+        raise TooManyRequests(retry_after=int(error.diag.message_detail or 60)) from error
     return {row.n: row for row in rows}
 
 
@@ -209,7 +216,7 @@ async def _decide(
     desk: Desk,
     texts: Sequence[Incoming],
     read: Sequence[Lookup | Unread],
-    found: dict[int, Row[Any]],
+    found: dict[int, Any],
     now: datetime,
 ) -> tuple[list[Record], set[int]]:
     """What to record for each text, and the programmes whose rules were used."""
@@ -232,7 +239,7 @@ async def _decide(
     return records, programmes
 
 
-async def _price(desk: Desk, record: Record, row: Row[Any], asked: Lookup, now: datetime) -> None:
+async def _price(desk: Desk, record: Record, row: Any, asked: Lookup, now: datetime) -> None:
     """Ask the rules what a found code earns."""
     book = await desk.books.get(row.programme_id, row.rules_version)
     way: Way = "marking" if asked.gtin else "package"
@@ -259,7 +266,7 @@ def _put(record: Record, decision: Decision) -> None:
 
 
 async def _count_failures(
-    desk: Desk, agent: Agent, guessed: Sequence[Unread], typed: int, rows: Sequence[Row[Any]], now: datetime
+    desk: Desk, agent: Agent, guessed: Sequence[Unread], typed: int, rows: Sequence[Any], now: datetime
 ) -> None:
     """Count made-up codes and typing errors; a repeat of an answered scan is not a new guess."""
     if all(row.replayed for row in rows):
@@ -277,16 +284,15 @@ async def _count_failures(
             await asyncio.sleep(min(2.0, (counted.total - most) * 0.1))
 
 
-def _in_order(texts: Sequence[Incoming], rows: Sequence[Row[Any]]) -> list[Outcome]:
+def _in_order(texts: Sequence[Incoming], rows: Sequence[Any]) -> list[Outcome]:
     by_place = {(row.id, row.n): row for row in rows}
     if len(texts) == 1 and rows[0].changed:
         raise BodyChanged
     return [_outcome(by_place[text.id, text.n]) for text in texts]
 
 
-def _outcome(row: Row[Any]) -> Outcome:
-    fields = row._mapping  # SQLAlchemy's public name for a row as a mapping
-    values = {name: fields[name] for name in Outcome.__struct_fields__}
+def _outcome(row: Any) -> Outcome:
+    values = {name: getattr(row, name) for name in Outcome.__struct_fields__}
     if row.changed:
         values |= {"status": "refused", "reason": "body_changed", "amount": None, "version_id": None}
     return Outcome(**values)

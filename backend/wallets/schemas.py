@@ -5,7 +5,6 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
-from sqlalchemy import Row
 
 from backend.accounts.schemas import CardNumber
 from backend.programmes.explain import Accrued, Explanation, Version, explain
@@ -90,7 +89,7 @@ class Home(Out):
     more_wallets: bool = False
 
 
-def wallet_out(row: Row[Any], waits: list[Row[Any]]) -> WalletOut:
+def wallet_out(row: Any, waits: list[Any]) -> WalletOut:
     """A wallet with what it waits for."""
     own = [Waiting(wait.day, wait.amount) for wait in waits if wait.wallet_id == row.id]
     return WalletOut(
@@ -106,14 +105,14 @@ def wallet_out(row: Row[Any], waits: list[Row[Any]]) -> WalletOut:
     )
 
 
-def _explained(row: Row[Any], versions: Mapping[int, Version]) -> Explanation | None:
+def _explained(row: Any, versions: Mapping[int, Version]) -> Explanation | None:
     if row.version_id is None:
         return None
     accrued = Accrued(row.version_id, row.base, row.gross, row.accrued, row.matures_on, row.expires_on)
     return explain(versions[row.version_id], accrued, waits=row.to_place == Place.PENDING)
 
 
-def movement_out(row: Row[Any], versions: Mapping[int, Version]) -> MovementOut:
+def movement_out(row: Any, versions: Mapping[int, Version]) -> MovementOut:
     """A movement with its explanation."""
     return MovementOut(
         id=row.id,
@@ -131,7 +130,7 @@ def movement_out(row: Row[Any], versions: Mapping[int, Version]) -> MovementOut:
     )
 
 
-def glance(row: Row[Any], versions: Mapping[int, Version]) -> Glance:
+def glance(row: Any, versions: Mapping[int, Version]) -> Glance:
     """A movement in one line."""
     explained = _explained(row, versions)
     text = explained.text if explained else ""

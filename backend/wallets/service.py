@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from backend.database import Database
 from backend.errors import NotFound
@@ -47,22 +47,22 @@ class WalletUnknown(NotFound):
     """There is no such wallet among yours."""
 
 
-async def wallets(db: Database, account_id: int) -> list[Row[Any]]:
+async def wallets(db: Database, account_id: int) -> list[Any]:
     """The wallets of an account."""
     return await db.rows(WALLETS, account=account_id)
 
 
-async def waiting(db: Database, wallet_ids: list[int]) -> list[Row[Any]]:
+async def waiting(db: Database, wallet_ids: list[int]) -> list[Any]:
     """What is pending, by the day on which it becomes available."""
     return await db.rows(WAITING, wallets=wallet_ids) if wallet_ids else []
 
 
-async def latest(db: Database, wallet_ids: list[int], most: int) -> list[Row[Any]]:
+async def latest(db: Database, wallet_ids: list[int], most: int) -> list[Any]:
     """The newest movements over all wallets."""
     return await db.rows(LATEST, wallets=wallet_ids, most=most) if wallet_ids else []
 
 
-async def page(db: Database, account_id: int, wallet_id: int, before: int | None, most: int) -> list[Row[Any]]:
+async def page(db: Database, account_id: int, wallet_id: int, before: int | None, most: int) -> list[Any]:
     """Movements of one wallet, newest first, from a place on.
 
     Raises:
@@ -73,6 +73,6 @@ async def page(db: Database, account_id: int, wallet_id: int, before: int | None
     return await db.rows(PAGE, wallet=wallet_id, before=before or 2**62, most=most)
 
 
-async def home(db: Database, account_id: int) -> Row[Any]:
+async def home(db: Database, account_id: int) -> Any:
     """What the home screen shows of the account itself."""
     return await db.call(HOME, account=account_id)
