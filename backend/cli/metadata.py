@@ -1,9 +1,19 @@
 """All tables of the installation, known to the migrations by being imported here."""
 
+from types import ModuleType
+
 from sqlalchemy import MetaData
 
+from backend import events, jobs, limits
+from backend.accounts import models as accounts
+from backend.brands import models as brands
+from backend.packages import models as packages
+from backend.programmes import models as programmes
+from backend.scans import models as scans
 from payouts.models import Base
 
+# Naming the modules keeps their imports: they are what fills the metadata.
+ROOMS: tuple[ModuleType, ...] = (accounts, brands, events, jobs, limits, packages, programmes, scans)
 metadata: MetaData = Base.metadata
 TABLES_OF_OTHERS = ("procrastinate_", "alembic_")
 

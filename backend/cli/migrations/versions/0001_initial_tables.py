@@ -27,8 +27,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "closed_at IS NULL OR (card_number IS NULL AND recovery_digest IS NULL)",
-            name=op.f("ck_accounts_closed"),
+            "closed_at IS NULL OR (card_number IS NULL AND recovery_digest IS NULL)", name=op.f("ck_accounts_closed")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("card_number", name=op.f("uq_accounts_card_number")),
@@ -98,13 +97,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_events_brand_id_id", "events", ["brand_id", "id"], unique=False)
     op.create_table(
-        "marked_units",
+        "job_failures",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("gtin", sa.String(length=14), nullable=False),
-        sa.Column("serial", sa.String(length=20), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_marked_units")),
-        sa.UniqueConstraint("gtin", "serial", name=op.f("uq_marked_units_gtin_serial")),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("task", sa.String(), nullable=False),
+        sa.Column("attempt", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_job_failures")),
     )
+    op.create_index("ix_job_failures_at", "job_failures", ["at"], unique=False)
     op.create_table(
         "seals",
         sa.Column("upto", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -156,11 +158,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_digest", name=op.f("uq_devices_token_digest")),
     )
     op.create_index(
-        "ix_devices_account_id",
-        "devices",
-        ["account_id"],
-        unique=False,
-        postgresql_where=sa.text("ended_at IS NULL"),
+        "ix_devices_account_id", "devices", ["account_id"], unique=False, postgresql_where=sa.text("ended_at IS NULL")
     )
     op.create_table(
         "lots",
@@ -312,17 +310,20 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
         sa.Column("programme_id", sa.BigInteger(), nullable=False),
         sa.Column("product_id", sa.BigInteger(), nullable=False),
+        sa.Column("origin", sa.String(length=8), server_default="computed", nullable=False),
         sa.Column("slot", sa.SmallInteger(), nullable=True),
         sa.Column("first_serial", sa.BigInteger(), nullable=True),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=9), nullable=False),
         sa.Column("note", sa.String(length=200), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("(slot IS NULL) = (origin <> 'computed')", name=op.f("ck_batches_slot_origin")),
+        sa.CheckConstraint("origin IN ('computed', 'imported', 'marked')", name=op.f("ck_batches_origin")),
         sa.CheckConstraint(
             "state IN ('generated', 'printed', 'active', 'closed', 'revoked')", name=op.f("ck_batches_state")
         ),
         sa.CheckConstraint("(slot IS NULL) = (first_serial IS NULL)", name=op.f("ck_batches_slot")),
-        sa.CheckConstraint("count > 0", name=op.f("ck_batches_count")),
+        sa.CheckConstraint("count > 0 OR slot IS NULL", name=op.f("ck_batches_count")),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_batches_brand_id")),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_batches_product_id")),
         sa.ForeignKeyConstraint(["programme_id"], ["programmes.id"], name=op.f("fk_batches_programme_id")),
@@ -330,6 +331,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
         sa.UniqueConstraint("brand_id", "key", name=op.f("uq_batches_brand_id_key")),
     )
+    op.create_index("ix_batches_brand_id_id", "batches", ["brand_id", "id"], unique=False)
     op.create_table(
         "campaigns",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -381,7 +383,9 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
         sa.Column("batch_id", sa.BigInteger(), nullable=False),
         sa.Column("format", sa.String(length=8), nullable=False),
+        sa.Column("design", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("state", sa.String(length=7), nullable=False),
+        sa.Column("problem", sa.String(), server_default="", nullable=False),
         sa.Column("codes_done", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("parts_done", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("parts", sa.BigInteger(), nullable=False),
@@ -426,7 +430,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imported_codes")),
         sa.UniqueConstraint("digest", name=op.f("uq_imported_codes_digest")),
     )
-    op.create_index("ix_imported_codes_batch_id", "imported_codes", ["batch_id"], unique=False)
+    op.create_index("ix_imported_codes_batch_id_id", "imported_codes", ["batch_id", "id"], unique=False)
+    op.create_table(
+        "marked_units",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
+        sa.Column("gtin", sa.String(length=14), nullable=False),
+        sa.Column("serial", sa.String(length=20), nullable=False),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_marked_units_batch_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_marked_units")),
+        sa.UniqueConstraint("gtin", "serial", name=op.f("uq_marked_units_gtin_serial")),
+    )
+    op.create_index("ix_marked_units_batch_id_id", "marked_units", ["batch_id", "id"], unique=False)
     op.create_table(
         "ranges",
         sa.Column("slot", sa.SmallInteger(), autoincrement=False, nullable=False),
@@ -451,6 +466,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("codes", sa.BigInteger(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["file_id"], ["batch_files.id"], name=op.f("fk_batch_file_parts_file_id")),
         sa.PrimaryKeyConstraint("file_id", "part", name=op.f("pk_batch_file_parts")),
