@@ -45,7 +45,8 @@ class World:
 
     async def programme(self, brand: Brand | None = None, **fields: Any) -> Programme:
         brand = brand or await self.brand()
-        fields = {"name": f"Club {next(COUNT)}", "currency": "PTS"} | fields
+        number = next(COUNT)
+        fields = {"key": f"club-{number}", "name": f"Club {number}", "currency": "PTS"} | fields
         return await self.add(Programme(brand_id=brand.id, **fields))
 
     async def product(self, brand_id: int, **fields: Any) -> Product:
@@ -58,8 +59,6 @@ class World:
         rule = rule or Rule(ways=frozenset({"package", "marking"}), amount=Fixed(100))
         fields = {
             "key": f"campaign-{next(COUNT)}",
-            "name_ru": "Осень",
-            "name_en": "Autumn",
             "state": "active",
             "starts_at": datetime.now(UTC) - timedelta(days=1),
         } | fields
@@ -67,8 +66,9 @@ class World:
             Campaign(brand_id=programme.brand_id, programme_id=programme.id, budget=budget, **fields)
         )
         version = CampaignVersion(
-            brand_id=programme.brand_id, campaign_id=campaign.id, version=1, rule=msgspec.to_builtins(rule)
-        )
+            brand_id=programme.brand_id, campaign_id=campaign.id, version=1, name_ru="Осень", name_en="Autumn",
+            rule=msgspec.to_builtins(rule),
+        )  # fmt: skip
         await self.add(version)
         for number in range(16 if budget is not None else 0):
             await self.add(BudgetSlice(campaign_id=campaign.id, slice=number, remaining=_slice(budget, number)))

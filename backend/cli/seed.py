@@ -64,7 +64,7 @@ async def _make(session: AsyncSession, settings: Settings, passwords: Passwords)
     session.add(
         Staff(brand_id=brand.id, email=login.email, password_hash=await passwords.hash(login.password), role="owner")
     )
-    programme = Programme(brand_id=brand.id, name="Demo", currency="RUB")
+    programme = Programme(brand_id=brand.id, key="demo", name="Demo", currency="RUB")
     product = Product(
         brand_id=brand.id,
         sku="RA16-374",
@@ -87,8 +87,6 @@ async def _campaign(session: AsyncSession, programme: Programme) -> None:
         brand_id=programme.brand_id,
         programme_id=programme.id,
         key="welcome",
-        name_ru="Бонус за упаковку",
-        name_en="Bonus for a pack",
         state="active",
         starts_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
@@ -96,7 +94,14 @@ async def _campaign(session: AsyncSession, programme: Programme) -> None:
     await session.flush()
     rule = Rule(ways=frozenset({"package"}), amount=Fixed(15000), lifetime_days=365)
     session.add(
-        CampaignVersion(brand_id=programme.brand_id, campaign_id=campaign.id, version=1, rule=msgspec.to_builtins(rule))
+        CampaignVersion(
+            brand_id=programme.brand_id,
+            campaign_id=campaign.id,
+            version=1,
+            name_ru="Бонус за упаковку",
+            name_en="Bonus for a pack",
+            rule=msgspec.to_builtins(rule),
+        )
     )
 
 

@@ -17,7 +17,7 @@ from backend.programmes.rules import NEVER, Fixed, Rule
 from backend.wire import Out
 
 LOAD = text("""
-    SELECT v.id, v.version, v.rule, c.name_ru, c.name_en, g.currency
+    SELECT v.id, v.version, v.rule, v.name_ru, v.name_en, g.currency
     FROM campaign_versions v JOIN campaigns c ON c.id = v.campaign_id JOIN programmes g ON g.id = c.programme_id
     WHERE v.id = ANY(:ids)
 """)

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
+from backend.programmes import searching
 from payouts.models import Base
 
 Currency = Literal["PTS", "RUB"]
@@ -28,12 +29,14 @@ class Programme(Base):
 
     __tablename__ = "programmes"
     __table_args__ = (
+        UniqueConstraint("brand_id", "key"),
         UniqueConstraint("brand_id", "name"),
         CheckConstraint("currency IN ('PTS', 'RUB')", name="currency"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    key: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(120))
     currency: Mapped[Currency] = mapped_column(String(3))
     timezone: Mapped[str] = mapped_column(String(40), server_default="Europe/Moscow")
@@ -63,17 +66,19 @@ class Product(Base):
     articles: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     warranty_months: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     price: Mapped[int | None]
+    search: Mapped[str] = mapped_column(default=searching.line_of_row)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     archived_at: Mapped[datetime | None]
 
 
 class Campaign(Base):
-    """An offer for a time. Its rule is the newest version; older ones stay for what they awarded."""
+    """An offer for a time. Its name and rule are the newest version's; older ones stay for what they awarded."""
 
     __tablename__ = "campaigns"
     __table_args__ = (
-        UniqueConstraint("programme_id", "key"),
+        UniqueConstraint("brand_id", "key"),
+        Index("ix_campaigns_programme_id", "programme_id"),
         CheckConstraint("state IN ('draft', 'active', 'paused', 'ended')", name="state"),
         CheckConstraint("ends_at IS NULL OR starts_at < ends_at", name="dates"),
     )
@@ -82,8 +87,6 @@ class Campaign(Base):
     brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
     programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"))
     key: Mapped[str] = mapped_column(String(64))
-    name_ru: Mapped[str] = mapped_column(String(120))
-    name_en: Mapped[str] = mapped_column(String(120), server_default="")
     state: Mapped[CampaignState] = mapped_column(String(6))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime | None]
@@ -93,7 +96,7 @@ class Campaign(Base):
 
 
 class CampaignVersion(Base):
-    """A rule as it stood: written once, referred to by every accrual it decided."""
+    """A rule and its name as they stood: written once, referred to by every accrual it decided."""
 
     __tablename__ = "campaign_versions"
     __table_args__ = (UniqueConstraint("campaign_id", "version"),)
@@ -102,6 +105,8 @@ class CampaignVersion(Base):
     brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     version: Mapped[int]
+    name_ru: Mapped[str] = mapped_column(String(120))
+    name_en: Mapped[str] = mapped_column(String(120), server_default="")
     rule: Mapped[dict[str, Any]] = mapped_column(JSONB)
     staff_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -235,6 +235,7 @@ def upgrade() -> None:
         sa.Column("articles", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("warranty_months", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("price", sa.BigInteger(), nullable=True),
+        sa.Column("search", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
@@ -250,6 +251,7 @@ def upgrade() -> None:
         "programmes",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("timezone", sa.String(length=40), server_default="Europe/Moscow", nullable=False),
@@ -258,6 +260,7 @@ def upgrade() -> None:
         sa.CheckConstraint("currency IN ('PTS', 'RUB')", name=op.f("ck_programmes_currency")),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_programmes_brand_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_programmes")),
+        sa.UniqueConstraint("brand_id", "key", name=op.f("uq_programmes_brand_id_key")),
         sa.UniqueConstraint("brand_id", "name", name=op.f("uq_programmes_brand_id_name")),
     )
     op.create_table(
@@ -338,8 +341,6 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
         sa.Column("programme_id", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
-        sa.Column("name_ru", sa.String(length=120), nullable=False),
-        sa.Column("name_en", sa.String(length=120), server_default="", nullable=False),
         sa.Column("state", sa.String(length=6), nullable=False),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
@@ -351,8 +352,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_campaigns_brand_id")),
         sa.ForeignKeyConstraint(["programme_id"], ["programmes.id"], name=op.f("fk_campaigns_programme_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_campaigns")),
-        sa.UniqueConstraint("programme_id", "key", name=op.f("uq_campaigns_programme_id_key")),
+        sa.UniqueConstraint("brand_id", "key", name=op.f("uq_campaigns_brand_id_key")),
     )
+    op.create_index("ix_campaigns_programme_id", "campaigns", ["programme_id"], unique=False)
     op.create_table(
         "lot_uses",
         sa.Column("movement_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -413,6 +415,8 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
         sa.Column("campaign_id", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("name_ru", sa.String(length=120), nullable=False),
+        sa.Column("name_en", sa.String(length=120), server_default="", nullable=False),
         sa.Column("rule", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("staff_id", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
