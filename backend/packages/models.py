@@ -1,7 +1,7 @@
 """Slots, batches and ranges of package codes; codes of others; files for the print shop."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,11 +14,13 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payouts.models import Base
 
 BatchState = Literal["generated", "printed", "active", "closed", "revoked"]
+Origin = Literal["computed", "imported", "marked"]
 FileState = Literal["waiting", "working", "done", "failed"]
 STATES = "state IN ('generated', 'printed', 'active', 'closed', 'revoked')"
 
@@ -40,14 +42,20 @@ class Slot(Base):
 
 
 class Batch(Base):
-    """A print run of one product: a span of serials, or an import of codes printed elsewhere (slot is empty)."""
+    """A print run of one product: a span of serials, or a list of what was printed elsewhere (slot is empty).
+
+    Listed are other people's codes (imported) or units under state marking (marked).
+    """
 
     __tablename__ = "batches"
     __table_args__ = (
         UniqueConstraint("brand_id", "key"),
-        CheckConstraint("count > 0", name="count"),
+        CheckConstraint("count > 0 OR slot IS NULL", name="count"),
         CheckConstraint(STATES, name="state"),
+        CheckConstraint("origin IN ('computed', 'imported', 'marked')", name="origin"),
         CheckConstraint("(slot IS NULL) = (first_serial IS NULL)", name="slot"),
+        CheckConstraint("(slot IS NULL) = (origin <> 'computed')", name="slot_origin"),
+        Index("ix_batches_brand_id_id", "brand_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -55,6 +63,7 @@ class Batch(Base):
     brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
     programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"))
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    origin: Mapped[Origin] = mapped_column(String(8), server_default="computed")
     slot: Mapped[int | None] = mapped_column(ForeignKey("slots.slot"))
     first_serial: Mapped[int | None]
     count: Mapped[int]
@@ -86,7 +95,7 @@ class ImportedCode(Base):
     """A code printed elsewhere, kept as a keyed hash: the table gives nobody a code."""
 
     __tablename__ = "imported_codes"
-    __table_args__ = (Index("ix_imported_codes_batch_id", "batch_id"),)
+    __table_args__ = (Index("ix_imported_codes_batch_id_id", "batch_id", "id"),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"))
@@ -94,12 +103,16 @@ class ImportedCode(Base):
 
 
 class MarkedUnit(Base):
-    """A unit of goods under state marking that somebody showed us: (GTIN, serial) gets a number of its own."""
+    """A unit of goods under state marking: (GTIN, serial) gets a number of its own.
+
+    It belongs to the batch whose list names it; without a batch it is one that was claimed and never listed.
+    """
 
     __tablename__ = "marked_units"
-    __table_args__ = (UniqueConstraint("gtin", "serial"),)
+    __table_args__ = (UniqueConstraint("gtin", "serial"), Index("ix_marked_units_batch_id_id", "batch_id", "id"))
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"))
     gtin: Mapped[str] = mapped_column(String(14))
     serial: Mapped[str] = mapped_column(String(20))
 
@@ -117,7 +130,10 @@ class BatchFile(Base):
     brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"))
     format: Mapped[str] = mapped_column(String(8))
+    # Everything that the bytes depend on, as it was when the file was ordered.
+    design: Mapped[dict[str, Any]] = mapped_column(JSONB)
     state: Mapped[FileState] = mapped_column(String(7))
+    problem: Mapped[str] = mapped_column(server_default="")
     codes_done: Mapped[int] = mapped_column(server_default="0")
     parts_done: Mapped[int] = mapped_column(server_default="0")
     parts: Mapped[int]
@@ -135,4 +151,5 @@ class BatchFilePart(Base):
     name: Mapped[str]
     bytes: Mapped[int]
     codes: Mapped[int]
+    first: Mapped[int]  # position in the batch, from 1
     sha256: Mapped[str] = mapped_column(String(64))
