@@ -117,9 +117,7 @@ def test_a_marking_with_a_wrong_article_number_is_refused():
 
 @given(
     st.text()
-    | st.lists(st.sampled_from(["01", GTIN, "21", "abc", "\x1d", "(01)", "(21)", "https://", "/", "3"])).map(
-        "".join
-    )
+    | st.lists(st.sampled_from(["01", GTIN, "21", "abc", "\x1d", "(01)", "(21)", "https://", "/", "3"])).map("".join)
 )
 def test_no_text_upsets_the_reader(text):
     try:

@@ -61,9 +61,7 @@ def test_a_print_run_is_what_single_codes_are(slot, first, count):
     codes = package.encode_many(KEY, slot, first, count)
 
     assert codes.dtype == "S16"
-    assert [code.decode() for code in codes] == [
-        package.encode(KEY, slot, first + place) for place in range(count)
-    ]
+    assert [code.decode() for code in codes] == [package.encode(KEY, slot, first + place) for place in range(count)]
 
 
 def test_a_long_print_run_is_right_at_every_seam():
@@ -87,8 +85,7 @@ def test_a_code_is_read_in_any_spelling(serial, blanks):
     look_alike = {"0": "o", "1": "l", "3": "з", "A": "а", "B": "в", "E": "е", "K": "к", "M": "м", "H": "н"}
     look_alike |= {"P": "р", "C": "с", "T": "т", "Y": "у", "X": "х"}
     typed = "".join(
-        look_alike.get(symbol, symbol.lower()) + blank
-        for symbol, blank in zip(code, [*blanks, ""], strict=True)
+        look_alike.get(symbol, symbol.lower()) + blank for symbol, blank in zip(code, [*blanks, ""], strict=True)
     )
 
     assert package.check(typed) == code
@@ -107,9 +104,7 @@ def test_every_wrong_symbol_is_a_typing_error(serial, place, symbol):
             package.check(typed)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "A", "0" * 15, "0" * 17, "U" * 16, "ЯЯЯЯЯЯЯЯЯЯЯЯЯЯЯЯ", "٠" * 16, "\0" * 16]
-)
+@pytest.mark.parametrize("text", ["", "A", "0" * 15, "0" * 17, "U" * 16, "ЯЯЯЯЯЯЯЯЯЯЯЯЯЯЯЯ", "٠" * 16, "\0" * 16])
 def test_what_is_not_16_symbols_is_a_typing_error(text):
     with pytest.raises(TypingError):
         package.decode(KEY, text)

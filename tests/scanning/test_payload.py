@@ -93,9 +93,7 @@ def test_a_number_of_16_digits_is_a_package_code_only_if_its_check_symbol_says_s
     kinds = [classify(number).kind for number in numbers]
 
     assert {kind == "package" for kind in kinds} == {True, False}
-    assert all(
-        (kind == "package") == has_valid_check(number) for kind, number in zip(kinds, numbers, strict=True)
-    )
+    assert all((kind == "package") == has_valid_check(number) for kind, number in zip(kinds, numbers, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,185 @@
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scanning import picture
+from scanning.header import Limits
+from scanning.problem import PictureTooLarge, PictureUnreadable
+from tests.scanning import bombs, draw
+
+# Dark above and left, light below and right: every way of turning it differs.
+CORNERS = Image.fromarray(np.add.outer(np.arange(0, 120), np.arange(0, 100) // 2 * 2).astype(np.uint8) // 2)
+
+
+def nearly(one, other):
+    return one.shape == other.shape and np.abs(one.astype(int) - other).mean() < 3
+
+
+@pytest.mark.parametrize("format_", bombs.FORMATS)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_every_format_is_opened_as_a_gray_array(format_, mode):
+    (page,) = picture.pages(draw.file(CORNERS.convert(mode), format_))
+
+    assert page.dtype == np.uint8
+    assert nearly(page, np.asarray(CORNERS))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_is_turned_upright_as_exif_says(orientation, format_):
+    turned = {
+        1: CORNERS,
+        2: CORNERS.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        3: CORNERS.transpose(Image.Transpose.ROTATE_180),
+        4: CORNERS.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        5: CORNERS.transpose(Image.Transpose.TRANSPOSE),
+        6: CORNERS.transpose(Image.Transpose.ROTATE_90),
+        7: CORNERS.transpose(Image.Transpose.TRANSVERSE),
+        8: CORNERS.transpose(Image.Transpose.ROTATE_270),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x112] = orientation
+
+    (page,) = picture.pages(draw.file(turned, format_, exif=exif))
+
+    assert nearly(page, np.asarray(CORNERS))
+
+
+@pytest.mark.parametrize(
+    "exif", [b"", b"Exif\0\0", b"Exif\0\0MM", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + b"\xff" * 99]
+)
+def test_damaged_exif_costs_the_turn_and_not_the_picture(exif):
+    (page,) = picture.pages(draw.file(CORNERS, "JPEG", exif=exif))
+
+    assert nearly(page, np.asarray(CORNERS))
+
+
+def test_a_hidden_background_is_white():
+    ink = Image.merge("LA", (Image.new("L", (60, 60), 0), Image.new("L", (60, 60), 0)))
+    ink.paste((0, 255), (20, 20, 40, 40))
+
+    (page,) = picture.pages(draw.file(ink))
+
+    assert page[5, 5] == 255
+    assert page[30, 30] == 0
+
+
+def test_white_ink_on_nothing_lies_on_black():
+    ink = Image.merge("LA", (Image.new("L", (60, 60), 255), Image.new("L", (60, 60), 0)))
+    ink.paste((255, 255), (20, 20, 40, 40))
+
+    (page,) = picture.pages(draw.file(ink))
+
+    assert page[5, 5] == 0
+    assert page[30, 30] == 255
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(np.asarray(CORNERS).astype(np.uint16) * 257),
+        CORNERS.convert("RGBA"),
+        CORNERS.convert("RGB").quantize(256),
+        CORNERS.convert("LA"),
+    ],
+    ids=lambda image: image.mode,
+)
+def test_every_kind_of_png_is_gray(image):
+    (page,) = picture.pages(draw.file(image))
+
+    assert nearly(page, np.asarray(CORNERS))
+
+
+def test_a_jpeg_for_the_press_is_gray():
+    (page,) = picture.pages(draw.file(CORNERS.convert("CMYK"), "JPEG"))
+
+    assert nearly(page, np.asarray(CORNERS))
+
+
+def test_only_the_first_frame_counts():
+    first = draw.file(CORNERS, "WEBP", lossless=True, save_all=True, append_images=[Image.new("L", CORNERS.size)])
+
+    (page,) = picture.pages(first)
+
+    assert nearly(page, np.asarray(CORNERS))
+
+
+def test_three_pages_of_a_pdf_are_drawn():
+    sheets = [Image.new("L", (600, 800), shade) for shade in (0, 80, 160, 240)]
+
+    pages = picture.pages(draw.file(sheets[0], "PDF", save_all=True, append_images=sheets[1:], resolution=100))
+
+    assert [page.shape for page in pages] == [(1200, 901)] * 3
+    assert [int(page[600, 450]) for page in pages] == [0, 80, 160]
+
+
+def test_a_page_of_any_size_is_drawn_within_bounds():
+    (page,) = picture.pages(bombs.huge_page())
+
+    assert max(page.shape) <= picture.PDF_LONGEST
+
+
+@pytest.mark.parametrize("format_", bombs.FORMATS)
+@pytest.mark.parametrize("part", [0.5, 0.95])
+def test_a_file_cut_short_is_unreadable(format_, part):
+    whole = draw.file(draw.noisy(draw.photo(draw.qr(), size=(400, 300)), 20), format_)
+
+    with pytest.raises(PictureUnreadable):
+        picture.pages(whole[: int(len(whole) * part)])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bombs.lying_heif(3000, 3000),
+        bombs.png(100, 100, data=b"nothing packed"),
+        bombs.png(100, 100, colour=9),
+        bombs.png(100, 100, bits=99),
+        bombs.text_bomb(),
+        bombs.profile_bomb(),
+        b"%PDF-1.4\nnothing",
+        b"\xff\xd8\xff\xe0" + bombs.huge_page(),
+        draw.file(CORNERS, "JPEG")[:-2].replace(b"\xff\xda", b"\xff\xd9"),
+    ],
+    ids=[
+        "heif",
+        "png data",
+        "png colour",
+        "png bits",
+        "png text",
+        "png profile",
+        "pdf",
+        "polyglot",
+        "jpeg end",
+    ],
+)
+def test_a_file_that_lies_is_unreadable(data):
+    with pytest.raises(PictureUnreadable):
+        picture.pages(data)
+
+
+def test_a_picture_larger_than_its_boxes_say_is_still_within_limits():
+    try:
+        (page,) = picture.pages(bombs.lying_heif(16, 16), Limits(pixels=10_000))
+        assert page.size <= 10_000
+    except (PictureUnreadable, PictureTooLarge) as problem:
+        assert str(problem)  # noqa: PT017 - as good an answer
+
+
+@pytest.mark.parametrize("bomb", [bombs.animated_png, bombs.animated_webp, bombs.exif_bomb])
+def test_what_is_too_much_in_a_good_file_is_left_alone(bomb):
+    (page,) = picture.pages(bomb())
+
+    assert max(page.shape) < 1000
+
+
+def test_the_exif_reader_asks_for_nothing_but_numbers():
+    entries = b"".join(struct.pack("<HHII", 0x10F, 2, 60_000, 8) for _ in range(3))
+    tag = struct.pack("<HHIHH", 0x112, 3, 1, 6, 0)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 4) + entries + tag
+
+    (page,) = picture.pages(draw.file(CORNERS, "PNG", exif=exif))
+
+    assert page.shape == CORNERS.size

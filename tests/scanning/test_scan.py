@@ -1,0 +1,226 @@
+import os
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter, ImageOps
+
+from scanning import decode, ladder, scan
+from scanning.gs1 import read_marking
+from scanning.payload import classify
+from scanning.problem import PictureTooLarge
+from tests.scanning import draw
+from tests.scanning.draw import URL
+
+LABEL = draw.photo(draw.qr())
+
+
+def texts(data):
+    return [symbol.text for symbol in scan.read(data)]
+
+
+def transparent(picture):
+    ink = Image.new("RGBA", picture.size, (0, 0, 0, 0))
+    ink.putalpha(ImageOps.invert(picture))
+    return ink
+
+
+def at_an_angle(picture):
+    width, height = picture.size
+    corners = (0, 0, 80, height, width, height - 60, width - 40, 90)
+    return picture.transform(picture.size, Image.Transform.QUAD, corners, Image.Resampling.BICUBIC)
+
+
+def in_shadow(picture):
+    light = np.linspace(0.15, 1, picture.width)
+    return Image.fromarray((np.asarray(picture) * light).astype(np.uint8))
+
+
+HURT = {
+    "as it is": LABEL,
+    "turned by 90 degrees": LABEL.rotate(90, expand=True),
+    "turned by 37 degrees": LABEL.rotate(37, expand=True, fillcolor=210),
+    "upside down": LABEL.rotate(180),
+    "mirrored": ImageOps.mirror(LABEL),
+    "at an angle": at_an_angle(LABEL),
+    "blurred": LABEL.filter(ImageFilter.GaussianBlur(4)),
+    "inverted": ImageOps.invert(LABEL),
+    "faint": LABEL.point(lambda shade: 140 + shade // 12),
+    "dark": LABEL.point(lambda shade: shade // 16),
+    "in shadow": in_shadow(LABEL),
+    "noisy": draw.noisy(LABEL, 40),
+    "small": LABEL.resize((240, 180), Image.Resampling.BOX),
+    "very small": LABEL.resize((225, 169), Image.Resampling.BOX),
+    "in colour": ImageOps.colorize(LABEL, "navy", "moccasin"),
+    "transparent": transparent(draw.qr()),
+    "white on nothing": Image.merge("LA", (Image.new("L", draw.qr().size, 255), ImageOps.invert(draw.qr()))),
+    "in a large photograph": draw.photo(draw.qr(), size=(4000, 3000)),
+}
+
+
+@pytest.mark.parametrize("picture", HURT.values(), ids=HURT.keys())
+def test_a_label_is_read_however_it_is_photographed(picture):
+    assert texts(draw.file(picture)) == [URL]
+
+
+@pytest.mark.parametrize(
+    ("format_", "options"),
+    [
+        ("JPEG", {"quality": 30}),
+        ("JPEG", {"quality": 90, "progressive": True}),
+        ("WEBP", {"quality": 30}),
+        ("WEBP", {"lossless": True}),
+        ("HEIF", {"quality": 30}),
+        ("AVIF", {"quality": 30}),
+        ("PDF", {"resolution": 200}),
+        ("PNG", {}),
+    ],
+)
+def test_a_label_is_read_from_every_format(format_, options):
+    assert texts(draw.file(LABEL.filter(ImageFilter.GaussianBlur(1)), format_, **options)) == [URL]
+
+
+def test_a_label_in_a_phones_picture_is_found_where_the_eye_sees_it():
+    label = Image.new("L", (800, 600), 255)
+    label.paste(draw.qr(), (500, 100))
+    exif = Image.Exif()
+    exif[0x112] = 6
+
+    (symbol,) = scan.read(draw.file(label.rotate(90, expand=True), "JPEG", exif=exif))
+
+    assert symbol.corners == pytest.approx(np.array([(532, 132), (732, 132), (732, 332), (532, 332)]), abs=6)
+
+
+def test_all_codes_of_a_photograph_are_found():
+    codes = [draw.qr("HTTPS://EX.RU/C/FIRST"), draw.datamatrix(module=6), draw.ean(), draw.qr("HTTPS://EX.RU/P/SPRING")]
+
+    found = scan.read(draw.file(draw.photo(*codes, size=(1500, 700)), "JPEG", quality=80))
+
+    assert {(symbol.format, classify(symbol.text).kind) for symbol in found} == {
+        ("qr", "promo"),
+        ("qr", "unknown"),
+        ("datamatrix", "marking"),
+        ("ean", "barcode"),
+    }
+
+
+def test_a_code_that_is_there_twice_is_found_once():
+    assert texts(draw.file(draw.photo(draw.qr(), draw.qr()))) == [URL]
+
+
+def test_codes_on_all_pages_are_found():
+    pages = [
+        draw.photo(draw.qr(f"HTTPS://EX.RU/P/{word}"), size=(600, 800)) for word in ("ONE", "TWO", "THREE", "FOUR")
+    ]
+
+    found = texts(draw.file(pages[0], "PDF", save_all=True, append_images=pages[1:], resolution=150))
+
+    assert found == [f"HTTPS://EX.RU/P/{word}" for word in ("ONE", "TWO", "THREE")]
+
+
+def test_a_marking_keeps_its_separators():
+    (symbol,) = scan.read(draw.file(draw.photo(draw.datamatrix())))
+
+    assert symbol.raw == f"01{draw.GTIN}215abcDEF1234xy\x1d91EE08\x1d92".encode() + b"dGVz" * 11
+    assert read_marking(symbol.text) == (draw.GTIN, "5abcDEF1234xy", True)
+
+
+def test_a_bar_code_alone_is_found():
+    (symbol,) = scan.read(draw.file(draw.photo(draw.ean("4600439931256"))))
+
+    assert (symbol.text, symbol.format) == ("4600439931256", "ean")
+
+
+def test_a_hard_code_beside_an_easy_bar_code_is_still_found():
+    faint = draw.qr().point(lambda shade: shade // 20)
+
+    found = scan.read(draw.file(draw.noisy(draw.photo(faint, draw.ean()), 2)))
+
+    assert [(symbol.format, symbol.step == "ean") for symbol in found] == [("ean", True), ("qr", False)]
+
+
+@pytest.mark.parametrize("sigma", [0, 10, 60])
+def test_where_no_code_is_none_is_found(sigma):
+    assert scan.read(draw.file(draw.noisy(Image.new("L", (500, 400), 128), sigma))) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("проверка".encode(), "проверка"),
+        ("проверка".encode("cp1251"), "проверка"),
+        (b"caf\xe9\x98", "caf\xe9\x98"),
+        (b"a\x1db\0c", "a\x1db\0c"),
+    ],
+)
+def test_bytes_are_text_by_the_first_encoding_that_fits(raw, text):
+    assert decode.text_of(raw) == text
+
+
+def test_bytes_in_a_code_arrive_as_they_are():
+    (symbol,) = scan.read(draw.file(draw.qr("цена".encode("cp1251"))))
+
+    assert symbol.raw == "цена".encode("cp1251")
+    assert symbol.text == "цена"
+
+
+def test_retries_end_when_time_is_up():
+    asked = []
+
+    found = scan.read(draw.file(Image.new("L", (300, 300), 128)), go_on=lambda: len(asked.append(1) or asked) < 3)
+
+    assert found == []
+    assert len(asked) == 3
+
+
+def test_limits_hold_here_too():
+    with pytest.raises(PictureTooLarge):
+        scan.read(draw.file(LABEL), scan.Limits(pixels=1000))
+
+
+@pytest.mark.parametrize("step", [step for step in ladder.RETRIES if step.name != "zbar"], ids=lambda step: step.name)
+def test_every_retry_reads_an_ordinary_label(step):
+    picture = np.asarray(draw.photo(draw.qr(module=5), size=(800, 600)))
+
+    found = step.read(step.change(picture))
+
+    assert [symbol.text for symbol in found] == [URL]
+
+
+def test_a_picture_that_is_large_already_is_not_doubled():
+    steps = [step for step in ladder.RETRIES if step.name.startswith("doubled")]
+
+    assert steps
+    assert all(step.change(np.zeros((100, 1700), np.uint8)) is None for step in steps)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 2)])
+def test_the_ladder_holds_pictures_of_any_shape(shape):
+    assert scan.read(draw.file(Image.fromarray(np.zeros(shape, np.uint8)))) == []
+
+
+def test_the_names_of_steps_are_different():
+    names = [step.name for step in ladder.FIRST + ladder.RETRIES]
+
+    assert len(set(names)) == len(names)
+
+
+def test_zbar_reads_a_label_where_it_is_installed():
+    if "pyzbar" not in decode.live_engines():
+        assert not os.environ.get("CI"), "libzbar0 is missing"
+        pytest.skip("libzbar0 is not installed")
+
+    (symbol,) = decode.read_by_zbar(np.asarray(LABEL))
+
+    assert (symbol.text, symbol.format, symbol.engine) == (URL, "qr", "pyzbar")
+
+
+def test_all_goes_on_without_zbar(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyzbar.pyzbar", None)
+    decode._zbar.cache_clear()
+
+    engines, found = decode.live_engines(), decode.read_by_zbar(np.asarray(LABEL))
+    decode._zbar.cache_clear()
+
+    assert engines == ["zxing-cpp"]
+    assert found == []
