@@ -1,10 +1,12 @@
 """`scanback prepare`: what must stand before the first request is served."""
 
 import asyncio
+import json
 
 import click
 
 from backend.cli import environment, migrate, seed
+from backend.settings import Settings
 
 
 @click.command()
@@ -13,3 +15,17 @@ def prepare() -> None:
     with environment.installation() as settings:
         migrate.migrate(settings.database_url)
         asyncio.run(seed.ensure_demo(settings))
+        _tell_address(settings)
+
+
+def _tell_address(settings: Settings) -> None:
+    """Keep the address in demo.json what it is now: the port may be another one than last time."""
+    path = settings.data / "demo.json"
+    if not path.exists():
+        return
+    demo = json.loads(path.read_text("utf-8"))
+    if demo["base_url"] != settings.base_url:
+        part = path.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(demo | {"base_url": settings.base_url}, indent=2, ensure_ascii=False), "utf-8")
+        part.replace(path)

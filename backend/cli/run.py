@@ -162,7 +162,7 @@ def _fail(child: Child, data: Path, how: str) -> None:
 
 
 def _greet(settings: Settings) -> None:
-    address = _address(settings)
+    address = settings.base_url
     click.echo(f"\nScanback is ready: {address}   (API reference: {address}/docs)\n")
     _print_qr(address)
     demo = settings.data / "demo.json"

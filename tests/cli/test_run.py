@@ -1,0 +1,200 @@
+"""`scanback run`, as `make run` starts it: from nothing to ready, what is killed, and how it ends."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+import zxingcpp
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+FIRST_START_SECONDS = 30  # ten on an idle machine; here others may be working
+BACK_SECONDS = 20
+
+
+class House:
+    """A `scanback run` of its own, and what it said."""
+
+    def __init__(self, data, port):
+        self.data, self.port = data, port
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "backend.cli", "run"],
+            cwd=ROOT,
+            env=environ(data, port),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.said = ""
+        while "Ctrl-C" not in self.said:
+            line = self.process.stdout.readline()
+            assert line, f"it ended early:\n{self.said}"
+            self.said += line
+        self.seen = {*self.children()}
+
+    def children(self):
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def part(self, name):
+        """A direct child by a word of its command line; None while there is none."""
+        children = psutil.Process(self.process.pid).children()
+        return next((child for child in children if name in " ".join(child.cmdline())), None)
+
+    def is_ready(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def end(self, sign):
+        """Send a signal, and give the exit code and what still runs five seconds later."""
+        self.seen |= {*self.children()}
+        self.process.send_signal(sign)
+        said, _ = self.process.communicate(timeout=20)
+        self.said += said
+        _, alive = psutil.wait_procs(self.seen, timeout=8)
+        return self.process.returncode, alive
+
+
+def environ(data, port):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SCANBACK_", "DATABASE_"))}
+    return kept | {"SCANBACK_DATA": str(data), "SCANBACK_PORT": str(port), "PYTHONPATH": str(ROOT)}
+
+
+def run_to_its_end(data, port):
+    return subprocess.run(
+        [sys.executable, "-m", "backend.cli", "run"],
+        cwd=ROOT, env=environ(data, port), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def within(seconds, question):
+    deadline = time.monotonic() + seconds
+    while not question():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.fixture(scope="module")
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def data():
+    folder = Path(tempfile.mkdtemp(prefix="scanback-run-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def house(data, port):
+    house = House(data, port)
+    yield house
+    if house.process.poll() is None:
+        house.end(signal.SIGTERM)
+
+
+def test_a_first_start_is_ready_and_says_how_to_come_in(house):
+    demo = json.loads((house.data / "demo.json").read_text("utf-8"))
+
+    assert house.is_ready()
+    assert demo["base_url"] == f"http://127.0.0.1:{house.port}"
+    assert demo["base_url"] in house.said
+    assert demo["staff"]["email"] in house.said
+    assert demo["staff"]["password"] in house.said
+    assert (house.data / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_printed_code_leads_to_the_address(house):
+    blocks = [line for line in house.said.splitlines() if set(line) & set("█▀▄")]
+    upper = {"█": (0, 0), "▀": (0, 255), "▄": (255, 0)}
+    width = max(map(len, blocks))
+    picture = Image.new("L", (width, len(blocks) * 2), 255)
+    for y, line in enumerate(blocks):
+        for x, block in enumerate(line):
+            top, bottom = upper.get(block, (255, 255))
+            picture.putpixel((x, 2 * y), top)
+            picture.putpixel((x, 2 * y + 1), bottom)
+    picture = picture.resize((width * 8, len(blocks) * 16), Image.Resampling.NEAREST)
+
+    (found,) = zxingcpp.read_barcodes(picture)
+
+    assert found.text == f"http://127.0.0.1:{house.port}"
+
+
+def test_a_second_start_in_one_folder_says_so_and_leaves(house):
+    second = run_to_its_end(house.data, house.port)
+
+    assert second.returncode == 1
+    assert second.stderr.count("\n") == 1
+    assert f"already runs in {house.data} (pid {house.process.pid}, http://127.0.0.1:{house.port})" in second.stderr
+    assert house.is_ready()
+
+
+def test_a_busy_port_is_said_and_nothing_is_left_running(house, tmp_path):
+    second = run_to_its_end(tmp_path / "other", house.port)
+
+    assert second.returncode == 1
+    assert second.stderr.count("\n") == 1
+    assert f"Port {house.port} cannot be used" in second.stderr
+    assert not (tmp_path / "other" / "postgres").exists()
+
+
+@pytest.mark.parametrize("name", ["serve", "worker", "postgres"])
+def test_a_part_that_is_killed_comes_back(house, name):
+    before = house.part(name)
+    belonging = before.children(recursive=True)
+
+    before.kill()
+
+    assert within(BACK_SECONDS, lambda: not before.is_running() and house.is_ready() and house.part(name))
+    assert psutil.wait_procs(belonging, timeout=5)[1] == []
+
+
+def test_a_killed_process_of_the_api_comes_back(house):
+    inner = house.part("serve").children()[-1]
+
+    inner.kill()
+
+    assert within(BACK_SECONDS, lambda: not inner.is_running() and house.is_ready())
+
+
+def test_sigterm_leaves_no_process_and_a_second_start_has_the_data(house):
+    demo = (house.data / "demo.json").read_text()
+
+    assert house.end(signal.SIGTERM) == (0, [])
+
+    again = House(house.data, house.port)
+    assert again.is_ready()
+    assert (house.data / "demo.json").read_text() == demo
+    # Ctrl-C reaches the whole group of the terminal.
+    os.killpg(again.process.pid, signal.SIGINT)
+    assert again.end(signal.SIGINT) == (0, [])
+
+
+def test_killing_the_supervisor_takes_everything_with_it(house):
+    killed = House(house.data, house.port)
+
+    code, alive = killed.end(signal.SIGKILL)
+
+    assert (code, alive) == (-signal.SIGKILL, [])
+    # And nothing it left is in the way of the next start.
+    assert House(house.data, house.port).end(signal.SIGTERM) == (0, [])
