@@ -9,15 +9,15 @@ from typing import IO
 LOG_BYTES = 10_000_000
 
 
-class FolderForeign(Exception):
-    """The data folder belongs to somebody else."""
+class FolderUnusable(Exception):
+    """The data folder cannot be made or written to; the message says why and what to do."""
 
 
 def prepare(data: Path) -> None:
     """Make the folder and its `logs`. A folder made here lets others pass through, not look.
 
     Raises:
-        FolderForeign: this user may not write there.
+        FolderUnusable: it cannot be made, or this user may not write there.
     """
     try:
         if not data.exists():
@@ -26,9 +26,10 @@ def prepare(data: Path) -> None:
         (data / "logs").mkdir(mode=0o700, exist_ok=True)
         with (data / "postgres.lock").open("a"):
             pass
-    except PermissionError as error:
-        raise FolderForeign(
-            f"This user cannot write to {data}. Set SCANBACK_DATA to another folder, or start as its owner."
+    except OSError as error:
+        raise FolderUnusable(
+            f"The data folder {data} cannot be used ({error.strerror})."
+            " Set SCANBACK_DATA to another, or start as its owner."
         ) from error
 
 

@@ -182,7 +182,7 @@ def start(data: Path, *, fast: bool = False) -> Server:
 
     Raises:
         DatabaseFailed: no programs, another process holds it, or it does not come up.
-        FolderForeign: the data folder is somebody else's.
+        FolderUnusable: the data folder is somebody else's.
     """
     data_folder.prepare(data)
     lock = data_folder.lock(data / "postgres.lock", IN_USE_SECONDS)
@@ -208,7 +208,7 @@ def running(data: Path) -> Iterator[str]:
 
     Raises:
         DatabaseFailed: as start() does.
-        FolderForeign: as start() does.
+        FolderUnusable: as start() does.
     """
     data_folder.prepare(data)
     lock = data_folder.lock(data / "postgres.lock")

@@ -26,7 +26,7 @@ def at_home() -> Settings:
     """The settings of an installation that keeps all it has in its data folder; its keys are made here.
 
     Raises:
-        FolderForeign: the data folder is somebody else's.
+        FolderUnusable: the data folder is somebody else's.
     """
     data = settings().data
     data_folder.prepare(data)

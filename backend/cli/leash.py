@@ -37,9 +37,10 @@ def leash(sign: signal.Signals) -> Callable[[], None]:
 def watch(child: int, sign: signal.Signals) -> None:
     """Do the same from outside, where the kernel has no such wish (macOS); nothing on Linux."""
     if _libc is None:
-        _start_watcher(os.getpid(), child, sign)
+        start_watcher(os.getpid(), child, sign)
 
 
-def _start_watcher(parent: int, child: int, sign: signal.Signals) -> subprocess.Popen[bytes]:
+def start_watcher(parent: int, child: int, sign: signal.Signals) -> subprocess.Popen[bytes]:
+    """Start the shell that looks; it ends with either of the two."""
     arguments = [str(parent), str(child), sign.name.removeprefix("SIG")]
     return subprocess.Popen(["/bin/sh", "-c", WATCH, "sh", *arguments], start_new_session=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import click
 
-from backend.cli.data_folder import FolderForeign
+from backend.cli.data_folder import FolderUnusable
 from backend.cli.postgres_programs import DatabaseFailed
 from backend.settings import SettingMissing
 
@@ -24,6 +24,7 @@ COMMANDS = {
     "serve": Later("backend.cli.serve", "serve", "Serve the API and the pages."),
     "worker": Later("backend.cli.work", "worker", "Do the background work."),
     "migrate": Later("backend.cli.schema", "migrate", "Bring the database to today's schema."),
+    "openapi": Later("backend.cli.openapi", "openapi", "Write openapi/openapi.json, or hold it against the code."),
     "prepare": Later("backend.cli.prepare", "prepare", "Migrate the database; make the demo brand if it is empty."),
 }
 
@@ -55,6 +56,6 @@ def main() -> None:
     """Run a command; what a person can mend is said in a line, without a traceback."""
     try:
         scanback(prog_name="scanback")
-    except (DatabaseFailed, FolderForeign, SettingMissing) as refusal:
+    except (DatabaseFailed, FolderUnusable, SettingMissing) as refusal:
         click.echo(f"scanback: {refusal}", err=True)
         sys.exit(1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from backend import files
 from backend.cli.main import COMMANDS
 from backend.settings import Settings
 
@@ -72,8 +73,8 @@ def test_the_settings_of_the_services_are_read(tmp_path):
     settings.need_keys()
     assert settings.database_url.startswith("postgresql+psycopg://scanback:")
     assert settings.database_url.endswith("@database:5432/scanback")
-    assert settings.bucket_url == "s3://scanback"
-    assert environ["S3_BUCKET"] == "scanback"
+    bucket = files.Bucket(settings.bucket_url)
+    assert bucket.bucket == environ["S3_BUCKET"]
 
 
 def test_nothing_secret_stands_in_the_committed_files():

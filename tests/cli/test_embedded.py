@@ -245,7 +245,7 @@ def test_a_plain_user_runs_it_and_others_are_sent_away(fresh):
     assert (fresh / "postgres").stat().st_uid == nobody.pw_uid
     # Root takes over what a plain user began; a third user does not.
     start_and_stop()
-    assert "FolderForeign" in as_user(nobody.pw_uid - 1, start_and_stop)
+    assert "FolderUnusable" in as_user(nobody.pw_uid - 1, start_and_stop)
 
 
 def as_user(uid, deed):
