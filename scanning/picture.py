@@ -42,7 +42,6 @@ _DAMAGE = (
     EOFError,
     Image.DecompressionBombError,
     LookupError,
-    MemoryError,
     OSError,
     RuntimeError,
     SyntaxError,
@@ -65,6 +64,8 @@ def pages(data: bytes, limits: Limits = Limits()) -> list[Gray]:  # noqa: B008 -
         return [_picture(data, header.format, limits)]
     except Problem:
         raise
+    except MemoryError as error:
+        raise PictureUnreadable("the picture takes too much memory") from error
     except _DAMAGE as error:
         raise PictureUnreadable(f"the {header.format} file is damaged: {type(error).__name__}") from error
 

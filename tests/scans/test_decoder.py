@@ -145,7 +145,7 @@ async def test_a_picture_that_takes_too_long_is_unreadable():
 
 async def test_a_picture_that_takes_too_much_memory_is_unreadable():
     async with Decoder(workers=1, seconds=10, memory_bytes=400 * 2**20) as small:
-        with pytest.raises(PictureUnreadable):
+        with pytest.raises(PictureUnreadable, match="memory"):
             await small.read(SLOW)
 
         assert await texts(small) == [URL]
