@@ -3,12 +3,12 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import edge, logs
@@ -16,6 +16,7 @@ from backend.accounts import door as agent_door
 from backend.accounts import handlers as accounts
 from backend.accounts.door import Agent
 from backend.database import Database, Db
+from backend.openapi.document import CONFIG, document
 from backend.passwords import Passwords
 from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
@@ -24,6 +25,7 @@ from backend.scans import intake
 from backend.scans.decoder import Decoder
 from backend.scans.service import Desk, TheDesk
 from backend.settings import Settings
+from backend.strict import only_what_is_described
 from backend.wallets import handlers as wallets
 
 
@@ -65,6 +67,23 @@ DEPENDENCIES = {
 }
 
 
+def api() -> Router:
+    """The doors, and what hangs behind each."""
+    agents = Router(
+        "/",
+        route_handlers=[accounts.router, wallets.router, scans.router],
+        dependencies={"agent": Provide(the_agent)},
+        security=[{"agent": []}],
+    )
+    return Router("/v1", route_handlers=[accounts.strangers, agents], guards=[only_what_is_described])
+
+
+@cache
+def description() -> dict[str, Any]:
+    """The API's description (OpenAPI 3.1), made when somebody first asks for it."""
+    return document(Litestar([api()], dependencies=DEPENDENCIES, openapi_config=CONFIG))
+
+
 def create_app(settings: Settings) -> Litestar:
     """Put the application together; its connections and helpers open with its lifespan."""
     logs.configure(settings.log_level)
@@ -98,20 +117,14 @@ def create_app(settings: Settings) -> Litestar:
                 passwords.close()
                 await db.close()
 
-    agents = Router(
-        "/",
-        route_handlers=[accounts.router, wallets.router, scans.router],
-        dependencies={"agent": Provide(the_agent)},
-        security=[{"agent": []}],
-    )
     return Litestar(
-        route_handlers=[Router("/v1", route_handlers=[accounts.strangers, agents])],
+        route_handlers=[api()],
         dependencies=DEPENDENCIES,
         state=State({"settings": settings}),
         lifespan=[lifespan],
         middleware=[edge.middleware(settings.trusted_proxies)],
         exception_handlers=edge.HANDLERS,
-        openapi_config=OpenAPIConfig(title="Scanback", version="1"),
+        openapi_config=None,
         request_max_body_size=settings.numbers.at("picture_bytes", datetime.now(UTC).date()) + 65536,
         logging_config=None,
         debug=False,

@@ -11,10 +11,12 @@ from litestar import Request, Response
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import HeaderParameter
 from litestar.status_codes import HTTP_304_NOT_MODIFIED
 from msgspec import Meta
 
-from backend.errors import Invalid, Refusal
+from backend.errors import Invalid, Refusal, ValidationFailed
 from backend.settings import Settings
 
 PROBLEM = "application/problem+json"
@@ -85,7 +87,15 @@ def raises(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
 
 def _problem_spec(refusals: Sequence[type[Refusal]]) -> ResponseSpec:
     said = " ".join(f"`{refusal.code()}`: {refusal.message()}" for refusal in refusals)
-    return ResponseSpec(Problem, description=said, media_type=PROBLEM, generate_examples=False)
+    examples = [Example(id=refusal.code(), value=shown(refusal)) for refusal in refusals]
+    return ResponseSpec(Problem, description=said, media_type=PROBLEM, generate_examples=False, examples=examples)
+
+
+def shown(refusal: type[Refusal]) -> dict[str, Any]:
+    """An example of a refusal, as it goes over the wire."""
+    errors = [FieldError("body", "what does not fit")] if refusal is ValidationFailed else []
+    told: dict[str, Any] = msgspec.to_builtins(problem(refusal, refusal.message(), "6f1c9d0e5b7a4c38", errors))
+    return told
 
 
 def cursor(*parts: int | str) -> str:
@@ -114,12 +124,52 @@ def place(text: str | None, kind: type[int] = int) -> int | None:
 ETAG_HEADER = ResponseHeader(name="ETag", description="Send it back as If-None-Match.", documentation_only=True)
 
 
+def etag(body: bytes) -> str:
+    """A strong validator: what differs in a byte differs here."""
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
 def with_etag(request: Request[Any, Any, Any], answer: Any) -> Response[Any]:
     """The answer with its ETag, or 304 and no body when the caller has it already (RFC 9110, 13.1.2)."""
     body = msgspec.json.encode(answer)
-    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    tag = etag(body)
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
     known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
     if tag in known or "*" in known:
         return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
+
+
+class PreconditionFailed(Refusal):
+    """Somebody changed this since you read it. Read it again, then decide."""
+
+    status = 412
+
+
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        max_length=200,
+        description="The ETag that you read: the write is refused if it has changed since. Without it the last wins.",
+    ),
+]
+
+
+def expect(if_match: str | None, current: Any) -> None:
+    """Hold a write against the ETag that its sender read (RFC 9110, 13.1.1); None stands for what is not there.
+
+    Raises:
+        PreconditionFailed: it is another one now.
+    """
+    if if_match is None:
+        return
+    wanted = {part.strip() for part in if_match.split(",")}
+    if current is None or not wanted & {"*", etag(msgspec.json.encode(current))}:
+        raise PreconditionFailed
+
+
+def tagged(answer: Any) -> Response[Any]:
+    """The answer of a write, with the ETag that the next one may name."""
+    body = msgspec.json.encode(answer)
+    return Response(body, media_type="application/json", headers={"ETag": etag(body)})

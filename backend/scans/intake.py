@@ -1,6 +1,7 @@
 """What a phone hands in: JSON with a text, or a picture as multipart; read here because one address takes both."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -127,6 +128,7 @@ FILE = Schema(
 )  # fmt: skip
 
 
+@dataclass
 class ScanOperation(Operation):
     """The operation with both bodies: the framework knows only one for a route."""
 

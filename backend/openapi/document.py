@@ -1,0 +1,84 @@
+"""The document as a whole: its head, and the order in which the framework's draft is finished."""
+
+import json
+from typing import Any
+
+from litestar import Litestar
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
+from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
+
+from backend.openapi import answers, examples, schemas
+
+ABOUT = """Scan a code, see the money: loyalty for the people who decide what is bought.
+
+**Who calls.** Everybody sends `Authorization: Bearer <token>`. An account and its token come from `POST /v1/accounts`,
+which asks for nothing.
+
+**Repeats are harmless.** Where value moves, the client makes the id (a UUID) and the method is PUT: the same id with
+the same body gets the first answer again, with another body 422.
+
+**Amounts** are integers in minor units: kopecks for `RUB`, whole points for `PTS`. **Times** have a zone.
+
+**Refusals** are problem details (RFC 9457): `code` is for machines and stays what it is, `detail` is for people, in the
+language of `Accept-Language` (Russian or English). [All of them](/docs/problems).
+
+**Lists** give `next` while there is more: send it back as `cursor`. What a route does not know, it refuses: fields,
+query parameters and media types.
+"""
+
+TAGS = {
+    "Account": "Anonymous accounts: no phone number, e-mail or name.",
+    "Scans": "One button: a text or a picture goes in, and the answer says what it is and what it brought.",
+    "Wallet": "Balances, movements and what each of them was for.",
+}
+
+SCHEMES = {
+    "agent": "The token of a device, from `POST /v1/accounts` or `POST /v1/sessions`.",
+    "staff": "The token of a staff session.",
+}
+
+
+def _operation_id(
+    handler: HTTPRouteHandler, _method: Method | HttpMethod, _path: list[str | PathParameterDefinition]
+) -> str:
+    return handler.handler_name
+
+
+CONFIG = OpenAPIConfig(
+    title="Scanback",
+    version="1",
+    description=ABOUT,
+    servers=[Server(url="/", description="The installation that serves this description.")],
+    tags=[Tag(name, about) for name, about in sorted(TAGS.items())],
+    components=Components(
+        security_schemes={
+            name: SecurityScheme("http", scheme="bearer", description=about) for name, about in SCHEMES.items()
+        }
+    ),
+    use_handler_docstrings=True,
+    operation_id_creator=_operation_id,
+)
+
+
+def document(app: Litestar) -> dict[str, Any]:
+    """Describe an application that was made with `CONFIG`."""
+    raw = app.openapi_schema.to_schema()
+    known = raw["components"]["schemas"]
+    schemas.tidy(raw)
+    schemas.describe(known)
+    raw["components"]["responses"] = answers.components()
+    for path in raw["paths"].values():
+        for operation in path.values():
+            answers.finish(operation, known)
+            schemas.refuse_nul(operation.get("requestBody"))
+            examples.fill(operation, known)
+    return raw
+
+
+def written(described: dict[str, Any]) -> str:
+    """The description as it is served and committed: sorted, so that a change shows as what it is."""
+    return json.dumps(described, ensure_ascii=False, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,74 @@
+"""An example for each request, answer and parameter, put together from the examples of the fields."""
+
+from typing import Any
+
+from backend.openapi.schemas import Schema, Schemas
+
+Example = Any
+# What a field gets whose type says enough.
+FORMATS = {
+    "date-time": "2026-11-22T10:00:00Z",
+    "date": "2026-11-22",
+    "uuid": "0193f3a1-8c5e-7b42-9d16-4f7a2c8e5b03",
+    "email": "owner@teplo.example",
+    "uri": "https://teplo.example",
+}
+NOTHING = object()
+
+
+def fill(operation: dict[str, Any], known: Schemas) -> None:
+    """Put examples where an operation has none. Changes the operation."""
+    for parameter in operation.get("parameters", ()):
+        parameter.setdefault("example", compose(parameter["schema"], known))
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for body in bodies:
+        for content in body.get("content", {}).values():
+            if "examples" not in content:
+                content.setdefault("example", compose(content["schema"], known))
+
+
+def compose(schema: Schema, known: Schemas) -> Example:
+    """A value that fits a schema. The first example of a field counts; null there leaves the field out."""
+    found = _compose(schema, known, frozenset())
+    return None if found is NOTHING else found
+
+
+def _compose(schema: Schema, known: Schemas, within: frozenset[str]) -> Example:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        # A struct that holds itself ends here.
+        return NOTHING if name in within else _compose(known[name], known, within | {name})
+    if "examples" in schema:
+        return schema["examples"][0]
+    for several in ("oneOf", "anyOf", "allOf"):
+        if several in schema:
+            return _compose(schema[several][0], known, within)
+    if schema.get("type") == "object" or "properties" in schema:
+        return _object(schema, known, within)
+    if schema.get("type") == "array":
+        item = _compose(schema["items"], known, within)
+        return [] if item is NOTHING else [item]
+    return _single(schema)
+
+
+def _object(schema: Schema, known: Schemas, within: frozenset[str]) -> Example:
+    required = schema.get("required", ())
+    found = {name: _compose(field, known, within) for name, field in schema.get("properties", {}).items()}
+    return {
+        name: value for name, value in found.items() if value is not NOTHING and (value is not None or name in required)
+    }
+
+
+def _single(schema: Schema) -> Example:
+    for name in ("const", "default"):
+        if name in schema:
+            return schema[name]
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type")
+    if kind == "integer":
+        return schema.get("minimum", 1)
+    if kind == "boolean":
+        return True
+    # A plain text that says nothing of itself; a test asks for an example in its place.
+    return FORMATS.get(schema.get("format", ""), "text")

@@ -1,0 +1,57 @@
+"""What a route's description does not name is refused: a mistyped parameter must not look as if it worked."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.enums import ParamType, RequestEncodingType
+from litestar.exceptions import ValidationException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import BodyKwarg, ParameterKwarg
+from litestar.typing import FieldDefinition
+
+from backend.errors import Unsupported
+
+
+def only_what_is_described(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """A guard for all routes of the API.
+
+    Raises:
+        ValidationException: a query parameter that the route does not know. Unsupported: a body in JSON must say so.
+    """
+    if connection.scope["query_string"]:
+        known = _parameters(handler)
+        strange = [name for name in connection.query_params if name not in known]
+        if strange:
+            raise ValidationException(extra=[{"key": name, "message": "no such query parameter"} for name in strange])
+    if _takes_json(handler):
+        media = connection.headers.get("content-type", "").partition(";")[0]
+        if media.strip().lower() != RequestEncodingType.JSON:
+            raise Unsupported
+
+
+@cache
+def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
+    """The names of the query parameters that a route or one of its dependencies reads."""
+    return frozenset(_named(handler.parsed_fn_signature.parameters, handler.resolve_dependencies()))
+
+
+def _named(fields: dict[str, FieldDefinition], dependencies: dict[str, Provide]) -> Iterator[str]:
+    for name, field in fields.items():
+        kind = field.kwarg_definition
+        if isinstance(kind, ParameterKwarg) and kind.param_type == ParamType.QUERY:
+            yield kind.name or name
+        if name in dependencies:
+            yield from _named(dependencies[name].parsed_fn_signature.parameters, dependencies)
+
+
+@cache
+def _takes_json(handler: BaseRouteHandler) -> bool:
+    field = handler.parsed_fn_signature.parameters.get("data")
+    return (
+        field is not None
+        and isinstance(field.kwarg_definition, BodyKwarg)
+        and field.kwarg_definition.media_type == RequestEncodingType.JSON
+    )
