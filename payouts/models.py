@@ -16,8 +16,9 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import DateTime
+from sqlalchemy.types import DateTime, Text
 
 
 class Base(DeclarativeBase):
@@ -61,7 +62,10 @@ class Kind(IntEnum):
 
 
 class Wallet(Base):
-    """An owner's balances in one book (a programme), in minor units. The only mutable row of the ledger."""
+    """An owner's balances in one book (a programme), in minor units.
+
+    `available` below zero is a debt. `due_on` is the next day on which something matures or expires, at the latest.
+    """
 
     __tablename__ = "wallets"
     __table_args__ = (
@@ -71,7 +75,7 @@ class Wallet(Base):
         CheckConstraint("floor <= 0", name="floor"),
         # Only a claw-back lowers the floor, so a wrong spend stops here.
         CheckConstraint("available >= floor", name="available"),
-        Index("ix_wallets_matures_on", "matures_on", postgresql_where=text("matures_on IS NOT NULL")),
+        Index("ix_wallets_due_on", "due_on", postgresql_where=text("due_on IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -83,7 +87,7 @@ class Wallet(Base):
     held: Mapped[int] = mapped_column(server_default="0")
     floor: Mapped[int] = mapped_column(server_default="0")
     seq: Mapped[int] = mapped_column(server_default="0")
-    matures_on: Mapped[date | None]
+    due_on: Mapped[date | None]
 
 
 class Movement(Base):
@@ -95,7 +99,12 @@ class Movement(Base):
         # The same deed cannot move money twice, whoever repeats it.
         UniqueConstraint("cause", "cause_id", "kind", "leg"),
         CheckConstraint("amount > 0", name="amount"),
-        CheckConstraint("from_place <> to_place", name="places"),
+        # What each kind moves, from where to where.
+        CheckConstraint(
+            "(kind, from_place, to_place) IN ((1,1,2), (1,1,3), (2,2,3), (3,3,4), (4,4,6), (5,4,3), (6,3,5), "
+            "(7,2,1), (7,3,1), (8,7,3))",
+            name="places",
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -107,7 +116,7 @@ class Movement(Base):
     held_after: Mapped[int]
     cause_id: Mapped[int]
     lot_id: Mapped[int | None]
-    reverses: Mapped[int | None]
+    reverses: Mapped[int | None] = mapped_column(ForeignKey("movements.id"))
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     kind: Mapped[int] = mapped_column(SmallInteger)
     from_place: Mapped[int] = mapped_column(SmallInteger)
@@ -124,11 +133,7 @@ class Lot(Base):
         UniqueConstraint("wallet_id", "expires_on", "matures_on"),
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("remaining BETWEEN 0 AND amount", name="remaining"),
-        Index(
-            "ix_lots_expiring",
-            "expires_on",
-            postgresql_where=text("remaining > 0 AND expires_on < '9999-12-31'"),
-        ),
+        CheckConstraint("matures_on < expires_on", name="days"),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
@@ -153,12 +158,25 @@ class LotUse(Base):
 
 
 class Seal(Base):
-    """A hash over a closed range of movements and the seal before it: a changed row is found."""
+    """A hash over the movements after the seal before it up to an id, and that seal: a changed row is found."""
 
     __tablename__ = "seals"
+    __table_args__ = (UniqueConstraint("previous"),)
 
     upto: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     previous: Mapped[bytes]
     hash: Mapped[bytes]
     rows: Mapped[int]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class BooksCheck(Base):
+    """A proof of the books that was made, and what was wrong with them then."""
+
+    __tablename__ = "books_checks"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    movements: Mapped[int]
+    seconds: Mapped[float]
+    faults: Mapped[list[str]] = mapped_column(ARRAY(Text))

@@ -52,6 +52,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_accruals_account_id", "accruals", ["account_id"], unique=False)
     op.create_table(
+        "books_checks",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("movements", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.Column("faults", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_books_checks")),
+    )
+    op.create_table(
         "brands",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
@@ -66,6 +75,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_challenges")),
     )
+    op.create_index("ix_challenges_expires_at", "challenges", ["expires_at"], unique=False)
     op.create_table(
         "counters",
         sa.Column("key", sa.String(), nullable=False),
@@ -115,6 +125,7 @@ def upgrade() -> None:
         sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("upto", name=op.f("pk_seals")),
+        sa.UniqueConstraint("previous", name=op.f("uq_seals_previous")),
     )
     op.create_table(
         "wallets",
@@ -126,7 +137,7 @@ def upgrade() -> None:
         sa.Column("held", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("floor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("seq", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("matures_on", sa.Date(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
         sa.CheckConstraint("available >= floor", name=op.f("ck_wallets_available")),
         sa.CheckConstraint("floor <= 0", name=op.f("ck_wallets_floor")),
         sa.CheckConstraint("held >= 0", name=op.f("ck_wallets_held")),
@@ -136,11 +147,7 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "70"},
     )
     op.create_index(
-        "ix_wallets_matures_on",
-        "wallets",
-        ["matures_on"],
-        unique=False,
-        postgresql_where=sa.text("matures_on IS NOT NULL"),
+        "ix_wallets_due_on", "wallets", ["due_on"], unique=False, postgresql_where=sa.text("due_on IS NOT NULL")
     )
     op.create_table(
         "devices",
@@ -155,6 +162,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_devices_account_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_devices")),
+        sa.UniqueConstraint("new_recovery_digest", name=op.f("uq_devices_new_recovery_digest")),
         sa.UniqueConstraint("token_digest", name=op.f("uq_devices_token_digest")),
     )
     op.create_index(
@@ -170,6 +178,7 @@ def upgrade() -> None:
         sa.Column("expires_on", sa.Date(), nullable=False),
         sa.Column("pending", sa.Boolean(), nullable=False),
         sa.CheckConstraint("amount > 0", name=op.f("ck_lots_amount")),
+        sa.CheckConstraint("matures_on < expires_on", name=op.f("ck_lots_days")),
         sa.CheckConstraint("remaining BETWEEN 0 AND amount", name=op.f("ck_lots_remaining")),
         sa.ForeignKeyConstraint(["wallet_id"], ["wallets.id"], name=op.f("fk_lots_wallet_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lots")),
@@ -177,13 +186,6 @@ def upgrade() -> None:
             "wallet_id", "expires_on", "matures_on", name=op.f("uq_lots_wallet_id_expires_on_matures_on")
         ),
         postgresql_with={"fillfactor": "80"},
-    )
-    op.create_index(
-        "ix_lots_expiring",
-        "lots",
-        ["expires_on"],
-        unique=False,
-        postgresql_where=sa.text("remaining > 0 AND expires_on < '9999-12-31'"),
     )
     op.create_table(
         "movements",
@@ -203,8 +205,12 @@ def upgrade() -> None:
         sa.Column("to_place", sa.SmallInteger(), nullable=False),
         sa.Column("cause", sa.SmallInteger(), nullable=False),
         sa.Column("leg", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint(
+            "(kind, from_place, to_place) IN ((1,1,2), (1,1,3), (2,2,3), (3,3,4), (4,4,6), (5,4,3), (6,3,5), (7,2,1), (7,3,1), (8,7,3))",
+            name=op.f("ck_movements_places"),
+        ),
         sa.CheckConstraint("amount > 0", name=op.f("ck_movements_amount")),
-        sa.CheckConstraint("from_place <> to_place", name=op.f("ck_movements_places")),
+        sa.ForeignKeyConstraint(["reverses"], ["movements.id"], name=op.f("fk_movements_reverses")),
         sa.ForeignKeyConstraint(["wallet_id"], ["wallets.id"], name=op.f("fk_movements_wallet_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_movements")),
         sa.UniqueConstraint("cause", "cause_id", "kind", "leg", name=op.f("uq_movements_cause_cause_id_kind_leg")),

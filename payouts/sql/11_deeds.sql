@@ -1,0 +1,127 @@
+-- The ledger's deeds, on a wallet that ledger_open gave. Faults that are the caller's business are raised with
+-- SQLSTATE class SB, see payouts/ledger.py; a cause that has moved already is a unique violation.
+
+-- Earns into the lot of those two days; a debt is repaid first. Earning that must wait goes to pending.
+CREATE OR REPLACE FUNCTION ledger_earn(
+    w wallets, p_amount bigint, p_cause int, p_cause_id bigint, p_today date, p_matures_on date, p_expires_on date
+) RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE lot bigint; waits boolean; repaid bigint;
+BEGIN
+    INSERT INTO lots AS l (wallet_id, amount, remaining, matures_on, expires_on, pending)
+    VALUES (w.id, p_amount, p_amount, p_matures_on, p_expires_on, p_matures_on > p_today)
+    ON CONFLICT (wallet_id, expires_on, matures_on)
+    DO UPDATE SET amount = l.amount + excluded.amount, remaining = l.remaining + excluded.remaining
+    -- The lot says whether it waits: it may have matured for somebody whose day began before ours did.
+    RETURNING l.id, l.pending INTO lot, waits;
+    repaid := CASE WHEN waits THEN 0 ELSE least(p_amount, greatest(0, -w.available)) END;
+    w.due_on := least(w.due_on, CASE WHEN waits THEN p_matures_on ELSE nullif(p_expires_on, '9999-12-31') END);
+    w := ledger_move(w, 1, 1, CASE WHEN waits THEN 2 ELSE 3 END, p_amount, p_cause, p_cause_id, 0, lot, NULL);
+    IF repaid > 0 THEN
+        PERFORM ledger_draw(ledger_last(), lot, repaid);
+    END IF;
+    RETURN w;
+END $$;
+
+-- Sets an amount aside for an order: available -> held, soonest expiry first.
+CREATE OR REPLACE FUNCTION ledger_hold(w wallets, p_amount bigint, p_cause int, p_cause_id bigint)
+RETURNS wallets LANGUAGE plpgsql AS $$
+BEGIN
+    IF w.available < p_amount THEN
+        RAISE EXCEPTION 'the wallet has %, not %', w.available, p_amount USING ERRCODE = 'SB001';
+    END IF;
+    w := ledger_move(w, 3, 3, 4, p_amount, p_cause, p_cause_id, 0, NULL, NULL);
+    PERFORM ledger_draw_lots(w, ledger_last(), p_amount, false, NULL);
+    RETURN w;
+END $$;
+
+-- A hold of this wallet that has so much neither settled nor released.
+CREATE OR REPLACE FUNCTION ledger_held(w wallets, p_amount bigint, p_cause int, p_cause_id bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE h movements; done bigint;
+BEGIN
+    SELECT * INTO h FROM movements WHERE cause = p_cause AND cause_id = p_cause_id AND kind = 3 AND wallet_id = w.id;
+    SELECT coalesce(sum(amount), 0) INTO done FROM movements
+    WHERE cause = p_cause AND cause_id = p_cause_id AND kind IN (4, 5);
+    IF h.id IS NULL OR h.amount - done < p_amount THEN
+        RAISE EXCEPTION 'the hold has % left, not %', coalesce(h.amount - done, 0), p_amount USING ERRCODE = 'SB002';
+    END IF;
+    RETURN h.id;
+END $$;
+
+-- The order was fulfilled: held -> payable to the partner. A leg may settle a part.
+CREATE OR REPLACE FUNCTION ledger_settle(w wallets, p_amount bigint, p_cause int, p_cause_id bigint, p_leg int)
+RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE hold bigint := ledger_held(w, p_amount, p_cause, p_cause_id);
+BEGIN
+    RETURN ledger_move(w, 4, 4, 6, p_amount, p_cause, p_cause_id, p_leg, NULL, hold);
+END $$;
+
+-- The order fell through: held -> available, back into the lots it came from, last drawn first. An older debt is
+-- repaid by it, so the lots get back only what the debt leaves.
+CREATE OR REPLACE FUNCTION ledger_release(w wallets, p_amount bigint, p_cause int, p_cause_id bigint, p_leg int)
+RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE
+    hold bigint := ledger_held(w, p_amount, p_cause, p_cause_id);
+    back bigint := p_amount - least(p_amount, greatest(0, -w.available));
+    drawn record; part bigint;
+BEGIN
+    -- What comes back may have lived its days meanwhile.
+    SELECT least(w.due_on, min(nullif(l.expires_on, '9999-12-31'))) INTO w.due_on
+    FROM lot_uses u JOIN lots l ON l.id = u.lot_id WHERE u.movement_id = hold;
+    w := ledger_move(w, 5, 4, 3, p_amount, p_cause, p_cause_id, p_leg, NULL, hold);
+    FOR drawn IN
+        SELECT u.lot_id, -u.amount - coalesce((SELECT sum(r.amount) FROM movements m JOIN lot_uses r ON r.movement_id = m.id
+            WHERE m.cause = p_cause AND m.cause_id = p_cause_id AND m.kind = 5 AND r.lot_id = u.lot_id), 0) AS amount
+        FROM lot_uses u JOIN lots l ON l.id = u.lot_id
+        WHERE u.movement_id = hold ORDER BY l.expires_on DESC, l.matures_on DESC, l.id DESC
+    LOOP
+        part := least(back, drawn.amount);
+        IF part > 0 THEN
+            PERFORM ledger_draw(ledger_last(), drawn.lot_id, -part);
+            back := back - part;
+        END IF;
+    END LOOP;
+    RETURN w;
+END $$;
+
+-- Takes back what a deed earned, whole or in part, under a cause of its own: first what is still pending of the
+-- deed's lot, then the rest of that lot, then other lots with the latest expiry first, and what is left becomes a
+-- debt that the next earning repays. Never more than the deed earned.
+CREATE OR REPLACE FUNCTION ledger_claw_back(
+    w wallets, p_earned_cause int, p_earned_id bigint, p_amount bigint, p_cause int, p_cause_id bigint
+) RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE earned movements; own lots; taken bigint; part bigint; rest bigint := p_amount;
+BEGIN
+    SELECT * INTO earned FROM movements WHERE cause = p_earned_cause AND cause_id = p_earned_id AND kind = 1;
+    SELECT coalesce(sum(amount), 0) INTO taken FROM movements
+    WHERE wallet_id = w.id AND kind = 7 AND reverses = earned.id;
+    IF earned.wallet_id IS DISTINCT FROM w.id OR p_amount <= 0 OR taken + p_amount > earned.amount THEN
+        RAISE EXCEPTION 'earned %, taken back %, not % more', coalesce(earned.amount, 0), taken, p_amount
+            USING ERRCODE = 'SB003';
+    END IF;
+    SELECT * INTO own FROM lots WHERE id = earned.lot_id;
+    part := least(rest, own.remaining);
+    IF own.pending THEN
+        -- A pending lot is only ever drawn by claw-backs, so it still has what the deed earned.
+        w := ledger_move(w, 7, 2, 1, part, p_cause, p_cause_id, 0, own.id, earned.id);
+        PERFORM ledger_draw(ledger_last(), own.id, part);
+        RETURN w;
+    END IF;
+    w := ledger_move(w, 7, 3, 1, rest, p_cause, p_cause_id, 0, own.id, earned.id);
+    IF part > 0 THEN
+        PERFORM ledger_draw(ledger_last(), own.id, part);
+        rest := rest - part;
+    END IF;
+    PERFORM ledger_draw_lots(w, ledger_last(), rest, true, own.id);
+    RETURN w;
+END $$;
+
+-- An old debt becomes the programme's loss: loss -> available, up to zero.
+CREATE OR REPLACE FUNCTION ledger_write_off(w wallets, p_amount bigint, p_cause int, p_cause_id bigint)
+RETURNS wallets LANGUAGE plpgsql AS $$
+BEGIN
+    IF -w.available < p_amount THEN
+        RAISE EXCEPTION 'the debt is %, not %', greatest(0, -w.available), p_amount USING ERRCODE = 'SB004';
+    END IF;
+    RETURN ledger_move(w, 8, 7, 3, p_amount, p_cause, p_cause_id, 0, NULL, NULL);
+END $$;
