@@ -25,7 +25,6 @@ COMMANDS = {
     "worker": Later("backend.cli.work", "worker", "Do the background work."),
     "migrate": Later("backend.cli.schema", "migrate", "Bring the database to today's schema."),
     "openapi": Later("backend.cli.openapi", "openapi", "Write openapi/openapi.json, or hold it against the code."),
-    "openapi": Later("backend.cli.openapi", "openapi", "Write openapi/openapi.json, or hold it against the code."),
     "prepare": Later("backend.cli.prepare", "prepare", "Migrate the database; make the demo brand if it is empty."),
 }
 
