@@ -25,7 +25,7 @@ class Counter(Base):
 
 
 COUNT = text("SELECT * FROM limit_count(:key, :seconds, :add)")
-FAIL = text("SELECT limit_fail(:key, :most)")
+FAIL = text("SELECT limit_failure(:key, :most) AS wait")
 SPENT = text("SELECT extract(epoch FROM ends_at - now())::int FROM counters WHERE key = :key AND count >= :most "
              "AND ends_at > now()")  # fmt: skip
 SWEEP = text("DELETE FROM counters WHERE ends_at < now() - interval '1 day'")
@@ -53,6 +53,8 @@ async def check(db: Database, key: str, *, most: int) -> None:
         raise TooManyRequests(retry_after=max(1, rows[0][0]))
 
 
-async def fail(db: Database, key: str, *, most: int) -> None:
-    """Count a failure; beyond `most` each further one doubles the wait that `check` asks for."""
-    await db.rows(FAIL, key=key, most=most)
+async def fail(db: Database, key: str, *, most: int) -> int:
+    """Count a failure; from `most` on each further one doubles the wait that `check` asks for. Returns the seconds of
+    it, 0 while failures are free."""
+    wait: int = (await db.call(FAIL, key=key, most=most)).wait
+    return wait

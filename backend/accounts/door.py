@@ -21,17 +21,7 @@ FIND = text("""
     FROM devices d JOIN accounts a ON a.id = d.account_id
     WHERE d.token_digest = :digest AND d.ended_at IS NULL AND d.expires_at > now() AND a.closed_at IS NULL
 """)
-# Sliding life, written once an hour; and a recovery is confirmed by the new phone's first call.
-TOUCH = text("""
-    WITH touched AS (
-        UPDATE devices
-        SET seen_at = now(), expires_at = now() + :days * interval '1 day', new_recovery_digest = NULL
-        WHERE id = :device RETURNING account_id
-    ), confirmed AS (SELECT new_recovery_digest AS digest FROM devices WHERE id = :device)
-    UPDATE accounts SET recovery_digest = coalesce(confirmed.digest, recovery_digest)
-    FROM touched, confirmed WHERE accounts.id = touched.account_id AND confirmed.digest IS NOT NULL
-    RETURNING accounts.id
-""")
+SEEN = text("SELECT accounts_seen(:account, :device, :days)")
 
 
 class Agent(msgspec.Struct, frozen=True):
@@ -60,5 +50,5 @@ async def signed_in(request: Request[Any, Any, Any], db: Db, now: datetime) -> A
     row = rows[0]
     if row.due:
         days = request.app.state.settings.numbers.at("token_days", now.date())
-        await db.rows(TOUCH, device=row.device_id, days=days)
+        await db.rows(SEEN, account=row.account_id, device=row.device_id, days=days)
     return Agent(row.account_id, row.device_id, request.state.network)

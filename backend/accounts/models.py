@@ -38,7 +38,7 @@ class Device(Base):
     token_digest: Mapped[bytes] = mapped_column(unique=True)
     # A recovery's new code replaces the old one when the new phone first calls: an answer lost on the way locks
     # nobody out.
-    new_recovery_digest: Mapped[bytes | None]
+    new_recovery_digest: Mapped[bytes | None] = mapped_column(unique=True)
     name: Mapped[str] = mapped_column(String(40), server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -58,12 +58,14 @@ class Passkey(Base):
     public_key: Mapped[bytes]
     sign_count: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
 
 
 class Challenge(Base):
-    """A WebAuthn challenge, to be answered once within minutes."""
+    """A WebAuthn challenge, to be answered once within minutes; a stranger's has no account."""
 
     __tablename__ = "challenges"
+    __table_args__ = (Index("ix_challenges_expires_at", "expires_at"),)
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
     account_id: Mapped[int | None]

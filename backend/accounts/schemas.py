@@ -1,8 +1,9 @@
 """What accounts say over the wire."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from backend.wire import In, Out
@@ -19,6 +20,9 @@ RecoveryCode = Annotated[
     ),
 ]
 Pin = Annotated[str, Meta(pattern="^[0-9]{4,6}$", examples=["4071"])]
+Base64 = Annotated[
+    str, Meta(pattern="^[A-Za-z0-9_-]+$", max_length=8192, description="base64url.", examples=["q83vASNFZ4mrze8"])
+]
 DeviceName = Annotated[str, Meta(max_length=40, examples=["Work phone"])]
 
 
@@ -30,10 +34,74 @@ class AccountNew(Out):
     recovery_code: RecoveryCode
 
 
-class SessionIn(In):
-    """The way back with a recovery code, in any spelling: case, dashes and look-alikes do not matter."""
+class _AsBrowsersSay(msgspec.Struct):
+    """A credential as `toJSON()` of browsers gives it; they add fields as they please."""
 
-    recovery_code: Annotated[str, Meta(max_length=64, examples=["7KQ2M-9XJ4T-0C8WN-P3RVEA"])]
+    def as_sent(self) -> dict[str, Any]:
+        """The fields we know, under the browsers' names."""
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        return found
+
+
+class Registration(_AsBrowsersSay):
+    """What an authenticator says of a key it has made (Web Authentication, `AuthenticatorAttestationResponse`)."""
+
+    client_data: Base64 = msgspec.field(name="clientDataJSON")
+    attestation: Base64 = msgspec.field(name="attestationObject")
+
+
+class Signature(_AsBrowsersSay):
+    """What an authenticator signs to show that it has the key (`AuthenticatorAssertionResponse`)."""
+
+    client_data: Base64 = msgspec.field(name="clientDataJSON")
+    authenticator_data: Base64 = msgspec.field(name="authenticatorData")
+    signature: Base64
+    user_handle: Base64 | None = msgspec.field(name="userHandle", default=None)
+
+
+class PasskeyIn(_AsBrowsersSay, rename="camel"):
+    """A new passkey, as `navigator.credentials.create` returns it in JSON."""
+
+    id: Base64
+    raw_id: Base64
+    type: Literal["public-key"]
+    response: Registration
+
+
+class Assertion(_AsBrowsersSay, rename="camel"):
+    """A passkey's proof, as `navigator.credentials.get` returns it in JSON."""
+
+    id: Base64
+    raw_id: Base64
+    type: Literal["public-key"]
+    response: Signature
+
+
+class ChallengeOut(Out):
+    """What to hand to `navigator.credentials` as `publicKey`, good for one answer within five minutes."""
+
+    options: Annotated[dict[str, Any], Meta(examples=[{"challenge": "q83vASNF...", "rpId": "ex.ru"}])]
+    expires_at: Annotated[datetime, Meta(examples=["2026-11-22T10:05:00Z"])]
+
+
+class PasskeyOut(Out):
+    """A passkey that opens this account."""
+
+    id: Annotated[int, Meta(examples=[7])]
+    created_at: Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
+
+
+class PasskeyList(Out):
+    """All passkeys that open this account."""
+
+    items: list[PasskeyOut]
+
+
+class SessionIn(In):
+    """The way back: a recovery code in any spelling (case, dashes and look-alikes do not matter), or a passkey."""
+
+    recovery_code: Annotated[str, Meta(max_length=64, examples=["7KQ2M-9XJ4T-0C8WN-P3RVEA"])] = ""
+    passkey: Assertion | None = None
     device_name: DeviceName = ""
 
 
