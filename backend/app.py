@@ -15,6 +15,10 @@ from backend import edge, logs
 from backend.accounts import door as agent_door
 from backend.accounts import handlers as accounts
 from backend.accounts.door import Agent
+from backend.brands import door as staff_door
+from backend.brands import handlers as brands
+from backend.brands.door import Member, Staff
+from backend.console import routes as console
 from backend.database import Database, Db
 from backend.openapi.document import CONFIG, document
 from backend.passwords import Passwords
@@ -32,6 +36,18 @@ from backend.wallets import handlers as wallets
 async def the_agent(request: Request[Any, Any, Any], desk: TheDesk) -> Agent:
     """Who calls at the agents' door. Asks for one thing only: the framework starts a task for each of several."""
     return await agent_door.signed_in(request, desk.db, the_time())
+
+
+def the_staff(request: Request[Any, Any, Any]) -> Member:
+    """Who calls at the staff's door: the guard has asked already."""
+    member: Member = request.state.member
+    return member
+
+
+async def the_brand_session(db: Db, staff: Staff) -> AsyncGenerator[AsyncSession, None]:
+    """One request is one transaction, and at the staff's door it sees one brand."""
+    async with staff_door.transaction(db, staff) as session:
+        yield session
 
 
 async def the_session(db: Db) -> AsyncGenerator[AsyncSession, None]:
@@ -75,7 +91,15 @@ def api() -> Router:
         dependencies={"agent": Provide(the_agent)},
         security=[{"agent": []}],
     )
-    return Router("/v1", route_handlers=[accounts.strangers, agents], guards=[only_what_is_described])
+    staff = Router(
+        "/",
+        route_handlers=[brands.router, console.router],
+        guards=[staff_door.guard],
+        dependencies={"staff": Provide(the_staff, sync_to_thread=False), "session": Provide(the_brand_session)},
+        security=[{"staff": []}],
+    )
+    doors = [accounts.strangers, agents, brands.strangers, staff]
+    return Router("/v1", route_handlers=doors, guards=[only_what_is_described])
 
 
 @cache

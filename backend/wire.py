@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from litestar import Request, Response
@@ -20,6 +20,7 @@ from backend.errors import Invalid, Refusal, ValidationFailed
 from backend.settings import Settings
 
 PROBLEM = "application/problem+json"
+T = TypeVar("T")
 
 TheSettings = NamedDependency[Settings]
 Now = NamedDependency[datetime]
@@ -111,14 +112,33 @@ def place(text: str | None, kind: type[int] = int) -> int | None:
     """
     if text is None:
         return None
-    try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        (number,) = msgspec.json.decode(raw, type=tuple[int])
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise CursorInvalid from error
+    number = _opened(text, int)
     if not 0 <= number < 2**63:
         raise CursorInvalid
     return kind(number)
+
+
+def word(text: str | None) -> str | None:
+    """The text a cursor stands for, in lists that go by a name.
+
+    Raises:
+        CursorInvalid: the text was not made by `cursor`.
+    """
+    if text is None:
+        return None
+    found = _opened(text, str)
+    if "\0" in found:
+        raise CursorInvalid
+    return found
+
+
+def _opened(text: str, kind: type[T]) -> T:
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        (found,) = msgspec.json.decode(raw, type=tuple[kind])  # type: ignore[valid-type]
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise CursorInvalid from error
+    return cast(T, found)  # mypy cannot follow a type that is a value
 
 
 ETAG_HEADER = ResponseHeader(name="ETag", description="Send it back as If-None-Match.", documentation_only=True)

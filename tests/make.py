@@ -9,9 +9,10 @@ import msgspec
 from httpx2 import AsyncClient, Response
 from sqlalchemy import text
 
+from backend import tokens
 from backend.accounts import service as accounts
 from backend.accounts.schemas import AccountNew
-from backend.brands.models import Brand
+from backend.brands.models import Brand, Staff, StaffSession
 from backend.database import Database
 from backend.packages.models import Batch, Range, Slot
 from backend.packages.service import slot_key
@@ -42,6 +43,16 @@ class World:
 
     async def brand(self, name: str = "") -> Brand:
         return await self.add(Brand(name=name or f"Brand {next(COUNT)}"))
+
+    async def staff(self, brand: Brand | None = None, role: str = "owner", **fields: Any) -> "Worker":
+        """Somebody who is signed in for a brand."""
+        brand = brand or await self.brand()
+        fields = {"email": f"staff-{next(COUNT)}@brand.example", "password_hash": "none"} | fields
+        row = await self.add(Staff(brand_id=brand.id, role=role, **fields))
+        token = tokens.token("st")
+        end = datetime.now(UTC) + timedelta(hours=12)
+        await self.add(StaffSession(staff_id=row.id, token_digest=tokens.digest(token), expires_at=end))
+        return Worker(self.client, row.id, brand.id, row.email, token)
 
     async def programme(self, brand: Brand | None = None, **fields: Any) -> Programme:
         brand = brand or await self.brand()
@@ -114,6 +125,29 @@ class World:
 
     async def home(self, account: AccountNew) -> dict[str, Any]:
         return (await self.client.get("/v1/me", headers=bearer(account))).json()
+
+
+class Worker(msgspec.Struct):
+    """A signed-in member of staff, and his way to the console."""
+
+    client: AsyncClient
+    id: int
+    brand_id: int
+    email: str
+    token: str
+
+    async def ask(self, method: str, path: str, **options: Any) -> Response:
+        headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
+        return await self.client.request(method, path, headers=headers, **options)
+
+    async def get(self, path: str, **options: Any) -> Response:
+        return await self.ask("GET", path, **options)
+
+    async def put(self, path: str, body: Any, **options: Any) -> Response:
+        return await self.ask("PUT", path, json=body, **options)
+
+    async def delete(self, path: str) -> Response:
+        return await self.ask("DELETE", path)
 
 
 def _slice(budget: int, number: int) -> int:

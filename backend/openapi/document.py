@@ -31,6 +31,8 @@ query parameters and media types.
 """
 
 TAGS = {
+    "Brand": "The console's pages about the brand and its staff.",
+    "Staff": "Signing in as staff.",
     "Account": "Anonymous accounts: no phone number, e-mail or name.",
     "Scans": "One button: a text or a picture goes in, and the answer says what it is and what it brought.",
     "Wallet": "Balances, movements and what each of them was for.",
