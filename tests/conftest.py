@@ -3,7 +3,8 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from backend.app import create_app
 from backend.cli import data_folder, embedded
 from backend.cli.migrate import migrate
 from backend.database import Database
-from backend.settings import Settings, ensure_keys
+from backend.settings import Dated, Settings, ensure_keys
 from payouts import books
 from tests.make import World
 
@@ -128,6 +129,22 @@ async def client(app: Litestar) -> AsyncIterator[AsyncClient]:
     transport = ASGITransport(app, raise_app_exceptions=False, client=("203.0.113.7", 4711))
     async with AsyncClient(transport=transport, base_url="http://scanback.test") as client:
         yield client
+
+
+@pytest.fixture
+def number(app: Litestar, settings: Settings) -> Iterator[Callable[[str, int], None]]:
+    """Sets a dated number for one test; the state holds a copy of the settings."""
+    tables = [settings.numbers.table, app.state["settings"].numbers.table]
+    before = [dict(table) for table in tables]
+
+    def put(name: str, value: int) -> None:
+        for table in tables:
+            table[name] = [Dated(date(2026, 1, 1), value, "a test")]
+
+    yield put
+    for table, saved in zip(tables, before, strict=True):
+        table.clear()
+        table.update(saved)
 
 
 @pytest.fixture

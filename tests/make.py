@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from httpx2 import AsyncClient, Response
+from httpx2 import ASGITransport, AsyncClient, Response
+from litestar import Litestar
 from sqlalchemy import text
 
 from backend import tokens
@@ -152,6 +153,12 @@ class Worker(msgspec.Struct):
 
 def _slice(budget: int, number: int) -> int:
     return budget // 16 + (number < budget % 16)
+
+
+def caller(app: Litestar, host: str, **headers: str) -> AsyncClient:
+    """A client that calls from an address of its own."""
+    transport = ASGITransport(app, raise_app_exceptions=False, client=(host, 4711))
+    return AsyncClient(transport=transport, base_url="http://scanback.test", headers=headers)
 
 
 def bearer(account: AccountNew) -> dict[str, str]:
