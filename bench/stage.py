@@ -62,7 +62,9 @@ async def stage(**numbers: int) -> AsyncIterator[Stage]:
         extra = data / "numbers.toml"
         lifted = {"scans_per_minute": 10**9} | numbers
         extra.write_text(
-            "".join(f'[[{name}]]\nfrom = 2026-01-02\nvalue = {value}\nsource = "bench"\n' for name, value in lifted.items())
+            "".join(
+                f'[[{name}]]\nfrom = 2026-01-02\nvalue = {value}\nsource = "bench"\n' for name, value in lifted.items()
+            )
         )
         server = embedded.start(data)
         db = Database(server.url, pool_size=4, role="")
@@ -118,12 +120,12 @@ async def _codes(db: Database) -> None:
         brand = Brand(name="Bench")
         session.add(brand)
         await session.flush()
-        programme = Programme(brand_id=brand.id, name="Bench", currency="PTS")
+        programme = Programme(brand_id=brand.id, key="bench", name="Bench", currency="PTS")
         product = Product(brand_id=brand.id, sku="BENCH", name_ru="Розетка", price=45000)
         session.add_all([programme, product])
         await session.flush()
         campaign = Campaign(
-            brand_id=brand.id, programme_id=programme.id, key="bench", name_ru="Проба", state="active",
+            brand_id=brand.id, programme_id=programme.id, key="bench", state="active",
             starts_at=datetime.now(UTC) - timedelta(days=1),
         )  # fmt: skip
         session.add(campaign)
@@ -131,7 +133,9 @@ async def _codes(db: Database) -> None:
         await session.flush()
         rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=10**12, lifetime_days=365)
         session.add(
-            CampaignVersion(brand_id=brand.id, campaign_id=campaign.id, version=1, rule=msgspec.to_builtins(rule))
+            CampaignVersion(
+                brand_id=brand.id, campaign_id=campaign.id, version=1, name_ru="Проба", rule=msgspec.to_builtins(rule)
+            )
         )
         batch = Batch(
             key="00000000-0000-4000-8000-000000000001", brand_id=brand.id, programme_id=programme.id,
@@ -155,7 +159,7 @@ async def serving(at: Stage, core: int | None) -> AsyncIterator[int]:
     }
     child = subprocess.Popen([sys.executable, "-m", "backend.cli", "serve"], env=environ)
     try:
-        await _until_ready(at.settings.port)
+        await _until_ready(child, at.settings.port)
         if core is not None:
             pin(child.pid, core)
         yield at.settings.port
@@ -164,9 +168,9 @@ async def serving(at: Stage, core: int | None) -> AsyncIterator[int]:
         child.wait(15)
 
 
-async def _until_ready(port: int) -> None:
+async def _until_ready(child: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and child.poll() is None:
         with contextlib.suppress(OSError):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -26,8 +27,8 @@ from backend.settings import Settings
 from scanning import payload
 from scanning.payload import Payload
 
-LOOK = text("SELECT * FROM scans_look(:account, :scans, :per_minute, :keys, :most, CAST(:items AS jsonb))")
-RECORD = text("SELECT * FROM scans_record(:account, CAST(:items AS jsonb))")
+LOOK = text("SELECT * FROM scans_look(:keys, :most, CAST(:items AS jsonb))")
+RECORD = text("SELECT * FROM scans_record(:account, :per_minute, CAST(:items AS jsonb))")
 FIRST = text("""
     SELECT s.id, s.n, s.digest <> :digest AS changed, true AS replayed, s.kind, s.status, s.reason, a.programme_id,
         a.version_id, a.product_id, a.base, a.gross, a.amount, a.matures_on, a.expires_on
@@ -148,7 +149,7 @@ async def handle(desk: Desk, agent: Agent, texts: Sequence[Incoming], now: datet
         found = await _look(desk, agent, read, now)
         records, programmes = await _decide(desk, texts, read, found, now)
         try:
-            rows = await desk.db.rows(RECORD, account=agent.account_id, items=msgspec.json.encode(records).decode())
+            rows = await _record(desk, agent, records, now)
         except psycopg.Error as error:
             if error.sqlstate not in ("SB010", "SB011"):
                 raise
@@ -183,24 +184,40 @@ def _read_other(settings: Settings, place: int, found: Payload) -> Lookup | Unre
 
 
 async def _look(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: datetime) -> dict[int, Any]:
-    """Admit the agent and find what the codes are, in one trip."""
+    """Find what the codes are, unless the agent is stopped for made-up ones."""
     numbers, day = desk.settings.numbers, now.date()
     asked = [row for row in read if isinstance(row, Lookup)]
-    try:
+    windows = _guess_windows(agent)
+    with _limits():
         rows = await desk.db.rows(
             LOOK,
-            account=agent.account_id,
-            scans=len(read),
-            per_minute=numbers.at("scans_per_minute", day),
-            keys=[key for key, _, _ in _guess_windows(agent)],
-            most=[numbers.at(name, day) for _, name, _ in _guess_windows(agent)],
+            keys=[key for key, _, _ in windows],
+            most=[numbers.at(name, day) for _, name, _ in windows],
             items=msgspec.json.encode(asked).decode(),
         )
+    return {row.n: row for row in rows}
+
+
+async def _record(desk: Desk, agent: Agent, records: Sequence[Record], now: datetime) -> list[Any]:
+    """Write the answers and pay, in one transaction."""
+    with _limits():
+        return await desk.db.rows(
+            RECORD,
+            account=agent.account_id,
+            per_minute=desk.settings.numbers.at("scans_per_minute", now.date()),
+            items=msgspec.json.encode(records).decode(),
+        )
+
+
+@contextmanager
+def _limits() -> Iterator[None]:
+    """A limit that the database found full, as a refusal with its wait."""
+    try:
+        yield
     except psycopg.Error as error:
         if error.sqlstate != "SB020":
             raise
         raise TooManyRequests(retry_after=int(error.diag.message_detail or 60)) from error
-    return {row.n: row for row in rows}
 
 
 def _guess_windows(agent: Agent) -> tuple[tuple[str, str, int], ...]:

@@ -1,21 +1,13 @@
--- Admission: the account's scans of this minute, and whether its made-up codes stop it. Raises SB020 with the seconds
--- to wait. One trip together with the look-up of what the codes are.
-CREATE OR REPLACE FUNCTION scans_look(
-    p_account bigint, p_scans int, p_per_minute int, p_wrong_keys text[], p_wrong_most int[], p_items jsonb
-) RETURNS TABLE (
+-- Whether the account's made-up codes stop it, and what the codes are; reads only. Raises SB020 with the seconds to wait.
+CREATE OR REPLACE FUNCTION scans_look(p_wrong_keys text[], p_wrong_most int[], p_items jsonb) RETURNS TABLE (
     n int, cause int, cause_id bigint, reason text, brand_id bigint, programme_id bigint, rules_version bigint,
     product_id bigint, price bigint
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE counted record; waits int;
+DECLARE waits int;
 BEGIN
-    SELECT * INTO counted FROM limit_count('scans:' || p_account, 60, p_scans);
-    IF counted.total > p_per_minute THEN
-        RAISE EXCEPTION 'too many scans' USING ERRCODE = 'SB020', DETAIL = counted.wait::text;
-    END IF;
-    SELECT max(ceil(extract(epoch FROM c.ends_at - now())))::int INTO waits
-    FROM unnest(p_wrong_keys, p_wrong_most) AS k (key, most) JOIN counters c ON c.key = k.key
-    WHERE c.count >= k.most AND c.ends_at > now();
+    SELECT max(ceil(extract(epoch FROM ends_at - now())))::int INTO waits FROM counters
+    WHERE key = ANY (p_wrong_keys) AND ends_at > now() AND count >= p_wrong_most[array_position(p_wrong_keys, key)];
     IF waits IS NOT NULL THEN
         RAISE EXCEPTION 'too many made-up codes' USING ERRCODE = 'SB020', DETAIL = waits::text;
     END IF;
@@ -24,15 +16,20 @@ END $$;
 
 -- Records scans and pays for those that deserve it, in one transaction: the account's lock, then each item in the
 -- order of its key, so that two accounts with crossing batches cannot block each other. An id that was used before
--- gives its first answer; `changed` says that the body was another one then.
-CREATE OR REPLACE FUNCTION scans_record(p_account bigint, p_items jsonb) RETURNS TABLE (
+-- gives its first answer; `changed` says that the body was another one then. The account's scans of this minute are
+-- counted in the same transaction; too many raise SB020 with the seconds to wait.
+CREATE OR REPLACE FUNCTION scans_record(p_account bigint, p_per_minute int, p_items jsonb) RETURNS TABLE (
     id uuid, n int, changed boolean, replayed boolean, kind text, status text, reason text,
     programme_id bigint, version_id bigint, product_id bigint, base bigint, gross bigint, amount bigint,
     matures_on date, expires_on date
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE i record; s scans; r ranges; awarded record; a accruals;
+DECLARE i record; s scans; r ranges; awarded record; a accruals; counted record;
 BEGIN
+    SELECT * INTO counted FROM limit_count('scans:' || p_account, 60, jsonb_array_length(p_items));
+    IF counted.total > p_per_minute THEN
+        RAISE EXCEPTION 'too many scans' USING ERRCODE = 'SB020', DETAIL = counted.wait::text;
+    END IF;
     PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (
             id uuid, n int, digest text, kind text, reason text, cause int, cause_id bigint, slot int, serial bigint,

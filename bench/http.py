@@ -1,0 +1,134 @@
+"""(a), (b), (d): claims over HTTP against the same transaction by pgbench, the queue of 200, and the home screen."""
+
+import asyncio
+import os
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+
+import msgspec
+import psutil
+from sqlalchemy import text
+
+from backend.cli import postgres_programs
+from bench import client
+from bench.client import Load
+from bench.stage import SLOT, Stage, pin, serving
+
+CLIENTS, WARM = 16, 400
+SERVER_CORE, CLIENT_CORE = 0, 1
+FAR = 10**9  # serials of pgbench, far from those of HTTP
+
+
+def _scans(at: Stage, count: int) -> Iterator[bytes]:
+    for number, code in enumerate(at.codes(count)):
+        token = at.bearers[number % len(at.bearers)]
+        yield client.put(f"/v1/scans/{uuid.uuid4()}", token, b'{"text":"%s"}' % code.encode())
+
+
+def _queues(at: Stage, count: int) -> Iterator[bytes]:
+    for number in range(count):
+        scans = [{"id": str(uuid.uuid4()), "text": code} for code in at.codes(200)]
+        body = msgspec.json.encode({"scans": scans})
+        yield client.put("/v1/scans/batch", at.bearers[number % len(at.bearers)], body, "POST")
+
+
+def _homes(at: Stage, count: int) -> Iterator[bytes]:
+    for number in range(count):
+        yield client.get("/v1/me", at.bearers[number % len(at.bearers)])
+
+
+async def claims(at: Stage, port: int, count: int) -> Load:
+    """Single scans, each with sign-in, limits, rules and ledger."""
+    await client.run(port, _scans(at, WARM), CLIENTS, lambda body: b'"credited"' in body)
+    return await client.run(port, _scans(at, count), CLIENTS, lambda body: b'"credited"' in body)
+
+
+async def queues(at: Stage, port: int, count: int) -> Load:
+    """Queues of 200 scans each, all credited."""
+    return await client.run(port, _queues(at, count), 4, lambda body: body.count(b'"credited"') == 200)
+
+
+async def homes(at: Stage, port: int, count: int) -> Load:
+    """The home screen of agents who have earned."""
+    return await client.run(port, _homes(at, count), CLIENTS, lambda body: b'"wallets":[{' in body)
+
+
+def pin_database(at: Stage, core: int | None) -> None:
+    """Keep the database and all its processes on one core; None: on any."""
+    cores = {core} if core is not None else set(range(os.cpu_count() or 1))
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "postgres" and _belongs(process, at):
+            os.sched_setaffinity(process.pid, cores)
+
+
+def _belongs(process: psutil.Process, at: Stage) -> bool:
+    place = str(at.server.place)
+    try:
+        family = [process, *process.parents()]
+        return any(place in " ".join(member.cmdline()) for member in family)
+    except psutil.Error:
+        return False
+
+
+RULE = text("""
+    SELECT b.brand_id AS brand, b.programme_id AS programme, g.rules_version, c.id AS campaign, v.id AS version,
+        b.product_id AS product, c.brand_id FROM batches b JOIN programmes g ON g.id = b.programme_id
+    JOIN campaigns c ON c.programme_id = g.id JOIN campaign_versions v ON v.campaign_id = c.id
+""")
+
+
+async def pgbench(at: Stage, seconds: int) -> float:
+    """The transaction that moves the money, by pgbench: claims a second with the same clients."""
+    row = await at.db.call(RULE)
+    item = (
+        '[{"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,"cause_id":%s,'
+        f'"slot":{SLOT},"serial":%s,"brand":{row.brand},"programme":{row.programme},'
+        f'"rules_version":{row.rules_version},"campaign":{row.campaign},"version":{row.version},'
+        f'"product":{row.product},"base":0,"gross":100,"day_cap":1000000000000,"budgeted":false,'
+        '"today":"%s","matures_on":"%s","expires_on":"%s"}]'
+    )
+    item = item.replace('":', '" : ')  # a colon before a word is a variable to pgbench
+    script = (
+        "\\set n :n + 1\n"
+        f"\\set serial {FAR} + :client_id * 100000000 + :n\n"
+        f"\\set account random({at.accounts[0]}, {at.accounts[-1]})\n"
+        f"SELECT count(*) FROM scans_record(cast(:account AS bigint), 1000000000, format('{item}', gen_random_uuid(), "
+        f"({SLOT}::bigint << 37) | cast(:serial AS bigint), cast(:serial AS bigint), current_date, current_date, current_date + 365)::jsonb);\n"
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write(script)
+        file.flush()
+        url = at.settings.database_url.replace("postgresql+psycopg://", "postgresql://")
+        command = [_program(at), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "1", "-T", str(seconds),
+                   "-D", f"n={at.serial}", "-f", file.name, url]  # fmt: skip
+        child = await asyncio.create_subprocess_exec(
+            *command, stdout=subprocess.PIPE, env=os.environ | {"PGOPTIONS": "-c role=scanback_app"}
+        )
+        pin(child.pid, CLIENT_CORE)
+        await asyncio.sleep(0.3)
+        pin_database(at, SERVER_CORE)
+        out, _ = await child.communicate()
+    if child.returncode:
+        raise RuntimeError("pgbench failed")
+    (tps,) = [line.split()[2] for line in out.decode().splitlines() if line.startswith("tps")]
+    return float(tps)
+
+
+def _program(at: Stage) -> str:
+    who = postgres_programs.identity(at.server.place)
+    return str(postgres_programs.find(at.server.place, who, postgres_programs.folders()).folder / "pgbench")
+
+
+async def on_one_core(at: Stage, count: int) -> tuple[Load, float]:
+    """Server and database on one core, the load on the other: HTTP, then pgbench, in one run."""
+    async with serving(at, SERVER_CORE) as port:
+        os.sched_setaffinity(0, {CLIENT_CORE})
+        await claims(at, port, WARM)
+        pin_database(at, SERVER_CORE)
+        load = await claims(at, port, count)
+    rate = await pgbench(at, seconds=10)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    pin_database(at, None)
+    return load, rate
