@@ -47,8 +47,13 @@ class Stage(msgspec.Struct):
         """The next unclaimed codes."""
         first = self.serial
         self.serial += count
-        key = slot_key(self.settings.master_key, SLOT)
-        return [code.decode() for code in package.encode_many(key, SLOT, first, count).tolist()]
+        return codes_from(self.settings.master_key, first, count)
+
+
+def codes_from(master: bytes, first: int, count: int) -> list[str]:
+    """Codes of the measured batch."""
+    key = slot_key(master, SLOT)
+    return [code.decode() for code in package.encode_many(key, SLOT, first, count).tolist()]
 
 
 @contextlib.asynccontextmanager
@@ -74,31 +79,32 @@ async def stage(**numbers: int) -> AsyncIterator[Stage]:
                 {
                     "SCANBACK_DATA": folder,
                     "DATABASE_URL": server.url,
-                    "SCANBACK_PORT": str(_free_port()),
+                    "SCANBACK_PORT": str(free_port()),
                     "SCANBACK_NUMBERS": str(extra),
                     "SCANBACK_LOG_LEVEL": "WARNING",
                 }
             )
-            bearers, accounts = await _people(db)
-            await _codes(db)
+            bearers, accounts = await people(db)
+            await codes(db)
             yield Stage(settings, server, db, bearers, accounts)
         finally:
             await db.close()
             server.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-async def _people(db: Database) -> tuple[list[str], list[int]]:
+async def people(db: Database) -> tuple[list[str], list[int]]:
     bearers = [tokens.token("ls") for _ in range(ACCOUNTS)]
     async with db.begin() as session:
         rows = await session.scalars(
             text(
-                "INSERT INTO accounts (card_number, recovery_digest) SELECT lpad(n::text, 16, '0'), sha256(n::text::bytea) "
+                "INSERT INTO accounts (card_number, recovery_digest) "
+                "SELECT lpad(n::text, 16, '0'), sha256(n::text::bytea) "
                 "FROM generate_series(1, :count) AS n RETURNING id"
             ),
             {"count": ACCOUNTS},
@@ -107,14 +113,15 @@ async def _people(db: Database) -> tuple[list[str], list[int]]:
         await session.execute(
             text(
                 "INSERT INTO devices (account_id, token_digest, expires_at) "
-                "SELECT a, d, now() + interval '90 days' FROM unnest(CAST(:a AS bigint[]), CAST(:d AS bytea[])) AS x (a, d)"
+                "SELECT a, d, now() + interval '90 days' "
+                "FROM unnest(CAST(:a AS bigint[]), CAST(:d AS bytea[])) AS x (a, d)"
             ),
             {"a": accounts, "d": [tokens.digest(token) for token in bearers]},
         )
     return bearers, accounts
 
 
-async def _codes(db: Database) -> None:
+async def codes(db: Database) -> None:
     """One programme, one campaign with a daily cap and a hold, one batch of all serials there are."""
     async with db.begin() as session:
         brand = Brand(name="Bench")
