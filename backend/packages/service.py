@@ -72,7 +72,7 @@ def read_many(settings: Settings, texts: Sequence[tuple[int, str]]) -> list[Look
     """Read many computed codes; those of one slot are deciphered together."""
     by_slot: dict[int, list[tuple[int, str]]] = {}
     found: list[Lookup | Unread] = []
-    for n, text in texts:
+    for _, text in texts:
         try:
             code = package.check(text)
         except TypingError:

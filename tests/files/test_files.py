@@ -13,7 +13,10 @@ import httpx2
 import pytest
 from moto.server import ThreadedMotoServer
 
-from backend.files import ABANDONED_SECONDS, Bucket, FileMissing, Files, Folder, store
+from backend.files.bucket import Bucket
+from backend.files.folder import ABANDONED_SECONDS, Folder
+from backend.files.objects import FileMissing
+from backend.files.store import Files, store
 from backend.settings import SettingMissing, Settings
 
 
@@ -99,6 +102,16 @@ async def test_a_removed_object_is_gone_and_may_be_removed_again(files):
     await files.remove("a/b.txt")
 
     assert not await files.exists("a/b.txt")
+
+
+async def test_a_removed_folder_is_gone_with_all_in_it_and_its_neighbour_stays(files):
+    for name in ("a/1/x", "a/1/y/z", "a/10/x"):
+        await files.put(name, io.BytesIO(b"x"))
+
+    await files.remove_folder("a/1")
+    await files.remove_folder("a/1")
+
+    assert [await files.exists(name) for name in ("a/1/x", "a/1/y/z", "a/10/x")] == [False, False, True]
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../a", "a/../b", "a//b", "a/", ".hidden", "a b", "a\nb", "а"])
