@@ -24,7 +24,7 @@ from backend.errors import Busy, TooManyRequests
 from backend.passwords import ThePasswords
 from backend.wire import Now, TheSettings, raises
 
-Number = Annotated[int, PathParameter(ge=1, lt=2**63)]
+Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 
 
 @post("/accounts", responses=raises(TooManyRequests))

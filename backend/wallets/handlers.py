@@ -53,7 +53,7 @@ async def movements(
     db: Db,
     agent: SignedIn,
     versions: TheVersions,
-    wallet_id: Annotated[int, PathParameter(ge=1, lt=2**63)],
+    wallet_id: Annotated[int, PathParameter(ge=1, le=2**63 - 1)],
     after: Annotated[
         str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")
     ] = None,
