@@ -14,7 +14,7 @@ from backend.cli import data_folder
 from backend.cli.leash import leash, watch
 
 STEADY_SECONDS = 5.0  # who lives that long begins with a clean slate
-LONGEST_PAUSE_SECONDS = 4.0
+LONGEST_PAUSE_SECONDS = 2.0
 STOP_SECONDS = 5.0
 
 

@@ -1,13 +1,14 @@
 """The container files, held against the code: no engine is at hand to run them."""
 
+import contextlib
 import re
 import subprocess
 from pathlib import Path
 
 import yaml
 
-from backend import files
 from backend.cli.main import COMMANDS
+from backend.files.bucket import Bucket
 from backend.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -73,8 +74,8 @@ def test_the_settings_of_the_services_are_read(tmp_path):
     settings.need_keys()
     assert settings.database_url.startswith("postgresql+psycopg://scanback:")
     assert settings.database_url.endswith("@database:5432/scanback")
-    bucket = files.Bucket(settings.bucket_url)
-    assert bucket.bucket == environ["S3_BUCKET"]
+    with contextlib.closing(Bucket(settings.bucket_url)) as bucket:
+        assert bucket.bucket == environ["S3_BUCKET"]
 
 
 def test_nothing_secret_stands_in_the_committed_files():
