@@ -18,7 +18,7 @@ from backend.database import Database
 from backend.packages.models import Batch, Range, Slot
 from backend.packages.service import slot_key
 from backend.programmes.models import BudgetSlice, Campaign, CampaignVersion, Product, Programme
-from backend.programmes.rules import Fixed, Rule
+from backend.programmes.rules import Fixed, Percent, Rule
 from backend.settings import Settings
 from scanning import package
 
@@ -54,6 +54,13 @@ class World:
         end = datetime.now(UTC) + timedelta(hours=12)
         await self.add(StaffSession(staff_id=row.id, token_digest=tokens.digest(token), expires_at=end))
         return Worker(self.client, row.id, brand.id, row.email, token)
+
+    async def brand_of(self, worker: "Worker") -> Brand:
+        async with self.db.begin() as session:
+            return await session.get_one(Brand, worker.brand_id)
+
+    def percent(self, basis_points: int) -> Rule:
+        return Rule(ways=frozenset({"package", "marking"}), amount=Percent(basis_points))
 
     async def programme(self, brand: Brand | None = None, **fields: Any) -> Programme:
         brand = brand or await self.brand()

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from msgspec import Meta
 
 from backend.brands.models import Brand, Role, Staff
-from backend.wire import In, Out
+from backend.wire import LINE, In, Out
 
 # Letters that every mail server and every database folds alike; no slash, for it stands in a path.
 EMAIL = "^[!-.0-?A-~]+@[0-9A-Za-z.-]+$"
@@ -21,8 +21,6 @@ Password = Annotated[
     ),
 ]
 RoleName = Annotated[Role, Meta(examples=["manager"])]
-# One line with something to read in it.
-LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 Id = Annotated[int, Meta(examples=[3])]
 Moment = Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
 

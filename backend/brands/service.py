@@ -1,7 +1,6 @@
 """Brands, and who works for them in which role."""
 
 import secrets
-from typing import Any
 
 import msgspec
 from sqlalchemy import func, select
@@ -9,8 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import events
-from backend.brands import sessions
+from backend.brands import audit, sessions
 from backend.brands.door import Member
 from backend.brands.models import Brand, Role, Staff
 from backend.errors import Conflict, NotFound
@@ -76,7 +74,7 @@ async def rename(session: AsyncSession, member: Member, brand: Brand, name: str)
     if brand.name != name.strip():
         brand.name = name.strip()
         await _flush_name(session)
-        _note(session, "brand.renamed", member)
+        audit.note(session, member, "brand.renamed")
     return brand
 
 
@@ -129,7 +127,7 @@ async def put_staff(
     await _one_at_a_time(session, member)
     added = await add_staff(session, member.brand_id, email, role, new.hashed)
     if added is not None:
-        _note(session, "staff.added", member, id=added.id, role=role)
+        audit.note(session, member, "staff.added", id=added.id, role=role)
         return added, new.drawn
     try:
         found = await staff(session, member, email, lock=True)
@@ -149,7 +147,7 @@ async def _change(session: AsyncSession, member: Member, found: Staff, role: Rol
         found.password_hash = new.hashed
     await session.flush()
     await sessions.end(session, found.id, but=member.session_id)
-    _note(session, "staff.changed", member, id=found.id, role=role)
+    audit.note(session, member, "staff.changed", id=found.id, role=role)
     return new.drawn if back else None
 
 
@@ -166,7 +164,7 @@ async def disable(session: AsyncSession, member: Member, email: str) -> None:
     await _keep_an_owner(session, found, None)
     found.disabled_at = func.now()
     await sessions.end(session, found.id)
-    _note(session, "staff.disabled", member, id=found.id)
+    audit.note(session, member, "staff.disabled", id=found.id)
 
 
 async def _one_at_a_time(session: AsyncSession, member: Member) -> None:
@@ -182,7 +180,3 @@ async def _keep_an_owner(session: AsyncSession, found: Staff, role: Role | None)
     )
     if not await session.scalar(others):
         raise LastOwner
-
-
-def _note(session: AsyncSession, kind: str, member: Member, **body: Any) -> None:
-    events.record(session, kind, brand_id=member.brand_id, staff_id=member.staff_id, **body)

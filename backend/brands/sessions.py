@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events, limits, tokens
+from backend.brands import audit
 from backend.brands.door import PREFIX, Member, transaction
 from backend.brands.models import Staff, StaffSession
 from backend.brands.schemas import SignInOut
@@ -110,4 +111,4 @@ async def change_password(
         staff = await session.get_one(Staff, member.staff_id, with_for_update=True)
         staff.password_hash = hashed
         await end(session, staff.id, but=member.session_id)
-        events.record(session, "staff.password_changed", brand_id=member.brand_id, staff_id=member.staff_id)
+        audit.note(session, member, "staff.password_changed")

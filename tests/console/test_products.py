@@ -1,0 +1,240 @@
+"""Products, one by one."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from tests.make import World, bearer
+
+SOCKET = {
+    "name_ru": "Розетка двойная с заземлением",
+    "name_en": "Double socket, earthed",
+    "gtin": "4600000000015",
+    "aliases": ["розетка с землёй"],
+    "articles": ["РА16-374"],
+    "warranty_months": 24,
+    "price": 45000,
+}
+
+
+@pytest.fixture
+async def manager(world: World):
+    return await world.staff(role="manager")
+
+
+async def rules_versions(world):
+    async with world.db.begin() as session:
+        return (await session.scalars(text("SELECT rules_version FROM programmes ORDER BY id"))).all()
+
+
+async def test_a_product_is_made_and_read(manager):
+    made = await manager.put("/v1/console/products/RA16-374", SOCKET)
+
+    assert made.status_code == 200
+    answer = made.json()
+    assert answer | {"id": 0, "updated_at": ""} == SOCKET | {
+        "id": 0, "updated_at": "", "sku": "RA16-374", "gtin": "04600000000015",
+    }  # fmt: skip
+    read = await manager.get("/v1/console/products/RA16-374")
+    assert read.json() == answer
+    assert read.headers["etag"] == made.headers["etag"]
+
+
+async def test_the_same_body_again_changes_nothing(manager):
+    first = await manager.put("/v1/console/products/RA16-374", SOCKET)
+
+    again = await manager.put("/v1/console/products/RA16-374", SOCKET)
+
+    assert (again.status_code, again.json()) == (200, first.json())
+
+
+async def test_what_is_left_out_is_empty_afterwards(manager):
+    await manager.put("/v1/console/products/RA16-374", SOCKET)
+
+    changed = (await manager.put("/v1/console/products/RA16-374", {"name_ru": "Розетка"})).json()
+
+    assert changed["name_ru"] == "Розетка"
+    assert not changed.keys() & {"name_en", "gtin", "aliases", "articles", "warranty_months", "price"}
+
+
+@pytest.mark.parametrize("sku", ["10/2", "А-1 б", "100%", "a.b", "#7", "a?b", "+7"])
+async def test_real_skus_are_taken(manager, sku):
+    path = "/v1/console/products/" + sku.replace("%", "%25").replace("#", "%23").replace("?", "%3F")
+
+    made = await manager.put(path, SOCKET)
+
+    assert (made.status_code, made.json()["sku"]) == (200, sku)
+    assert (await manager.get(path)).json()["sku"] == sku
+
+
+@pytest.mark.parametrize("sku", ["%20a", "a%20", "a%0A", "a%00b", ".a", "a%7Cb", "x" * 65])
+async def test_skus_that_would_not_survive_are_refused(manager, sku):
+    response = await manager.put(f"/v1/console/products/{sku}", SOCKET)
+
+    assert (response.status_code, response.json()["code"]) == (400, "validation_failed")
+
+
+@pytest.mark.parametrize("gtin", ["46000000", "4600000000014", "460000000001", "abcdefgh", "0"])
+async def test_a_wrong_gtin_is_refused(manager, gtin):
+    response = await manager.put("/v1/console/products/A", SOCKET | {"gtin": gtin})
+
+    assert (response.status_code, response.json()["code"]) == (422, "gtin_invalid")
+
+
+@pytest.mark.parametrize(
+    ("gtin", "kept"),
+    [("96385074", "00000096385074"), ("036000291452", "00036000291452"), ("14600000000012", "14600000000012")],
+)
+async def test_each_length_of_gtin_is_kept_as_fourteen_digits(manager, gtin, kept):
+    made = await manager.put("/v1/console/products/A", SOCKET | {"gtin": gtin})
+
+    assert made.json()["gtin"] == kept
+
+
+async def test_a_gtin_belongs_to_one_product_of_a_brand(world, manager):
+    stranger = await world.staff()
+    await stranger.put("/v1/console/products/A", SOCKET)
+    await manager.put("/v1/console/products/A", SOCKET)
+    await manager.put("/v1/console/products/B", SOCKET | {"gtin": None})
+
+    made = await manager.put("/v1/console/products/C", SOCKET)
+    changed = await manager.put("/v1/console/products/B", SOCKET)
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in (made, changed)] == [(409, "gtin_taken")] * 2
+
+
+async def test_an_unknown_field_is_refused(manager):
+    response = await manager.put("/v1/console/products/A", SOCKET | {"prise": 1})
+
+    assert (response.status_code, response.json()["code"]) == (400, "validation_failed")
+
+
+async def test_a_product_of_nobody_is_not_found(manager):
+    answers = [await manager.get("/v1/console/products/A"), await manager.delete("/v1/console/products/A")]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "product_unknown")] * 2
+
+
+async def test_an_archived_product_leaves_the_list_and_comes_back(manager):
+    await manager.put("/v1/console/products/A", SOCKET)
+
+    gone = [await manager.delete("/v1/console/products/A") for _ in range(2)]
+    listed = (await manager.get("/v1/console/products")).json()["items"]
+    archived = (await manager.get("/v1/console/products", params={"archived": "true"})).json()["items"]
+    back = await manager.put("/v1/console/products/A", SOCKET)
+
+    assert [answer.status_code for answer in gone] == [204, 204]
+    assert listed == []
+    assert [row["sku"] for row in archived] == ["A"]
+    assert "archived_at" not in back.json()
+
+
+async def test_the_list_goes_by_sku_and_cursor(manager):
+    for sku in ("C", "A", "B"):
+        await manager.put(f"/v1/console/products/{sku}", {"name_ru": sku})
+
+    first = (await manager.get("/v1/console/products", params={"limit": 2})).json()
+    second = (await manager.get("/v1/console/products", params={"limit": 2, "cursor": first["next"]})).json()
+
+    assert [row["sku"] for row in first["items"] + second["items"]] == ["A", "B", "C"]
+    assert "next" not in second
+
+
+@pytest.mark.parametrize("cursor", ["x", "WzFd", "WyJhXHUwMDAwIl0"])
+async def test_a_made_up_cursor_is_refused(manager, cursor):
+    response = await manager.get("/v1/console/products", params={"cursor": cursor})
+
+    assert (response.status_code, response.json()["code"]) == (422, "cursor_invalid")
+
+
+@pytest.mark.parametrize("asked", ["розетк", "ЗАЗЕМЛ двойн", "double", "ra16", "ра16-374", "460000000001", "землей"])
+async def test_a_product_is_found_by_what_people_type(manager, asked):
+    await manager.put("/v1/console/products/RA16-374", SOCKET)
+    await manager.put("/v1/console/products/OTHER", {"name_ru": "Выключатель"})
+
+    found = (await manager.get("/v1/console/products", params={"q": asked})).json()["items"]
+
+    assert [row["sku"] for row in found] == ["RA16-374"]
+
+
+@pytest.mark.parametrize("asked", ["%", "_", "\\", "розетка выключатель"])
+async def test_signs_that_mean_something_to_the_database_mean_nothing_to_the_search(manager, asked):
+    await manager.put("/v1/console/products/RA16-374", SOCKET)
+
+    found = (await manager.get("/v1/console/products", params={"q": asked})).json()["items"]
+
+    assert found == []
+
+
+async def test_a_changed_name_is_found_by_the_new_one(manager):
+    await manager.put("/v1/console/products/A", SOCKET)
+    await manager.put("/v1/console/products/A", SOCKET | {"name_ru": "Вилка"})
+
+    found = [(await manager.get("/v1/console/products", params={"q": q})).json()["items"] for q in ("вилка", "двойная")]
+
+    assert [len(items) for items in found] == [1, 0]
+
+
+async def test_a_price_changes_the_rules_and_a_name_does_not(world: World, manager):
+    programme = await world.programme(await world.brand_of(manager))
+    other = await world.programme()
+    await manager.put("/v1/console/products/A", SOCKET)
+
+    await manager.put("/v1/console/products/A", SOCKET | {"name_ru": "Вилка"})
+    after_name = await rules_versions(world)
+    await manager.put("/v1/console/products/A", SOCKET | {"name_ru": "Вилка", "price": 1})
+    after_price = await rules_versions(world)
+    await manager.delete("/v1/console/products/A")
+
+    assert (programme.rules_version, other.rules_version) == (1, 1)
+    assert [after_name, after_price, await rules_versions(world)] == [[1, 1], [2, 1], [3, 1]]
+
+
+async def test_a_changed_price_counts_for_the_next_scan(world: World, manager):
+    brand = await world.brand_of(manager)
+    programme = await world.programme(brand)
+    product = await world.product(brand.id, sku="A", price=10000)
+    await world.campaign(programme, world.percent(1000))
+    codes = world.codes_of(await world.batch(programme, product))
+    account = await world.account()
+    before = (await world.scan(account, codes[0])).json()["amount"]
+
+    await manager.put("/v1/console/products/A", {"name_ru": "Розетка", "price": 20000})
+    after = (await world.scan(account, codes[1])).json()["amount"]
+
+    assert (before, after) == (1000, 2000)
+
+
+async def test_a_write_against_a_stale_etag_is_refused(manager):
+    stale = (await manager.put("/v1/console/products/A", SOCKET)).headers["etag"]
+    await manager.put("/v1/console/products/A", SOCKET | {"price": 1})
+
+    refused = await manager.put("/v1/console/products/A", SOCKET, headers={"If-Match": stale})
+    absent = await manager.put("/v1/console/products/B", SOCKET, headers={"If-Match": "*"})
+
+    assert [answer.status_code for answer in (refused, absent)] == [412, 412]
+    assert (await manager.get("/v1/console/products/A")).json()["price"] == 1
+
+
+async def test_what_the_reader_has_already_is_not_sent_again(manager):
+    tag = (await manager.put("/v1/console/products/A", SOCKET)).headers["etag"]
+
+    response = await manager.get("/v1/console/products/A", headers={"If-None-Match": tag})
+
+    assert (response.status_code, response.content) == (304, b"")
+
+
+async def test_many_who_make_one_product_at_once_make_one(manager, owner):
+    answers = await asyncio.gather(*(manager.put("/v1/console/products/A", SOCKET) for _ in range(8)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+async def test_an_agent_cannot_read_products(world: World, client):
+    account = await world.account()
+
+    response = await client.get("/v1/console/products", headers=bearer(account))
+
+    assert response.status_code == 401
