@@ -20,7 +20,7 @@ from backend.brands import handlers as brands
 from backend.brands.door import Member, Staff
 from backend.console import routes as console
 from backend.database import Database, Db
-from backend.openapi.document import CONFIG, document
+from backend.openapi.document import CONFIG, document, written
 from backend.passwords import Passwords
 from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
@@ -31,6 +31,7 @@ from backend.scans.service import Desk, TheDesk
 from backend.settings import Settings
 from backend.strict import only_what_is_described
 from backend.wallets import handlers as wallets
+from backend.web import handlers as web
 
 
 async def the_agent(request: Request[Any, Any, Any], desk: TheDesk) -> Agent:
@@ -103,9 +104,9 @@ def api() -> Router:
 
 
 @cache
-def description() -> dict[str, Any]:
+def description() -> str:
     """The API's description (OpenAPI 3.1), made when somebody first asks for it."""
-    return document(Litestar([api()], dependencies=DEPENDENCIES, openapi_config=CONFIG))
+    return written(document(Litestar([api()], dependencies=DEPENDENCIES, openapi_config=CONFIG)))
 
 
 def create_app(settings: Settings) -> Litestar:
@@ -141,15 +142,17 @@ def create_app(settings: Settings) -> Litestar:
                 passwords.close()
                 await db.close()
 
-    return Litestar(
-        route_handlers=[api()],
-        dependencies=DEPENDENCIES,
+    app = Litestar(
+        route_handlers=[api(), web.router],
+        dependencies=DEPENDENCIES | {"description": Provide(description, sync_to_thread=True)},
         state=State({"settings": settings}),
         lifespan=[lifespan],
-        middleware=[edge.middleware(settings.trusted_proxies)],
         exception_handlers=edge.HANDLERS,
         openapi_config=None,
         request_max_body_size=settings.numbers.at("picture_bytes", datetime.now(UTC).date()) + 65536,
         logging_config=None,
         debug=False,
     )
+    # Around everything: the framework's own middleware does not see an unknown address or a wrong method.
+    app.asgi_handler = edge.middleware(settings.trusted_proxies)(app.asgi_handler)
+    return app

@@ -18,6 +18,7 @@ from backend.cli.migrate import migrate
 from backend.database import Database
 from backend.settings import Dated, Settings, ensure_keys
 from payouts import books
+from tests.live import serving
 from tests.make import World
 
 TEMPLATE = "scanback_template"
@@ -109,6 +110,13 @@ async def app(settings: Settings) -> AsyncIterator[Litestar]:
     yield app
     over.set()
     await task
+
+
+@pytest.fixture(scope="session")
+def live_url(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real server over this process's database."""
+    with serving(settings, tmp_path_factory.mktemp("live")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,39 @@
+"""Pages from their templates, in the caller's language."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Request, Response
+
+from backend.language import POINTS, language, say
+from backend.web import assets
+
+
+@cache
+def _templates() -> Environment:
+    env = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.globals |= {"say": say, "asset": assets.address, "points": _points}
+    return env
+
+
+def _points() -> dict[str, str]:
+    """The word for points by CLDR plural category, for amounts that the page itself writes."""
+    return POINTS if language.get() == "ru" else {"one": "point", "other": "points"}
+
+
+def page(
+    request: Request[Any, Any, Any], template: str, headers: dict[str, str] | None = None, **values: object
+) -> Response[str]:
+    """A page; `lang` is its language, `keep` what links carry on when the reader chose it."""
+    chosen = request.query_params.get("lang") in ("ru", "en")
+    keep = f"?lang={language.get()}" if chosen else ""
+    content = _templates().get_template(template).render(values, lang=language.get(), keep=keep)
+    return Response(content, media_type="text/html", headers={"Cache-Control": "no-cache"} | (headers or {}))

@@ -1,0 +1,13 @@
+// The API reference: Swagger UI over this installation's own description.
+window.ui = SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#reference",
+  deepLinking: true,
+  defaultModelsExpandDepth: 0,
+  displayRequestDuration: true,
+  validatorUrl: null,
+  requestInterceptor(request) {
+    request.headers["Accept-Language"] = document.documentElement.lang;
+    return request;
+  },
+});
