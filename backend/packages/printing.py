@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import BigInteger, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from backend import events, jobs
@@ -120,7 +120,9 @@ async def _record(db: Database, file_id: int, part: Part, made: Made) -> bool | 
         row = {"file_id": file_id, "part": part.number, "name": part.name, "bytes": made.bytes,
                "codes": part.last - part.first + 1, "first": part.first, "sha256": made.sha256}  # fmt: skip
         await session.execute(insert(BatchFilePart).values(row).on_conflict_do_nothing())
-        done = select(func.count(), func.sum(BatchFilePart.codes)).where(BatchFilePart.file_id == file_id)
+        done = select(func.count(), cast(func.sum(BatchFilePart.codes), BigInteger)).where(
+            BatchFilePart.file_id == file_id
+        )
         file.parts_done, file.codes_done = (await session.execute(done)).one()
         if file.parts_done < file.parts:
             file.state = "working"

@@ -45,8 +45,10 @@ CREATE OR REPLACE FUNCTION packages_find(p_items jsonb) RETURNS TABLE (
 #variable_conflict use_column
 DECLARE i record; r ranges; batch bigint; imported bigint;
 BEGIN
+    -- In order, since units seen for the first time are written: two crossing batches must not wait for each other.
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items)
         AS x (n int, slot int, serial bigint, digest text, gtin text, unit text)
+        ORDER BY x.gtin, x.unit
     LOOP
         n := i.n; cause := NULL; cause_id := NULL; reason := 'unknown_code'; batch := NULL;
         brand_id := NULL; programme_id := NULL; rules_version := NULL; product_id := NULL; price := NULL;
