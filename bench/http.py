@@ -94,7 +94,7 @@ async def pgbench(at: Stage, seconds: int) -> float:
         "\\set n :n + 1\n"
         f"\\set serial {FAR} + :client_id * 100000000 + :n\n"
         f"\\set account random({at.accounts[0]}, {at.accounts[-1]})\n"
-        f"SELECT count(*) FROM scans_record(cast(:account AS bigint), 1000000000, format('{item}', gen_random_uuid(), "
+        f"SELECT count(*) FROM scans_record(cast(:account AS bigint), 1000000000, '{{}}', '{{}}', format('{item}', gen_random_uuid(), "
         f"({SLOT}::bigint << 37) | cast(:serial AS bigint), cast(:serial AS bigint), current_date, current_date, current_date + 365)::jsonb);\n"
     )
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:

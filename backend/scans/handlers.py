@@ -12,8 +12,9 @@ from backend.accounts.door import Agent, SignedIn
 from backend.errors import BodyChanged, Busy, TooLarge, TooManyRequests
 from backend.scans import intake, service
 from backend.scans.intake import Picture, PictureBroken, PictureKind, PictureTooBig
+from backend.scans.outcomes import Outcome, from_picture, incoming
 from backend.scans.schemas import QueueIn, QueueOut, ScanOut, picture_out, scan_out
-from backend.scans.service import Desk, Outcome, TheDesk
+from backend.scans.service import Desk, TheDesk
 from backend.wire import raises
 
 
@@ -37,7 +38,7 @@ async def scan(
     if isinstance(body, Picture):
         outcomes = await _picture(desk, agent, scan_id, body, now)
         return picture_out(outcomes, await desk.versions.load(row.version_id for row in outcomes))
-    (outcome,) = await service.handle(desk, agent, [service.incoming(scan_id, body.text)], now)
+    (outcome,) = await service.handle(desk, agent, [incoming(scan_id, body.text)], now)
     return scan_out(outcome, await desk.versions.load([outcome.version_id]))
 
 
@@ -48,7 +49,7 @@ async def _picture(desk: Desk, agent: Agent, scan_id: UUID, picture: Picture, no
     most = desk.settings.numbers.at("pictures_per_minute", now.date())
     await limits.spend(desk.db, f"pictures:{agent.account_id}", seconds=60, most=most)
     found = await intake.codes(desk.decoder, picture)
-    return await service.handle(desk, agent, service.from_picture(scan_id, picture.digest, found), now)
+    return await service.handle(desk, agent, from_picture(scan_id, picture.digest, found), now)
 
 
 @post("/scans/batch", status_code=200, responses=raises(TooManyRequests, Busy))
@@ -58,7 +59,7 @@ async def scan_queue(
     desk: TheDesk,
 ) -> QueueOut:
     """Hand in up to 200 scans that waited for a network, in any order; the whole may be sent again."""
-    texts = [service.incoming(row.id, row.text) for row in data.scans]
+    texts = [incoming(row.id, row.text) for row in data.scans]
     outcomes = await service.handle(desk, agent, texts, datetime.now(UTC))
     known = await desk.versions.load(row.version_id for row in outcomes)
     return QueueOut([scan_out(row, known) for row in outcomes])

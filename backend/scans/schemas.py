@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from backend.language import say
 from backend.programmes.explain import Accrued, Explanation, Version, explain
-from backend.scans.service import Outcome
+from backend.scans.outcomes import Outcome
 from backend.wire import In, Out
 
 Kind = Literal["package", "receipt", "promo", "certificate", "marking", "barcode", "unknown"]

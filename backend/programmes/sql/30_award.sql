@@ -1,6 +1,8 @@
 -- The one door to money. Pays a cause once in the world: the accrual's primary key is the claim itself.
 -- The caller holds the account's advisory lock, so an account's own rows (cap, wallet) are never fought over; keys of
--- a batch come sorted. Order of locks: account -> key -> wallet -> lots -> cap -> budget slice.
+-- a batch come sorted. What budgets owe is gathered in `owed` and paid once, after the last award: a slice that is
+-- held while the next key is waited for would let two batches block each other.
+-- Order of locks: account -> keys, and of each its wallet -> lots -> cap -> budget slices.
 
 -- Takes an amount from a campaign's budget: from the wallet's own slice, or else from several in order. False: spent.
 CREATE OR REPLACE FUNCTION budget_take(p_campaign bigint, p_slice int, p_amount bigint) RETURNS boolean
@@ -20,14 +22,29 @@ BEGIN
     RETURN p_amount = 0;
 END $$;
 
+-- Takes what several awards of one transaction owe, campaign by campaign.
+CREATE OR REPLACE FUNCTION budgets_pay(p_owed jsonb, p_slice int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE o record;
+BEGIN
+    FOR o IN SELECT key::bigint AS campaign, value::bigint AS amount FROM jsonb_each_text(p_owed) ORDER BY 1 LOOP
+        IF NOT budget_take(o.campaign, p_slice, o.amount) THEN
+            -- Others took the last of it since we looked: undo everything, the caller looks again.
+            RAISE EXCEPTION 'budget spent' USING ERRCODE = 'SB010';
+        END IF;
+    END LOOP;
+END $$;
+
 CREATE OR REPLACE FUNCTION programmes_award(
     p_account bigint, p_cause int, p_cause_id bigint, p_programme bigint, p_campaign bigint, p_version bigint,
     p_product bigint, p_base bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean,
-    p_today date, p_matures_on date, p_expires_on date,
-    OUT status text, OUT reason text, OUT accrual accruals
+    p_owed jsonb, p_today date, p_matures_on date, p_expires_on date,
+    OUT status text, OUT reason text, OUT accrual accruals, OUT owed jsonb
 ) LANGUAGE plpgsql AS $$
-DECLARE w wallets; capped bigint := p_gross; spent bigint;
+DECLARE
+    w wallets; capped bigint := p_gross; spent bigint;
+    owes bigint := coalesce((p_owed ->> p_campaign::text)::bigint, 0);
 BEGIN
+    owed := p_owed;
     -- A quick look for the usual repeat; who is first is decided by the insert below.
     SELECT * INTO accrual FROM accruals WHERE cause = p_cause AND cause_id = p_cause_id;
     IF NOT FOUND THEN
@@ -40,7 +57,7 @@ BEGIN
                 RETURN;
             END IF;
         END IF;
-        IF p_budgeted AND capped > (SELECT sum(remaining) FROM budget_slices WHERE campaign_id = p_campaign) THEN
+        IF p_budgeted AND owes + capped > (SELECT sum(remaining) FROM budget_slices WHERE campaign_id = p_campaign) THEN
             status := 'refused'; reason := 'budget_spent';
             RETURN;
         END IF;
@@ -58,9 +75,8 @@ BEGIN
                 VALUES (p_account, p_campaign, p_today, capped)
                 ON CONFLICT (account_id, campaign_id, day) DO UPDATE SET used = d.used + excluded.used;
             END IF;
-            IF p_budgeted AND NOT budget_take(p_campaign, (w.id % 16)::int, capped) THEN
-                -- Others took the last of it since we looked: undo everything, the caller looks again.
-                RAISE EXCEPTION 'budget spent' USING ERRCODE = 'SB010';
+            IF p_budgeted THEN
+                owed := p_owed || jsonb_build_object(p_campaign::text, owes + capped);
             END IF;
             status := CASE WHEN p_matures_on > p_today THEN 'pending' ELSE 'credited' END;
             RETURN;

@@ -14,28 +14,35 @@ BEGIN
     RETURN QUERY SELECT * FROM packages_find(p_items);
 END $$;
 
--- Records scans and pays for those that deserve it, in one transaction: the account's lock, then each item in the
--- order of its key, so that two accounts with crossing batches cannot block each other. An id that was used before
--- gives its first answer; `changed` says that the body was another one then. The account's scans of this minute are
--- counted in the same transaction; too many raise SB020 with the seconds to wait.
-CREATE OR REPLACE FUNCTION scans_record(p_account bigint, p_per_minute int, p_items jsonb) RETURNS TABLE (
-    id uuid, n int, changed boolean, replayed boolean, kind text, status text, reason text,
+-- Records scans and pays for those that deserve it, in one transaction. Order of locks, so that no two such
+-- transactions wait for each other: the account, then each item in the order of its key, the wallet of each, then
+-- budgets, then the counters of made-up codes. An id that was used before gives its first answer; `changed` says that
+-- the body was another one then. The account's scans of this minute are counted, too; too many raise SB020 with the
+-- seconds to wait. SB012: the account has been closed meanwhile.
+CREATE OR REPLACE FUNCTION scans_record(
+    p_account bigint, p_per_minute int, p_wrong_keys text[], p_wrong_seconds int[], p_items jsonb
+) RETURNS TABLE (
+    place int, changed boolean, replayed boolean, kind text, status text, reason text,
     programme_id bigint, version_id bigint, product_id bigint, base bigint, gross bigint, amount bigint,
     matures_on date, expires_on date
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE i record; s scans; r ranges; awarded record; a accruals; counted record;
+DECLARE i record; s scans; r ranges; awarded record; a accruals; counted record; owed jsonb := '{}'; wrong int := 0;
 BEGIN
     SELECT * INTO counted FROM limit_count('scans:' || p_account, 60, jsonb_array_length(p_items));
     IF counted.total > p_per_minute THEN
         RAISE EXCEPTION 'too many scans' USING ERRCODE = 'SB020', DETAIL = counted.wait::text;
     END IF;
     PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
+    IF EXISTS (SELECT FROM accounts WHERE id = p_account AND closed_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'the account is closed' USING ERRCODE = 'SB012';
+    END IF;
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (
-            id uuid, n int, digest text, kind text, reason text, cause int, cause_id bigint, slot int, serial bigint,
-            brand bigint, programme bigint, rules_version bigint, campaign bigint, version bigint, product bigint,
-            base bigint, gross bigint, day_cap bigint, budgeted boolean, today date, matures_on date, expires_on date)
-        ORDER BY x.cause, x.cause_id, x.id, x.n
+            place int, id uuid, n int, digest text, kind text, reason text, cause int, cause_id bigint, slot int,
+            serial bigint, brand bigint, programme bigint, rules_version bigint, campaign bigint, version bigint,
+            product bigint, base bigint, gross bigint, day_cap bigint, budgeted boolean, today date, matures_on date,
+            expires_on date)
+        ORDER BY x.cause, x.cause_id, x.id, x.n, x.place
     LOOP
         a := NULL; changed := false; replayed := true;
         SELECT * INTO s FROM scans o WHERE o.account_id = p_account AND o.id = i.id AND o.n = i.n;
@@ -59,8 +66,9 @@ BEGIN
             END IF;
             IF s.reason IS NULL THEN
                 SELECT * INTO awarded FROM programmes_award(p_account, i.cause, i.cause_id, i.programme, i.campaign,
-                    i.version, i.product, i.base, i.gross, i.day_cap, i.budgeted, i.today, i.matures_on, i.expires_on);
-                s.status := awarded.status; s.reason := awarded.reason; a := awarded.accrual;
+                    i.version, i.product, i.base, i.gross, i.day_cap, i.budgeted, owed, i.today, i.matures_on,
+                    i.expires_on);
+                s.status := awarded.status; s.reason := awarded.reason; a := awarded.accrual; owed := awarded.owed;
                 IF s.status IN ('credited', 'pending') THEN
                     INSERT INTO events (brand_id, account_id, kind, body) VALUES (i.brand, p_account, 'package.claimed',
                         jsonb_build_object('cause', i.cause, 'cause_id', i.cause_id, 'amount', a.amount));
@@ -73,12 +81,29 @@ BEGIN
                     s.status := 'repeated'; s.reason := NULL;
                 END IF;
             END IF;
+            IF s.kind = 'package' AND s.reason = 'unknown_code' THEN
+                wrong := wrong + 1;
+                IF i.cause IS NOT NULL THEN
+                    -- It deciphers, and was never given out: a lucky guess, or somebody has the key.
+                    INSERT INTO events (brand_id, account_id, kind, body) VALUES (
+                        (SELECT o.brand_id FROM slots o WHERE o.slot = i.cause_id >> 37), p_account,
+                        'package.unissued', jsonb_build_object('cause', i.cause, 'cause_id', i.cause_id));
+                END IF;
+            END IF;
             INSERT INTO scans (account_id, id, n, digest, kind, status, reason, cause, cause_id)
             VALUES (p_account, i.id, i.n, decode(i.digest, 'hex'), s.kind, s.status, s.reason, i.cause, i.cause_id);
         END IF;
-        id := i.id; n := i.n; kind := s.kind; status := s.status; reason := s.reason;
+        place := i.place; kind := s.kind; status := s.status; reason := s.reason;
         programme_id := a.programme_id; version_id := a.version_id; product_id := a.product_id; base := a.base;
         gross := a.gross; amount := a.amount; matures_on := a.matures_on; expires_on := a.expires_on;
         RETURN NEXT;
     END LOOP;
+    IF owed <> '{}' THEN
+        PERFORM budgets_pay(owed, (p_account % 16)::int);
+    END IF;
+    IF wrong > 0 THEN
+        FOR k IN 1 .. cardinality(p_wrong_keys) LOOP
+            PERFORM limit_count(p_wrong_keys[k], p_wrong_seconds[k], wrong);
+        END LOOP;
+    END IF;
 END $$;

@@ -1,0 +1,93 @@
+"""What texts ask of the database, and what is to be recorded of them: reading first, rules afterwards."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from backend.packages import service as packages
+from backend.packages.service import Lookup, Unread
+from backend.programmes.offers import Books
+from backend.programmes.rules import Decision, Facts, Way, decide
+from backend.scans.outcomes import Incoming, Record
+from backend.settings import Settings
+from scanning.payload import Payload
+
+# What a kind that has no feature yet says next; the later features take these lines out.
+UNSERVED = {"receipt": "not_yet_served", "promo": "show_at_till", "certificate": "show_at_till"}
+
+
+def read(settings: Settings, texts: Sequence[Incoming]) -> list[Lookup | Unread]:
+    """What each text asks of the database, or why it is refused already."""
+    found: list[Lookup | Unread | None] = [None] * len(texts)
+    computed = [(place, row.payload.value) for place, row in enumerate(texts) if row.payload.kind == "package"]
+    many = packages.read_many(settings, computed) if len(computed) > 1 else [
+        packages.read_package(settings, place, value) for place, value in computed
+    ]  # fmt: skip
+    for (place, _), row in zip(computed, many, strict=True):
+        found[place] = row
+    return [row or _read_other(settings, place, texts[place].payload) for place, row in enumerate(found)]
+
+
+def _read_other(settings: Settings, place: int, found: Payload) -> Lookup | Unread:
+    if not found.value:
+        return Unread("nothing_found")
+    if found.kind == "marking":
+        return packages.read_marking(place, found.value)
+    if found.kind in UNSERVED:
+        return Unread(UNSERVED[found.kind])
+    return packages.read_foreign(settings, place, found.value)
+
+
+async def records(
+    books: Books,
+    texts: Sequence[Incoming],
+    read: Sequence[Lookup | Unread],
+    found: dict[int, Any],
+    now: datetime,
+) -> tuple[list[Record], set[int]]:
+    """What to record for each text, and the programmes whose rules were used."""
+    made, programmes = [], set()
+    for place, (incoming_text, asked) in enumerate(zip(texts, read, strict=True)):
+        row = found.get(place)
+        record = Record(
+            place, incoming_text.id, incoming_text.n, incoming_text.digest.hex(), incoming_text.payload.kind
+        )
+        made.append(record)
+        if isinstance(asked, Unread) or row is None:
+            record.reason = asked.reason if isinstance(asked, Unread) else "unknown_code"
+            continue
+        record.cause, record.cause_id, record.reason = row.cause, row.cause_id, row.reason
+        if asked.digest is not None and row.cause is None:
+            record.reason = "unknown"
+        elif asked.digest is not None:
+            record.kind = "package"
+        if record.reason is None:
+            programmes.add(row.programme_id)
+            await _price(books, record, row, asked, now)
+    return made, programmes
+
+
+async def _price(books: Books, record: Record, row: Any, asked: Lookup, now: datetime) -> None:
+    """Ask the rules what a found code earns."""
+    book = await books.get(row.programme_id, row.rules_version)
+    way: Way = "marking" if asked.gtin else "package"
+    decision = decide(book.offers, Facts(way, row.product_id, row.price, now), book.timezone)
+    if decision is None:
+        record.reason = "no_campaign"
+        return
+    record.slot, record.serial = asked.slot, asked.serial
+    record.brand, record.programme, record.rules_version = row.brand_id, row.programme_id, book.rules_version
+    record.product = row.product_id
+    _put(record, decision)
+
+
+def _put(record: Record, decision: Decision) -> None:
+    offer = decision.offer
+    record.campaign, record.version = offer.campaign_id, offer.version_id
+    record.base, record.gross = decision.base, decision.gross
+    record.day_cap, record.budgeted = offer.rule.cap_per_agent_day, offer.budgeted
+    record.today, record.matures_on, record.expires_on = (
+        decision.today,
+        decision.matures_on,
+        decision.expires_on,
+    )
