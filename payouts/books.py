@@ -1,60 +1,88 @@
-"""The proof of the books: wallets are the sum of their movements and of their lots, and the seals hold."""
+"""The proof of the books: wallets, movements, lots and their uses agree, and the seals hold."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-# Each query returns the wallets or lots that are wrong, a few of them, and what is wrong about them.
-CHECKS = {
-    "a wallet is not the sum of its movements": """
-        SELECT w.id FROM wallets w LEFT JOIN (
-            SELECT wallet_id, count(*) AS n, max(wallet_seq) AS last,
-                sum(CASE WHEN to_place = 2 THEN amount WHEN from_place = 2 THEN -amount ELSE 0 END) AS pending,
-                sum(CASE WHEN to_place = 3 THEN amount WHEN from_place = 3 THEN -amount ELSE 0 END) AS available,
-                sum(CASE WHEN to_place = 4 THEN amount WHEN from_place = 4 THEN -amount ELSE 0 END) AS held
-            FROM movements GROUP BY wallet_id) m ON m.wallet_id = w.id
-        WHERE (w.pending, w.available, w.held, w.seq, w.seq) IS DISTINCT FROM
-            (coalesce(m.pending, 0), coalesce(m.available, 0), coalesce(m.held, 0), coalesce(m.n, 0),
-                coalesce(m.last, 0))
-        LIMIT 20""",
-    "a wallet is not the sum of its lots": """
-        SELECT w.id FROM wallets w LEFT JOIN (
-            SELECT wallet_id, sum(remaining) FILTER (WHERE pending) AS pending,
-                sum(remaining) FILTER (WHERE NOT pending) AS available
-            FROM lots GROUP BY wallet_id) l ON l.wallet_id = w.id
-        WHERE w.pending <> coalesce(l.pending, 0) OR w.available <> coalesce(l.available, 0) + w.floor
-            OR (w.floor < 0 AND coalesce(l.available, 0) > 0)
-        LIMIT 20""",
-    "a movement's balances do not follow from the one before": """
-        SELECT DISTINCT wallet_id FROM (
-            SELECT wallet_id, wallet_seq,
-                pending_after - CASE WHEN to_place = 2 THEN amount WHEN from_place = 2 THEN -amount ELSE 0 END
-                    AS pending_before,
-                available_after - CASE WHEN to_place = 3 THEN amount WHEN from_place = 3 THEN -amount ELSE 0 END
-                    AS available_before,
-                held_after - CASE WHEN to_place = 4 THEN amount WHEN from_place = 4 THEN -amount ELSE 0 END
-                    AS held_before,
-                lag(pending_after, 1, 0::bigint) OVER before AS pending,
-                lag(available_after, 1, 0::bigint) OVER before AS available,
-                lag(held_after, 1, 0::bigint) OVER before AS held
-            FROM movements WINDOW before AS (PARTITION BY wallet_id ORDER BY wallet_seq)) m
-        WHERE (pending_before, available_before, held_before) <> (pending, available, held)
-        LIMIT 20""",
-    "a lot is not what was earned into it": """
-        SELECT l.id FROM lots l LEFT JOIN (
-            SELECT lot_id, sum(amount) AS amount FROM movements WHERE kind = 1 GROUP BY lot_id) m ON m.lot_id = l.id
-        WHERE l.amount <> coalesce(m.amount, 0) LIMIT 20""",
-    "a lot has not what its uses left": """
-        SELECT l.id FROM lots l LEFT JOIN (SELECT lot_id, sum(amount) AS amount FROM lot_uses GROUP BY lot_id) u
-            ON u.lot_id = l.id
-        WHERE l.remaining <> l.amount + coalesce(u.amount, 0) LIMIT 20""",
-}  # fmt: skip
+from payouts import seals
+from payouts.checks import CHECKS
+
+# What a proof over millions of rows wants of PostgreSQL, and nobody else should have.
+OPTIONS = "-c work_mem=192MB -c hash_mem_multiplier=2 -c jit=off -c statement_timeout=0"
+COUNT = text("SELECT count(*) FROM movements")
+SHOWN = 20
+
+# Called with how many of how many steps are done.
+Progress = Callable[[int, int], None]
 
 
-async def faults(engine: AsyncEngine) -> list[str]:
+@dataclass(frozen=True)
+class Proof:
+    """How the books stood: how many movements were proved in how many seconds, and what was wrong, in words."""
+
+    movements: int
+    sealed: int
+    seconds: float
+    faults: list[str]
+
+
+def engine(url: str, options: str, at_once: int = 2) -> AsyncEngine:
+    """An engine for proofs: single statements, a few at once, with memory to work in."""
+    return create_async_engine(
+        url,
+        pool_size=at_once,
+        max_overflow=0,
+        pool_timeout=3600,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"options": f"{options} {OPTIONS}"},
+    )
+
+
+async def prove(proving: AsyncEngine, *, extra: Sequence[str] = (), progress: Progress | None = None) -> Proof:
+    """Prove the books, with further queries of the caller's that return an id and what is wrong with it.
+
+    Each query is one statement over one snapshot, so a proof needs no standstill; as many run at once as the
+    engine's pool has connections.
+    """
+    begun = time.perf_counter()
+    made = await seals.made(proving)
+    steps: list[Awaitable[list[str]]] = [_found(proving, query) for query in (*CHECKS, *extra)]
+    for after, seal in zip([0, *(one.upto for one in made)], made, strict=False):
+        steps.append(_unsealed(proving, after, seal))
+    done, faults = 0, list(seals.broken_links(made))
+
+    async def counted(step: Awaitable[list[str]]) -> list[str]:
+        nonlocal done
+        found = await step
+        done += 1
+        if progress:
+            progress(done, len(steps))
+        return found
+
+    for found in await asyncio.gather(*map(counted, steps)):
+        faults += found
+    async with proving.connect() as connection:
+        movements = (await connection.execute(COUNT)).scalar_one()
+    return Proof(movements, sum(seal.rows for seal in made), round(time.perf_counter() - begun, 1), faults)
+
+
+async def _found(proving: AsyncEngine, query: str) -> list[str]:
+    few = text(f"SELECT * FROM ({query}) AS found LIMIT {SHOWN + 1}")  # noqa: S608 - our own queries
+    async with proving.connect() as connection:
+        rows = (await connection.execute(few)).all()
+    shown = [f"{what}: {number}" for number, what in rows[:SHOWN]]
+    return [*shown, f"{rows[0][1]}: and more"] if len(rows) > SHOWN else shown
+
+
+async def _unsealed(proving: AsyncEngine, after: int, seal: seals.Seal) -> list[str]:
+    found = await seals.fault(proving, after, seal)
+    return [found] if found else []
+
+
+async def faults(proving: AsyncEngine) -> list[str]:
     """What is wrong with the books, in words; empty when they are right."""
-    found = []
-    async with engine.connect() as connection:
-        for what, query in CHECKS.items():
-            rows = (await connection.execute(text(query))).all()
-            found += [f"{what}: {row[0]}" for row in rows]
-    return found
+    return (await prove(proving)).faults

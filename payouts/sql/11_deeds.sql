@@ -1,5 +1,17 @@
 -- The ledger's deeds, on a wallet that ledger_open gave. Faults that are the caller's business are raised with
--- SQLSTATE class SB, see payouts/ledger.py; a cause that has moved already is a unique violation.
+-- SQLSTATE class SB, see payouts/ledger.py; a cause that has moved already is a unique violation, whatever else
+-- would be wrong with it the second time.
+
+-- Before a refusal: was this just a repeat?
+CREATE OR REPLACE FUNCTION ledger_refuse_repeat(p_kind int, p_cause int, p_cause_id bigint, p_leg int) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM movements
+        WHERE cause = p_cause AND cause_id = p_cause_id AND kind = p_kind AND leg = p_leg)
+    THEN
+        RAISE EXCEPTION 'cause % of kind % has moved already', p_cause_id, p_cause USING ERRCODE = 'unique_violation';
+    END IF;
+END $$;
 
 -- Earns into the lot of those two days; a debt is repaid first. Earning that must wait goes to pending.
 CREATE OR REPLACE FUNCTION ledger_earn(
@@ -27,6 +39,7 @@ CREATE OR REPLACE FUNCTION ledger_hold(w wallets, p_amount bigint, p_cause int, 
 RETURNS wallets LANGUAGE plpgsql AS $$
 BEGIN
     IF w.available < p_amount THEN
+        PERFORM ledger_refuse_repeat(3, p_cause, p_cause_id, 0);
         RAISE EXCEPTION 'the wallet has %, not %', w.available, p_amount USING ERRCODE = 'SB001';
     END IF;
     w := ledger_move(w, 3, 3, 4, p_amount, p_cause, p_cause_id, 0, NULL, NULL);
@@ -35,14 +48,16 @@ BEGIN
 END $$;
 
 -- A hold of this wallet that has so much neither settled nor released.
-CREATE OR REPLACE FUNCTION ledger_held(w wallets, p_amount bigint, p_cause int, p_cause_id bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger_held(
+    w wallets, p_amount bigint, p_kind int, p_cause int, p_cause_id bigint, p_leg int
+) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE h movements; done bigint;
 BEGIN
     SELECT * INTO h FROM movements WHERE cause = p_cause AND cause_id = p_cause_id AND kind = 3 AND wallet_id = w.id;
     SELECT coalesce(sum(amount), 0) INTO done FROM movements
     WHERE cause = p_cause AND cause_id = p_cause_id AND kind IN (4, 5);
     IF h.id IS NULL OR h.amount - done < p_amount THEN
+        PERFORM ledger_refuse_repeat(p_kind, p_cause, p_cause_id, p_leg);
         RAISE EXCEPTION 'the hold has % left, not %', coalesce(h.amount - done, 0), p_amount USING ERRCODE = 'SB002';
     END IF;
     RETURN h.id;
@@ -51,7 +66,7 @@ END $$;
 -- The order was fulfilled: held -> payable to the partner. A leg may settle a part.
 CREATE OR REPLACE FUNCTION ledger_settle(w wallets, p_amount bigint, p_cause int, p_cause_id bigint, p_leg int)
 RETURNS wallets LANGUAGE plpgsql AS $$
-DECLARE hold bigint := ledger_held(w, p_amount, p_cause, p_cause_id);
+DECLARE hold bigint := ledger_held(w, p_amount, 4, p_cause, p_cause_id, p_leg);
 BEGIN
     RETURN ledger_move(w, 4, 4, 6, p_amount, p_cause, p_cause_id, p_leg, NULL, hold);
 END $$;
@@ -61,7 +76,7 @@ END $$;
 CREATE OR REPLACE FUNCTION ledger_release(w wallets, p_amount bigint, p_cause int, p_cause_id bigint, p_leg int)
 RETURNS wallets LANGUAGE plpgsql AS $$
 DECLARE
-    hold bigint := ledger_held(w, p_amount, p_cause, p_cause_id);
+    hold bigint := ledger_held(w, p_amount, 5, p_cause, p_cause_id, p_leg);
     back bigint := p_amount - least(p_amount, greatest(0, -w.available));
     drawn record; part bigint;
 BEGIN
@@ -96,6 +111,7 @@ BEGIN
     SELECT coalesce(sum(amount), 0) INTO taken FROM movements
     WHERE wallet_id = w.id AND kind = 7 AND reverses = earned.id;
     IF earned.wallet_id IS DISTINCT FROM w.id OR p_amount <= 0 OR taken + p_amount > earned.amount THEN
+        PERFORM ledger_refuse_repeat(7, p_cause, p_cause_id, 0);
         RAISE EXCEPTION 'earned %, taken back %, not % more', coalesce(earned.amount, 0), taken, p_amount
             USING ERRCODE = 'SB003';
     END IF;
@@ -121,6 +137,7 @@ CREATE OR REPLACE FUNCTION ledger_write_off(w wallets, p_amount bigint, p_cause 
 RETURNS wallets LANGUAGE plpgsql AS $$
 BEGIN
     IF -w.available < p_amount THEN
+        PERFORM ledger_refuse_repeat(8, p_cause, p_cause_id, 0);
         RAISE EXCEPTION 'the debt is %, not %', greatest(0, -w.available), p_amount USING ERRCODE = 'SB004';
     END IF;
     RETURN ledger_move(w, 8, 7, 3, p_amount, p_cause, p_cause_id, 0, NULL, NULL);

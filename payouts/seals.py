@@ -1,0 +1,95 @@
+"""Seals over closed ranges of movements: making them, and proving that what was sealed still stands."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+MOST_ROWS = 50_000
+LOOK_SECONDS = 0.2
+NOTHING_BEFORE = bytes(32)
+
+LAST_ID = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM movements_id_seq")
+TRANSACTION = text("SELECT pg_current_xact_id()::text")
+OVER = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:transaction AS xid8)")
+SEAL = text("SELECT upto, previous, hash, rows, at FROM ledger_seal(:upto, :rows)")
+ALL = text("SELECT upto, previous, hash, rows, at FROM seals ORDER BY upto")
+AGAIN = text("SELECT hash, rows FROM ledger_hash(:after, :upto, :previous)")
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A seal as it was made: it covers the movements after the seal before it up to an id."""
+
+    upto: int
+    previous: bytes
+    hash: bytes
+    rows: int
+    at: datetime
+
+    def line(self) -> str:
+        """The seal as text, for the copy that is kept elsewhere."""
+        return f"{self.upto} {self.rows} {self.previous.hex()} {self.hash.hex()} {self.at.isoformat()}"
+
+
+class StillOpen(Exception):
+    """A transaction that began before the mark still runs, so a movement below it may still appear."""
+
+
+async def close(engine: AsyncEngine, *, wait_seconds: float, most_rows: int = MOST_ROWS) -> AsyncIterator[Seal]:
+    """Seal all movements up to now, in ranges of at most so many rows, each in a transaction of its own.
+
+    A movement's id is drawn by a transaction that has a number already (ledger_move).
+    So: look at the last id drawn, then take a number; when every transaction up to that number is over, no lower id
+    can be added any more.
+
+    Raises:
+        StillOpen: an older transaction ran for longer than we may wait.
+    """
+    single = engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with single.connect() as connection:
+        upto = (await connection.execute(LAST_ID)).scalar_one()
+        transaction = (await connection.execute(TRANSACTION)).scalar_one()
+        await _over(connection, transaction, wait_seconds)
+        while row := (await connection.execute(SEAL, {"upto": upto, "rows": most_rows})).first():
+            yield Seal(*row)
+
+
+async def _over(connection: AsyncConnection, transaction: str, wait_seconds: float) -> None:
+    """Wait until every transaction up to a number is over."""
+    deadline = time.monotonic() + wait_seconds
+    while not (await connection.execute(OVER, {"transaction": transaction})).scalar_one():
+        if time.monotonic() > deadline:
+            raise StillOpen(f"a transaction has been running for {wait_seconds:.0f} s")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def made(engine: AsyncEngine) -> list[Seal]:
+    """All seals, in order."""
+    async with engine.connect() as connection:
+        return [Seal(*row) for row in await connection.execute(ALL)]
+
+
+def broken_links(seals: list[Seal]) -> Iterable[str]:
+    """Seals that do not follow from the one before."""
+    if seals and seals[0].previous != NOTHING_BEFORE:
+        yield f"the first seal, up to movement {seals[0].upto}, says that there was one before it"
+    for before, seal in pairwise(seals):
+        if seal.previous != before.hash:
+            yield f"the seal up to movement {seal.upto} does not follow the one up to {before.upto}"
+
+
+async def fault(engine: AsyncEngine, after: int, seal: Seal) -> str | None:
+    """What is wrong with the movements of a seal, those after an id; None when they are what was sealed."""
+    values = {"after": after, "upto": seal.upto, "previous": seal.previous}
+    async with engine.connect() as connection:
+        row = (await connection.execute(AGAIN, values)).one()
+    if row.hash == seal.hash and row.rows == seal.rows:
+        return None
+    counted = "" if row.rows == seal.rows else f": {row.rows} rows, not {seal.rows}"
+    return f"movements {after + 1} to {seal.upto} are not what was sealed on {seal.at:%Y-%m-%d %H:%M} UTC{counted}"

@@ -1,0 +1,83 @@
+"""Somebody who earns and spends in a book, for tests: each deed is a transaction of its own."""
+
+import itertools
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from backend.database import Database
+from payouts import ledger
+from payouts.ledger import Cause, Purse, Wallet
+
+EARNED, ORDERED, TAKEN, WRITTEN_OFF = 1, 2, 3, 4
+IDS = itertools.count(1)
+
+
+@dataclass
+class Owner:
+    """An owner's wallet and the day it is."""
+
+    db: Database
+    owner_id: int
+    today: date
+    book_id: int = 7
+
+    @property
+    def purse(self) -> Purse:
+        return Purse(self.owner_id, self.book_id, self.today)
+
+    async def do(self, deed: Any, *args: Any, **values: Any) -> Wallet:
+        async with self.db.begin() as session:
+            return await deed(session, self.purse, *args, **values)
+
+    async def open(self) -> Wallet:
+        return await self.do(ledger.open_wallet)
+
+    async def earn(
+        self, amount: int, cause: Cause | None = None, *, waits: int = 0, lives: int | None = None
+    ) -> Wallet:
+        """Earn what waits so many days and then lives so many, for ever if None."""
+        matures_on = self.today + timedelta(days=waits)
+        expires_on = ledger.NEVER if lives is None else matures_on + timedelta(days=lives)
+        cause = cause or Cause(EARNED, next(IDS))
+        return await self.do(ledger.earn, amount, cause, matures_on=matures_on, expires_on=expires_on)
+
+    async def hold(self, amount: int, cause: Cause | None = None) -> Wallet:
+        return await self.do(ledger.hold, amount, cause or Cause(ORDERED, next(IDS)))
+
+    async def settle(self, amount: int, cause: Cause, leg: int = 0) -> Wallet:
+        return await self.do(ledger.settle, amount, cause, leg=leg)
+
+    async def release(self, amount: int, cause: Cause, leg: int = 0) -> Wallet:
+        return await self.do(ledger.release, amount, cause, leg=leg)
+
+    async def claw_back(self, amount: int, earned: Cause, cause: Cause | None = None) -> Wallet:
+        return await self.do(ledger.claw_back, amount, earned, cause or Cause(TAKEN, next(IDS)))
+
+    async def write_off(self, amount: int, cause: Cause | None = None) -> Wallet:
+        return await self.do(ledger.write_off, amount, cause or Cause(WRITTEN_OFF, next(IDS)))
+
+    def pass_days(self, days: int) -> None:
+        self.today += timedelta(days=days)
+
+    async def lots(self) -> list[tuple[date, int]]:
+        """What is left in the lots, soonest expiry first."""
+        rows = await self.db.rows(
+            text("SELECT l.expires_on, l.remaining FROM lots l JOIN wallets w ON w.id = l.wallet_id "
+                 "WHERE w.owner_id = :owner AND remaining > 0 ORDER BY l.expires_on"), owner=self.owner_id
+        )  # fmt: skip
+        return [tuple(row) for row in rows]
+
+    async def moved(self) -> list[tuple[int, int]]:
+        """Kinds and amounts of the movements, in order."""
+        rows = await self.db.rows(
+            text("SELECT m.kind, m.amount FROM movements m JOIN wallets w ON w.id = m.wallet_id "
+                 "WHERE w.owner_id = :owner ORDER BY wallet_seq"), owner=self.owner_id
+        )  # fmt: skip
+        return [tuple(row) for row in rows]
+
+
+def balances(wallet: Wallet) -> tuple[int, int, int]:
+    return wallet.pending, wallet.available, wallet.held
