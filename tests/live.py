@@ -7,10 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+
+import httpx2
 
 from backend.settings import Settings
 
@@ -62,8 +62,8 @@ def _await(server: subprocess.Popen, url: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert server.poll() is None, log.read_text()
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
-            urllib.request.urlopen(url, timeout=5).close()
+        with contextlib.suppress(httpx2.TransportError):
+            httpx2.get(url, timeout=5)
             return
         time.sleep(0.1)
     raise AssertionError(f"the server is not up after {START_SECONDS} s: {log.read_text()}")

@@ -34,7 +34,7 @@ HEADERS = {
 }
 
 
-def choose_language(request: Request[Any, Any, Any]) -> None:
+async def choose_language(request: Request[Any, Any, Any]) -> None:
     """The switch on the page goes before what the browser asks for."""
     wanted = request.query_params.get("lang")
     if wanted in ("ru", "en"):

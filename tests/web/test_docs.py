@@ -1,0 +1,39 @@
+"""The API reference in a real browser, with no way out of the machine."""
+
+import json
+
+import pytest
+from playwright.async_api import expect
+
+from backend.app import description
+from tests.web.conftest import Visit
+
+pytestmark = pytest.mark.browser
+
+
+async def test_the_reference_shows_every_operation_and_asks_nobody_else(visit: Visit):
+    paths = json.loads(description())["paths"]
+
+    page = await visit.open("/docs")
+
+    await expect(page.locator(".opblock")).to_have_count(sum(map(len, paths.values())))
+    assert visit.strangers == []
+    assert visit.complaints == []
+
+
+async def test_an_opened_operation_shows_its_example(visit: Visit):
+    page = await visit.open("/docs#/Scans/scan")
+
+    await expect(page.locator(".opblock.is-open")).to_contain_text("What became of a scan.")
+    await expect(page.locator(".opblock.is-open .body-param__example, .opblock.is-open textarea").first).to_be_visible()
+    assert visit.complaints == []
+
+
+async def test_the_type_of_a_problem_leads_to_its_description(visit: Visit):
+    page = await visit.open("/")
+    problem = await page.evaluate("fetch('/v1/me').then((answer) => answer.json())")
+
+    await visit.open(problem["type"])
+
+    await expect(page.locator("tr:target")).to_contain_text(problem["detail"])
+    await expect(page.locator("tr:target")).to_contain_text("401")
