@@ -2,6 +2,6 @@
 
 from litestar import Router
 
-from backend.console import brand, products, programmes
+from backend.console import brand, campaigns, products, programmes
 
-router = Router("/console", route_handlers=[brand.router, programmes.router, products.router])
+router = Router("/console", route_handlers=[brand.router, programmes.router, products.router, campaigns.router])

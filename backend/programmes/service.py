@@ -55,6 +55,19 @@ async def get(session: AsyncSession, member: Member, key: str, *, lock: bool = F
     return found
 
 
+async def by_id(session: AsyncSession, member: Member, programme_id: int) -> Programme:
+    """A programme of the caller's brand by its number.
+
+    Raises:
+        ProgrammeUnknown: there is none.
+    """
+    row = select(Programme).where(Programme.brand_id == member.brand_id, Programme.id == programme_id)
+    found: Programme | None = await session.scalar(row)
+    if found is None:
+        raise ProgrammeUnknown
+    return found
+
+
 async def put(session: AsyncSession, member: Member, key: str, new: ProgrammeIn) -> Programme:
     """Make a programme, or change its name and time zone. Again with the same body changes nothing.
 
@@ -93,12 +106,14 @@ async def _change(session: AsyncSession, member: Member, found: Programme, value
     return found
 
 
-async def bump(session: AsyncSession, brand_id: int) -> None:
-    """Tell all programmes of a brand that what their rules decide on has changed: payments under way decide again.
+async def bump(session: AsyncSession, brand_id: int, *, only: int | None = None) -> None:
+    """Tell the programmes of a brand, or one of them, that what rules decide on has changed: payments under way
+    decide again.
 
     The rows are locked in the order of their ids, and late: nobody else's change of a rule waits longer than it must.
     """
-    rows = select(Programme.id).where(Programme.brand_id == brand_id).order_by(Programme.id).with_for_update()
+    mine = Programme.brand_id == brand_id if only is None else Programme.id == only
+    rows = select(Programme.id).where(mine).order_by(Programme.id).with_for_update()
     await session.execute(
         update(Programme)
         .where(Programme.id.in_(rows.scalar_subquery()))
