@@ -22,6 +22,7 @@ from backend.console import routes as console
 from backend.database import Database, Db
 from backend.openapi.document import CONFIG, document, written
 from backend.passwords import Passwords
+from backend.privacy import handlers as privacy
 from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
 from backend.scans import handlers as scans
@@ -88,7 +89,7 @@ def api() -> Router:
     """The doors, and what hangs behind each."""
     agents = Router(
         "/",
-        route_handlers=[accounts.router, wallets.router, scans.router],
+        route_handlers=[accounts.router, wallets.router, scans.router, privacy.router],
         dependencies={"agent": Provide(the_agent)},
         security=[{"agent": []}],
     )

@@ -19,7 +19,8 @@ RecoveryCode = Annotated[
         examples=["7KQ2M-9XJ4T-0C8WN-P3RVEA"],
     ),
 ]
-Pin = Annotated[str, Meta(pattern="^[0-9]{4,6}$", examples=["4071"])]
+PIN = r"^[0-9]{4,6}$"
+Pin = Annotated[str, Meta(pattern=PIN, examples=["4071"])]
 Base64 = Annotated[
     str, Meta(pattern="^[A-Za-z0-9_-]+$", max_length=8192, description="base64url.", examples=["q83vASNFZ4mrze8"])
 ]

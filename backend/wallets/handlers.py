@@ -9,42 +9,35 @@ from backend.accounts.door import SignedIn
 from backend.database import Db
 from backend.programmes.explain import TheVersions
 from backend.wallets import service
-from backend.wallets.schemas import Home, MovementPage, WalletList, glance, movement_out, wallet_out
+from backend.wallets.home import Home, home_movements, home_out
+from backend.wallets.schemas import MovementPage, WalletList, movement_out, wallet_out
 from backend.wire import CursorInvalid, cursor, place, raises, with_etag
 
-# The home screen stays under 4 KB however many programmes an agent is in.
+Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")]
 HOME_WALLETS, HOME_MOVEMENTS, HOME_WAITS = 6, 8, 3
 
 
 @get("/me", responses=raises())
 async def me(request: Request[Any, Any, Any], db: Db, agent: SignedIn, versions: TheVersions) -> Response[Home]:
     """The home screen in one call: wallets, last movements, what is pending until when. At most 4 KB; ETag and 304."""
-    account = await service.home(db, agent.account_id)
-    wallets = await service.wallets(db, agent.account_id)
-    shown = wallets[:HOME_WALLETS]
-    ids = [row.id for row in shown]
-    waits = await service.waiting(db, ids)
-    last = await service.latest(db, ids, HOME_MOVEMENTS)
-    known = await versions.load(row.version_id for row in last)
-    answer = Home(
-        card_number=account.card_number,
-        wallets=[wallet_out(row, waits) for row in shown],
-        last=[glance(row, known) for row in last],
-        has_pin=account.has_pin,
-        spending_held_until=account.spending_held_until,
-        more_wallets=len(wallets) > HOME_WALLETS,
-    )
-    for wallet in answer.wallets:
-        wallet.waiting = wallet.waiting[:HOME_WAITS]
-    return with_etag(request, answer)
+    row = await service.home(db, agent.account_id, wallets=HOME_WALLETS, waits=HOME_WAITS, movements=HOME_MOVEMENTS)
+    last = home_movements(row.last)
+    known = await versions.load(movement.version_id for movement in last)
+    return with_etag(request, home_out(row, last, known))
 
 
-@get("/wallets")
-async def wallets(request: Request[Any, Any, Any], db: Db, agent: SignedIn) -> Response[WalletList]:
+@get("/wallets", responses=raises(CursorInvalid))
+async def wallets(
+    request: Request[Any, Any, Any],
+    db: Db,
+    agent: SignedIn,
+    after: Cursor = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
+) -> Response[WalletList]:
     """All wallets of the caller: one for each programme."""
-    rows = await service.wallets(db, agent.account_id)
-    waits = await service.waiting(db, [row.id for row in rows])
-    return with_etag(request, WalletList([wallet_out(row, waits) for row in rows]))
+    rows = await service.wallets(db, agent.account_id, place(after) or 0, limit + 1)
+    following = cursor(rows[limit - 1].id) if len(rows) > limit else None
+    return with_etag(request, WalletList([wallet_out(row) for row in rows[:limit]], following))
 
 
 @get("/wallets/{wallet_id:int}/movements", responses=raises(service.WalletUnknown, CursorInvalid))
@@ -54,9 +47,7 @@ async def movements(
     agent: SignedIn,
     versions: TheVersions,
     wallet_id: Annotated[int, PathParameter(ge=1, le=2**63 - 1)],
-    after: Annotated[
-        str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")
-    ] = None,
+    after: Cursor = None,
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
 ) -> Response[MovementPage]:
     """Movements of a wallet, newest first, each earning with its explanation."""

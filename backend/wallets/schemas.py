@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
-from backend.accounts.schemas import CardNumber
 from backend.programmes.explain import Accrued, Explanation, Version, explain
 from backend.wire import Out
 from payouts.models import Kind, Place
@@ -35,13 +35,14 @@ class WalletOut(Out):
     available: Amount = 0
     pending: Amount = 0
     held: Amount = 0
-    waiting: list[Waiting] = []
+    waiting: list[Waiting] = msgspec.field(default_factory=list)
 
 
 class WalletList(Out):
-    """All wallets of the caller."""
+    """Wallets of the caller; `next` is the cursor of the following page."""
 
     items: list[WalletOut]
+    next: Annotated[str | None, Meta(examples=["WzE3XQ"])] = None
 
 
 class MovementOut(Out):
@@ -68,30 +69,8 @@ class MovementPage(Out):
     next: Annotated[str | None, Meta(examples=["WzQyXQ"])] = None
 
 
-class Glance(Out):
-    """A movement as the home screen shows it."""
-
-    wallet_id: Id
-    kind: Annotated[MovementKind, Meta(examples=["earn"])]
-    amount: Amount
-    at: Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
-    text: Annotated[str, Meta(examples=["Autumn bonus: 150 points."])] = ""
-
-
-class Home(Out):
-    """The home screen in one call."""
-
-    card_number: CardNumber
-    wallets: list[WalletOut]
-    last: list[Glance]
-    has_pin: bool = False
-    spending_held_until: Annotated[datetime | None, Meta(examples=["2026-11-23T10:00:00Z"])] = None
-    more_wallets: bool = False
-
-
-def wallet_out(row: Any, waits: list[Any]) -> WalletOut:
+def wallet_out(row: Any) -> WalletOut:
     """A wallet with what it waits for."""
-    own = [Waiting(wait.day, wait.amount) for wait in waits if wait.wallet_id == row.id]
     return WalletOut(
         id=row.id,
         programme_id=row.programme_id,
@@ -101,11 +80,12 @@ def wallet_out(row: Any, waits: list[Any]) -> WalletOut:
         available=row.available,
         pending=row.pending,
         held=row.held,
-        waiting=own,
+        waiting=[Waiting(**wait) for wait in row.waiting],
     )
 
 
-def _explained(row: Any, versions: Mapping[int, Version]) -> Explanation | None:
+def explained(row: Any, versions: Mapping[int, Version]) -> Explanation | None:
+    """Why an earning is what it is; of other movements there is nothing to say."""
     if row.version_id is None:
         return None
     accrued = Accrued(row.version_id, row.base, row.gross, row.accrued, row.matures_on, row.expires_on)
@@ -126,12 +106,5 @@ def movement_out(row: Any, versions: Mapping[int, Version]) -> MovementOut:
         available_after=row.available_after,
         pending_after=row.pending_after,
         held_after=row.held_after,
-        explanation=_explained(row, versions),
+        explanation=explained(row, versions),
     )
-
-
-def glance(row: Any, versions: Mapping[int, Version]) -> Glance:
-    """A movement in one line."""
-    explained = _explained(row, versions)
-    text = explained.text if explained else ""
-    return Glance(row.wallet_id, Kind(row.kind).name.lower(), row.amount, row.at, text)  # type: ignore[arg-type]

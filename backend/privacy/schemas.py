@@ -1,0 +1,65 @@
+"""What we hold about a caller, as one document."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+
+from backend.accounts.schemas import CardNumber, DeviceName
+from backend.scans.schemas import Kind, Status
+from backend.wallets.schemas import MovementOut, WalletOut
+from backend.wire import Out
+
+When = Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
+Number = Annotated[int, Meta(examples=[42])]
+
+
+class AccountKept(Out):
+    """The account itself."""
+
+    card_number: CardNumber
+    created_at: When
+    has_pin: bool = False
+    spending_held_until: When | None = None
+
+
+class DeviceKept(Out):
+    """A phone that is or was signed in."""
+
+    id: Number
+    name: DeviceName
+    created_at: When
+    seen_at: When
+    expires_at: When
+    ended_at: When | None = None
+
+
+class PasskeyKept(Out):
+    """A passkey that opens or opened the account; we keep its public half."""
+
+    id: Number
+    created_at: When
+    ended_at: When | None = None
+
+
+class ScanKept(Out):
+    """A scan as we answered it. Texts and pictures are not kept."""
+
+    id: UUID
+    n: Annotated[int, Meta(description="Which code of one picture.", examples=[0])]
+    kind: Kind
+    status: Status
+    at: When
+    reason: Annotated[str | None, Meta(examples=["already_claimed"])] = None
+
+
+class Export(Out):
+    """Everything we hold about the caller."""
+
+    account: AccountKept
+    devices: list[DeviceKept]
+    passkeys: list[PasskeyKept]
+    wallets: list[WalletOut]
+    movements: list[MovementOut]
+    scans: list[ScanKept]
