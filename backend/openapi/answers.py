@@ -20,7 +20,6 @@ IF_NONE_MATCH = {
     "required": False,
     "description": "The ETag of an earlier answer.",
     "schema": {"type": "string", "maxLength": 200},
-    "example": '"5f2b1c9e8d7a4b3c2d1e0f9a"',
 }
 FIRST_SENTENCE = re.compile(r"(.+?)(?:[.:](?:\s|$)|$)")
 
@@ -90,7 +89,7 @@ def _add_not_modified(operation: Operation) -> None:
     if "ETag" in headers:
         headers["ETag"] = ETAG
         operation["responses"]["304"] = KNOWN_ALREADY
-        operation.setdefault("parameters", []).append(IF_NONE_MATCH)
+        operation.setdefault("parameters", []).append(dict(IF_NONE_MATCH))
 
 
 def _asked(operation: Operation) -> list[str]:

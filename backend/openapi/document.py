@@ -31,11 +31,14 @@ query parameters and media types.
 """
 
 TAGS = {
-    "Brand": "The console's pages about the brand and its staff.",
-    "Staff": "Signing in as staff.",
-    "Account": "Anonymous accounts: no phone number, e-mail or name.",
     "Scans": "One button: a text or a picture goes in, and the answer says what it is and what it brought.",
     "Wallet": "Balances, movements and what each of them was for.",
+    "Account": "Anonymous accounts: no phone number, e-mail or name. Devices, PIN, passkeys, leaving.",
+    "Staff": "Signing in as staff.",
+    "Brand": "The console's pages about the brand and its staff.",
+    "Programmes": "What agents join: a currency, a time zone, and the wallets that belong to it.",
+    "Products": "What is sold: SKU, GTIN, names, articles, warranty.",
+    "Campaigns": "For whom, for what, when and how much: rules with versions, budgets and previews.",
 }
 
 SCHEMES = {
@@ -55,7 +58,7 @@ CONFIG = OpenAPIConfig(
     version="1",
     description=ABOUT,
     servers=[Server(url="/", description="The installation that serves this description.")],
-    tags=[Tag(name, about) for name, about in sorted(TAGS.items())],
+    tags=[Tag(name, about) for name, about in TAGS.items()],
     components=Components(
         security_schemes={
             name: SecurityScheme("http", scheme="bearer", description=about) for name, about in SCHEMES.items()

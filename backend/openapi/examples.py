@@ -1,5 +1,6 @@
 """An example for each request, answer and parameter, put together from the examples of the fields."""
 
+import json
 from typing import Any
 
 from backend.openapi.schemas import Schema, Schemas
@@ -13,18 +14,42 @@ FORMATS = {
     "email": "owner@teplo.example",
     "uri": "https://teplo.example",
 }
+# Parameters that no field is named after.
+PARAMETERS = {
+    "cursor": "WzQyXQ",
+    "q": "socket",
+    "Scanback-Pin": "4071",
+    "If-Match": '"5f2b1c9e8d7a4b3c2d1e0f9a"',
+    "If-None-Match": '"5f2b1c9e8d7a4b3c2d1e0f9a"',
+}
 NOTHING = object()
 
 
 def fill(operation: dict[str, Any], known: Schemas) -> None:
     """Put examples where an operation has none. Changes the operation."""
+    spoken = json.dumps(operation)
+    near = sorted(known, key=lambda name: f'/{name}"' not in spoken)
     for parameter in operation.get("parameters", ()):
-        parameter.setdefault("example", compose(parameter["schema"], known))
+        if "examples" not in parameter:
+            parameter.setdefault("example", _of_parameter(parameter, known, near))
     bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
     for body in bodies:
         for content in body.get("content", {}).values():
             if "examples" not in content:
                 content.setdefault("example", compose(content["schema"], known))
+
+
+def _of_parameter(parameter: dict[str, Any], known: Schemas, near: list[str]) -> Example:
+    """A parameter is called like the field that it names, and shows what that field of the nearest struct shows."""
+    name, schema = parameter["name"], parameter["schema"]
+    if name in PARAMETERS:
+        return PARAMETERS[name]
+    if "examples" not in schema and schema.get("type") == "string":
+        for struct in near:
+            field = known[struct].get("properties", {}).get(name, {})
+            if "examples" in field:
+                return field["examples"][0]
+    return compose(schema, known)
 
 
 def compose(schema: Schema, known: Schemas) -> Example:
