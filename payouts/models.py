@@ -98,6 +98,7 @@ class Movement(Base):
         UniqueConstraint("wallet_id", "wallet_seq"),
         # The same deed cannot move money twice, whoever repeats it.
         UniqueConstraint("cause", "cause_id", "kind", "leg"),
+        CheckConstraint("id > 0", name="id"),
         CheckConstraint("amount > 0", name="amount"),
         # What each kind moves, from where to where.
         CheckConstraint(

@@ -210,6 +210,7 @@ def upgrade() -> None:
             name=op.f("ck_movements_places"),
         ),
         sa.CheckConstraint("amount > 0", name=op.f("ck_movements_amount")),
+        sa.CheckConstraint("id > 0", name=op.f("ck_movements_id")),
         sa.ForeignKeyConstraint(["reverses"], ["movements.id"], name=op.f("fk_movements_reverses")),
         sa.ForeignKeyConstraint(["wallet_id"], ["wallets.id"], name=op.f("fk_movements_wallet_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_movements")),
