@@ -25,6 +25,8 @@ COMMANDS = {
     "worker": Later("backend.cli.work", "worker", "Do the background work."),
     "migrate": Later("backend.cli.schema", "migrate", "Bring the database to today's schema."),
     "openapi": Later("backend.cli.openapi", "openapi", "Write openapi/openapi.json, or hold it against the code."),
+    "brand": Later("backend.cli.brand", "brand", "Make and list brands."),
+    "staff": Later("backend.cli.staff", "staff", "Let people sign in for a brand."),
     "prepare": Later("backend.cli.prepare", "prepare", "Migrate the database; make the demo brand if it is empty."),
 }
 
