@@ -8,10 +8,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
-from backend.errors import BodyChanged, Invalid, NotFound
+from backend.errors import BodyChanged, Conflict, Invalid, NotFound
 from backend.packages import slots
 from backend.packages.models import Batch, BatchState, Origin, Range
 from backend.programmes.models import Product, Programme
+from backend.programmes.products import ProductUnknown
+from backend.programmes.service import ProgrammeUnknown
 
 # Claims are counted up to this number, so that looking at a batch costs the same however it goes.
 MOST_COUNTED = 100_000
@@ -26,12 +28,8 @@ class BatchUnknown(NotFound):
     """There is no such batch."""
 
 
-class ProgrammeUnknown(Invalid):
-    """There is no such programme of your brand."""
-
-
-class ProductUnknown(Invalid):
-    """There is no product with this SKU, or it is archived."""
+class BatchOver(Conflict):
+    """The batch is closed or revoked: nothing more can be made of it."""
 
 
 class GtinMissing(Invalid):

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import events, jobs
 from backend.errors import Conflict, NotFound
 from backend.packages import printing
+from backend.packages.batches import BatchOver
 from backend.packages.labels.files import Format
 from backend.packages.models import Batch, BatchFile, BatchFilePart
 from backend.packages.printrun import PrintRun
@@ -19,10 +20,6 @@ class FileUnknown(NotFound):
 
 class FileDiffers(Conflict):
     """There is a file of this format with another design. Remove it before you order it anew."""
-
-
-class BatchOver(Conflict):
-    """The batch is closed or revoked: there is nothing to print any more."""
 
 
 async def order(session: AsyncSession, batch: Batch, run: PrintRun, staff_id: int | None = None) -> BatchFile:

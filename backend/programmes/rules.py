@@ -37,6 +37,18 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     cap_per_agent_day: Count | None = None
     hold_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 0
     lifetime_days: Annotated[int, msgspec.Meta(ge=1, le=3660)] | None = None
+    unlisted: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Pay for units under state marking that are in no list of the brand's, too. Anybody can make "
+            "up such a unit, so it takes `hold_days` and `cap_per_agent_day`."
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        # docs/decisions: what an unlisted unit may earn is small and late.
+        if self.unlisted and (self.hold_days < 1 or self.cap_per_agent_day is None):
+            raise ValueError("`unlisted` takes `hold_days` of at least 1 and `cap_per_agent_day`")
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -52,13 +64,17 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What happened. `price` is the base for per-cent rules in minor units, if it is known."""
+    """What happened. `price` is the base for per-cent rules in minor units, if it is known.
+
+    `listed` is False for a unit under state marking whose brand never said that it made it.
+    """
 
     way: Way
     product_id: int
     price: int | None
     at: datetime
     segments: frozenset[str] = frozenset()
+    listed: bool = True
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -92,7 +108,7 @@ def _worth(offer: Offer, facts: Facts) -> tuple[int, int] | None:
     """Base and amount that an offer gives, or None where it does not apply."""
     rule = offer.rule
     open_now = offer.starts_at <= facts.at and (offer.ends_at is None or facts.at < offer.ends_at)
-    if not open_now or facts.way not in rule.ways:
+    if not open_now or facts.way not in rule.ways or not (facts.listed or rule.unlisted):
         return None
     if rule.products is not None and facts.product_id not in rule.products:
         return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from backend.packages import service as packages
 from backend.packages.service import Lookup, Unread
+from backend.packages.units import UNLISTED
 from backend.programmes.offers import Books
 from backend.programmes.rules import Decision, Facts, Way, decide
 from backend.scans.outcomes import Incoming, Record
@@ -61,7 +62,7 @@ async def records(
             record.reason = "unknown"
         elif asked.digest is not None:
             record.kind = "package"
-        if record.reason is None:
+        if record.reason in (None, UNLISTED):
             programmes.add(row.programme_id)
             await _price(books, record, row, asked, now)
     return made, programmes
@@ -71,10 +72,12 @@ async def _price(books: Books, record: Record, row: Any, asked: Lookup, now: dat
     """Ask the rules what a found code earns."""
     book = await books.get(row.programme_id, row.rules_version)
     way: Way = "marking" if asked.gtin else "package"
-    decision = decide(book.offers, Facts(way, row.product_id, row.price, now), book.timezone)
+    facts = Facts(way, row.product_id, row.price, now, listed=row.reason is None)
+    decision = decide(book.offers, facts, book.timezone)
     if decision is None:
-        record.reason = "no_campaign"
+        record.reason = row.reason or "no_campaign"
         return
+    record.reason = None
     record.slot, record.serial = asked.slot, asked.serial
     record.brand, record.programme, record.rules_version = row.brand_id, row.programme_id, book.rules_version
     record.product = row.product_id

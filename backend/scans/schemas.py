@@ -71,6 +71,7 @@ REASONS = {
     "no_campaign": "Nothing is paid for this product now. Keep the label: it can be scanned again.",
     "day_cap": "Your limit for today is reached. Keep the label and scan it again tomorrow.",
     "budget_spent": "The budget of this offer is spent. Keep the label: it can be scanned again.",
+    "unlisted": "The maker has not named this unit as one of his. Keep the label and ask the shop.",
     "unknown_product": "This product takes part in no programme.",
     "unreadable": "The marking code is incomplete. Scan it again from nearby.",
     "nothing_found": "No code was found in the picture. Come nearer, hold still, and add light.",

@@ -16,6 +16,7 @@ from backend import limits
 from backend.accounts.door import Agent
 from backend.database import Database
 from backend.errors import BodyChanged, Busy, TooManyRequests, Unauthenticated
+from backend.packages import units
 from backend.packages.service import Lookup, Unread
 from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
@@ -91,6 +92,7 @@ async def _find_and_record(
     for _ in range(ATTEMPTS):
         found = await _look(desk, agent, read, now)
         records, programmes = await decisions.records(desk.books, texts, read, found, now)
+        await _number_units(desk, read, records)
         try:
             return await _record(desk, agent, read, records, now)
         except psycopg.Error as error:
@@ -116,6 +118,17 @@ async def _look(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: 
             items=msgspec.json.encode(asked).decode(),
         )
     return {row.n: row for row in rows}
+
+
+async def _number_units(desk: Desk, read: Sequence[Lookup | Unread], records: Sequence[Record]) -> None:
+    """Give units of no list that are paid for the first time their numbers; what pays nothing leaves no row."""
+    new = {record.place: row for row, record in zip(read, records, strict=True)
+           if isinstance(row, Lookup) and row.gtin and record.reason is None and record.cause_id is None}  # fmt: skip
+    if not new:
+        return
+    numbers = await units.number(desk.db, list(new.values()))
+    for place, row in new.items():
+        records[place].cause_id = numbers[row.n]
 
 
 async def _record(

@@ -14,6 +14,8 @@ from backend.packages import batches, ranges, slots
 from backend.packages.batches import Wanted
 from backend.packages.models import Batch, ImportedCode, Range, Slot
 from backend.packages.service import slot_key
+from backend.programmes.products import ProductUnknown
+from backend.programmes.service import ProgrammeUnknown
 from scanning import package
 from tests.make import World
 
@@ -186,8 +188,8 @@ async def test_when_all_slots_are_used_a_batch_is_refused(db, world, brand):
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
-        ({"sku": "none"}, batches.ProductUnknown),
-        ({"programme_id": 1}, batches.ProgrammeUnknown),
+        ({"sku": "none"}, ProductUnknown),
+        ({"programme_id": 1}, ProgrammeUnknown),
         ({"count": None}, batches.CountInvalid),
         ({"origin": "imported"}, batches.CountInvalid),
         ({"origin": "marked", "count": None}, batches.GtinMissing),

@@ -127,7 +127,7 @@ async def test_nothing_is_printed_of_a_batch_that_is_over(db, settings, batch, s
         locked = await batches.locked(session, batch.brand_id, batch.key)
         await ranges.turn(session, locked, ranges.whole(locked, state))
 
-    with pytest.raises(printfiles.BatchOver):
+    with pytest.raises(batches.BatchOver):
         await order(db, settings, locked)
 
 

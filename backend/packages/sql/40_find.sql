@@ -38,6 +38,17 @@ BEGIN
     RETURN unit;
 END $$;
 
+-- The numbers of several. In order, since new ones are written: two crossing batches must not wait for each other.
+CREATE OR REPLACE FUNCTION packages_units(p_items jsonb) RETURNS TABLE (n int, id bigint)
+LANGUAGE plpgsql AS $$
+DECLARE i record;
+BEGIN
+    FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (n int, gtin text, unit text) ORDER BY x.gtin, x.unit LOOP
+        n := i.n; id := packages_unit(i.gtin, i.unit);
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
 CREATE OR REPLACE FUNCTION packages_find(p_items jsonb) RETURNS TABLE (
     n int, cause int, cause_id bigint, reason text, brand_id bigint, programme_id bigint, rules_version bigint,
     product_id bigint, price bigint
@@ -45,10 +56,8 @@ CREATE OR REPLACE FUNCTION packages_find(p_items jsonb) RETURNS TABLE (
 #variable_conflict use_column
 DECLARE i record; r ranges; batch bigint; imported bigint;
 BEGIN
-    -- In order, since units seen for the first time are written: two crossing batches must not wait for each other.
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items)
         AS x (n int, slot int, serial bigint, digest text, gtin text, unit text)
-        ORDER BY x.gtin, x.unit
     LOOP
         n := i.n; cause := NULL; cause_id := NULL; reason := 'unknown_code'; batch := NULL;
         brand_id := NULL; programme_id := NULL; rules_version := NULL; product_id := NULL; price := NULL;
@@ -68,13 +77,19 @@ BEGIN
                 cause := 2; cause_id := imported;
             END IF;
         ELSIF i.gtin IS NOT NULL THEN
+            -- A unit in no list may have a number all the same: from a claim that a rule paid for.
+            SELECT u.id, u.batch_id INTO cause_id, batch FROM marked_units u
+            WHERE u.gtin = i.gtin AND u.serial = i.unit;
             SELECT p.id, p.brand_id, p.price, g.id, g.rules_version
             INTO product_id, brand_id, price, programme_id, rules_version
             FROM products p JOIN programmes g ON g.brand_id = p.brand_id
             WHERE p.gtin = i.gtin AND p.archived_at IS NULL ORDER BY p.id, g.id LIMIT 1;
             reason := 'unknown_product';
-            IF product_id IS NOT NULL THEN
-                reason := NULL; cause := 3; cause_id := packages_unit(i.gtin, i.unit);
+            IF batch IS NOT NULL THEN
+                cause := 3;
+                SELECT packages_reason(b.state, NULL) INTO reason FROM batches b WHERE b.id = batch;
+            ELSIF product_id IS NOT NULL THEN
+                cause := 3; reason := 'unlisted';
             END IF;
         END IF;
         IF batch IS NOT NULL THEN
