@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.brands.models import Brand, Staff
 from backend.database import Database
-from backend.packages.models import Batch, Range, Slot
+from backend.packages import batches, ranges
+from backend.packages.models import BatchState
 from backend.packages.service import slot_key
 from backend.passwords import Passwords
 from backend.programmes.models import Campaign, CampaignVersion, Product, Programme
@@ -106,24 +107,14 @@ async def _campaign(session: AsyncSession, programme: Programme) -> None:
 
 
 async def _batch(session: AsyncSession, settings: Settings, programme: Programme, product: Product) -> list[str]:
-    slot = 0
-    session.add(Slot(slot=slot, brand_id=programme.brand_id, next_serial=BATCH))
-    batch = Batch(
-        key=uuid.uuid4(),
-        brand_id=programme.brand_id,
-        programme_id=programme.id,
-        product_id=product.id,
-        slot=slot,
-        first_serial=0,
-        count=BATCH,
-        state="active",
-        note="Demo",
-    )
-    session.add(batch)
-    await session.flush()
-    session.add(Range(slot=slot, first_serial=0, last_serial=BATCH - 1, batch_id=batch.id, state="active"))
+    wanted = batches.Wanted(programme.id, product.sku, count=BATCH, note="Demo")
+    batch, _ = await batches.create(session, programme.brand_id, uuid.uuid4(), wanted)
+    steps: tuple[BatchState, ...] = ("printed", "active")
+    for state in steps:
+        await ranges.turn(session, batch, ranges.whole(batch, state))
+    slot, first = batch.slot or 0, batch.first_serial or 0
     key = slot_key(settings.master_key, slot)
-    return [package.encode(key, slot, serial) for serial in range(CODES)]
+    return [package.encode(key, slot, first + number) for number in range(CODES)]
 
 
 def _write(path: Path, demo: Demo) -> Path:
