@@ -73,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: frozenset[str] = frozenset()
     numbers_file: Path | None = None
     bucket_url: str = ""
+    metrics_token: str = ""
     master_key: bytes = b""
     pepper: bytes = b""
     numbers: Numbers = msgspec.field(default_factory=lambda: Numbers.read(None))
@@ -103,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             trusted_proxies=frozenset(env.get("SCANBACK_TRUSTED_PROXIES").split()),
             numbers_file=Path(extra) if extra else None,
             bucket_url=env.get("SCANBACK_BUCKET"),
+            metrics_token=env.get("SCANBACK_METRICS_TOKEN"),
             master_key=_key(env.get("SCANBACK_MASTER_KEY"), data / "secrets" / "master.key"),
             pepper=_key(env.get("SCANBACK_PEPPER"), data / "secrets" / "pepper.key"),
             numbers=Numbers.read(Path(extra) if extra else None),

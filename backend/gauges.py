@@ -1,0 +1,92 @@
+"""What is measured when somebody asks, as Prometheus gauges: the books, the worker, queues, pools."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import text
+from sqlalchemy.pool import QueuePool
+
+from backend.database import Database
+
+SECONDS = 5.0
+SINGLE = text("""
+    SELECT (SELECT extract(epoch FROM now() - max(last_heartbeat))::float8 FROM procrastinate_workers) AS heartbeat,
+        (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM movements_id_seq)
+            - coalesce((SELECT max(upto) FROM seals), 0) AS unsealed,
+        (SELECT count(*) FROM (SELECT FROM wallets WHERE due_on < current_date - 1 LIMIT 10000) AS late) AS late,
+        b.ok, b.age, b.movements, b.seconds
+    FROM (SELECT) AS one LEFT JOIN LATERAL (
+        SELECT cardinality(faults) = 0 AS ok, extract(epoch FROM now() - at)::float8 AS age, movements, seconds
+        FROM books_checks ORDER BY id DESC LIMIT 1) AS b ON true
+""")
+QUEUES = text("SELECT queue_name, status::text AS status, count(*) AS jobs FROM procrastinate_jobs GROUP BY 1, 2")
+NAMES = {
+    "heartbeat": ("scanback_worker_heartbeat_age_seconds", "Since a worker last gave a sign of life."),
+    "unsealed": ("scanback_movements_unsealed", "Movements since the last seal."),
+    "late": ("scanback_wallets_late", "Wallets that nobody brought to today; 10000 stands for more."),
+    "ok": ("scanback_books_ok", "1: the last proof of the books found no fault."),
+    "age": ("scanback_books_age_seconds", "Since the books were last proved."),
+    "movements": ("scanback_books_movements", "Movements in the last proof of the books."),
+    "seconds": ("scanback_books_seconds", "How long the last proof of the books took."),
+}
+
+
+class Gauges(Collector):
+    """Figures that were taken at one moment."""
+
+    def __init__(self, families: Sequence[GaugeMetricFamily]) -> None:
+        self.families = families
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        return iter(self.families)
+
+
+async def measure(db: Database, engines: Sequence[str]) -> Gauges:
+    """Ask the database once; when it is away, say so and what the process knows by itself."""
+    up = GaugeMetricFamily("scanback_database_up", "1: the database answers.", value=1)
+    families = [up, _pools(db), _labelled("scanback_decoding_engine", "Engines that read.", "engine", engines)]
+    try:
+        async with asyncio.timeout(SECONDS):
+            families += _single(await db.call(SINGLE))
+            families.append(_queues(await db.rows(QUEUES)))
+    except (psycopg.Error, TimeoutError):
+        up.samples.clear()
+        up.add_metric([], 0)
+    return Gauges(families)
+
+
+def _single(row: Any) -> list[GaugeMetricFamily]:
+    """What is not known, such as a proof that was never made, is left out."""
+    known = {name: getattr(row, name) for name in NAMES}
+    return [GaugeMetricFamily(*NAMES[name], value=float(value)) for name, value in known.items() if value is not None]
+
+
+def _labelled(name: str, words: str, label: str, values: Sequence[str]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, words, labels=[label])
+    for value in values:
+        family.add_metric([value], 1)
+    return family
+
+
+def _queues(rows: Sequence[Any]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily("scanback_jobs", "Jobs by queue and state.", labels=["queue", "state"])
+    for row in rows:
+        family.add_metric([row.queue_name, row.status], row.jobs)
+    return family
+
+
+def _pools(db: Database) -> GaugeMetricFamily:
+    """Connections of the two pools: those in use, and those who wait for one."""
+    family = GaugeMetricFamily("scanback_pool_connections", "Connections.", labels=["pool", "state"])
+    sessions, single = db.engine.pool, db.pool.get_stats()
+    if isinstance(sessions, QueuePool):
+        family.add_metric(["sessions", "in_use"], sessions.checkedout())
+        family.add_metric(["sessions", "most"], sessions.size())
+    family.add_metric(["single", "in_use"], single.get("pool_size", 0) - single.get("pool_available", 0))
+    family.add_metric(["single", "most"], single.get("pool_max", 0))
+    family.add_metric(["single", "waiting"], single.get("requests_waiting", 0))
+    return family

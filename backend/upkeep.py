@@ -1,0 +1,133 @@
+"""What the worker does by the clock: wallets come to today, books are sealed and proved, old things are swept."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job as QueuedJob
+from procrastinate.jobs import Status
+from procrastinate.manager import JobManager
+from sqlalchemy import text
+
+from backend import jobs, proof
+from backend.database import Database
+from backend.files.store import Files
+from backend.settings import Settings
+from payouts.seals import StillOpen
+
+log = structlog.get_logger("scanback")
+
+STALLED_SECONDS = 15.0  # a worker that has been silent for so long is dead
+BATCH, BATCH_MILLISECONDS = 500, 40
+SEAL_WAIT_SECONDS = 240.0
+NIGHT = range(1, 5)  # hours, UTC
+
+PROGRAMMES = text("SELECT id, timezone FROM programmes")
+CATCH_UP = text("SELECT ledger_catch_up(:books, :today, :most, :milliseconds) AS brought")
+LAST_PROOF = text("SELECT max(at) AS at FROM books_checks")
+# A job that outlived its time is nobody's: its worker lives, but could not say how it had ended.
+LET_GO = text("""
+    UPDATE procrastinate_jobs j SET worker_id = NULL
+    FROM unnest(CAST(:tasks AS text[]), CAST(:seconds AS int[])) AS t (task, seconds)
+    WHERE j.status = 'doing' AND j.worker_id IS NOT NULL AND j.task_name = t.task
+        AND (SELECT max(at) FROM procrastinate_events e WHERE e.job_id = j.id AND e.type = 'started')
+            < now() - (t.seconds + 60) * interval '1 second'
+    RETURNING j.id
+""")
+# Small steps: whoever counts under an old key again must not wait for the sweeping of a million others.
+OLD = {
+    "counters": "ends_at < now() - interval '1 day'",
+    "challenges": "expires_at < now()",
+    "day_caps": "day < current_date - 3",
+    "job_failures": "at < now() - interval '30 days'",
+    "procrastinate_jobs": (
+        "status IN ('failed', 'cancelled', 'aborted') AND NOT EXISTS (SELECT FROM procrastinate_events e "
+        "WHERE e.job_id = procrastinate_jobs.id AND e.at > now() - interval '30 days')"
+    ),
+}
+SWEEP = (
+    "DELETE FROM {table} WHERE ctid = ANY(ARRAY("
+    "SELECT ctid FROM {table} WHERE {condition} LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1"
+)
+SWEEPS = [text(SWEEP.format(table=table, condition=condition)) for table, condition in OLD.items()]
+
+
+@jobs.task("upkeep", cron="* * * * * */20")
+async def bring_wallets(*, db: Database) -> None:
+    """What has waited long enough becomes available, what has lived long enough expires; each book has its own day."""
+    programmes = [(row.id, row.timezone) for row in await db.rows(PROGRAMMES)]
+    for today, books in by_day(programmes, datetime.now(UTC)).items():
+        values = {"books": books, "today": today, "most": BATCH, "milliseconds": BATCH_MILLISECONDS}
+        while (await db.call(CATCH_UP, **values)).brought:
+            pass
+
+
+def by_day(programmes: Iterable[tuple[int, str]], now: datetime) -> dict[date, list[int]]:
+    """Programmes by the day it is in their time zones."""
+    days: dict[date, list[int]] = {}
+    for programme_id, timezone in programmes:
+        days.setdefault(now.astimezone(ZoneInfo(timezone)).date(), []).append(programme_id)
+    return days
+
+
+@jobs.task("upkeep", cron="* * * * * */10")
+async def rescue_jobs(*, db: Database, queues: JobManager) -> None:
+    """Jobs of dead workers are done by others. Without a `lock`, which a stalled run of this job would hold."""
+    declared = jobs.JOBS.values()
+    await db.rows(LET_GO, tasks=[job.name for job in declared], seconds=[job.seconds for job in declared])
+    for stalled in await queues.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        try:
+            await _rescue(queues, stalled)
+        except ConnectorException as error:
+            log.info("job_not_rescued", job=stalled.id, error=str(error))  # another worker was faster
+
+
+async def _rescue(queues: JobManager, stalled: QueuedJob) -> None:
+    job = jobs.JOBS.get(stalled.task_name)
+    log.warning("job_rescued", job=stalled.id, task=stalled.task_name, attempts=stalled.attempts)
+    if job is not None and job.cron:
+        await queues.finish_job(stalled, Status.FAILED, delete_job=True)  # its next time comes anyway
+    elif job is not None and (job.retry is None or stalled.attempts + 1 >= job.retry.attempts):
+        # It may be the job itself that kills its workers.
+        await queues.finish_job(stalled, Status.FAILED, delete_job=False)
+    else:
+        await queues.retry_job(stalled)
+
+
+@jobs.task("upkeep", cron="*/5 * * * *")
+async def seal_movements(*, settings: Settings, files: Files) -> None:
+    """Seal what nobody can add to any more."""
+    try:
+        made = await proof.seal(settings, files, wait_seconds=SEAL_WAIT_SECONDS)
+    except StillOpen as error:
+        log.warning("not_sealed", error=str(error))
+        return
+    if made:
+        log.info("sealed", upto=made[-1].upto, rows=sum(one.rows for one in made))
+
+
+@jobs.task("upkeep", cron="17 * * * *", seconds=4 * 3600)
+async def prove_books(*, db: Database, settings: Settings, files: Files) -> None:
+    """Prove the books, every night."""
+    if not is_due((await db.call(LAST_PROOF)).at, datetime.now(UTC)):
+        return
+    found = await proof.prove(settings, files)
+    say = log.error if found.faults else log.info
+    say("books_proved", movements=found.movements, seconds=found.seconds, faults=found.faults)
+
+
+def is_due(last: datetime | None, now: datetime) -> bool:
+    """Whether the books are to be proved: at night, or by day when there was no night for it."""
+    if last is None:
+        return True
+    return now - last > (timedelta(hours=12) if now.hour in NIGHT else timedelta(hours=30))
+
+
+@jobs.task("upkeep", cron="*/10 * * * *")
+async def sweep(*, db: Database) -> None:
+    """Remove what is over: windows of limits, challenges, caps of past days, old failures."""
+    for statement in SWEEPS:
+        while await db.rows(statement):
+            pass

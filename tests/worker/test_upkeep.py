@@ -1,0 +1,171 @@
+"""What the worker does by the clock."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from backend import upkeep
+from backend.files.store import store
+from backend.programmes.rules import Fixed, Rule
+from payouts import seals
+from tests.worker.working import until, working
+
+
+@pytest.fixture
+def at_work(settings, tmp_path):
+    return msgspec.structs.replace(settings, data=tmp_path)
+
+
+def waiting_rule() -> Rule:
+    return Rule(ways=frozenset({"package"}), amount=Fixed(100), hold_days=2, lifetime_days=30)
+
+
+async def test_a_worker_matures_what_is_due(db, world, owner, at_work):
+    account = await world.account()
+    (code,) = await world.codes(1, rule=waiting_rule())
+    await world.scan(account, code)
+    async with owner.begin() as session:
+        await session.execute(text("UPDATE lots SET matures_on = matures_on - 2"))
+        await session.execute(text("UPDATE wallets SET due_on = due_on - 2"))
+
+    async with working(at_work, count=2):
+        wallet = await until(lambda: db.rows(text("SELECT pending, available FROM wallets WHERE pending = 0")))
+
+    assert wallet == [(0, 100)]
+    movements = await db.rows(text("SELECT kind FROM movements ORDER BY wallet_seq"))
+    assert [row.kind for row in movements] == [1, 2]
+
+
+async def test_a_wallet_is_kept_only_for_moments_while_many_are_brought(db, world, owner):
+    account = await world.account()
+    codes = await world.codes(3)
+    await world.scan(account, codes[0])
+    programme = (await db.call(text("SELECT book_id FROM wallets"))).book_id
+    async with owner.begin() as session:
+        await session.execute(
+            text("""
+            WITH w AS (INSERT INTO wallets (owner_id, book_id, due_on)
+                SELECT -n, :book, current_date - 1 FROM generate_series(1, 3000) AS n RETURNING id)
+            INSERT INTO lots (wallet_id, amount, remaining, matures_on, expires_on, pending)
+            SELECT id, 100, 100, current_date - 9, current_date - 1, false FROM w"""),
+            {"book": programme},
+        )
+        # What these lots hold was earned, as far as the books can tell.
+        await session.execute(
+            text("""
+            INSERT INTO movements (wallet_id, wallet_seq, amount, pending_after, available_after, held_after, cause_id,
+                lot_id, kind, from_place, to_place, cause)
+            SELECT w.id, 1, 100, 0, 100, 0, -w.id, l.id, 1, 1, 3, 9 FROM wallets w JOIN lots l ON l.wallet_id = w.id
+            WHERE w.owner_id < 0""")
+        )
+        await session.execute(text("UPDATE wallets SET available = 100, seq = 1 WHERE owner_id < 0"))
+
+    longest = 0.0
+
+    async def look() -> None:
+        nonlocal longest
+        while True:
+            begun = asyncio.get_running_loop().time()
+            await db.rows(text("SELECT FROM wallets WHERE owner_id < 0 ORDER BY random() LIMIT 1 FOR UPDATE"))
+            longest = max(longest, asyncio.get_running_loop().time() - begun)
+
+    looking = asyncio.create_task(look())
+    await upkeep.bring_wallets(db=db)
+    looking.cancel()
+
+    left = await db.call(text("SELECT count(*) AS n FROM wallets WHERE due_on < current_date"))
+    assert left.n == 0
+    assert longest < 0.5
+
+
+def test_each_programme_has_its_own_day():
+    now = datetime(2026, 11, 22, 21, 30, tzinfo=UTC)
+
+    days = upkeep.by_day([(1, "Europe/Moscow"), (2, "Asia/Vladivostok"), (3, "Europe/Kaliningrad"), (4, "UTC")], now)
+
+    assert days == {date(2026, 11, 23): [1, 2], date(2026, 11, 22): [3, 4]}
+
+
+@pytest.mark.parametrize(
+    ("hour", "hours_ago", "due"),
+    [(2, None, True), (12, None, True), (2, 23, True), (2, 1, False), (12, 23, False), (12, 31, True)],
+)
+def test_the_books_are_proved_at_night_or_when_there_was_none(hour, hours_ago, due):
+    now = datetime(2026, 11, 22, hour, 17, tzinfo=UTC)
+    last = None if hours_ago is None else now - timedelta(hours=hours_ago)
+
+    assert upkeep.is_due(last, now) is due
+
+
+async def test_the_worker_seals_and_proves_without_being_asked(db, world, at_work):
+    account = await world.account()
+    for code in await world.codes(2):
+        await world.scan(account, code)
+
+    await upkeep.seal_movements(settings=at_work, files=store(at_work))
+    await upkeep.prove_books(db=db, settings=at_work, files=store(at_work))
+    await upkeep.prove_books(db=db, settings=at_work, files=store(at_work))
+
+    assert [seal.rows for seal in await seals.made(db.engine)] == [2]
+    assert await db.rows(text("SELECT faults FROM books_checks")) == [([],)]
+
+
+async def test_a_proof_that_fails_is_kept_as_an_alarm(db, world, owner, at_work):
+    account = await world.account()
+    (code,) = await world.codes(1)
+    await world.scan(account, code)
+    change = text("UPDATE wallets SET available = available + :by")
+    async with owner.begin() as session:
+        await session.execute(change, {"by": 1})
+
+    await upkeep.prove_books(db=db, settings=at_work, files=store(at_work))
+
+    (kept,) = await db.rows(text("SELECT faults FROM books_checks"))
+    assert len(kept.faults) == 2
+    async with owner.begin() as session:
+        await session.execute(change, {"by": -1})
+
+
+async def test_what_is_over_is_swept_and_what_is_not_stays(db):
+    await db.rows(text("INSERT INTO counters SELECT 'old:' || n, 1, now() - interval '2 days' "
+                       "FROM generate_series(1, 2500) AS n"))  # fmt: skip
+    await db.rows(text("INSERT INTO counters VALUES ('new', 1, now() + interval '1 hour'), ('just', 1, now())"))
+    await db.rows(text("INSERT INTO day_caps VALUES (1, 1, current_date - 9, 5), (1, 1, current_date, 5)"))
+    await db.rows(text("INSERT INTO job_failures (job_id, task, attempt, error, at) "
+                       "VALUES (1, 't', 0, '', now() - interval '40 days'), (2, 't', 0, '', now())"))  # fmt: skip
+
+    await upkeep.sweep(db=db)
+
+    left = await db.call(
+        text("""
+        SELECT (SELECT array_agg(key ORDER BY key) FROM counters) AS counters, (SELECT count(*) FROM day_caps) AS caps,
+            (SELECT array_agg(job_id) FROM job_failures) AS failures""")
+    )
+    assert (left.counters, left.caps, left.failures) == (["just", "new"], 1, [2])
+
+
+async def test_a_jobs_failure_is_forgotten_after_a_month(db, owner):
+    await db.rows(text("INSERT INTO procrastinate_jobs (queue_name, task_name, status) "
+                       "VALUES ('q', 'old', 'failed'), ('q', 'new', 'failed'), ('q', 'todo', 'todo')"))  # fmt: skip
+    await db.rows(text("UPDATE procrastinate_events SET at = now() - interval '40 days' "
+                       "WHERE job_id IN (SELECT id FROM procrastinate_jobs WHERE task_name <> 'new')"))  # fmt: skip
+
+    await upkeep.sweep(db=db)
+
+    left = await db.rows(text("SELECT task_name FROM procrastinate_jobs ORDER BY id"))
+    assert [row.task_name for row in left] == ["new", "todo"]
+
+
+async def test_sealing_waits_and_then_leaves_it_for_the_next_time(db, world, at_work, monkeypatch):
+    monkeypatch.setattr(upkeep, "SEAL_WAIT_SECONDS", 0.1)
+    account = await world.account()
+    (code,) = await world.codes(1)
+    await world.scan(account, code)
+    async with db.begin() as session:
+        await session.execute(text("SELECT pg_current_xact_id()"))
+        await upkeep.seal_movements(settings=at_work, files=store(at_work))
+
+    assert await seals.made(db.engine) == []
