@@ -2,6 +2,15 @@
 
 from litestar import Router
 
-from backend.console import brand, campaigns, products, programmes
+from backend.console import brand, campaigns, product_files, products, programmes
 
-router = Router("/console", route_handlers=[brand.router, programmes.router, products.router, campaigns.router])
+router = Router(
+    "/console",
+    route_handlers=[
+        brand.router,
+        programmes.router,
+        product_files.router,
+        products.router,
+        campaigns.router,
+    ],
+)

@@ -16,7 +16,7 @@ SKU_LENGTH, NAME_LENGTH, ENTRIES, ENTRY_LENGTH = 64, 200, 50, 100
 WARRANTY_MONTHS, PRICE = 1200, 10**12
 
 Id = Annotated[int, Meta(examples=[17])]
-Moment = Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
+Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 Name = Annotated[str, Meta(min_length=1, max_length=120, pattern=LINE, examples=["Masters' club"])]
 Sku = Annotated[str, Meta(pattern=SKU, max_length=SKU_LENGTH, examples=["RA16-374"])]
 Gtin = Annotated[
@@ -95,7 +95,7 @@ class ProductOut(Out):
     articles: list[Article] = field(default_factory=list)
     warranty_months: Warranty = 0
     price: Price | None = None
-    archived_at: Annotated[datetime | None, Meta(examples=["2026-12-01T10:00:00Z"])] = None
+    archived_at: Annotated[datetime, Meta(tz=True, examples=["2026-12-01T10:00:00Z"])] | None = None
 
     @classmethod
     def of(cls, row: Product) -> Self:
@@ -107,3 +107,26 @@ class ProductPage(Out):
 
     items: list[ProductOut]
     next: Next = None
+
+
+class RowProblem(Out):
+    """Why a row of a file was refused: where it is, and what to do about it."""
+
+    line: Annotated[int, Meta(examples=[17])]
+    column: Annotated[str, Meta(description="As the file calls it.", examples=["gtin"])]
+    code: Annotated[str, Meta(examples=["gtin_invalid"])]
+    detail: Annotated[str, Meta(examples=["This is not a GTIN."])]
+
+
+class ImportOut(Out):
+    """What became of each row of a file. Rows that were refused changed nothing; all others are in."""
+
+    rows: Annotated[int, Meta(examples=[1200])]
+    created: Annotated[int, Meta(examples=[1000])]
+    updated: Annotated[int, Meta(examples=[150])]
+    unchanged: Annotated[int, Meta(examples=[49])]
+    refused: Annotated[int, Meta(examples=[1])]
+    problems: Annotated[list[RowProblem], Meta(description="The first thousand.")] = field(default_factory=list)
+    ignored_columns: Annotated[list[str], Meta(description="Columns that we do not know.", examples=[["Остаток"]])] = (
+        field(default_factory=list)
+    )
