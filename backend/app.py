@@ -30,7 +30,7 @@ from backend.scans import intake
 from backend.scans.decoder import Decoder
 from backend.scans.service import Desk, TheDesk
 from backend.settings import Settings
-from backend.strict import only_what_is_described
+from backend.strict import StrictRequest, only_what_is_described
 from backend.wallets import handlers as wallets
 from backend.web import handlers as web
 
@@ -149,6 +149,7 @@ def create_app(settings: Settings) -> Litestar:
         state=State({"settings": settings}),
         lifespan=[lifespan],
         exception_handlers=edge.HANDLERS,
+        request_class=StrictRequest,
         openapi_config=None,
         request_max_body_size=settings.numbers.at("picture_bytes", datetime.now(UTC).date()) + 65536,
         logging_config=None,

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import msgspec
+from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
-from litestar.enums import ParamType, RequestEncodingType
-from litestar.exceptions import ValidationException
+from litestar.enums import HttpMethod, ParamType, RequestEncodingType
+from litestar.exceptions import MethodNotAllowedException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import BodyKwarg, ParameterKwarg
+from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 from backend.errors import Unsupported
@@ -20,7 +23,10 @@ def only_what_is_described(connection: ASGIConnection[Any, Any, Any, Any], handl
 
     Raises:
         ValidationException: a query parameter that the route does not know. Unsupported: a body in JSON must say so.
+        MethodNotAllowedException: OPTIONS, which the framework answers for every address and not always rightly.
     """
+    if connection.scope.get("method") == HttpMethod.OPTIONS:
+        raise MethodNotAllowedException(headers={"Allow": _methods(connection.app, connection.scope["path_template"])})
     if connection.scope["query_string"]:
         known = _parameters(handler)
         strange = [name for name in connection.query_params if name not in known]
@@ -30,6 +36,39 @@ def only_what_is_described(connection: ASGIConnection[Any, Any, Any, Any], handl
         media = connection.headers.get("content-type", "").partition(";")[0]
         if media.strip().lower() != RequestEncodingType.JSON:
             raise Unsupported
+
+
+def _methods(app: Litestar, path: str) -> str:
+    found = {
+        method for route in app.routes if isinstance(route, HTTPRoute) and route.path_format == path
+        for method in route.methods
+    }  # fmt: skip
+    return ", ".join(sorted(found - {"OPTIONS"}))
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """A request whose JSON goes straight into what its route takes.
+
+    The framework would decode it into dictionaries first, then into the route's struct, and there take "1" for 1.
+    """
+
+    async def json(self) -> Any:
+        """The body.
+
+        Raises:
+            ValidationException: it does not fit; it says where.
+        """
+        try:
+            return _decoder(self.route_handler).decode(await self.body())
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            message, _, place = str(error).partition(" - at `$")
+            raise ValidationException(extra=[{"key": place.strip("`."), "message": message}]) from error
+
+
+@cache
+def _decoder(handler: BaseRouteHandler) -> msgspec.json.Decoder[Any]:
+    field = handler.parsed_fn_signature.parameters.get("data")
+    return msgspec.json.Decoder(Any if field is None else field.annotation)
 
 
 @cache

@@ -82,14 +82,14 @@ class ChallengeOut(Out):
     """What to hand to `navigator.credentials` as `publicKey`, good for one answer within five minutes."""
 
     options: Annotated[dict[str, Any], Meta(examples=[{"challenge": "q83vASNF...", "rpId": "ex.ru"}])]
-    expires_at: Annotated[datetime, Meta(examples=["2026-11-22T10:05:00Z"])]
+    expires_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:05:00Z"])]
 
 
 class PasskeyOut(Out):
     """A passkey that opens this account."""
 
     id: Annotated[int, Meta(examples=[7])]
-    created_at: Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
+    created_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 
 
 class PasskeyList(Out):
@@ -109,7 +109,7 @@ class SessionIn(In):
 class SessionOut(AccountNew):
     """A new device's token, and a new recovery code in place of the old one."""
 
-    spending_held_until: Annotated[datetime | None, Meta(examples=["2026-11-23T10:00:00Z"])] = None
+    spending_held_until: Annotated[datetime, Meta(tz=True, examples=["2026-11-23T10:00:00Z"])] | None = None
 
 
 class DeviceOut(Out):
@@ -117,8 +117,8 @@ class DeviceOut(Out):
 
     id: Annotated[int, Meta(examples=[42])]
     name: DeviceName
-    created_at: Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
-    seen_at: Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
+    created_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
+    seen_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
     current: bool = False
 
 

@@ -22,7 +22,7 @@ Password = Annotated[
 ]
 RoleName = Annotated[Role, Meta(examples=["manager"])]
 Id = Annotated[int, Meta(examples=[3])]
-Moment = Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
+Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 
 
 class SignInIn(In):
@@ -80,7 +80,7 @@ class StaffOut(Out):
     email: Email
     role: RoleName
     created_at: Moment
-    disabled_at: Annotated[datetime | None, Meta(examples=["2026-12-01T10:00:00Z"])] = None
+    disabled_at: Annotated[datetime, Meta(tz=True, examples=["2026-12-01T10:00:00Z"])] | None = None
     password: Annotated[
         str | None, Meta(description="A new member's first password, shown once.", examples=["qX3v-8sLw2Zt_4Ra"])
     ] = None

@@ -19,7 +19,7 @@ IF_NONE_MATCH = {
     "in": "header",
     "required": False,
     "description": "The ETag of an earlier answer.",
-    "schema": {"type": "string", "maxLength": 200},
+    "schema": {"type": "string"},
 }
 FIRST_SENTENCE = re.compile(r"(.+?)(?:[.:](?:\s|$)|$)")
 
@@ -34,6 +34,7 @@ WAIT = {"Retry-After": _header("Seconds to wait.")}
 GENERAL: dict[str, type[Refusal]] = {
     "400": errors.ValidationFailed,
     "401": errors.Unauthenticated,
+    "404": errors.NotFound,
     "413": errors.TooLarge,
     "415": errors.Unsupported,
     "429": errors.TooManyRequests,
@@ -97,6 +98,8 @@ def _asked(operation: Operation) -> list[str]:
     asked = ["400", "429", "500", "503"]
     if any(operation.get("security", ())):
         asked.append("401")
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
+        asked.append("404")
     if "requestBody" in operation:
         asked += ["413", "415"]
     return asked

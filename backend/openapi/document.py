@@ -72,9 +72,9 @@ CONFIG = OpenAPIConfig(
 def document(app: Litestar) -> dict[str, Any]:
     """Describe an application that was made with `CONFIG`."""
     raw = app.openapi_schema.to_schema()
-    known = raw["components"]["schemas"]
+    schemas.exact(raw)
     schemas.tidy(raw)
-    schemas.describe(known)
+    known = raw["components"]["schemas"]
     raw["components"]["responses"] = answers.components()
     for path in raw["paths"].values():
         for operation in path.values():

@@ -1,6 +1,8 @@
 """What the framework's schemas leave out: what structs say of themselves, and that unknown fields are refused."""
 
-import inspect
+import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,8 @@ Schemas = dict[str, Schema]
 
 # What is the same as leaving it out.
 IDLE = {"deprecated": False, "allowEmptyValue": False, "allowReserved": False, "headers": {}}
+REFERENCE = re.compile(r'"#/components/schemas/([^"]+)"')
+LARGEST = 2**63 - 1
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 # PostgreSQL keeps no NUL in a text, so no text that comes in may hold one (see `backend.wire.In`).
 NO_NUL = r"^[^\u0000]*$"
@@ -31,21 +35,30 @@ def tidy(node: Any) -> None:
             del node[name]
     for name in BOUNDS:
         if isinstance(node.get(name), float) and node[name].is_integer():
-            node[name] = int(node[name])
+            # A float has no room for the last digits of the largest id.
+            node[name] = min(int(node[name]), LARGEST)
     for part in node.values():
         tidy(part)
 
 
-def describe(known: Schemas) -> None:
-    """Give each schema its struct's docstring; close those that refuse unknown fields. Changes the schemas."""
-    for struct in _structs(msgspec.Struct):
-        schema = known.get(struct.__name__)
-        if schema is None:
-            continue
-        schema["description"] = inspect.cleandoc(struct.__doc__ or "")
+def exact(described: Schema) -> None:
+    """Put msgspec's own schemas in the place of the framework's, which lose constraints and examples inside lists
+    and unions: what msgspec writes is what it checks. Changes the description.
+
+    Raises:
+        ValueError: two structs that go over the wire have the same name.
+    """
+    known: Schemas = described["components"]["schemas"]
+    asked = known.keys() | set(REFERENCE.findall(json.dumps(described)))
+    structs = [struct for struct in _structs(msgspec.Struct) if struct.__name__ in asked]
+    twice = [name for name, many in Counter(struct.__name__ for struct in structs).items() if many > 1]
+    if twice:
+        raise ValueError(f"two structs of one name go over the wire: {', '.join(twice)}")
+    _, made = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
+    known.update(made)
+    for struct in structs:
         if struct.__struct_config__.forbid_unknown_fields:
-            schema["additionalProperties"] = False
-            refuse_nul(schema)
+            refuse_nul(known[struct.__name__])
 
 
 def refuse_nul(node: Any) -> None:

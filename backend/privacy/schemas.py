@@ -11,7 +11,7 @@ from backend.scans.schemas import Kind, Status
 from backend.wallets.schemas import MovementOut, WalletOut
 from backend.wire import Out
 
-When = Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
+When = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 Number = Annotated[int, Meta(examples=[42])]
 
 

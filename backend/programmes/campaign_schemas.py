@@ -110,7 +110,7 @@ class CampaignOut(Out):
     rule: RuleOut
     created_at: Moment
     name_en: TitleEn = ""
-    ends_at: Annotated[datetime, Meta(examples=["2027-11-22T10:00:00Z"])] | None = None
+    ends_at: Annotated[datetime, Meta(tz=True, examples=["2027-11-22T10:00:00Z"])] | None = None
     budget: Money | None = None
     remaining: Money | None = None
     versions: Annotated[list[VersionOut], Meta(description="The newest first.")] = field(default_factory=list)

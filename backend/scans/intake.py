@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ValidationException
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec import Encoding, OpenAPIMediaType, Operation, Reference, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from backend.errors import Invalid, TooLarge, Unsupported
@@ -110,22 +110,23 @@ def limits(settings: Settings, now: datetime) -> Limits:
     )
 
 
-def _schema(properties: dict[str, Schema], required: str) -> Schema:
-    return Schema(type=OpenAPIType.OBJECT, properties=properties, required=[required], additional_properties=False)
-
-
 TAKEN_AT = Schema(
     type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME, description="When the phone saw it.",
     examples=["2026-11-22T09:59:00Z"],
 )  # fmt: skip
-TEXT = Schema(
-    type=OpenAPIType.STRING, min_length=1, max_length=2000, description="What the phone read or the person typed.",
-    examples=["HTTPS://EX.RU/C/0A7K2M9XJ4T0C8WN"],
-)  # fmt: skip
 FILE = Schema(
-    type=OpenAPIType.STRING, content_media_type="image/*", description="JPEG, PNG, WebP, HEIC, or a PDF page.",
+    type=OpenAPIType.STRING,
+    content_media_type="application/octet-stream",
+    description="JPEG, PNG, WebP, HEIC, or a PDF page.",
     examples=["(bytes)"],
-)  # fmt: skip
+)
+FORM = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={"file": FILE, "taken_at": TAKEN_AT},
+    required=["file"],
+    additional_properties=False,
+)
+KINDS = "image/jpeg, image/png, image/webp, image/heic, application/pdf"
 
 
 @dataclass
@@ -136,7 +137,7 @@ class ScanOperation(Operation):
         self.request_body = RequestBody(
             required=True,
             content={
-                "application/json": OpenAPIMediaType(_schema({"text": TEXT, "taken_at": TAKEN_AT}, "text")),
-                "multipart/form-data": OpenAPIMediaType(_schema({"file": FILE, "taken_at": TAKEN_AT}, "file")),
+                "application/json": OpenAPIMediaType(Reference("#/components/schemas/ScanIn")),
+                "multipart/form-data": OpenAPIMediaType(FORM, encoding={"file": Encoding(content_type=KINDS)}),
             },
         )

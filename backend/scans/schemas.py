@@ -15,7 +15,9 @@ from backend.wire import In, Out
 Kind = Literal["package", "receipt", "promo", "certificate", "marking", "barcode", "unknown"]
 Status = Literal["credited", "pending", "repeated", "refused"]
 ScanText = Annotated[str, Meta(min_length=1, max_length=2000, examples=["HTTPS://EX.RU/C/0A7K2M9XJ4T0C8WN"])]
-TakenAt = Annotated[datetime | None, Meta(description="When the phone saw it.", examples=["2026-11-22T09:59:00Z"])]
+TakenAt = (
+    Annotated[datetime, Meta(tz=True, description="When the phone saw it.", examples=["2026-11-22T09:59:00Z"])] | None
+)
 
 
 class ScanIn(In):

@@ -55,7 +55,7 @@ class MovementOut(Out):
     to_place: Annotated[PlaceName, Meta(examples=["pending"])]
     amount: Amount
     currency: Annotated[Literal["PTS", "RUB"], Meta(examples=["RUB"])]
-    at: Annotated[datetime, Meta(examples=["2026-11-22T10:00:00Z"])]
+    at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
     available_after: Amount = 0
     pending_after: Amount = 0
     held_after: Amount = 0
