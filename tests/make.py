@@ -76,6 +76,7 @@ class World:
         self, programme: Programme, rule: Rule | None = None, budget: int | None = None, **fields: Any
     ) -> Campaign:
         rule = rule or Rule(ways=frozenset({"package", "marking"}), amount=Fixed(100))
+        names = {"name_ru": fields.pop("name_ru", "Осень"), "name_en": fields.pop("name_en", "Autumn")}
         fields = {
             "key": f"campaign-{next(COUNT)}",
             "state": "active",
@@ -85,9 +86,8 @@ class World:
             Campaign(brand_id=programme.brand_id, programme_id=programme.id, budget=budget, **fields)
         )
         version = CampaignVersion(
-            brand_id=programme.brand_id, campaign_id=campaign.id, version=1, name_ru="Осень", name_en="Autumn",
-            rule=msgspec.to_builtins(rule),
-        )  # fmt: skip
+            brand_id=programme.brand_id, campaign_id=campaign.id, version=1, rule=msgspec.to_builtins(rule), **names
+        )
         await self.add(version)
         for number in range(16 if budget is not None else 0):
             await self.add(BudgetSlice(campaign_id=campaign.id, slice=number, remaining=_slice(budget, number)))

@@ -29,9 +29,9 @@ def said() -> Iterator[str]:
         if "from backend.language import" not in source:
             continue
         for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say" and node.args:
-                if isinstance(node.args[0], ast.Constant):
-                    yield node.args[0].value
+            is_said = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say" and node.args
+            if is_said and isinstance(node.args[0], ast.Constant):
+                yield node.args[0].value
 
 
 def written_on_pages() -> Iterator[str]:

@@ -23,10 +23,13 @@ COMMANDS = {
     "run": Later("backend.cli.run", "run", "Start everything on this machine and keep it running."),
     "serve": Later("backend.cli.serve", "serve", "Serve the API and the pages."),
     "worker": Later("backend.cli.work", "worker", "Do the background work."),
+    "keys": Later("backend.cli.keys", "keys", "Make the two keys that never enter the database."),
     "migrate": Later("backend.cli.schema", "migrate", "Bring the database to today's schema."),
     "openapi": Later("backend.cli.openapi", "openapi", "Write openapi/openapi.json, or hold it against the code."),
     "brand": Later("backend.cli.brand", "brand", "Make and list brands."),
     "staff": Later("backend.cli.staff", "staff", "Let people sign in for a brand."),
+    "books": Later("backend.cli.books", "books", "Prove the books, and seal them."),
+    "demo": Later("backend.cli.demo", "demo", "Play the product's story on a throwaway server."),
     "prepare": Later("backend.cli.prepare", "prepare", "Migrate the database; make the demo brand if it is empty."),
 }
 

@@ -20,9 +20,11 @@ from backend.packages.labels import files
 from backend.packages.labels.files import Format
 from backend.packages.models import Batch
 from backend.packages.printrun import DesignRefused, Looks, PrintRun, plan
+from backend.settings import Settings
 from scanning import package
 
 KEY = bytes(range(16))
+SETTINGS = Settings(code_host="HTTPS://EX.RU", master_key=bytes(32))
 LOOKS = Looks(name="Радиатор", sku="RB-500")
 
 
@@ -187,7 +189,7 @@ def test_a_killed_export_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
 )
 def test_a_label_that_cannot_be_made_is_refused_at_once(looks, why):
     with pytest.raises(DesignRefused) as refused:
-        plan(Format.PDF, make_batch(), looks, code_host="HTTPS://EX.RU", key=KEY)
+        plan(Format.PDF, make_batch(), looks, SETTINGS)
 
     assert why in refused.value.detail()
     assert refused.value.detail().startswith("These labels cannot be made: ")
@@ -198,12 +200,12 @@ def test_a_list_of_others_codes_has_nothing_to_print():
     batch.slot = batch.first_serial = None
 
     with pytest.raises(DesignRefused):
-        plan(Format.CSV, batch, Looks(), code_host="HTTPS://EX.RU", key=KEY)
+        plan(Format.CSV, batch, Looks(), SETTINGS)
 
 
 def test_a_csv_is_the_same_whatever_the_labels_would_look_like():
     plans = {
-        plan(Format.CSV, make_batch(), looks, code_host="HTTPS://EX.RU", key=KEY).fingerprint
+        plan(Format.CSV, make_batch(), looks, SETTINGS).fingerprint
         for looks in (Looks(), Looks(name="龍"), Looks(dpi=300))
     }
 

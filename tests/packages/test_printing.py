@@ -48,8 +48,7 @@ async def batch(db, world: World):
 
 
 def run_of(settings, batch, kind=Format.CSV, **looks):
-    key = slot_key(settings.master_key, batch.slot)
-    return plan(kind, batch, Looks(**looks), code_host=settings.code_host, key=key)
+    return plan(kind, batch, Looks(**looks), settings)
 
 
 async def order(db, settings, batch, kind=Format.CSV, **looks):

@@ -1,6 +1,6 @@
 """A machine that does to the ledger whatever may be done to it, for as many days as it likes, beside a small model.
 
-`make test` goes twenty thousand steps; `make fuzz`, which sets the profile, a million.
+`make test` goes twelve thousand steps; `make fuzz`, which sets the profile, a million.
 """
 
 import os
@@ -17,7 +17,7 @@ from payouts.checks import CHECKS
 from tests.payouts.conftest import TODAY
 from tests.payouts.model import Refused, Wallet
 
-GOAL = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 20_000
+GOAL = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 12_000
 OPEN = "ledger_open(1, 7, %s)"  # one owner, one book
 NEVER = TODAY.replace(year=9999, month=12, day=31)
 LOTS = """
