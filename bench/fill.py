@@ -32,7 +32,8 @@ STATEMENTS = """
     FROM fresh f JOIN lots l ON l.wallet_id = f.wallet_id AND l.expires_on = current_date + 366;
     INSERT INTO scans (account_id, id, n, digest, kind, status, cause, cause_id)
     SELECT account_id, gen_random_uuid(), 0, sha256(''), 'package', 'credited', 1, cause_id FROM fresh;
-    UPDATE wallets w SET available = w.available + 100 * f.n, seq = w.seq + f.n
+    UPDATE wallets w SET available = w.available + 100 * f.n, seq = w.seq + f.n,
+        due_on = least(w.due_on, current_date + 366)
     FROM (SELECT wallet_id, count(*) AS n FROM fresh GROUP BY wallet_id) f WHERE f.wallet_id = w.id;
 """
 
