@@ -83,7 +83,7 @@ async def pgbench(at: Stage, seconds: int) -> float:
     """The transaction that moves the money, by pgbench: claims a second with the same clients."""
     row = await at.db.call(RULE)
     item = (
-        '[{"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,"cause_id":%s,'
+        '[{"place":0,"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,"cause_id":%s,'
         f'"slot":{SLOT},"serial":%s,"brand":{row.brand},"programme":{row.programme},'
         f'"rules_version":{row.rules_version},"campaign":{row.campaign},"version":{row.version},'
         f'"product":{row.product},"base":0,"gross":100,"day_cap":1000000000000,"budgeted":false,'

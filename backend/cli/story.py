@@ -90,7 +90,7 @@ class BrandStory:
         part = self.http.get(f"{self.batch}/files/csv/parts/1", headers=self.headers, follow_redirects=True)
         codes = [row["code"] for row in csv.DictReader(io.StringIO(part.text))]
         self.story.insist(len(codes) == 500, part.text[:200])
-        self.story.tell(f"{len(codes)} codes, SHA-256 {file['parts'][0]['sha256'][:16]}...")
+        self.story.tell(f"{len(codes)} codes, SHA-256 {file['items'][0]['sha256'][:16]}...")
         return codes
 
     def dispatch(self, codes: list[str]) -> None:

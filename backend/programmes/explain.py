@@ -114,4 +114,5 @@ def _sentence(version: Version, accrued: Accrued, *, waits: bool) -> str:
         parts.append(say("; the day's limit left {amount}", amount=money(accrued.amount, currency)))
     if waits:
         parts.append(say("; available from {day}", day=format_date(accrued.matures_on, "long", language.get())))
-    return "".join(parts) + "."
+    # A Russian date ends with a dot of its own.
+    return "".join(parts).rstrip(".") + "."

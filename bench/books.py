@@ -1,0 +1,130 @@
+"""Proves books of ten million movements and says how long it took: `python -m bench.books`.
+
+One wallet lives half a year through the ledger's own functions; then it is copied by set-based SQL, so that the
+books hold everything that real ones hold: waiting, spending, settling, releasing, expiring, debts. The movements of a
+wallet lie far apart, as those of years do.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from pathlib import Path
+
+from sqlalchemy import text
+
+from backend import proof
+from backend.cli import embedded
+from backend.cli.migrate import migrate
+from backend.database import Database
+from backend.files.folder import Folder
+from backend.settings import Settings
+from payouts import ledger
+from payouts.ledger import Cause, Purse
+
+BEGAN = date(2026, 1, 1)
+APART = 2**32  # between the causes of one wallet and the next
+MOST_SECONDS = 60
+COPY = """
+    SET LOCAL session_replication_role = replica;
+    CREATE TEMP TABLE w ON COMMIT DROP AS SELECT * FROM wallets;
+    CREATE TEMP TABLE l ON COMMIT DROP AS SELECT *, row_number() OVER (ORDER BY id) AS n FROM lots;
+    CREATE TEMP TABLE m ON COMMIT DROP AS SELECT *, row_number() OVER (ORDER BY id) AS n FROM movements;
+    CREATE TEMP TABLE u ON COMMIT DROP AS
+        SELECT m.n AS movement, l.n AS lot, u.amount
+        FROM lot_uses u JOIN m ON m.id = u.movement_id JOIN l ON l.id = u.lot_id;
+    DELETE FROM lot_uses; DELETE FROM movements; DELETE FROM lots; DELETE FROM wallets;
+    INSERT INTO wallets (id, owner_id, book_id, pending, available, held, floor, seq, due_on) OVERRIDING SYSTEM VALUE
+        SELECT k, k, book_id, pending, available, held, floor, seq, due_on FROM w, generate_series(1, {wallets}) AS k;
+    INSERT INTO lots (id, wallet_id, amount, remaining, matures_on, expires_on, pending) OVERRIDING SYSTEM VALUE
+        SELECT (n - 1) * {wallets} + k, k, amount, remaining, matures_on, expires_on, pending
+        FROM l, generate_series(1, {wallets}) AS k ORDER BY n, k;
+    INSERT INTO movements (id, wallet_id, wallet_seq, amount, pending_after, available_after, held_after, cause_id,
+            lot_id, reverses, at, kind, from_place, to_place, cause, leg) OVERRIDING SYSTEM VALUE
+        SELECT (m.n - 1) * {wallets} + k, k, wallet_seq, m.amount, pending_after, available_after, held_after,
+            CASE WHEN cause = 0 THEN (c.n - 1) * {wallets} + k ELSE cause_id + k * {apart} END,
+            (l.n - 1) * {wallets} + k, (r.n - 1) * {wallets} + k, at, kind, from_place, to_place, cause, leg
+        FROM m LEFT JOIN l ON l.id = m.lot_id LEFT JOIN l c ON c.id = m.cause_id
+            LEFT JOIN (SELECT id, n FROM m) r ON r.id = m.reverses, generate_series(1, {wallets}) AS k
+        ORDER BY m.n, k;
+    INSERT INTO lot_uses (movement_id, lot_id, amount)
+        SELECT (movement - 1) * {wallets} + k, (lot - 1) * {wallets} + k, amount
+        FROM u, generate_series(1, {wallets}) AS k ORDER BY movement, k;
+    INSERT INTO accruals (cause, cause_id, account_id, programme_id, version_id, base, gross, amount, matures_on,
+            expires_on)
+        SELECT m.cause, m.cause_id, m.wallet_id, 1, 1, 0, m.amount, m.amount, l.matures_on, l.expires_on
+        FROM movements m JOIN lots l ON l.id = m.lot_id WHERE m.kind = 1 ORDER BY m.id;
+    SELECT setval('movements_id_seq', (SELECT max(id) FROM movements))
+"""
+
+
+async def live(db: Database) -> int:
+    """A wallet's half year; returns how many movements it has."""
+    for number in range(25):
+        today = BEGAN + timedelta(days=7 * number)
+        purse = Purse(1, 1, today)
+        waits = timedelta(days=14 if number % 3 == 0 else 0)
+        async with db.begin() as session:
+            earned = Cause(1, number + 1)
+            matures_on = today + waits
+            await ledger.earn(
+                session, purse, 100 + number, earned, matures_on=matures_on, expires_on=matures_on + timedelta(days=60)
+            )
+            if number % 5 == 4:
+                wallet = await ledger.hold(session, purse, 90, Cause(2, number))
+                await ledger.settle(session, purse, 60, Cause(2, number))
+                await ledger.release(session, purse, 30, Cause(2, number))
+            if number % 10 == 9:
+                wallet = await ledger.claw_back(session, purse, 40, earned, Cause(3, number))
+                await ledger.hold(session, purse, wallet.available, Cause(4, number))
+    return int((await db.call(text("SELECT count(*) AS n FROM movements"))).n)
+
+
+async def copy(db: Database, wallets: int) -> None:
+    """The wallet so many times."""
+    async with db.begin() as session:
+        for statement in COPY.format(wallets=wallets, apart=APART).split(";\n"):
+            await session.execute(text(statement))
+    for table in ("wallets", "lots", "movements", "lot_uses", "accruals"):
+        await db.rows(text(f"VACUUM ANALYZE {table}"))  # as autovacuum would have
+
+
+@contextlib.asynccontextmanager
+async def installation() -> AsyncIterator[Settings]:
+    """A throwaway database with today's schema."""
+    with tempfile.TemporaryDirectory(prefix="scanback-books-") as folder, embedded.throwaway(fast=True) as server:
+        migrate(server.url)
+        yield Settings.from_env({"SCANBACK_DATA": folder, "DATABASE_URL": server.url})
+
+
+async def main(movements: int) -> bool:
+    """Make the books, seal them, prove them."""
+    async with installation() as settings:
+        db, files = Database(settings.database_url, pool_size=1, role=""), Folder(Path(settings.data) / "files")
+        begun = time.perf_counter()
+        each = await live(db)
+        await copy(db, movements // each)
+        await db.close()
+        print(
+            f"{movements // each} wallets of {each} movements made in {time.perf_counter() - begun:.0f} s", flush=True
+        )
+        begun = time.perf_counter()
+        await proof.seal(settings, files, wait_seconds=60)
+        print(f"sealed in {time.perf_counter() - begun:.1f} s", flush=True)
+        found = await proof.prove(settings, files)
+        for fault in found.faults:
+            print(fault)
+        ok = not found.faults and found.seconds <= MOST_SECONDS
+        print(f"{'ok  ' if ok else 'MISS'} {found.movements:,} movements, {found.sealed:,} sealed, proved in "
+              f"{found.seconds} s (<= {MOST_SECONDS})")  # fmt: skip
+    return ok
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--movements", type=int, default=10_000_000)
+    sys.exit(0 if asyncio.run(main(parser.parse_args().movements)) else 1)
