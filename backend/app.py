@@ -20,6 +20,7 @@ from backend.brands import handlers as brands
 from backend.brands.door import Member, Staff
 from backend.console import routes as console
 from backend.database import Database, Db
+from backend.files.store import store
 from backend.openapi.document import CONFIG, document, written
 from backend.passwords import Passwords
 from backend.privacy import handlers as privacy
@@ -79,6 +80,7 @@ DEPENDENCIES = {
     "books": of_state("books"),
     "versions": of_state("versions"),
     "decoder": of_state("decoder"),
+    "files": of_state("files"),
     "desk": of_state("desk"),
     "now": Provide(the_time, sync_to_thread=False),
     "session": Provide(the_session),
@@ -118,6 +120,7 @@ def create_app(settings: Settings) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
         db = Database(settings.database_url, settings.pool_size)
         passwords = Passwords(settings.pepper)
+        files = store(settings)
         now = the_time()
         decoder = Decoder(
             workers=settings.decoders,
@@ -134,12 +137,14 @@ def create_app(settings: Settings) -> Litestar:
                     "books": desk.books,
                     "versions": desk.versions,
                     "decoder": decoder,
+                    "files": files,
                     "desk": desk,
                 }
             )
             try:
                 yield
             finally:
+                files.close()
                 passwords.close()
                 await db.close()
 

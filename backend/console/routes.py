@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from backend.console import brand, campaigns, product_files, products, programmes
+from backend.console import batches, brand, campaigns, code_lists, print_files, product_files, products, programmes
 
 router = Router(
     "/console",
@@ -12,5 +12,8 @@ router = Router(
         product_files.router,
         products.router,
         campaigns.router,
+        batches.router,
+        print_files.router,
+        code_lists.router,
     ],
 )

@@ -97,6 +97,7 @@ def _client(endpoint: str | None) -> Any:
         connect_timeout=5,
         read_timeout=30,
         retries={"mode": "standard", "max_attempts": 4},
+        signature_version="s3v4",  # links would be signed the old way
         s3={"addressing_style": "path"},
         # Newer checksums are refused by S3 services that are not Amazon's.
         request_checksum_calculation="when_required",

@@ -1,13 +1,14 @@
 """Which storage this installation has."""
 
 from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from backend.files.bucket import Bucket
 from backend.files.folder import Folder
 from backend.settings import Settings
 
 Files = Folder | Bucket
-TheFiles = NamedDependency[Files]
+TheFiles = NamedDependency[SkipValidation[Files]]  # the framework cannot check a union
 
 
 def store(settings: Settings) -> Files:

@@ -15,7 +15,7 @@ from backend.packages.printrun import PrintRun
 
 
 class FileUnknown(NotFound):
-    """The batch has no such file, or this part of it is not made yet."""
+    """The batch has no such file, or this part of it is not there."""
 
 
 class FileDiffers(Conflict):

@@ -11,6 +11,8 @@ from backend.packages.labels import files
 from backend.packages.labels.design import Label, LabelDesign, LabelRefused
 from backend.packages.labels.files import Format, Part
 from backend.packages.models import Batch
+from backend.packages.service import slot_key
+from backend.settings import Settings
 from scanning import package
 
 AT_ONCE = 10_000  # codes; a call of the cipher costs as much as some hundred codes
@@ -76,7 +78,7 @@ class PrintRun(msgspec.Struct, frozen=True):
                 yield Label(position, code, self.address + code)
 
 
-def plan(kind: Format, batch: Batch, looks: Looks, *, code_host: str, key: bytes) -> PrintRun:
+def plan(kind: Format, batch: Batch, looks: Looks, settings: Settings) -> PrintRun:
     """A run for a batch of computed codes, tried on its first label.
 
     Raises:
@@ -86,10 +88,10 @@ def plan(kind: Format, batch: Batch, looks: Looks, *, code_host: str, key: bytes
         raise DesignRefused(why="the codes of this batch were printed elsewhere.")
     if kind is Format.CSV:
         looks = Looks()  # no label is drawn
-    run = PrintRun(kind, batch.slot, batch.first_serial, batch.count, _stem(batch), f"{code_host}/C/", looks)
+    run = PrintRun(kind, batch.slot, batch.first_serial, batch.count, _stem(batch), f"{settings.code_host}/C/", looks)
     try:
         one = msgspec.structs.replace(run, count=1)
-        for _ in one.chunks(key, one.part(1)):
+        for _ in one.chunks(slot_key(settings.master_key, batch.slot), one.part(1)):
             pass
     except LabelRefused as error:
         raise DesignRefused(why=str(error)) from error

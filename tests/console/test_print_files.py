@@ -1,0 +1,188 @@
+"""Print files in the console over HTTP: ordered, made, taken, removed."""
+
+import csv
+import hashlib
+import io
+import uuid
+
+import pytest
+
+from backend.files.bucket import Bucket
+from backend.packages import printing
+from backend.packages.labels import files as formats
+from backend.packages.labels.files import Format
+from scanning import package
+from tests.make import World
+
+
+@pytest.fixture
+async def manager(world: World):
+    return await world.staff(role="manager")
+
+
+@pytest.fixture
+async def batch(world: World, manager):
+    programme = await world.programme(await world.brand_of(manager))
+    product = await world.product(programme.brand_id)
+    key = uuid.uuid4()
+    body = {"programme_id": programme.id, "sku": product.sku, "count": 100}
+    return (await manager.put(f"/v1/console/batches/{key}", body)).json()
+
+
+@pytest.fixture(autouse=True)
+def small_files(monkeypatch):
+    for kind in Format:
+        monkeypatch.setitem(formats.FILE_SIZES, kind, 40)
+
+
+def path(batch, kind="csv", *more):
+    return "/".join([f"/v1/console/batches/{batch['id']}/files", kind, *more])
+
+
+async def worked(app, db, settings, most=100):
+    """Do what the worker would, at most so many jobs."""
+    rows = await db.rows(printing.text("SELECT args FROM procrastinate_jobs WHERE task_name = 'print.make_part'"))
+    for row in rows[:1]:
+        while most and await printing.work(db, app.state["files"], settings, row.args["file_id"]):
+            most -= 1
+
+
+async def test_a_file_is_ordered_made_and_taken(app, db, settings, manager, batch):
+    ordered = await manager.put(path(batch), {})
+    await worked(app, db, settings)
+
+    made = (await manager.get(path(batch))).json()
+    taken = [await manager.get(path(batch, "csv", "parts", str(part["part"]))) for part in made["items"]]
+
+    assert (ordered.status_code, ordered.json()["state"]) == (202, "waiting")
+    assert (made["state"], made["codes_done"], made["parts_done"], made["parts"]) == ("done", 100, 3, 3)
+    for part, answer in zip(made["items"], taken, strict=True):
+        assert answer.status_code == 200
+        assert hashlib.sha256(answer.content).hexdigest() == part["sha256"]
+        assert int(answer.headers["content-length"]) == len(answer.content) == part["bytes"]
+        assert answer.headers["content-disposition"] == f'attachment; filename="{part["name"]}"'
+        assert answer.headers["content-type"].startswith("text/csv")
+        assert answer.headers["cache-control"] == "private, no-store"
+    rows = [row for answer in taken for row in csv.DictReader(io.StringIO(answer.text))]
+    assert [int(row["position"]) for row in rows] == list(range(1, 101))
+    assert {row["url"] for row in rows} == {f"{settings.code_host}/C/{row['code']}" for row in rows}
+    assert all(package.check(row["grouped"]) == row["code"] for row in rows)
+
+
+async def test_progress_is_seen_while_it_is_made(app, db, settings, manager, batch):
+    await manager.put(path(batch), {})
+    await worked(app, db, settings, most=1)
+
+    seen = (await manager.get(path(batch))).json()
+
+    assert (seen["state"], seen["codes_done"], seen["parts_done"]) == ("working", 40, 1)
+
+
+async def test_parts_are_listed_page_by_page(app, db, settings, manager, batch):
+    await manager.put(path(batch), {})
+    await worked(app, db, settings)
+
+    first = (await manager.get(path(batch) + "?limit=2")).json()
+    second = (await manager.get(path(batch) + f"?limit=2&cursor={first['next']}")).json()
+
+    assert [part["part"] for part in first["items"] + second["items"]] == [1, 2, 3]
+    assert "next" not in second
+
+
+async def test_the_same_order_again_is_the_same_and_another_design_is_refused(manager, batch):
+    first = await manager.put(path(batch, "zpl"), {"dpi": 300})
+    again = await manager.put(path(batch, "zpl"), {"dpi": 300})
+    other = await manager.put(path(batch, "zpl"), {"dpi": 203})
+
+    assert again.json() == first.json()
+    assert (other.status_code, other.json()["code"]) == (409, "file_differs")
+
+
+async def test_a_removed_file_can_be_ordered_anew(app, db, settings, manager, batch):
+    await manager.put(path(batch, "zpl"), {"dpi": 300})
+
+    removed = await manager.delete(path(batch, "zpl"))
+    gone = await manager.get(path(batch, "zpl"))
+    again = await manager.put(path(batch, "zpl"), {"dpi": 203})
+
+    assert (removed.status_code, gone.status_code, again.status_code) == (204, 404, 202)
+    assert [row["format"] for row in (await manager.get(path(batch, "")[:-1])).json()["items"]] == ["zpl"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status", "code"),
+    [
+        ("pdf", {"width_mm": 20, "height_mm": 12}, 422, "design_refused"),
+        ("zpl", {"dpi": 250}, 422, "design_refused"),
+        ("pdf", {"name": "龍"}, 422, "design_refused"),
+        ("pdf", {"width_mm": 5}, 400, "validation_failed"),
+        ("doc", {}, 400, "validation_failed"),
+        ("csv", {"colour": "red"}, 400, "validation_failed"),
+    ],
+)
+async def test_what_cannot_be_printed_is_refused_at_once(manager, batch, kind, body, status, code):
+    answer = await manager.put(path(batch, kind), body)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_what_is_not_made_yet_is_not_found(manager, batch):
+    unordered = await manager.get(path(batch))
+    await manager.put(path(batch), {})
+    unmade = await manager.get(path(batch, "csv", "parts", "1"))
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in (unordered, unmade)] == [
+        (404, "file_unknown")
+    ] * 2
+
+
+async def test_a_part_that_the_storage_lost_is_not_found(app, db, settings, manager, batch):
+    await manager.put(path(batch), {})
+    await worked(app, db, settings)
+    await app.state["files"].remove_folder(f"print/{(await manager.get('/v1/console/brand')).json()['id']}")
+
+    answer = await manager.get(path(batch, "csv", "parts", "1"))
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "file_unknown")
+
+
+async def test_a_storage_with_an_address_of_its_own_gives_a_link(app, db, settings, manager, batch, monkeypatch):
+    await manager.put(path(batch), {})
+    await worked(app, db, settings)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    bucket = Bucket("s3://codes?links=https://files.teplo.example")
+    folder, app.state["files"] = app.state["files"], bucket
+
+    answer = await manager.get(path(batch, "csv", "parts", "1"))
+    app.state["files"] = folder
+    bucket.close()
+
+    assert answer.status_code == 307
+    assert answer.headers["location"].startswith("https://files.teplo.example/codes/print/")
+    assert "X-Amz-Expires=300" in answer.headers["location"]
+
+
+async def test_files_are_for_owners_and_managers_of_the_brand(app, db, settings, world, manager, batch):
+    await manager.put(path(batch), {})
+    await worked(app, db, settings)
+    analyst = await world.staff(await world.brand_of(manager), role="analyst")
+    stranger = await world.staff()
+
+    watched = await analyst.get(path(batch))
+    forbidden = [
+        await analyst.get(path(batch, "csv", "parts", "1")),
+        await analyst.put(path(batch, "pdf"), {}),
+        await analyst.delete(path(batch)),
+    ]
+    unseen = [
+        await stranger.get(path(batch)),
+        await stranger.get(path(batch, "csv", "parts", "1")),
+        await stranger.put(path(batch), {}),
+        await stranger.delete(path(batch)),
+    ]
+
+    assert watched.json()["state"] == "done"
+    assert {answer.json()["code"] for answer in forbidden} == {"role_forbids"}
+    assert {answer.json()["code"] for answer in unseen} == {"batch_unknown"}
