@@ -33,6 +33,7 @@ query parameters and media types.
 TAGS = {
     "Scans": "One button: a text or a picture goes in, and the answer says what it is and what it brought.",
     "Wallet": "Balances, movements and what each of them was for.",
+    "Package codes": "Batches, their pallets and rolls, files for the print shop, lists of codes of others.",
     "Account": "Anonymous accounts: no phone number, e-mail or name. Devices, PIN, passkeys, leaving.",
     "Staff": "Signing in as staff.",
     "Brand": "The console's pages about the brand and its staff.",
