@@ -38,7 +38,7 @@ async def scan(
     if isinstance(body, Picture):
         outcomes = await _picture(desk, agent, scan_id, body, now)
         return picture_out(outcomes, await desk.versions.load(row.version_id for row in outcomes))
-    (outcome,) = await service.handle(desk, agent, [incoming(scan_id, body.text)], now)
+    (outcome,) = service.alone(await service.handle(desk, agent, [incoming(scan_id, body.text)], now))
     return scan_out(outcome, await desk.versions.load([outcome.version_id]))
 
 
@@ -49,7 +49,7 @@ async def _picture(desk: Desk, agent: Agent, scan_id: UUID, picture: Picture, no
     most = desk.settings.numbers.at("pictures_per_minute", now.date())
     await limits.spend(desk.db, f"pictures:{agent.account_id}", seconds=60, most=most)
     found = await intake.codes(desk.decoder, picture)
-    return await service.handle(desk, agent, from_picture(scan_id, picture.digest, found), now)
+    return service.alone(await service.handle(desk, agent, from_picture(scan_id, picture.digest, found), now))
 
 
 @post("/scans/batch", status_code=200, responses=raises(TooManyRequests, Busy))

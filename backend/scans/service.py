@@ -69,8 +69,8 @@ async def handle(desk: Desk, agent: Agent, texts: Sequence[Incoming], now: datet
     """Handle texts of one agent; each answer is the first one its id ever got, in the order of the texts.
 
     Raises:
-        BodyChanged: a single text came under an id that had another body. TooManyRequests: the agent's minute is
-        full, or too many made-up codes came from here. Busy: the rules change faster than we can follow.
+        TooManyRequests: the agent's minute is full, or too many made-up codes came from here. Busy: the rules change
+        faster than we can follow.
     """
     read = decisions.read(desk.settings, texts)
     try:
@@ -84,6 +84,17 @@ async def handle(desk: Desk, agent: Agent, texts: Sequence[Incoming], now: datet
     if not all(row.replayed for row in rows):
         await _slow_down(desk, agent, read, now)
     return _in_order(texts, rows)
+
+
+def alone(outcomes: list[Outcome]) -> list[Outcome]:
+    """The outcomes of one scan, which is refused as a whole; one of a queue is refused by itself.
+
+    Raises:
+        BodyChanged: its id had another body before.
+    """
+    if any(row.reason == "body_changed" for row in outcomes):
+        raise BodyChanged
+    return outcomes
 
 
 async def _find_and_record(
@@ -195,21 +206,12 @@ async def _answered(desk: Desk, agent: Agent, texts: Sequence[Incoming]) -> list
         return None
     found = [known[text.id, text.n] for text in texts]
     return [
-        outcome(text.id, text.n, row, changed=_changed(texts, changed=row.digest != text.digest))
-        for text, row in zip(texts, found, strict=True)
+        outcome(text.id, text.n, row, changed=row.digest != text.digest) for text, row in zip(texts, found, strict=True)
     ]
 
 
 def _in_order(texts: Sequence[Incoming], rows: Sequence[Any]) -> list[Outcome]:
     by_place = {row.place: row for row in rows}
     return [
-        outcome(text.id, text.n, by_place[place], changed=_changed(texts, changed=by_place[place].changed))
-        for place, text in enumerate(texts)
+        outcome(text.id, text.n, by_place[place], changed=by_place[place].changed) for place, text in enumerate(texts)
     ]
-
-
-def _changed(texts: Sequence[Incoming], *, changed: bool) -> bool:
-    """A single text is refused as a whole, one of many by itself."""
-    if changed and len(texts) == 1:
-        raise BodyChanged
-    return changed

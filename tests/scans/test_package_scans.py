@@ -13,7 +13,12 @@ async def test_a_scanned_code_is_credited_at_once(world: World):
 
     assert response.status_code == 200
     answer = response.json()
-    assert (answer["kind"], answer["status"], answer["amount"], answer["currency"]) == ("package", "credited", 100, "PTS")
+    assert (answer["kind"], answer["status"], answer["amount"], answer["currency"]) == (
+        "package",
+        "credited",
+        100,
+        "PTS",
+    )
     assert answer["explanation"]["text"] == "Autumn: 100 points."
     assert len(response.content) < 500
     home = await world.home(account)
@@ -40,6 +45,19 @@ async def test_an_id_with_another_text_is_refused(world: World):
 
     assert response.status_code == 422
     assert response.json()["code"] == "body_changed"
+
+
+async def test_a_queue_of_one_refuses_a_changed_body_like_any_queue(world: World):
+    (code, other, *_) = await world.codes()
+    account, scan_id = await world.account(), uuid.uuid4()
+    await world.scan(account, code, scan_id)
+
+    queue = {"scans": [{"id": str(scan_id), "text": other}]}
+    response = await world.client.post("/v1/scans/batch", json=queue, headers=bearer(account))
+
+    assert response.status_code == 200
+    (item,) = response.json()["items"]
+    assert (item["status"], item["reason"]) == ("refused", "body_changed")
 
 
 async def test_the_same_code_under_a_new_id_is_a_repeat(world: World):
