@@ -40,7 +40,8 @@ async def measure(at: Stage, count: int) -> list[dict[str, Any]]:
         say("claims/s over HTTP, both cores", single.rate, "for (b)", True, p99_ms=single.percentile(0.99)),
         say("(b) queue of 200: claims as a multiple of single scans", claims / single.rate, f">= {LEAST_BATCH}",
             claims / single.rate >= LEAST_BATCH, claims_a_second=claims, p99_ms=batch.percentile(0.99)),
-        say("(d) GET /v1/me p99 ms", home.percentile(0.99), "reported", True, p50_ms=home.percentile(0.5), rate=home.rate),
+        say("(d) GET /v1/me p99 ms", home.percentile(0.99), "reported", True, p50_ms=home.percentile(0.5),
+            rate=home.rate),
     ]  # fmt: skip
     return rows
 

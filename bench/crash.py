@@ -40,7 +40,7 @@ class Run(msgspec.Struct):
     over: bool = False
 
 
-async def write(run: Run, codes: Iterator[str], number: int) -> None:
+async def write(run: Run, codes: Iterator[str]) -> None:
     """Claim code after code; whatever happens on the way, ask again under the same id until there is an answer."""
     async with AsyncClient(base_url=f"http://127.0.0.1:{run.port}", timeout=5) as client:
         for code in codes:
@@ -74,11 +74,8 @@ def victims(supervisor: psutil.Process, which: str) -> list[psutil.Process]:
     found = []
     for process in supervisor.children(recursive=True):
         words = _words(process)
-        if which == "database" and Path(words[0]).name == "postgres" and "-D" in words:
-            found.append(process)
-        elif which == "API" and words[-1] == "serve":
-            found.append(process)
-        elif which == "worker" and words[-1] == "worker":
+        is_database = Path(words[0]).name == "postgres" and "-D" in words
+        if {"database": is_database, "API": words[-1] == "serve", "worker": words[-1] == "worker"}[which]:
             found.append(process)
     return found
 
@@ -155,7 +152,7 @@ async def _play(home: subprocess.Popen[bytes], settings: Settings, url: str, rou
         serials = {code: number for number, code in enumerate(codes)}
         run = Run(settings.port, bearers)
         feed = iter(codes)
-        writers = [asyncio.create_task(write(run, feed, number)) for number in range(WRITERS)]
+        writers = [asyncio.create_task(write(run, feed)) for _ in range(WRITERS)]
         back = await _kill_all(run, psutil.Process(home.pid), writers, rounds, pause)
         run.over = True
         await asyncio.gather(*writers)
@@ -166,8 +163,8 @@ async def _play(home: subprocess.Popen[bytes], settings: Settings, url: str, rou
         ranked = sorted(back[which])
         print(f"{which}: killed {len(ranked)} times, back after {ranked[len(ranked) // 2]:.2f} s (median), "
               f"{ranked[-1]:.2f} s (most)")  # fmt: skip
-    print(f"{len(run.acknowledged):,} claims acknowledged, 0 lost, 0 doubled; {run.retries:,} requests were sent again; "
-          "the books balance")  # fmt: skip
+    print(f"{len(run.acknowledged):,} claims acknowledged, 0 lost, 0 doubled; {run.retries:,} requests were sent "
+          "again; the books balance")  # fmt: skip
     worst = max(max(rows) for rows in back.values())
     if worst > BACK_SECONDS:
         raise SystemExit(f"back after {worst:.1f} s, more than {BACK_SECONDS:.0f}")

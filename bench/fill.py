@@ -23,7 +23,8 @@ STATEMENTS = """
     SELECT 1, cause_id, account_id, (SELECT id FROM programmes), (SELECT id FROM campaign_versions),
         (SELECT id FROM products), 0, 100, 100, current_date, current_date + 366 FROM fresh;
     INSERT INTO lots (wallet_id, amount, remaining, matures_on, expires_on, pending)
-    SELECT wallet_id, 100 * count(*), 100 * count(*), current_date, current_date + 366, false FROM fresh GROUP BY wallet_id
+    SELECT wallet_id, 100 * count(*), 100 * count(*), current_date, current_date + 366, false
+    FROM fresh GROUP BY wallet_id
     ON CONFLICT (wallet_id, expires_on, matures_on)
     DO UPDATE SET amount = lots.amount + excluded.amount, remaining = lots.remaining + excluded.remaining;
     INSERT INTO movements (wallet_id, wallet_seq, amount, pending_after, available_after, held_after, cause_id, lot_id,

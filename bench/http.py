@@ -83,7 +83,8 @@ async def pgbench(at: Stage, seconds: int) -> float:
     """The transaction that moves the money, by pgbench: claims a second with the same clients."""
     row = await at.db.call(RULE)
     item = (
-        '[{"place":0,"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,"cause_id":%s,'
+        '[{"place":0,"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,'
+        '"cause_id":%s,'
         f'"slot":{SLOT},"serial":%s,"brand":{row.brand},"programme":{row.programme},'
         f'"rules_version":{row.rules_version},"campaign":{row.campaign},"version":{row.version},'
         f'"product":{row.product},"base":0,"gross":100,"day_cap":1000000000000,"budgeted":false,'
@@ -94,8 +95,10 @@ async def pgbench(at: Stage, seconds: int) -> float:
         "\\set n :n + 1\n"
         f"\\set serial {FAR} + :client_id * 100000000 + :n\n"
         f"\\set account random({at.accounts[0]}, {at.accounts[-1]})\n"
-        f"SELECT count(*) FROM scans_record(cast(:account AS bigint), 1000000000, '{{}}', '{{}}', format('{item}', gen_random_uuid(), "
-        f"({SLOT}::bigint << 37) | cast(:serial AS bigint), cast(:serial AS bigint), current_date, current_date, current_date + 365)::jsonb);\n"
+        f"\\set cause_id ({SLOT} << 37) + :serial\n"
+        "SELECT count(*) FROM scans_record(cast(:account AS bigint), 1000000000, '{}', '{}', "
+        f"format('{item}', gen_random_uuid(), cast(:cause_id AS bigint), cast(:serial AS bigint), "
+        "current_date, current_date, current_date + 365)::jsonb);\n"
     )
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)

@@ -184,7 +184,7 @@ async def _empty(owner: Database) -> None:
         names = await session.scalars(
             text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'")
         )
-        deletes = "; ".join(f'DELETE FROM "{name}"' for name in names)
+        deletes = "; ".join(f'DELETE FROM "{name}"' for name in names)  # noqa: S608 - our own tables
         connection = (await session.connection()).sync_connection
         raw = connection.connection.driver_connection
         await raw.execute(f"SET LOCAL session_replication_role = replica; {deletes}", prepare=False)

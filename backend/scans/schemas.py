@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from backend.language import say
 from backend.programmes.explain import Accrued, Explanation, Version, explain
@@ -53,7 +53,7 @@ class ScanOut(Out):
     others: Annotated[
         list["ScanOut"],
         Meta(description="Further codes of the same picture that mean something.", examples=[[]]),
-    ] = []
+    ] = field(default_factory=list)
 
 
 class QueueOut(Out):

@@ -37,9 +37,7 @@ def test_the_symbol_is_in_alphanumeric_mode():
 
 
 def test_all_symbols_of_a_batch_are_of_one_size_even_when_digits_would_save_a_version():
-    sides = {
-        symbol.modules(f"HTTPS://EXAMPLESA.RU/C/{code}").shape for code in ("0" * 16, "0A" * 8, "Z" * 16)
-    }
+    sides = {symbol.modules(f"HTTPS://EXAMPLESA.RU/C/{code}").shape for code in ("0" * 16, "0A" * 8, "Z" * 16)}
 
     assert sides == {(29, 29)}
 
@@ -111,9 +109,7 @@ def test_name_and_sku_stay_outside_the_quiet_zone(size):
     quiet = QUIET * placed.module
     right, top = placed.x + 25 * placed.module + quiet, placed.y - quiet
     assert placed.lines[-1].text == "RB-500/10"
-    assert all(
-        line.x >= right - 1e-6 or line.baseline + line.size * 0.25 <= top + 1e-6 for line in placed.lines
-    )
+    assert all(line.x >= right - 1e-6 or line.baseline + line.size * 0.25 <= top + 1e-6 for line in placed.lines)
 
 
 def test_a_module_is_rounded_up_to_whole_dots_never_below_what_was_asked():
@@ -126,9 +122,7 @@ def test_a_module_is_rounded_up_to_whole_dots_never_below_what_was_asked():
 
 def test_a_typed_code_is_broken_on_a_narrow_label_after_a_hyphen():
     wide = layout.plan(LabelDesign(), 25).typed("0123-4567-89AB-CDEF")
-    narrow = layout.plan(LabelDesign(width_mm=25, height_mm=32, module_mm=0.4), 25).typed(
-        "0123-4567-89AB-CDEF"
-    )
+    narrow = layout.plan(LabelDesign(width_mm=25, height_mm=32, module_mm=0.4), 25).typed("0123-4567-89AB-CDEF")
 
     assert [line.text for line in wide] == ["0123-4567-89AB-CDEF"]
     assert [line.text for line in narrow] == ["0123-4567-", "89AB-CDEF"]

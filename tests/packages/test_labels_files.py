@@ -109,9 +109,7 @@ def test_the_parts_of_a_batch_hold_each_label_once(kind, monkeypatch):
     monkeypatch.setitem(files.FILE_SIZES, kind, 50)
     count = files.count_parts(kind, 120, DESIGN)
 
-    parts = [
-        files.part(kind, number, labels=120, design=DESIGN, stem="batch-7") for number in range(1, count + 1)
-    ]
+    parts = [files.part(kind, number, labels=120, design=DESIGN, stem="batch-7") for number in range(1, count + 1)]
 
     positions = [list(range(part.first, part.last + 1)) for part in parts]
     assert list(itertools.chain(*positions)) == list(range(1, 121))
@@ -170,9 +168,7 @@ def test_a_file_is_written_while_the_labels_come(kind, monkeypatch):
     part = files.part(kind, 1, labels=400, design=DESIGN, stem="batch")
     taken = []
 
-    written = files.render(
-        kind, part, (taken.append(label) or label for label in make_labels(1, 400)), DESIGN
-    )
+    written = files.render(kind, part, (taken.append(label) or label for label in make_labels(1, 400)), DESIGN)
 
     sizes, asked = zip(*((len(chunk), len(taken)) for chunk in written), strict=True)
     assert asked[0] < 200
