@@ -5,7 +5,7 @@ import json
 
 import click
 
-from backend.cli import environment, migrate, seed
+from backend.cli import environment, migrate, prepared, seed
 from backend.settings import Settings
 
 
@@ -16,6 +16,7 @@ def prepare() -> None:
         migrate.migrate(settings.database_url)
         asyncio.run(seed.ensure_demo(settings))
         _tell_address(settings)
+        prepared.note(settings, settings.database_url)
 
 
 def _tell_address(settings: Settings) -> None:

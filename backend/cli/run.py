@@ -16,7 +16,7 @@ from typing import IO
 import click
 import qrcode
 
-from backend.cli import data_folder, embedded, environment
+from backend.cli import data_folder, embedded, environment, prepared
 from backend.cli.supervise import Child, stop_all
 from backend.settings import Settings
 
@@ -96,14 +96,16 @@ def _database(settings: Settings) -> Iterator[embedded.Server | None]:
 @contextlib.contextmanager
 def _children(settings: Settings, server: embedded.Server | None) -> Iterator[list[Child]]:
     """The API and the worker, from their readiness on."""
-    environ = _environ(settings, server.url if server else settings.database_url)
+    url = server.url if server else settings.database_url
+    environ = _environ(settings, url)
     prepare = Child("preparation", "prepare", settings.data, environ)
     children = [
         Child("API", "serve", settings.data, environ),
         Child("worker", "worker", settings.data, environ),
     ]
     try:
-        _finish(prepare, settings.data)
+        if not prepared.is_prepared(settings, url):
+            _finish(prepare, settings.data)
         for child in children:
             child.start()
         _await_ready(settings, children)

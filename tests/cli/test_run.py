@@ -13,13 +13,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 import zxingcpp
 from PIL import Image
 
+from backend.cli import embedded, prepared
+from backend.settings import Settings
+
 ROOT = Path(__file__).parents[2]
-FIRST_START_SECONDS = 30  # ten on an idle machine; here others may be working
 BACK_SECONDS = 20
 
 
@@ -60,12 +63,12 @@ class House:
             return False
 
     def end(self, sign):
-        """Send a signal, and give the exit code and what still runs five seconds later."""
+        """Send a signal, and give the exit code and what still runs a while later."""
         self.seen |= {*self.children()}
         self.process.send_signal(sign)
         said, _ = self.process.communicate(timeout=20)
         self.said += said
-        _, alive = psutil.wait_procs(self.seen, timeout=8)
+        _, alive = psutil.wait_procs(self.seen, timeout=15)
         return self.process.returncode, alive
 
 
@@ -90,10 +93,13 @@ def within(seconds, question):
     return True
 
 
-@pytest.fixture(scope="module")
-def port():
+def a_free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
+
+
+port = pytest.fixture(scope="module")(a_free_port)
+free_port = pytest.fixture(a_free_port)
 
 
 @pytest.fixture(scope="module")
@@ -177,14 +183,15 @@ def test_a_killed_process_of_the_api_comes_back(house):
     assert within(BACK_SECONDS, lambda: not inner.is_running() and house.is_ready())
 
 
-def test_sigterm_leaves_no_process_and_a_second_start_has_the_data(house):
-    demo = (house.data / "demo.json").read_text()
+def test_sigterm_leaves_no_process_and_a_second_start_has_the_data(house, free_port):
+    demo = json.loads((house.data / "demo.json").read_text("utf-8"))
 
     assert house.end(signal.SIGTERM) == (0, [])
 
-    again = House(house.data, house.port)
+    again = House(house.data, free_port)
+    told = json.loads((house.data / "demo.json").read_text("utf-8"))
     assert again.is_ready()
-    assert (house.data / "demo.json").read_text() == demo
+    assert told == demo | {"base_url": f"http://127.0.0.1:{free_port}"}
     # Ctrl-C reaches the whole group of the terminal.
     os.killpg(again.process.pid, signal.SIGINT)
     assert again.end(signal.SIGINT) == (0, [])
@@ -198,3 +205,12 @@ def test_killing_the_supervisor_takes_everything_with_it(house):
     assert (code, alive) == (-signal.SIGKILL, [])
     # And nothing it left is in the way of the next start.
     assert House(house.data, house.port).end(signal.SIGTERM) == (0, [])
+
+
+def test_what_is_prepared_is_not_prepared_again_until_something_changes(house):
+    settings = Settings.from_env(environ(house.data, house.port))
+
+    with embedded.running(house.data) as url:
+        assert prepared.is_prepared(settings, url)
+        assert not prepared.is_prepared(msgspec.structs.replace(settings, base_url="http://elsewhere.test"), url)
+        assert not prepared.is_prepared(msgspec.structs.replace(settings, data=house.data / "logs"), url)
