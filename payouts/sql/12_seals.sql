@@ -1,14 +1,14 @@
 -- Seals: a hash over a closed range of movements and over the seal before it. Nothing in the request path waits for
 -- them, and a changed, removed or added row of a sealed range is found.
 
--- SHA-256 of the seal before, followed by the movements after one id up to another in the order of ids: each row as
--- PostgreSQL writes it, one a line, times in UTC.
+-- SHA-256 of the seal before, followed by the movements after one id up to another in the order of ids: their columns
+-- in decimal with commas between, nothing as 0, time in seconds since 1970 with microseconds; a line for each.
 CREATE OR REPLACE FUNCTION ledger_hash(
     p_after bigint, p_upto bigint, p_previous bytea, OUT hash bytea, OUT rows bigint
-) LANGUAGE sql STABLE SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
-    SELECT sha256(p_previous || convert_to(coalesce(string_agg(ROW(id, wallet_id, wallet_seq, amount, pending_after,
-            available_after, held_after, cause_id, lot_id, reverses, at, kind, from_place, to_place, cause, leg)::text,
-            E'\n' ORDER BY id), ''), 'UTF8')),
+) LANGUAGE sql STABLE SET extra_float_digits = 1 AS $$
+    SELECT sha256(p_previous || convert_to(coalesce(string_agg(concat_ws(',', id, wallet_id, wallet_seq, amount,
+            pending_after, available_after, held_after, cause_id, coalesce(lot_id, 0), coalesce(reverses, 0),
+            date_part('epoch', at), kind, from_place, to_place, cause, leg), E'\n' ORDER BY id), ''), 'UTF8')),
         count(*)
     FROM movements WHERE id > p_after AND id <= p_upto
 $$;

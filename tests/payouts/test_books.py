@@ -1,9 +1,11 @@
 """The proof of the books finds what somebody with the database in his hands has done."""
 
 import pytest
+from sqlalchemy import text
 
 from backend.database import Database
 from payouts import books
+from payouts.checks import EXACT
 from payouts.ledger import Cause
 from tests.payouts.conftest import as_superuser, empty
 from tests.payouts.owner import EARNED, ORDERED, Owner
@@ -59,6 +61,8 @@ async def busy(ledger_db: Database, owner: Database, agent: Owner):
 
 async def test_books_that_are_right_have_no_fault(busy: Owner, owner: Database):
     assert await books.faults(owner.engine) == []
+    for query in EXACT.values():
+        assert await owner.rows(text(query)) == []
 
 
 @pytest.mark.parametrize("change", TAMPERED)

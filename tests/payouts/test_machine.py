@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import make_url
 
-from payouts.checks import CHECKS
+from payouts.checks import ALWAYS, EXACT, SUMS
 from tests.payouts.conftest import TODAY
 from tests.payouts.model import Refused, Wallet
 
@@ -158,7 +158,8 @@ class Machine(RuleBasedStateMachine):
                     key = (lot.matures_on, lot.expires_on, lot.pending)
                     kept[key] = kept.get(key, 0) + lot.left
             assert {row[:3]: row[3] for row in found} == kept
-            for check in CHECKS:
+            assert self.connection.execute(SUMS).fetchone() == (True, True, True)
+            for check in (*EXACT.values(), *ALWAYS):
                 assert self.connection.execute(check).fetchall() == []
         finally:
             self.connection.rollback()
