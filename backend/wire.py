@@ -142,6 +142,8 @@ def _opened(text: str, kind: type[T]) -> T:
         (found,) = msgspec.json.decode(raw, type=tuple[kind])  # type: ignore[valid-type]
     except (ValueError, msgspec.MsgspecError) as error:
         raise CursorInvalid from error
+    if cursor(found) != text:
+        raise CursorInvalid
     return cast(T, found)  # mypy cannot follow a type that is a value
 
 

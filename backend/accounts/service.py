@@ -92,8 +92,11 @@ async def end_device(session: AsyncSession, agent: Agent, device_id: int) -> Non
 
 
 async def close(session: AsyncSession, account_id: int) -> None:
-    """Forget the person: card, ways back, devices. What was earned stays under a number that is nobody's."""
+    """Forget the person: card, ways back, devices. What was earned stays under a number that is nobody's. To close
+    again is harmless."""
     account = await session.get_one(Account, account_id, with_for_update=True)
+    if account.closed_at is not None:
+        return
     account.card_number = account.recovery_digest = account.pin_hash = None
     account.pin_failures, account.pin_wait_until, account.spending_held_until = 0, None, None
     account.closed_at = func.now()

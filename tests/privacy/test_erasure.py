@@ -1,0 +1,166 @@
+"""Being forgotten: the person goes, the books stay right."""
+
+import asyncio
+import uuid
+
+from httpx2 import Response
+from sqlalchemy import text
+
+from backend.accounts.schemas import AccountNew
+from backend.database import Database
+from payouts import ledger
+from payouts.ledger import Cause, Purse
+from tests.accounts.ceremonies import come_back, offer, registered
+from tests.make import World, bearer
+from tests.wallets.earnings import PACKAGE, account_id, earn, programme, the_day, wallet
+
+
+async def leave(world: World, account: AccountNew, **headers: str) -> Response:
+    return await world.client.delete("/v1/me", headers=bearer(account) | headers)
+
+
+async def test_who_is_forgotten_cannot_come_back_by_any_way(world: World):
+    account = await world.account()
+    phone = await registered(world, account)
+    challenge = await offer(world)
+
+    response = await leave(world, account)
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert (await world.client.get("/v1/me", headers=bearer(account))).status_code == 401
+    by_code = await world.client.post("/v1/sessions", json={"recovery_code": account.recovery_code})
+    assert by_code.status_code == 401
+    assert (await come_back(world, phone.get(challenge))).status_code == 401
+
+
+async def test_a_second_request_finds_nobody(world: World):
+    account = await world.account()
+
+    answers = [await leave(world, account) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [204, 401]
+
+
+async def test_nothing_that_leads_to_the_person_is_left(world: World, owner: Database):
+    (code, *_) = await world.codes()
+    account = await world.account()
+    await world.client.put("/v1/me/pin", json={"pin": "4071"}, headers=bearer(account))
+    await registered(world, account)
+    await world.client.post("/v1/passkeys/challenges", headers=bearer(account))
+    await world.scan(account, code)
+    number = await account_id(world, account)
+
+    await leave(world, account, **{"Scanback-Pin": "4071"})
+
+    left = await owner.call(
+        text("""
+        SELECT (SELECT count(*) FROM devices) AS devices, (SELECT count(*) FROM passkeys) AS passkeys,
+            (SELECT count(*) FROM challenges) AS challenges, (SELECT count(*) FROM scans) AS scans,
+            (SELECT count(*) FROM day_caps) AS caps""")
+    )
+    assert left == (0, 0, 0, 0, 0)
+    row = await owner.call(text("SELECT * FROM accounts"))
+    known = {name: value for name, value in row._asdict().items() if value not in (None, 0)}
+    assert sorted(known) == ["closed_at", "created_at", "id"]
+    assert known["id"] == number
+
+
+async def test_the_books_keep_the_movements_and_show_the_rest_as_breakage(world: World, owner: Database):
+    account = await world.account()
+    number, made = await account_id(world, account), await programme(world)
+    await earn(world, number, made, 700)
+    await earn(world, number, made, 55, waits_days=14)
+
+    await leave(world, account)
+
+    purse = await wallet(world, number, made)
+    assert (purse.available, purse.pending, purse.held, purse.due_on) == (0, 0, 0, None)
+    rows = await owner.rows(text("SELECT kind, from_place, to_place, amount FROM movements ORDER BY id"))
+    assert [tuple(row) for row in rows] == [(1, 1, 3, 700), (1, 1, 2, 55), (2, 2, 3, 55), (6, 3, 5, 700), (6, 3, 5, 55)]
+
+
+async def test_a_debt_becomes_the_programme_loss(world: World, owner: Database):
+    account = await world.account()
+    number, made = await account_id(world, account), await programme(world)
+    await earn(world, number, made, 100)
+    purse = Purse(number, made.id, the_day())
+    async with world.db.begin() as session:
+        (serial,) = await session.execute(text("SELECT cause_id FROM accruals"))
+        await ledger.hold(session, purse, 80, Cause(9, 1))
+        await ledger.settle(session, purse, 80, Cause(9, 1))
+        await ledger.claw_back(session, purse, 100, Cause(PACKAGE, serial.cause_id), Cause(9, 2))
+
+    await leave(world, account)
+
+    left = await wallet(world, number, made)
+    assert (left.available, left.floor) == (0, 0)
+    loss = await owner.call(text("SELECT amount, from_place, to_place FROM movements WHERE kind = 8"))
+    assert tuple(loss) == (80, 7, 3)
+
+
+async def test_an_order_under_way_must_end_first(world: World):
+    account = await world.account()
+    number, made = await account_id(world, account), await programme(world)
+    await earn(world, number, made, 100)
+    async with world.db.begin() as session:
+        await ledger.hold(session, Purse(number, made.id, the_day()), 30, Cause(9, 1))
+
+    response = await leave(world, account)
+
+    assert (response.status_code, response.json()["code"]) == (409, "order_open")
+    assert (await world.home(account))["wallets"][0]["available"] == 70
+
+
+async def test_what_was_claimed_stays_claimed(world: World):
+    (code, *_) = await world.codes()
+    account, finder = await world.account(), await world.account()
+    await world.scan(account, code)
+    await leave(world, account)
+
+    answer = (await world.scan(finder, code)).json()
+
+    assert (answer["status"], answer["reason"]) == ("refused", "already_claimed")
+
+
+async def test_a_scan_on_its_way_earns_nothing_for_who_has_gone(world: World):
+    codes = await world.codes(32)
+    account = await world.account()
+    number = await account_id(world, account)
+
+    answers = await asyncio.gather(
+        *(world.scan(account, code, uuid.uuid4()) for code in codes[:16]),
+        leave(world, account),
+        *(world.scan(account, code, uuid.uuid4()) for code in codes[16:]),
+    )
+
+    assert {answer.status_code for answer in answers} <= {200, 204, 401}
+    assert answers[16].status_code == 204
+    row = await world.db.call(
+        text("""
+        SELECT (SELECT coalesce(sum(available + pending), 0) FROM wallets WHERE owner_id = :number) AS left,
+            (SELECT count(*) FROM scans WHERE account_id = :number) AS scans"""),
+        number=number,
+    )
+    assert (row.left, row.scans) == (0, 0)
+
+
+async def test_many_requests_to_be_forgotten_are_one(world: World, owner: Database):
+    (code, *_) = await world.codes()
+    account = await world.account()
+    await world.scan(account, code)
+
+    answers = await asyncio.gather(*(leave(world, account) for _ in range(16)))
+
+    assert {answer.status_code for answer in answers} <= {204, 401}
+    row = await owner.call(text("SELECT count(*) AS n FROM events WHERE kind = 'account.closed'"))
+    assert row.n == 1
+
+
+async def test_others_keep_what_they_have(world: World):
+    codes = await world.codes(2)
+    account, other = await world.account(), await world.account()
+    await world.scan(account, codes[0])
+    await world.scan(other, codes[1])
+    await leave(world, account)
+
+    assert (await world.home(other))["wallets"][0]["available"] == 100

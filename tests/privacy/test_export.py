@@ -1,0 +1,133 @@
+"""Everything we hold about a caller, in one document."""
+
+import asyncio
+import json
+import uuid
+
+import msgspec
+from litestar import Litestar
+
+from backend.privacy.schemas import Export
+from payouts import ledger
+from payouts.ledger import Purse
+from tests.accounts.ceremonies import registered
+from tests.make import World, bearer
+from tests.wallets.earnings import account_id, earn, programme, the_day
+
+
+async def test_a_new_account_has_little_to_export(world: World):
+    account = await world.account()
+
+    response = await world.client.get("/v1/me/export", headers=bearer(account))
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "no-store"
+    assert "scanback.json" in response.headers["content-disposition"]
+    document = response.json()
+    assert document["account"]["card_number"] == account.card_number
+    assert len(document["devices"]) == 1
+    assert [document[name] for name in ("passkeys", "wallets", "movements", "scans")] == [[], [], [], []]
+
+
+async def test_the_export_holds_wallets_movements_scans_devices_and_passkeys(world: World):
+    account = await world.account()
+    codes = await world.codes(3)
+    for code in codes:
+        await world.scan(account, code)
+    await world.scan(account, "0000-0000-0000-0001")
+    await registered(world, account)
+
+    response = await world.client.get("/v1/me/export", headers=bearer(account))
+
+    document = msgspec.json.decode(response.content, type=Export)
+    (purse,) = document.wallets
+    assert purse.available == 300 == sum(row.amount for row in document.movements)
+    assert {row.explanation.text for row in document.movements} == {"Autumn: 100 points."}
+    assert sorted(row.status for row in document.scans) == ["credited"] * 3 + ["refused"]
+    assert len(document.passkeys) == 1
+
+
+async def test_the_export_holds_no_secret(world: World):
+    account = await world.account()
+    await world.client.put("/v1/me/pin", json={"pin": "4071"}, headers=bearer(account))
+    phone = await registered(world, account)
+
+    text = (await world.client.get("/v1/me/export", headers=bearer(account))).text
+
+    for secret in (account.token, account.recovery_code, "argon2", phone.credential_id.hex()):
+        assert secret not in text
+
+
+async def test_the_export_is_the_caller_own(world: World):
+    account, other = await world.account(), await world.account()
+    codes = await world.codes(2)
+    await world.scan(other, codes[0])
+    await world.scan(account, codes[1])
+
+    document = (await world.client.get("/v1/me/export", headers=bearer(account))).json()
+
+    assert len(document["movements"]) == len(document["scans"]) == len(document["wallets"]) == 1
+    assert document["account"]["card_number"] == account.card_number
+
+
+async def test_a_long_export_is_written_in_pieces(app: Litestar, world: World):
+    account = await world.account()
+    owner = await account_id(world, account)
+    made = [await programme(world) for _ in range(2)]
+    async with world.db.begin() as session:
+        for row in made:
+            for number in range(620):
+                cause = ledger.Cause(77, row.id * 1000 + number)
+                await ledger.earn(session, Purse(owner, row.id, the_day()), 1, cause, matures_on=the_day())
+    for _ in range(3):
+        queue = [{"id": str(uuid.uuid4()), "text": "hello"} for _ in range(200)]
+        await world.client.post("/v1/scans/batch", json={"scans": queue}, headers=bearer(account))
+    pieces, over = [], asyncio.Event()
+
+    async def receive() -> dict[str, str]:
+        await over.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.body":
+            pieces.append(message["body"])
+            if not message.get("more_body"):
+                over.set()
+
+    await app(_request(account.token), receive, send)
+
+    document = json.loads(b"".join(pieces))
+    assert len(document["movements"]) == 1240
+    assert len(document["scans"]) == 600
+    assert len({row["id"] for row in document["movements"]}) == 1240
+    assert max(map(len, pieces)) < len(b"".join(pieces)) / 2
+
+
+def _request(token: str) -> dict[str, object]:
+    return {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": "/v1/me/export", "raw_path": b"/v1/me/export", "query_string": b"", "root_path": "",
+        "headers": [(b"authorization", b"Bearer " + token.encode())], "client": ("203.0.113.7", 1),
+        "server": ("scanback.test", 80), "state": {},
+    }  # fmt: skip
+
+
+async def test_an_account_exports_so_often_an_hour(world: World, number):
+    number("exports_per_hour", 2)
+    account = await world.account()
+
+    answers = [await world.client.get("/v1/me/export", headers=bearer(account)) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+async def test_movements_of_an_export_end_where_its_wallets_stood(world: World):
+    account = await world.account()
+    owner, made = await account_id(world, account), await programme(world)
+    for _ in range(3):
+        await earn(world, owner, made, 10)
+
+    document = (await world.client.get("/v1/me/export", headers=bearer(account))).json()
+
+    assert document["movements"][0]["available_after"] == document["wallets"][0]["available"] == 30
