@@ -1,0 +1,128 @@
+"""What a process says of itself and of its installation."""
+
+import pytest
+from alembic.script import ScriptDirectory
+from httpx2 import ASGITransport, AsyncClient
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from backend import health
+from backend.cli.migrate import config
+
+BEAT = text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - :age * interval '1 second')")
+
+
+@pytest.fixture
+async def here(app):
+    """A client on this machine."""
+    transport = ASGITransport(app, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+    async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        yield client
+
+
+async def figures(client: AsyncClient) -> dict[str, float]:
+    response = await client.get("/metrics")
+    assert response.status_code == 200
+    found = {}
+    for family in text_string_to_metric_families(response.text):
+        for sample in family.samples:
+            labels = ",".join(value for _, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return found
+
+
+async def test_a_process_that_lives_says_so(client):
+    response = await client.get("/health")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_an_installation_is_ready_when_all_its_parts_are(client, db):
+    await db.rows(BEAT, age=3)
+
+    response = await client.get("/ready")
+
+    ready = response.json()
+    assert response.status_code == 200
+    assert ready["status"] == "ready"
+    assert 3 <= ready["worker"]["heartbeat_seconds"] < 10
+    assert ready["migrations"]["revision"] == ready["migrations"]["expected"]
+    assert "zxing-cpp" in ready["decoding"]["engines"]
+
+
+@pytest.mark.parametrize("age", [None, 60])
+async def test_an_installation_without_a_worker_is_not_ready(client, db, age):
+    if age:
+        await db.rows(BEAT, age=age)
+
+    response = await client.get("/ready")
+
+    assert response.status_code == 503
+    assert response.json()["status"] == "not_ready"
+    assert response.json()["worker"]["ok"] is False
+    assert response.json()["database"]["ok"] is True
+
+
+async def test_an_older_schema_is_not_ready_and_a_newer_one_is(client, db, owner):
+    await db.rows(BEAT, age=0)
+    answers = []
+    for revision in ("0000", "9999", health.head()):
+        async with owner.begin() as session:
+            await session.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
+        answers.append((await client.get("/ready")).status_code)
+
+    assert answers == [503, 200, 200]
+
+
+def test_the_newest_migration_is_known_by_its_number(settings):
+    assert ScriptDirectory.from_config(config(settings.database_url)).get_current_head() == health.head()
+
+
+async def test_metrics_are_for_this_machine(client, here):
+    refused = await client.get("/metrics")
+    through_a_proxy = await here.get("/metrics", headers={"X-Forwarded-For": "203.0.113.7"})
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "metrics_closed")
+    assert through_a_proxy.status_code == 403
+    assert (await here.get("/metrics")).status_code == 200
+
+
+async def test_metrics_tell_of_requests_books_worker_and_queues(here, db):
+    await db.rows(BEAT, age=3)
+    await db.rows(text("INSERT INTO books_checks (movements, seconds, faults, at) "
+                       "VALUES (7, 1.5, '{}', now() - interval '1 hour')"))  # fmt: skip
+    await db.rows(text("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('print', 'print.make_part')"))
+    await here.get("/health")
+
+    found = await figures(here)
+
+    assert found["scanback_database_up"] == 1
+    assert found["scanback_books_ok"] == 1
+    assert found["scanback_books_movements"] == 7
+    assert 3600 <= found["scanback_books_age_seconds"] < 3700
+    assert 3 <= found["scanback_worker_heartbeat_age_seconds"] < 10
+    assert found["scanback_jobs{print,todo}"] == 1
+    assert found["scanback_decoding_engine{zxing-cpp}"] == 1
+    assert found["scanback_pool_connections{single,most}"] > 0
+    assert found["scanback_request_seconds_count{GET,/health}"] >= 1
+
+
+async def test_wrong_books_are_an_alarm(here, db):
+    await db.rows(text("INSERT INTO books_checks (movements, seconds, faults) VALUES (7, 1.5, '{wrong}')"))
+
+    assert (await figures(here))["scanback_books_ok"] == 0
+
+
+async def test_books_that_were_never_proved_say_nothing(here):
+    assert "scanback_books_ok" not in await figures(here)
+
+
+async def test_wallets_that_nobody_brought_to_today_are_counted(here, world, owner):
+    account = await world.account()
+    (code,) = await world.codes(1)
+    await world.scan(account, code)
+    async with owner.begin() as session:
+        await session.execute(text("UPDATE wallets SET due_on = current_date - 3"))
+
+    assert (await figures(here))["scanback_wallets_late"] == 1
