@@ -28,6 +28,8 @@ COMMANDS = {
     "openapi": Later("backend.cli.openapi", "openapi", "Write openapi/openapi.json, or hold it against the code."),
     "brand": Later("backend.cli.brand", "brand", "Make and list brands."),
     "staff": Later("backend.cli.staff", "staff", "Let people sign in for a brand."),
+    "batch": Later("backend.cli.batch", "batch", "Make batches of package codes; export, activate and revoke them."),
+    "slot": Later("backend.cli.slot", "slot", "List key slots; open the next generation of a key."),
     "books": Later("backend.cli.books", "books", "Prove the books, and seal them."),
     "demo": Later("backend.cli.demo", "demo", "Play the product's story on a throwaway server."),
     "prepare": Later("backend.cli.prepare", "prepare", "Migrate the database; make the demo brand if it is empty."),

@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.brands import service, sessions
-from backend.brands.models import Brand, Role, Staff
+from backend.brands.models import Role, Staff
 from backend.brands.schemas import Email, Password, RoleName, StaffOut
 from backend.brands.service import EmailTaken, Secret
-from backend.cli import deed
+from backend.cli import deed, named
 from backend.errors import NotFound
 from backend.passwords import Passwords
 from backend.settings import Settings
@@ -19,10 +19,6 @@ from backend.wire import In
 
 from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from the standard input.")
 in_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-
-
-class BrandUnknown(NotFound):
-    """There is no such brand. `scanback brand list` shows all."""
 
 
 class EmailUnknown(NotFound):
@@ -53,7 +49,7 @@ def create(email: str, of_brand: str, role: str, *, password_stdin: bool, as_jso
     asked = deed.checked(Newcomer, email=email, role=role, password=_typed(password_stdin))
 
     async def make(settings: Settings, session: AsyncSession) -> StaffOut:
-        brand = await _brand(session, of_brand)
+        brand = await named.brand(session, of_brand)
         secret = await _secret(settings, asked.password)
         made = await service.add_staff(session, brand.id, asked.email, asked.role, secret.hashed)
         if made is None:
@@ -86,14 +82,6 @@ def password(email: str, *, password_stdin: bool, as_json: bool) -> None:
 
 def _typed(password_stdin: bool) -> str | None:
     return sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-
-
-async def _brand(session: AsyncSession, named: str) -> Brand:
-    by = Brand.id == int(named) if named.isascii() and named.isdigit() and len(named) < 19 else Brand.name == named
-    found = await session.scalar(select(Brand).where(by))
-    if found is None:
-        raise BrandUnknown
-    return found
 
 
 async def _secret(settings: Settings, given: str | None) -> Secret:

@@ -1,0 +1,81 @@
+"""`scanback batch export`: a batch's files for the print shop, in a folder of this machine."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend import events
+from backend.cli import data_folder, deed, named
+from backend.packages import export as files
+from backend.packages.export import FolderTaken, HandOver
+from backend.packages.labels.files import Format
+from backend.packages.printrun import Looks, PrintRun, plan
+from backend.packages.service import slot_key
+from backend.settings import Settings
+
+LOCK = ".lock"
+
+
+@click.command()
+@click.argument("batch_id")
+@click.option("--format", "kind", type=click.Choice([kind.value for kind in Format]), default="csv", show_default=True)
+@click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option("--name", help="Printed on labels; else the product's name, empty for none.")
+@click.option("--sku", help="Printed on labels; else the product's SKU, empty for none.")
+@click.option("--width", "width_mm", type=float, default=70.0, show_default=True, help="Of a label, mm.")
+@click.option("--height", "height_mm", type=float, default=37.0, show_default=True, help="Of a label, mm.")
+@click.option("--module", "module_mm", type=float, default=0.5, show_default=True, help="Of the QR code, mm.")
+@click.option("--columns", type=int, default=0, help="Of a sheet; as many as fit if not given.")
+@click.option("--rows", type=int, default=0, help="Of a sheet; as many as fit if not given.")
+@click.option("--cut-marks/--no-cut-marks", default=True, show_default=True)
+@click.option("--dpi", type=int, default=203, show_default=True, help="Of a label printer: 203, 300 or 600.")
+@click.option("--json", "as_json", is_flag=True, help="Answer with the hand-over record in JSON.")
+def export(
+    batch_id: str, kind: str, folder: Path, *, name: str | None, sku: str | None, as_json: bool, **looks: float | bool
+) -> None:
+    """Write a batch's files. Interrupted, the same command goes on where it was, to the same bytes.
+
+    Whoever has the folder has the codes: it is for this user only. docs/print.md says how it goes to the print shop.
+    """
+
+    async def read(settings: Settings, session: AsyncSession) -> tuple[PrintRun, bytes, HandOver]:
+        settings.need_keys()
+        batch, product = await named.batch(session, batch_id)
+        texts = {"name": product.name_ru if name is None else name, "sku": product.sku if sku is None else sku}
+        run = plan(Format(kind), batch, deed.checked(Looks, **texts, **looks), settings)
+        about = HandOver(str(batch.key), product.sku, run.kind, run.count, run.fingerprint)
+        events.record(session, "batch.exported", brand_id=batch.brand_id, batch=str(batch.key), format=run.kind,
+                      codes=run.count)  # fmt: skip
+        return run, slot_key(settings.master_key, run.slot), about
+
+    run, key, about = deed.run(read)
+    record = _write(run, key, folder, about)
+    deed.tell(record, f"{record.codes:,} codes in {len(record.files)} files: {folder}", as_json=as_json)
+
+
+def _write(run: PrintRun, key: bytes, folder: Path, about: HandOver) -> HandOver:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = data_folder.lock(folder / LOCK)
+        if lock is None:
+            raise click.ClickException(f"Another export writes to {folder}.")
+        with lock, _bar() as bar:
+            task = bar.add_task(run.kind, total=run.count)
+            return files.export(run, key, folder, about, lambda more: bar.update(task, advance=more))
+    except FolderTaken as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{folder}: {error.strerror}. The same command goes on where it was.") from error
+    except KeyboardInterrupt as error:
+        raise click.ClickException("Interrupted. The same command goes on where it was.") from error
+
+
+def _bar() -> Progress:
+    """A bar for people, on the error channel: the output stays what a script reads."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(), console=Console(stderr=True),
+    )  # fmt: skip

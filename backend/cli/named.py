@@ -1,0 +1,54 @@
+"""Rows that somebody names on the command line: by number, by name, by id."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.brands.models import Brand
+from backend.errors import NotFound
+from backend.packages.batches import BatchUnknown
+from backend.packages.models import Batch
+from backend.programmes.models import Product, Programme
+from backend.programmes.service import ProgrammeUnknown
+
+
+class BrandUnknown(NotFound):
+    """There is no such brand. `scanback brand list` shows all."""
+
+
+async def brand(session: AsyncSession, named: str) -> Brand:
+    """A brand by its number or name. Raises BrandUnknown."""
+    found = await session.scalar(
+        select(Brand).where(Brand.id == _number(named) if _number(named) else Brand.name == named)
+    )
+    if found is None:
+        raise BrandUnknown
+    return found
+
+
+async def programme(session: AsyncSession, of_brand: Brand, named: str) -> Programme:
+    """A programme of a brand by its number, key or name. Raises ProgrammeUnknown."""
+    by = Programme.id == _number(named) if _number(named) else (Programme.key == named) | (Programme.name == named)
+    found = await session.scalar(select(Programme).where(Programme.brand_id == of_brand.id, by).order_by(Programme.id))
+    if found is None:
+        raise ProgrammeUnknown
+    return found
+
+
+async def batch(session: AsyncSession, named: str) -> tuple[Batch, Product]:
+    """A batch by its id, and its product. Raises BatchUnknown."""
+    try:
+        key = UUID(named)
+    except ValueError as error:
+        raise BatchUnknown from error
+    query = select(Batch, Product).join(Product, Product.id == Batch.product_id).where(Batch.key == key)
+    # Two brands may have chosen one id; then neither is meant by it alone.
+    rows = (await session.execute(query.limit(2))).all()
+    if len(rows) != 1:
+        raise BatchUnknown
+    return rows[0][0], rows[0][1]
+
+
+def _number(named: str) -> int | None:
+    return int(named) if named.isascii() and named.isdigit() and len(named) < 19 else None
