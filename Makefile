@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check fix demo bench crash lock rehearse image clean
+.PHONY: help run dev test check fix demo bench crash fuzz lock rehearse image clean
 
 help: ## List these words
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,9 @@ bench: dev ## Measure (10 minutes at most)
 
 crash: dev ## Kill everything again and again under load; nothing may be lost or doubled
 	@$(BIN)/python -m bench.crash
+
+fuzz: dev ## A million steps of the ledger's machine beside its model
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/payouts -k machine
 
 lock: dev ## Resolve the dependencies again (UPGRADE=--upgrade takes the newest)
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header $(UPGRADE) pyproject.toml -o requirements/run.lock

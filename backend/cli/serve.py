@@ -1,18 +1,23 @@
 """`scanback serve`: the API and the pages, behind granian."""
 
+import contextlib
 import functools
 import os
 import signal
+import tempfile
+from collections.abc import Iterator
 
 import click
 from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from litestar import Litestar
+from prometheus_client import values
 
 from backend.app import create_app
 from backend.cli import environment
 from backend.cli.leash import follow
+from backend.settings import Settings
 
 STOP_SECONDS = 4  # a request under way may end; `scanback run` waits a second longer
 
@@ -25,6 +30,22 @@ def serve(host: str) -> None:
     SCANBACK_PORT and SCANBACK_WORKERS say where and in how many processes.
     """
     settings = environment.of_a_server()
+    with _shared_counters(settings.workers):
+        _serve(settings, host)
+
+
+@contextlib.contextmanager
+def _shared_counters(processes: int) -> Iterator[None]:
+    """Processes behind one port add their counters up in files, so that every reading of /metrics sees all of them."""
+    if processes == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="scanback-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
+
+
+def _serve(settings: Settings, host: str) -> None:
     server = Granian(
         "backend.app:create_app",  # a name for its log; the loader below makes the application
         address=host,
@@ -41,4 +62,6 @@ def serve(host: str) -> None:
 def _application(parent: int) -> Litestar:
     """Make the application in a worker process, which must not go on serving without its parent."""
     follow(parent, signal.SIGTERM)
+    # The library chose how to count when it was loaded, in the parent. A fork of it counts in files from here on.
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
     return create_app(environment.of_a_server())

@@ -62,3 +62,15 @@ async def test_the_tables_stop_what_wrong_code_might_write(agent: Owner, change:
             await session.execute(text(change))
 
     assert refused.value.orig.sqlstate == "23514"
+
+
+async def test_a_spend_that_nobody_checked_is_stopped_by_the_floor(agent: Owner):
+    await agent.earn(100)
+
+    async def overdraw() -> None:
+        async with agent.db.begin() as session:
+            unchecked = "SELECT ledger_move(ledger_open(1, 7, :today), 3, 3, 4, 101, 9, 9, 0, NULL, NULL)"
+            await session.execute(text(unchecked), {"today": agent.today})
+
+    with pytest.raises(DBAPIError, match="ck_wallets_available"):
+        await overdraw()

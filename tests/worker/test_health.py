@@ -6,8 +6,9 @@ from httpx2 import ASGITransport, AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from backend import health
+from backend import gauges, health
 from backend.cli.migrate import config
+from backend.database import Database
 
 BEAT = text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - :age * interval '1 second')")
 
@@ -126,3 +127,24 @@ async def test_wallets_that_nobody_brought_to_today_are_counted(here, world, own
         await session.execute(text("UPDATE wallets SET due_on = current_date - 3"))
 
     assert (await figures(here))["scanback_wallets_late"] == 1
+
+
+@pytest.fixture
+async def away():
+    """A database that nobody reaches."""
+    db = Database("postgresql+psycopg://nobody@127.0.0.1:1/nowhere", pool_size=1)
+    yield db
+    await db.close()
+
+
+async def test_a_database_that_is_away_is_told_of_and_not_waited_for(away, monkeypatch):
+    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.3)
+    monkeypatch.setattr(gauges, "SECONDS", 0.3)
+
+    database, migrations, worker = await health._asked(away)
+    families = {family.name: family for family in (await gauges.measure(away, ["pyzbar"])).collect()}
+
+    assert (database.ok, migrations.ok, worker.ok) == (False, False, False)
+    assert families["scanback_database_up"].samples[0].value == 0
+    assert "scanback_books_ok" not in families
+    assert "scanback_pool_connections" in families
