@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -127,7 +128,7 @@ async def main(rounds: int, pause: float) -> None:
             [sys.executable, "-m", "backend.cli", "run"], env=os.environ | environ, stdout=subprocess.DEVNULL
         )
         try:
-            await _ready(home, Path(folder))
+            await _ready(home, port)
             with embedded.running(Path(folder)) as url:
                 await _play(home, Settings.from_env(environ), url, rounds, pause)
         finally:
@@ -135,12 +136,15 @@ async def main(rounds: int, pause: float) -> None:
             home.wait(30)
 
 
-async def _ready(home: subprocess.Popen[bytes], folder: Path) -> None:
+async def _ready(home: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + 60
-    while not (folder / "demo.json").exists():
-        if home.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("scanback run does not start")
-        await asyncio.sleep(0.1)
+    async with AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+        while home.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(HTTPError):
+                if (await client.get("/ready")).status_code == 200:
+                    return
+            await asyncio.sleep(0.1)
+    raise RuntimeError("scanback run does not start")
 
 
 async def _play(home: subprocess.Popen[bytes], settings: Settings, url: str, rounds: int, pause: float) -> None:

@@ -108,7 +108,7 @@ def _children(settings: Settings, server: embedded.Server | None) -> Iterator[li
             _finish(prepare, settings.data)
         for child in children:
             child.start()
-        _await_ready(settings, children)
+        _await_ready(settings, server, children)
         yield children
     finally:
         stop_all([prepare, *children])
@@ -135,11 +135,11 @@ def _finish(child: Child, data: Path) -> None:
         _fail(child, data, "did not succeed")
 
 
-def _await_ready(settings: Settings, children: list[Child]) -> None:
+def _await_ready(settings: Settings, server: embedded.Server | None, children: list[Child]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not _is_ready(settings.port):
+        _mend(server, children)
         for child in children:
-            child.keep()
             if child.failures >= TRIES:
                 _fail(child, settings.data, "does not start")
         if time.monotonic() > deadline:
@@ -188,11 +188,15 @@ def _print_qr(address: str) -> None:
 def _keep(server: embedded.Server | None, children: list[Child]) -> None:
     while True:
         time.sleep(LOOK_SECONDS)
-        if server is not None and not server.is_alive():
-            click.echo("The database ended; it is started again.")
-            server.start()
-        for child in children:
-            child.keep()
+        _mend(server, children)
+
+
+def _mend(server: embedded.Server | None, children: list[Child]) -> None:
+    if server is not None and not server.is_alive():
+        click.echo("The database ended; it is started again.")
+        server.start()
+    for child in children:
+        child.keep()
 
 
 def _address(settings: Settings) -> str:
