@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import edge, logs
+from backend import edge, health, logs
 from backend.accounts import door as agent_door
 from backend.accounts import handlers as accounts
 from backend.accounts.door import Agent
@@ -149,7 +149,7 @@ def create_app(settings: Settings) -> Litestar:
                 await db.close()
 
     app = Litestar(
-        route_handlers=[api(), web.router],
+        route_handlers=[api(), web.router, health.router],
         dependencies=DEPENDENCIES | {"description": Provide(description, sync_to_thread=True)},
         state=State({"settings": settings}),
         lifespan=[lifespan],
