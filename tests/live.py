@@ -15,6 +15,7 @@ import httpx2
 from backend.settings import Settings
 
 START_SECONDS = 30
+ROOT = Path(__file__).parents[1]
 
 
 @contextlib.contextmanager
@@ -23,6 +24,7 @@ def serving(settings: Settings, folder: Path) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environ = os.environ | {
+        "PYTHONPATH": str(ROOT),
         "DATABASE_URL": settings.database_url,
         "SCANBACK_DATA": str(settings.data),
         "SCANBACK_PORT": str(port),

@@ -80,7 +80,7 @@ def document(app: Litestar) -> dict[str, Any]:
     for path in raw["paths"].values():
         for operation in path.values():
             answers.finish(operation, known)
-            schemas.refuse_nul(operation.get("requestBody"))
+            schemas.as_checked(operation.get("requestBody"))
             examples.fill(operation, known)
     return raw
 

@@ -44,10 +44,10 @@ def _of_parameter(parameter: dict[str, Any], known: Schemas, near: list[str]) ->
     name, schema = parameter["name"], parameter["schema"]
     if name in PARAMETERS:
         return PARAMETERS[name]
-    if "examples" not in schema and schema.get("type") == "string":
+    if schema.get("type") == "string" and not schema.keys() & {"examples", "enum"}:
         for struct in near:
             field = known[struct].get("properties", {}).get(name, {})
-            if "examples" in field:
+            if "examples" in field and field.get("format") == schema.get("format"):
                 return field["examples"][0]
     return compose(schema, known)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from litestar.datastructures import UploadFile
 
 Schema = dict[str, Any]
 Schemas = dict[str, Schema]
@@ -54,25 +55,35 @@ def exact(described: Schema) -> None:
     twice = [name for name, many in Counter(struct.__name__ for struct in structs).items() if many > 1]
     if twice:
         raise ValueError(f"two structs of one name go over the wire: {', '.join(twice)}")
-    _, made = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
+    _, made = msgspec.json.schema_components(structs, schema_hook=_file, ref_template="#/components/schemas/{name}")
     known.update(made)
     for struct in structs:
         if struct.__struct_config__.forbid_unknown_fields:
-            refuse_nul(known[struct.__name__])
+            as_checked(known[struct.__name__])
 
 
-def refuse_nul(node: Any) -> None:
-    """Say of each text below that it holds no NUL. Changes the node."""
+def _file(kind: type) -> Schema:
+    """A file in a form."""
+    if kind is not UploadFile:
+        raise NotImplementedError(f"no schema for {kind}")
+    return {"type": "string", "contentMediaType": "application/octet-stream", "examples": ["(bytes)"]}
+
+
+def as_checked(node: Any) -> None:
+    """Say of what comes in what we check besides: no text holds a NUL, and of a set's doubles one is kept. Changes
+    the node.
+    """
     if isinstance(node, list):
         for part in node:
-            refuse_nul(part)
+            as_checked(part)
     if not isinstance(node, dict):
         return
+    node.pop("uniqueItems", None)
     if node.get("type") == "string" and not NARROWED & node.keys():
         node["pattern"] = NO_NUL
     for name, part in node.items():
         if name not in {"examples", "default", "enum"}:
-            refuse_nul(part)
+            as_checked(part)
 
 
 def _structs(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:

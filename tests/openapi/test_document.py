@@ -142,7 +142,8 @@ def test_each_text_shows_what_it_looks_like():
     silent = [*texts_without_example(DOCUMENT["components"]["schemas"], "schemas")]
     for name, operation in OPERATIONS.items():
         for where, media, content in bodies(operation):
-            silent += texts_without_example(content, f"{name} {where} {media}")
+            if "json" in media:
+                silent += texts_without_example(content, f"{name} {where}")
         for parameter in operation.get("parameters", ()):
             silent += [f"{name} {parameter['name']}"] if "text" in examples(parameter) else []
 

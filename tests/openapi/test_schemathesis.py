@@ -1,6 +1,7 @@
 """Everything that the description of the API says is tried against a real server with generated requests."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -24,25 +25,46 @@ async def test_no_generated_request_breaks_what_is_described(
         await session.execute(text("ALTER SEQUENCE devices_id_seq RESTART WITH 4711000111222"))
     account, staff = await world.account(), await world.staff()
     leaving, going = await world.account(), await world.staff()
-    await world.codes()
     callers = {
         "AGENT_TOKEN": account.token,
         "STAFF_TOKEN": staff.token,
         "LEAVING_TOKEN": leaving.token,
         "GOING_TOKEN": going.token,
     }
+    programme = await world.programme(await world.brand_of(staff))
+    product = await world.product(staff.brand_id)
+    campaign = await world.campaign(programme)
+    batch = await world.batch(programme, product)
+    await world.scan(account, world.codes_of(batch)[0])
+    (wallet,) = (await world.home(account))["wallets"]
+    places = {
+        "/v1/wallets": {"wallet_id": wallet["id"]},
+        "/v1/console/programmes": {"key": programme.key},
+        "/v1/console/campaigns": {"key": campaign.key},
+        "/v1/console/products": {"sku": product.sku},
+        "/v1/console/batches": {"key": str(batch.key)},
+    }
+    fields = {"programme_id": programme.id, "sku": product.sku}
 
-    run = await asyncio.to_thread(_schemathesis, live_url, tmp_path, callers)
+    run = await asyncio.to_thread(_schemathesis, live_url, tmp_path, callers, places, fields)
 
     assert run.returncode == 0, run.stdout[-60_000:]
     assert (await world.client.get("/v1/me", headers=bearer(account))).status_code == 200
     assert (await staff.get("/v1/staff/me")).status_code == 200
 
 
-def _schemathesis(url: str, folder: Path, callers: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _schemathesis(
+    url: str, folder: Path, callers: dict[str, str], places: dict[str, dict[str, object]], fields: dict[str, object]
+) -> subprocess.CompletedProcess[str]:
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")),
         *("run", f"{url}/openapi.json", "--checks", "all", "--max-examples", EXAMPLES, "--max-response-time", "5"),
         *("--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure", "--no-color"),
     ]
-    return subprocess.run(command, cwd=folder, env=os.environ | callers, capture_output=True, text=True, check=False)
+    environ = os.environ | callers
+    environ |= {
+        "SCHEMATHESIS_HOOKS": str(HERE / "hooks.py"),
+        "SCANBACK_PLACES": json.dumps(places),
+        "SCANBACK_FIELDS": json.dumps(fields),
+    }
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
