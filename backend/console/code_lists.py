@@ -43,6 +43,7 @@ class ListOperation(Operation):
         batches.BatchUnknown,
         batches.BatchOver,
         imports.NotAList,
+        imports.ListUnreadable,
         imports.NoCodes,
         imports.CodesCount,
         TooLarge,

@@ -16,7 +16,7 @@ from backend.database import Db, Session
 from backend.files.objects import FileMissing
 from backend.files.store import Files, TheFiles
 from backend.packages import batches, printfiles, printing
-from backend.packages.labels.files import MEDIA_TYPES, Format
+from backend.packages.labels.files import Format
 from backend.packages.models import BatchFile, BatchFilePart
 from backend.packages.print_schemas import PartOut, PrintIn, PrintList, PrintOut
 from backend.packages.printfiles import FileUnknown
@@ -24,11 +24,12 @@ from backend.packages.printrun import DesignRefused, plan
 from backend.wire import CursorInvalid, TheSettings, cursor, place, raises
 
 LINK_SECONDS = 300
+BYTES = "application/octet-stream"  # to be kept, not shown, whatever the format
 FormatPath = Annotated[Format, PathParameter(description="What the print shop takes.")]
 PartPath = Annotated[int, PathParameter(ge=1, lt=2**31)]
 PART = ResponseSpec(
     bytes,
-    media_type="application/octet-stream",
+    media_type=BYTES,
     description="The part's bytes; `Repr-Digest` has their SHA-256.",
     generate_examples=False,
 )
@@ -122,7 +123,7 @@ async def _download(files: Files, file: BatchFile, part: BatchFilePart) -> Respo
         "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(part.sha256)).decode()}:",
         "Cache-Control": "private, no-store",
     }
-    return Stream(chunks, headers=headers, media_type=MEDIA_TYPES[Format(file.format)])
+    return Stream(chunks, headers=headers, media_type=BYTES)
 
 
 router = Router(

@@ -29,6 +29,10 @@ FEWEST_SYMBOLS = 4  # different ones
 COUNTING_SYMBOLS, COUNTING_SHARE, COUNTING_ROWS = 2, 0.1, 20
 
 
+class NotText(ValueError):
+    """The file is no text in UTF-8; UTF-16, as some programs call Unicode, looks like this."""
+
+
 class Row(NamedTuple):
     """A line with a code in it: its number in the file, and either what is kept of it or why it is refused."""
 
@@ -64,7 +68,7 @@ class Counting:
 
 
 def read(file: BinaryIO, judge: Judge) -> Iterator[Row]:
-    """The rows of a file, judged. Empty lines are passed over."""
+    """The rows of a file, judged. Empty lines are passed over. Raises NotText."""
     pick: Callable[[str], str] = _whole_line
     begun = False
     for number, raw in enumerate(_lines(file), start=1):
@@ -128,6 +132,8 @@ def is_guessable(code: str) -> bool:
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
     """The lines of a file; None for one that is longer than any code's."""
     while line := file.readline(LONGEST_LINE):
+        if b"\0" in line:
+            raise NotText
         if line.endswith(b"\n") or len(line) < LONGEST_LINE:
             yield line
             continue

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import events
 from backend.errors import Invalid
 from backend.packages.batches import BatchOver
-from backend.packages.codelist import Counting, Judge, Reason, Row, judge_code, judge_unit, read
+from backend.packages.codelist import Counting, Judge, NotText, Reason, Row, judge_code, judge_unit, read
 from backend.packages.models import Batch
 from backend.packages.service import foreign_digest
 from backend.programmes.models import Product
@@ -38,6 +38,10 @@ class NoCodes(Invalid):
 
 class CodesCount(Invalid):
     """These codes are counted up: whoever has one can guess the next. They cannot be worth anything."""
+
+
+class ListUnreadable(Invalid):
+    """This is not text in UTF-8. Save it as a CSV in UTF-8."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -79,7 +83,8 @@ async def take(
     """Take the codes of a file into a locked batch. What the batch has already counts as taken.
 
     Raises:
-        NotAList: the batch has computed codes. BatchOver: it is closed or revoked. NoCodes, CodesCount: of the file.
+        NotAList: the batch has computed codes. BatchOver: it is closed or revoked. ListUnreadable, NoCodes,
+        CodesCount: of the file.
     """
     if batch.origin == "computed":
         raise NotAList
@@ -88,7 +93,10 @@ async def take(
     gtin = product.gtin or ""
     judge, kept = _judges(batch, gtin, pepper)
     await session.execute(STAGE)
-    sifted = await _stage(session, file, judge, kept)
+    try:
+        sifted = await _stage(session, file, judge, kept)
+    except NotText as error:
+        raise ListUnreadable from error
     if batch.origin == "marked":
         told = await session.execute(TAKE_UNITS, {"batch": batch.id, "gtin": gtin, "most": MOST_NAMED})
     else:

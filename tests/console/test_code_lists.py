@@ -63,6 +63,7 @@ async def test_marked_units_are_taken(world, manager, body):
     ("content", "media", "status", "code"),
     [
         ("", "text/csv", 422, "no_codes"),
+        ("\n".join(CODES).encode("utf-16"), "text/csv", 422, "list_unreadable"),
         ("\n".join(f"9000{number:012}" for number in range(50)), "text/csv", 422, "codes_count"),
         ("x", "application/json", 415, None),
         ("x", "application/octet-stream", 415, None),

@@ -6,6 +6,7 @@ import io
 import uuid
 
 import pytest
+from sqlalchemy import text
 
 from backend.files.bucket import Bucket
 from backend.packages import printing
@@ -13,6 +14,7 @@ from backend.packages.labels import files as formats
 from backend.packages.labels.files import Format
 from scanning import package
 from tests.make import World
+from tests.worker.working import until, working
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def path(batch, kind="csv", *more):
 
 async def worked(app, db, settings, most=100):
     """Do what the worker would, at most so many jobs."""
-    rows = await db.rows(printing.text("SELECT args FROM procrastinate_jobs WHERE task_name = 'print.make_part'"))
+    rows = await db.rows(text("SELECT args FROM procrastinate_jobs WHERE task_name = 'print.make_part'"))
     for row in rows[:1]:
         while most and await printing.work(db, app.state["files"], settings, row.args["file_id"]):
             most -= 1
@@ -61,12 +63,41 @@ async def test_a_file_is_ordered_made_and_taken(app, db, settings, manager, batc
         assert hashlib.sha256(answer.content).hexdigest() == part["sha256"]
         assert int(answer.headers["content-length"]) == len(answer.content) == part["bytes"]
         assert answer.headers["content-disposition"] == f'attachment; filename="{part["name"]}"'
-        assert answer.headers["content-type"].startswith("text/csv")
+        assert answer.headers["content-type"] == "application/octet-stream"
         assert answer.headers["cache-control"] == "private, no-store"
     rows = [row for answer in taken for row in csv.DictReader(io.StringIO(answer.text))]
     assert [int(row["position"]) for row in rows] == list(range(1, 101))
     assert {row["url"] for row in rows} == {f"{settings.code_host}/C/{row['code']}" for row in rows}
     assert all(package.check(row["grouped"]) == row["code"] for row in rows)
+
+
+async def test_the_worker_makes_what_was_ordered_and_removes_what_was_removed(app, settings, manager, batch):
+    async def done():
+        made = (await manager.get(path(batch, "zpl"))).json()
+        return made if made["state"] == "done" else None
+
+    async def gone():
+        return not await app.state["files"].exists(stored)
+
+    async with working(settings):
+        await manager.put(path(batch, "zpl"), {})
+        made = await until(done)
+        stored = f"{printing.folder(await brand_id(manager), await file_id(app))}/{made['items'][0]['name']}"
+        there = await app.state["files"].exists(stored)
+        await manager.delete(path(batch, "zpl"))
+        await until(gone)
+
+    assert there
+    assert (made["parts_done"], made["codes_done"], len(made["items"])) == (3, 100, 3)
+
+
+async def brand_id(manager):
+    return (await manager.get("/v1/console/brand")).json()["id"]
+
+
+async def file_id(app):
+    (row,) = await app.state["db"].rows(text("SELECT f.id FROM batch_files f JOIN batches b ON b.id = f.batch_id"))
+    return row.id
 
 
 async def test_progress_is_seen_while_it_is_made(app, db, settings, manager, batch):
@@ -139,7 +170,7 @@ async def test_what_is_not_made_yet_is_not_found(manager, batch):
 async def test_a_part_that_the_storage_lost_is_not_found(app, db, settings, manager, batch):
     await manager.put(path(batch), {})
     await worked(app, db, settings)
-    await app.state["files"].remove_folder(f"print/{(await manager.get('/v1/console/brand')).json()['id']}")
+    await app.state["files"].remove_folder(f"print/{await brand_id(manager)}")
 
     answer = await manager.get(path(batch, "csv", "parts", "1"))
 

@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from backend.packages.codelist import Counting, is_guessable, judge_code, judge_unit, read
+from backend.packages.codelist import Counting, NotText, is_guessable, judge_code, judge_unit, read
 from scanning import package
 
 GTIN = "04600439931256"
@@ -74,7 +74,12 @@ def test_a_code_that_cannot_be_worth_anything_is_refused_with_its_reason(code, r
 
 
 def test_bytes_that_are_no_text_are_refused_in_their_row():
-    assert rows(b"\xff\xfe\x00\nQX7-TTK2-9ZPA\n") == [(1, "", "unreadable"), (2, "QX7-TTK2-9ZPA", None)]
+    assert rows(b"\xff\xfe\nQX7-TTK2-9ZPA\n") == [(1, "", "unreadable"), (2, "QX7-TTK2-9ZPA", None)]
+
+
+def test_utf_16_is_no_text_for_us():
+    with pytest.raises(NotText):
+        rows("QX7-TTK2-9ZPA".encode("utf-16"))
 
 
 def test_a_line_without_the_column_is_refused_in_its_row():
