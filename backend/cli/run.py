@@ -137,23 +137,26 @@ def _finish(child: Child, data: Path) -> None:
 
 def _await_ready(settings: Settings, server: embedded.Server | None, children: list[Child]) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while not _is_ready(settings.port):
+    while missing := _missing(settings.port):
         _mend(server, children)
         for child in children:
             if child.failures >= TRIES:
                 _fail(child, settings.data, "does not start")
         if time.monotonic() > deadline:
-            raise click.ClickException(f"Not ready after {READY_SECONDS:.0f} s; see {settings.data / 'logs'}")
+            logs = settings.data / "logs"
+            raise click.ClickException(f"Not ready after {READY_SECONDS:.0f} s: {missing}. More in {logs}")
         time.sleep(0.05)
 
 
-def _is_ready(port: int) -> bool:
+def _missing(port: int) -> str:
+    """What /ready says against being ready; empty when it is."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/ready")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        answer = connection.getresponse()
+        return "" if answer.status == 200 else f"/ready answers {answer.status} {answer.read(500).decode()}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"/ready does not answer ({error})"
     finally:
         connection.close()
 

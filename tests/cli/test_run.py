@@ -43,8 +43,10 @@ class House:
         self.said = ""
         while "Ctrl-C" not in self.said:
             line = self.process.stdout.readline()
-            assert line, f"it ended early:\n{self.said}"
             self.said += line
+            if not line:
+                self.process.communicate()
+                pytest.fail(f"it ended early:\n{self.said}")
         self.seen = {*self.children()}
 
     def children(self):
