@@ -5,6 +5,7 @@ import hmac
 import ipaddress
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,6 +97,7 @@ async def _asked(db: Database) -> tuple[Part, Part, Part]:
     )
 
 
+@cache
 def head() -> str:
     """The newest migration that this code knows: their names begin with ascending numbers."""
     return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("[0-9]*.py"))

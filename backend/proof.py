@@ -1,7 +1,7 @@
 """The proof of this installation's books: the ledger's own, each accrual beside its earning, and the kept seals."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -57,16 +57,20 @@ async def seal(settings: Settings, files: Files, *, wait_seconds: float) -> list
 
 
 async def _copy(proving: AsyncEngine, files: Files) -> None:
-    """Bring the copies up to date, from today back to the first day that is complete."""
-    made = await seals.made(proving)
-    if made and not await files.exists(FIRST):
-        await _put(files, FIRST, made[0].line())
-    for day, content in reversed(_by_day(made).items()):
+    """Bring the copies up to date, from today back to the last day that is complete."""
+    first = await seals.first(proving)
+    if first is None:
+        return
+    if not await files.exists(FIRST):
+        await _put(files, FIRST, _lines([first]))
+    for day in reversed(_days(_day(first))):
+        content = _lines(await seals.made_between(proving, *_bounds(day)))
         stored = await _stored(files, _name(day))
         # One that says otherwise is evidence: it stays, and the proof of the books tells of it.
-        if stored == content or not content.startswith(stored):
+        if (content and stored == content) or not content.startswith(stored):
             break
-        await _put(files, _name(day), content)
+        if stored != content:
+            await _put(files, _name(day), content)
 
 
 async def copies_that_differ(proving: AsyncEngine, files: Files) -> list[str]:
@@ -74,7 +78,7 @@ async def copies_that_differ(proving: AsyncEngine, files: Files) -> list[str]:
     made = await seals.made(proving)
     days = _by_day(made)
     first = await _stored(files, FIRST)
-    if first and (not made or first != made[0].line() + "\n"):
+    if first and first != _lines(made[:1]):
         return ["the first seal is not the one that was kept elsewhere"]
     found = []
     for day in _days(min(days, default=_today())):
@@ -87,11 +91,24 @@ async def copies_that_differ(proving: AsyncEngine, files: Files) -> list[str]:
 
 
 def _by_day(made: list[Seal]) -> dict[date, str]:
-    days = groupby(made, lambda one: one.at.astimezone(UTC).date())
-    return {day: "".join(one.line() + "\n" for one in some) for day, some in days}
+    return {day: _lines(some) for day, some in groupby(made, _day)}
+
+
+def _day(one: Seal) -> date:
+    return one.at.astimezone(UTC).date()
+
+
+def _lines(some: Iterable[Seal]) -> str:
+    return "".join(one.line() + "\n" for one in some)
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return begins, begins + timedelta(days=1)
 
 
 def _days(first: date) -> list[date]:
+    """All days from the first to today."""
     return [first + timedelta(days=number) for number in range((_today() - first).days + 1)]
 
 
@@ -112,5 +129,5 @@ async def _stored(files: Files, name: str) -> str:
 
 async def _put(files: Files, name: str, content: str) -> None:
     with tempfile.TemporaryFile() as file:
-        file.write(content.encode("ascii") if content.endswith("\n") else f"{content}\n".encode("ascii"))
+        file.write(content.encode("ascii"))
         await files.put(name, file)

@@ -54,7 +54,7 @@ SWEEP = (
 SWEEPS = [text(SWEEP.format(table=table, condition=condition)) for table, condition in OLD.items()]
 
 
-@jobs.task("upkeep", cron="* * * * * */20")
+@jobs.task("upkeep", cron="* * * * * */20", seconds=3600)
 async def bring_wallets(*, db: Database) -> None:
     """What has waited long enough becomes available, what has lived long enough expires; each book has its own day."""
     programmes = [(row.id, row.timezone) for row in await db.rows(PROGRAMMES)]

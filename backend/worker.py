@@ -52,7 +52,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             try:
                 await _work(settings, {"db": db, "files": files, "settings": settings}, stop)
             except (ConnectorException, psycopg.Error) as error:
-                log.warning("database_away", error=str(error).partition("\n")[0])
+                log.warning("database_away", error=type(error.__cause__ or error).__name__)
             if not stop.is_set():
                 await _pause(stop)
     finally:

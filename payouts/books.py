@@ -12,7 +12,7 @@ from payouts import seals
 from payouts.checks import ALWAYS, EXACT, SUMS
 
 # What a proof over millions of rows wants of PostgreSQL, and nobody else should have.
-OPTIONS = "-c work_mem=192MB -c hash_mem_multiplier=2 -c jit=off -c statement_timeout=0"
+OPTIONS = "-c work_mem=64MB -c hash_mem_multiplier=2 -c jit=off -c statement_timeout=0"
 COUNT = text("SELECT count(*) FROM movements")
 SHOWN = 20
 
@@ -51,8 +51,7 @@ async def prove(proving: AsyncEngine, *, extra: Sequence[str] = (), progress: Pr
     begun = time.perf_counter()
     made = await seals.made(proving)
     steps: list[Awaitable[list[str]]] = [_by_sums(proving), *(_found(proving, query) for query in (*ALWAYS, *extra))]
-    for after, seal in zip([0, *(one.upto for one in made)], made, strict=False):
-        steps.append(_unsealed(proving, after, seal))
+    steps += [seals.faults(proving, portion) for portion in seals.portions(made)]
     done, faults = 0, list(seals.broken_links(made))
 
     async def counted(step: Awaitable[list[str]]) -> list[str]:
@@ -86,11 +85,6 @@ async def _found(proving: AsyncEngine, query: str) -> list[str]:
         rows = (await connection.execute(few)).all()
     shown = [f"{what}: {number}" for number, what in rows[:SHOWN]]
     return [*shown, f"{rows[0][1]}: and more"] if len(rows) > SHOWN else shown
-
-
-async def _unsealed(proving: AsyncEngine, after: int, seal: seals.Seal) -> list[str]:
-    found = await seals.fault(proving, after, seal)
-    return [found] if found else []
 
 
 async def faults(proving: AsyncEngine) -> list[str]:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 MOST_ROWS = 50_000
+PORTION_SEALS, PORTION_ROWS = 1000, 200_000  # proved by one statement
 LOOK_SECONDS = 0.2
 NOTHING_BEFORE = bytes(32)
 
@@ -19,7 +20,15 @@ TRANSACTION = text("SELECT pg_current_xact_id()::text")
 OVER = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:transaction AS xid8)")
 SEAL = text("SELECT upto, previous, hash, rows, at FROM ledger_seal(:upto, :rows)")
 ALL = text("SELECT upto, previous, hash, rows, at FROM seals ORDER BY upto")
-AGAIN = text("SELECT hash, rows FROM ledger_hash(:after, :upto, :previous)")
+FIRST = text("SELECT upto, previous, hash, rows, at FROM seals ORDER BY upto LIMIT 1")
+OF_DAY = text("SELECT upto, previous, hash, rows, at FROM seals WHERE at >= :begins AND at < :ends ORDER BY upto")
+AGAIN = text("""
+    SELECT s.n, h.rows FROM unnest(
+        CAST(:afters AS bigint[]), CAST(:uptos AS bigint[]), CAST(:previous AS bytea[]), CAST(:hashes AS bytea[]))
+        WITH ORDINALITY AS s (after, upto, previous, hash, n)
+    CROSS JOIN LATERAL ledger_hash(s.after, s.upto, s.previous) AS h
+    WHERE h.hash <> s.hash ORDER BY s.n
+""")
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,19 @@ async def made(engine: AsyncEngine) -> list[Seal]:
         return [Seal(*row) for row in await connection.execute(ALL)]
 
 
+async def first(engine: AsyncEngine) -> Seal | None:
+    """The seal with which it began."""
+    async with engine.connect() as connection:
+        row = (await connection.execute(FIRST)).first()
+    return Seal(*row) if row else None
+
+
+async def made_between(engine: AsyncEngine, begins: datetime, ends: datetime) -> list[Seal]:
+    """The seals of a stretch of time, in order."""
+    async with engine.connect() as connection:
+        return [Seal(*row) for row in await connection.execute(OF_DAY, {"begins": begins, "ends": ends})]
+
+
 def broken_links(seals: list[Seal]) -> Iterable[str]:
     """Seals that do not follow from the one before."""
     if seals and seals[0].previous != NOTHING_BEFORE:
@@ -84,12 +106,34 @@ def broken_links(seals: list[Seal]) -> Iterable[str]:
             yield f"the seal up to movement {seal.upto} does not follow the one up to {before.upto}"
 
 
-async def fault(engine: AsyncEngine, after: int, seal: Seal) -> str | None:
-    """What is wrong with the movements of a seal, those after an id; None when they are what was sealed."""
-    values = {"after": after, "upto": seal.upto, "previous": seal.previous}
+def portions(made: list[Seal]) -> list[list[tuple[int, Seal]]]:
+    """Seals with the ids after which they begin, in portions of work that are neither many seals nor many rows."""
+    found: list[list[tuple[int, Seal]]] = []
+    after = rows = 0
+    for seal in made:
+        if not found or len(found[-1]) == PORTION_SEALS or rows + seal.rows > PORTION_ROWS:
+            found.append([])
+            rows = 0
+        found[-1].append((after, seal))
+        rows += seal.rows
+        after = seal.upto
+    return found
+
+
+async def faults(engine: AsyncEngine, portion: list[tuple[int, Seal]]) -> list[str]:
+    """What is wrong with the movements under some seals; nothing when they are what was sealed."""
+    values = {
+        "afters": [after for after, _ in portion],
+        "uptos": [seal.upto for _, seal in portion],
+        "previous": [seal.previous for _, seal in portion],
+        "hashes": [seal.hash for _, seal in portion],
+    }
     async with engine.connect() as connection:
-        row = (await connection.execute(AGAIN, values)).one()
-    if row.hash == seal.hash and row.rows == seal.rows:
-        return None
-    counted = "" if row.rows == seal.rows else f": {row.rows} rows, not {seal.rows}"
+        rows = (await connection.execute(AGAIN, values)).all()
+    return [_said(portion[row.n - 1], row.rows) for row in rows]
+
+
+def _said(sealed: tuple[int, Seal], rows: int) -> str:
+    after, seal = sealed
+    counted = "" if rows == seal.rows else f": {rows} rows, not {seal.rows}"
     return f"movements {after + 1} to {seal.upto} are not what was sealed on {seal.at:%Y-%m-%d %H:%M} UTC{counted}"
