@@ -23,6 +23,8 @@ from backend.programmes.schemas import (
 )
 from backend.wire import LINE_OR_NOTHING
 
+SKU_LINE, NAME_LINE, ENTRY_LINE = re.compile(SKU), re.compile(LINE_OR_NOTHING), re.compile(ENTRY)
+BREAKS, BARS = re.compile(r"[\r\n\t]+"), re.compile(r"[|\r\n]+")
 YES, NO = {"yes", "true", "1", "да", "+"}, {"", "no", "false", "0", "нет", "-"}
 ROUBLES = re.compile(r"(\d+|\d{1,3}(?: \d{3})+)(?:[.,](\d{1,2}))?")
 SPREADSHEET_ERRORS = {"#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!"}
@@ -67,7 +69,7 @@ class FlagInvalid(Invalid):
 def _sku(cell: str) -> str:
     if not cell:
         raise CellEmpty
-    if len(cell) > SKU_LENGTH or cell.startswith("/") or not re.search(SKU, cell):
+    if len(cell) > SKU_LENGTH or cell.startswith("/") or not SKU_LINE.search(cell):
         raise SkuInvalid
     return cell
 
@@ -79,8 +81,8 @@ def _name(cell: str) -> str:
 
 
 def _name_or_nothing(cell: str) -> str:
-    line = re.sub(r"[\r\n\t]+", " ", cell)
-    if line in SPREADSHEET_ERRORS or not re.search(LINE_OR_NOTHING, line):
+    line = BREAKS.sub(" ", cell)
+    if line in SPREADSHEET_ERRORS or not NAME_LINE.search(line):
         raise CellUnreadable
     if len(line) > NAME_LENGTH:
         raise CellTooLong(most=NAME_LENGTH)
@@ -88,8 +90,8 @@ def _name_or_nothing(cell: str) -> str:
 
 
 def _entries(cell: str) -> list[str]:
-    found = [entry.strip() for entry in re.split(r"[|\r\n]+", cell) if entry.strip()]
-    if len(found) > ENTRIES or any(len(entry) > ENTRY_LENGTH or not re.search(ENTRY, entry) for entry in found):
+    found = [entry.strip() for entry in BARS.split(cell) if entry.strip()]
+    if len(found) > ENTRIES or any(len(entry) > ENTRY_LENGTH or not ENTRY_LINE.search(entry) for entry in found):
         raise ListInvalid
     return found
 

@@ -4,21 +4,23 @@ No connection is held while a slow reader takes his time: each page is a short t
 after the last SKU. A product that changes meanwhile is in the file once, as it was when its page was read.
 """
 
-from collections.abc import AsyncIterator
-from typing import Literal
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.brands.door import Member, transaction
 from backend.database import Database
 from backend.language import Language
 from backend.programmes import columns
+from backend.programmes.columns import Column
 from backend.programmes.files_out import CsvFile, TableFile, Workbook
 from backend.programmes.models import Product
 
 Format = Literal["csv", "xlsx"]
-PAGE = 1000
+PAGE = 500
 
 
 async def products(db: Database, member: Member, kind: Format, language: Language) -> AsyncIterator[bytes]:
@@ -34,8 +36,12 @@ async def products(db: Database, member: Member, kind: Format, language: Languag
         if not page:
             break
         after = page[-1].sku
-        yield file.rows([columns.cell(column, product, yes=yes) for column in exported] for product in page)
+        yield await asyncio.to_thread(_written, file, page, exported, yes)
     yield file.end()
+
+
+def _written(file: TableFile, page: Sequence[Row[Any]], exported: Sequence[Column], yes: str) -> bytes:
+    return file.rows([columns.cell(column, product, yes=yes) for column in exported] for product in page)
 
 
 def _file(kind: Format, language: Language) -> TableFile:
@@ -45,6 +51,6 @@ def _file(kind: Format, language: Language) -> TableFile:
     return CsvFile(separator=";", point=",") if language == "ru" else CsvFile(separator=",", point=".")
 
 
-async def _page(session: AsyncSession, member: Member, after: str) -> list[Product]:
-    rows = select(Product).where(Product.brand_id == member.brand_id, Product.sku > after)
-    return list(await session.scalars(rows.order_by(Product.sku).limit(PAGE)))
+async def _page(session: AsyncSession, member: Member, after: str) -> Sequence[Row[Any]]:
+    rows = select(*Product.__table__.columns).where(Product.brand_id == member.brand_id, Product.sku > after)
+    return (await session.execute(rows.order_by(Product.sku).limit(PAGE))).all()

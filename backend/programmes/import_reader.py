@@ -9,7 +9,7 @@ from backend.programmes.columns import Column
 from backend.programmes.rows_in import FileUnreadable, TableRow
 from backend.programmes.schemas import RowProblem
 
-BLOCK, COLUMNS = 1000, 64
+BLOCK, COLUMNS = 500, 64
 
 
 class SkuRepeated(Invalid):

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import IO, Any
 
 import msgspec
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,7 +22,6 @@ from backend.errors import Conflict, TooLarge
 from backend.programmes import searching, service
 from backend.programmes.columns import CellEmpty
 from backend.programmes.import_reader import Limits, Parsed, Reader, problem
-from backend.programmes.models import Product
 from backend.programmes.products import NAMES, GtinTaken
 from backend.programmes.schemas import ImportOut, RowProblem
 from backend.settings import Settings
@@ -35,18 +34,27 @@ EMPTY: dict[str, Any] = {
 DECISIVE = ("price", "gtin", "archived")
 
 LOCK = text("SELECT pg_try_advisory_xact_lock(20312, CAST(:brand % 2147483647 AS int))")
+EXISTING = text("""
+    SELECT sku, gtin, name_ru, name_en, aliases, articles, warranty_months, price, archived_at, updated_at
+    FROM products WHERE brand_id = :brand AND sku = ANY(CAST(:skus AS text[]))
+""")
+HOLDERS = text("SELECT gtin, sku FROM products WHERE brand_id = :brand AND gtin = ANY(CAST(:gtins AS text[]))")
+# Nothing is locked while we compare: a product that somebody changed or made since then is not written, and counted.
 WRITE = text("""
     INSERT INTO products AS p (brand_id, sku, gtin, name_ru, name_en, aliases, articles, warranty_months, price,
-        archived_at, search)
+        archived_at, search, updated_at)
     SELECT :brand, x.sku, x.gtin, x.name_ru, x.name_en, x.aliases, x.articles, x.warranty_months, x.price,
-        CASE WHEN x.archived THEN now() END, x.search
+        CASE WHEN x.archived THEN now() END, x.search, coalesce(x.seen, now())
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS x (sku text, gtin text, name_ru text, name_en text,
-        aliases text[], articles text[], warranty_months int, price bigint, archived boolean, search text)
+        aliases text[], articles text[], warranty_months int, price bigint, archived boolean, search text,
+        seen timestamptz)
     ON CONFLICT (brand_id, sku) DO UPDATE SET gtin = excluded.gtin, name_ru = excluded.name_ru,
         name_en = excluded.name_en, aliases = excluded.aliases, articles = excluded.articles,
         warranty_months = excluded.warranty_months, price = excluded.price, search = excluded.search,
         archived_at = CASE WHEN excluded.archived_at IS NOT NULL THEN coalesce(p.archived_at, now()) END,
         updated_at = now()
+    WHERE p.updated_at = excluded.updated_at
+    RETURNING p.id
 """)
 
 
@@ -125,16 +133,13 @@ class Import:
         await self._write(written)
 
     async def _existing(self, skus: Sequence[str]) -> dict[str, Row[Any]]:
-        rows = select(*Product.__table__.columns).where(Product.brand_id == self.member.brand_id, Product.sku.in_(skus))
-        found = await self.session.execute(rows.order_by(Product.sku).with_for_update())
+        found = await self.session.execute(EXISTING, {"brand": self.member.brand_id, "skus": skus})
         return {row.sku: row for row in found}
 
     async def _holders(self, gtins: Sequence[str]) -> dict[str, str]:
         """Which product has each GTIN now."""
-        rows = select(Product.gtin, Product.sku).where(
-            Product.brand_id == self.member.brand_id, Product.gtin.in_(gtins)
-        )
-        return {row.gtin: row.sku for row in await self.session.execute(rows)}
+        found = await self.session.execute(HOLDERS, {"brand": self.member.brand_id, "gtins": gtins})
+        return {row.gtin: row.sku for row in found}
 
     def _problems(self, row: Parsed, existing: Row[Any] | None, holders: dict[str, str]) -> list[RowProblem]:
         """What only the table can know. A good row's GTIN is its own from here on."""
@@ -164,16 +169,19 @@ class Import:
         else:
             self.told.updated += 1
             self.decisive |= any(after[name] != before[name] for name in DECISIVE)
-        return {"sku": row.sku, "search": searching.line(row.sku, *(after[name] for name in NAMES)), **after}
+        line = searching.line(row.sku, *(after[name] for name in NAMES))
+        return {"sku": row.sku, "search": line, "seen": existing and existing.updated_at, **after}
 
     async def _write(self, products: Sequence[dict[str, Any]]) -> None:
         if not products:
             return
         try:
             rows = msgspec.json.encode(products).decode()
-            await self.session.execute(WRITE, {"brand": self.member.brand_id, "rows": rows})
+            written = await self.session.execute(WRITE, {"brand": self.member.brand_id, "rows": rows})
         except IntegrityError as error:
             raise ImportCollided from error
+        if len(written.all()) < len(products):
+            raise ImportCollided
 
     async def end(self) -> None:
         """Tell of the deed, and the rules where a price changed."""

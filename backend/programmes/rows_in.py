@@ -12,7 +12,7 @@ from typing import IO, NamedTuple
 
 from backend.errors import Invalid
 from backend.programmes import workbook_in
-from backend.programmes.workbook_in import SheetUnreadable
+from backend.programmes.workbook_parts import SheetUnreadable
 
 ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

@@ -8,6 +8,7 @@ import openpyxl
 import pytest
 from sqlalchemy import text
 
+from backend.programmes.models import Product
 from tests.make import World
 
 IMPORT, EXPORT = "/v1/console/products/import", "/v1/console/products/export"
@@ -176,6 +177,22 @@ async def test_two_files_at_once_do_not_mix(manager):
     assert statuses.count(200) >= 1
     assert {answer.json().get("code") for answer in answers} <= {None, "import_under_way"}
     assert sum(answer.json().get("created", 0) for answer in answers) == 3000
+
+
+async def test_a_product_that_somebody_makes_meanwhile_is_not_overwritten(world: World, manager):
+    async with world.db.begin() as session:
+        session.add(Product(brand_id=manager.brand_id, sku="B", name_ru="Раньше", price=7))
+        await session.flush()
+        under_way = asyncio.create_task(send(manager, "sku,name_ru\nA,x\nB,y\n"))
+        async with asyncio.timeout(10):
+            # The database tells nobody that somebody waits.
+            while not await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    response = await under_way
+
+    assert (response.status_code, response.json()["code"]) == (409, "import_collided")
+    assert (await product(manager, "B"))["price"] == 7
+    assert (await manager.get("/v1/console/products/A")).status_code == 404
 
 
 async def test_archived_products_come_and_go_by_file(manager):
