@@ -9,6 +9,21 @@ import schemathesis
 # Values of path parameters by the beginning of the path, and of fields by their name.
 PLACES: dict[str, dict[str, Any]] = json.loads(os.environ["SCANBACK_PLACES"])
 FIELDS: dict[str, Any] = json.loads(os.environ["SCANBACK_FIELDS"])
+# Who ends an account, a device or a session does it with a token of his own, or nobody could go on.
+LEAVERS = {
+    "end_device": (os.environ["AGENT_TOKEN"], os.environ["OTHER_TOKEN"]),
+    "forget_me": (os.environ["AGENT_TOKEN"], os.environ["LEAVING_TOKEN"]),
+    "staff_sign_out": (os.environ["STAFF_TOKEN"], os.environ["GOING_TOKEN"]),
+}
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Send the leavers away with their own token."""
+    stays, leaves = LEAVERS.get(case.operation.definition.raw.get("operationId"), ("", ""))
+    for headers in (case.headers, kwargs.get("headers")):
+        if stays and headers and headers.get("Authorization") == f"Bearer {stays}":
+            headers["Authorization"] = f"Bearer {leaves}"
 
 
 @schemathesis.hook
