@@ -266,7 +266,7 @@ async def test_drawing_does_not_block_the_others_and_ends_with_the_worker(db, se
     await asyncio.gather(*(asyncio.to_thread(time.sleep, 0.01) for _ in range(40)))
 
     file, parts = await finished(db, ordered.id)
-    assert worst < 1
+    assert worst < 2
     assert time.perf_counter() - began < 5
     assert (file.state, parts) == ("waiting", [])
 

@@ -172,7 +172,7 @@ async def test_claims_against_a_revocation_pay_before_it_or_not_at_all(db, world
     await turn(db, batch, 1, 100, "active")
     accounts = [await world.account() for _ in range(8)]
     order = random.Random(7).sample(range(1, 101), 100)
-    revoked = asyncio.Event()
+    under_way, revoked = asyncio.Event(), asyncio.Event()
     late = []
 
     async def claim(number):
@@ -181,9 +181,11 @@ async def test_claims_against_a_revocation_pay_before_it_or_not_at_all(db, world
             said = await scanned(world, batch, position, accounts[number])
             if begun_after:
                 late.append(said)
+            elif position in order[40:48]:
+                under_way.set()
 
     async def revoke():
-        await asyncio.sleep(0.15)
+        await under_way.wait()
         await turn(db, batch, 1, 100, "revoked")
         revoked.set()
 

@@ -3,7 +3,7 @@
 
 -- Opens the lowest free slot for a brand, the next generation of its key; its older ones give out no more serials.
 CREATE OR REPLACE FUNCTION packages_open_slot(p_brand bigint) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE opened int;
 BEGIN
     PERFORM pg_advisory_xact_lock(20312, 0);
@@ -21,7 +21,7 @@ END $$;
 -- Takes a span of serials for a brand: from its open slot, or from a new one when that has no room. The row's lock
 -- makes spans of batches that are created at once follow each other.
 CREATE OR REPLACE FUNCTION packages_take_serials(p_brand bigint, p_count bigint, OUT slot int, OUT first_serial bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     FOR attempt IN 1..3 LOOP
