@@ -60,7 +60,7 @@ class StrictRequest(Request[Any, Any, Any]):
         """
         try:
             return _decoder(self.route_handler).decode(await self.body())
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             message, _, place = str(error).partition(" - at `$")
             raise ValidationException(extra=[{"key": place.strip("`."), "message": message}]) from error
 
