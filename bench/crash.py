@@ -67,7 +67,7 @@ async def _claim(run: Run, client: AsyncClient, code: str, who: int) -> None:
         if response is not None and response.status_code not in (500, 502, 503, 504):
             raise RuntimeError(f"unexpected answer {response.status_code} {response.text}")
         run.retries += 1
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)  # a phone would wait longer; the machine is needed for coming back
 
 
 def victims(supervisor: psutil.Process, which: str) -> list[psutil.Process]:
