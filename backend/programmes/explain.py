@@ -26,14 +26,14 @@ LOAD = text("""
 class Explanation(Out):
     """How an amount came about. Amounts in minor units; the text says the same in the caller's language."""
 
-    text: Annotated[str, Meta(examples=["Autumn bonus: 150 points."])]
+    text: Annotated[str, Meta(examples=["Autumn bonus: 6% of ₽2,500.00 is ₽150.00; available from December 6, 2026."])]
     rule: Annotated[str, Meta(description="The campaign.", examples=["Autumn bonus"])] = ""
     version: Annotated[int, Meta(description="Of the rule.", examples=[1])] = 0
     base: Annotated[int | None, Meta(description="What a per-cent rule is a share of.", examples=[250000])] = None
-    basis_points: Annotated[int | None, Meta(examples=[150])] = None
+    basis_points: Annotated[int | None, Meta(examples=[600])] = None
     rounding: Annotated[str | None, Meta(examples=["half_up"])] = None
-    gross: Annotated[int | None, Meta(description="Before the cap, where a cap was hit.", examples=[20000])] = None
-    cap: Annotated[str | None, Meta(description="The cap that was hit.", examples=["agent_day"])] = None
+    gross: Annotated[int | None, Meta(description="Before the cap, where a cap was hit.", examples=[15000])] = None
+    cap: Annotated[str | None, Meta(description="The cap that was hit.", examples=[None, "agent_day"])] = None
     available_on: Annotated[date | None, Meta(examples=["2026-12-06"])] = None
     expires_on: Annotated[date | None, Meta(examples=["2027-12-06"])] = None
 

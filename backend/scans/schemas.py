@@ -43,13 +43,13 @@ class ScanOut(Out):
     """What became of a scan."""
 
     id: UUID
-    kind: Kind
-    status: Status
+    kind: Annotated[Kind, Meta(examples=["package"])]
+    status: Annotated[Status, Meta(examples=["pending"])]
     amount: Annotated[int | None, Meta(description="Minor units.", examples=[15000])] = None
     currency: Annotated[str | None, Meta(examples=["RUB"])] = None
     explanation: Explanation | None = None
-    reason: Annotated[str | None, Meta(description="Why not, for machines.", examples=["already_claimed"])] = None
-    next: Annotated[str | None, Meta(description="What to do, for people.", examples=["Scan the next one."])] = None
+    reason: Annotated[str | None, Meta(description="Why not, for machines.", examples=[None, "already_claimed"])] = None
+    next: Annotated[str | None, Meta(description="What to do, for people.", examples=[None, "Keep the label."])] = None
     others: Annotated[
         list["ScanOut"],
         Meta(description="Further codes of the same picture that mean something.", examples=[[]]),
