@@ -1,0 +1,135 @@
+"""How each mutating route of the agents' doors is called, for the proof that repeats are harmless."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from httpx2 import Response
+
+from backend.accounts.schemas import AccountNew
+from tests.accounts.authenticator import Authenticator
+from tests.accounts.ceremonies import offer_new, registered
+from tests.make import World, bearer
+
+Call = Callable[[AccountNew], Awaitable[Response]]
+
+
+class Deed(NamedTuple):
+    """A request that can be sent again and again, by its owner or by somebody else.
+
+    `again` are the statuses of a repeat; `same` says that it has the first one's body as well. `other` is the same
+    request with another body, and what a stranger gets who sends the deed is `stranger`.
+    """
+
+    send: Call
+    again: tuple[int, ...]
+    stranger: tuple[int, ...]
+    same: bool = True
+    other: Call | None = None
+
+
+Prepare = Callable[[World, AccountNew], Awaitable[Deed]]
+
+# What makes nothing that anybody would miss or pay for, so a repeat may make another one.
+HARMLESS = {
+    "POST /v1/accounts": "an account that nobody uses is a row without value, and creation is limited",
+    "POST /v1/sessions/challenges": "a challenge is a row for five minutes, and asking is limited",
+    "POST /v1/passkeys/challenges": "a challenge is a row for five minutes, and asking is limited",
+}
+
+
+async def create_session(world: World, account: AccountNew) -> Deed:
+    async def send(caller: AccountNew) -> Response:
+        return await world.client.post("/v1/sessions", json={"recovery_code": account.recovery_code})
+
+    # The code is the proof, whoever sends it; each answer has a token of its own, and only the last one lives.
+    return Deed(send, again=(201,), stranger=(201,), same=False)
+
+
+async def end_device(world: World, account: AccountNew) -> Deed:
+    (device,) = (await world.client.get("/v1/devices", headers=bearer(account))).json()["items"]
+
+    async def send(caller: AccountNew) -> Response:
+        return await world.client.delete(f"/v1/devices/{device['id']}", headers=bearer(caller))
+
+    # It has signed itself out, so the repeat is a stranger's.
+    return Deed(send, again=(204, 401), stranger=(404,), same=False)
+
+
+async def set_pin(world: World, account: AccountNew) -> Deed:
+    def sending(pin: str) -> Call:
+        async def send(caller: AccountNew) -> Response:
+            return await world.client.put("/v1/me/pin", json={"pin": pin}, headers=bearer(caller))
+
+        return send
+
+    return Deed(sending("4071"), again=(204,), stranger=(204,), other=sending("9073"))
+
+
+async def create_passkey(world: World, account: AccountNew) -> Deed:
+    credential = Authenticator().create(await offer_new(world, account))
+
+    async def send(caller: AccountNew) -> Response:
+        return await world.client.post("/v1/passkeys", json=credential, headers=bearer(caller))
+
+    async def other(caller: AccountNew) -> Response:
+        changed = Authenticator().create({"user": {"id": "eA"}, "challenge": "eA"})
+        return await world.client.post("/v1/passkeys", json=changed, headers=bearer(caller))
+
+    return Deed(send, again=(201,), stranger=(409, 422), other=other)
+
+
+async def end_passkey(world: World, account: AccountNew) -> Deed:
+    await registered(world, account)
+    (passkey,) = (await world.client.get("/v1/passkeys", headers=bearer(account))).json()["items"]
+
+    async def send(caller: AccountNew) -> Response:
+        return await world.client.delete(f"/v1/passkeys/{passkey['id']}", headers=bearer(caller))
+
+    return Deed(send, again=(204,), stranger=(404,))
+
+
+async def forget_me(world: World, account: AccountNew) -> Deed:
+    async def send(caller: AccountNew) -> Response:
+        return await world.client.delete("/v1/me", headers=bearer(caller))
+
+    return Deed(send, again=(204, 401), stranger=(204,), same=False)
+
+
+async def scan(world: World, account: AccountNew) -> Deed:
+    codes, path = await world.codes(2), f"/v1/scans/{uuid.uuid4()}"
+
+    def sending(code: str) -> Call:
+        async def send(caller: AccountNew) -> Response:
+            return await world.client.put(path, json={"text": code}, headers=bearer(caller))
+
+        return send
+
+    return Deed(sending(codes[0]), again=(200,), stranger=(200,), other=sending(codes[1]))
+
+
+async def scan_queue(world: World, account: AccountNew) -> Deed:
+    codes = await world.codes(6)
+    ids = [str(uuid.uuid4()) for _ in range(3)]
+
+    def sending(texts: list[str]) -> Call:
+        scans = [{"id": scan_id, "text": text} for scan_id, text in zip(ids, texts, strict=True)]
+
+        async def send(caller: AccountNew) -> Response:
+            return await world.client.post("/v1/scans/batch", json={"scans": scans}, headers=bearer(caller))
+
+        return send
+
+    return Deed(sending(codes[:3]), again=(200,), stranger=(200,), other=sending(codes[3:]))
+
+
+DEEDS: dict[str, Prepare] = {
+    "POST /v1/sessions": create_session,
+    "DELETE /v1/devices/{device_id:int}": end_device,
+    "PUT /v1/me/pin": set_pin,
+    "POST /v1/passkeys": create_passkey,
+    "DELETE /v1/passkeys/{passkey_id:int}": end_passkey,
+    "DELETE /v1/me": forget_me,
+    "PUT /v1/scans/{scan_id:uuid}": scan,
+    "POST /v1/scans/batch": scan_queue,
+}
