@@ -1,0 +1,116 @@
+"""Every route of the staff's door: whom it is open to, and how somebody would reach into another brand through it.
+
+A new route stands here or test_doors.py fails.
+"""
+
+import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from tests.make import Worker, World
+
+MARK = "Zapretno"
+READ = {"owner", "manager", "reviewer", "analyst"}
+EDIT, OWN = {"owner", "manager"}, {"owner"}
+Route = tuple[str, str]
+
+
+class Way(NamedTuple):
+    """How a route is called with what belongs to a brand, and what a stranger is told."""
+
+    roles: set[str]
+    path: str
+    options: Mapping[str, Any] = MappingProxyType({})
+    # 404 where the address or the body names what is another's. None where the name is free in each brand: the caller
+    # makes or reads a thing of his own.
+    stranger: int | None = None
+
+
+class House(NamedTuple):
+    """A brand with one of everything, all of it marked."""
+
+    owner: Worker
+    programme: int
+    batch: str
+
+
+async def house(world: World) -> House:
+    owner = await world.staff(await world.brand(f"{MARK} {uuid.uuid4()}"))
+    brand = await world.brand_of(owner)
+    programme = await world.programme(brand, key="club", name=f"{MARK} club")
+    product = await world.product(brand.id, sku="SKU", name_ru=f"{MARK} socket", gtin="04600000000015")
+    await world.campaign(programme, key="autumn", budget=1000, name_ru=f"{MARK} autumn", name_en=f"{MARK} autumn")
+    batch = await world.batch(programme, product)
+    await owner.put(f"/v1/console/batches/{batch.key}/files/csv", {})
+    return House(owner, programme.id, str(batch.key))
+
+
+def ways(of: House) -> dict[Route, Way]:
+    """Each route with the names of one brand's things."""
+    console, batch = "/v1/console", f"/v1/console/batches/{of.batch}"
+    rule = {"ways": ["package"], "amount": {"type": "fixed", "value": 1}}
+    campaign = {"programme_id": of.programme, "name_ru": "x", "starts_at": "2026-01-01T00:00:00Z", "rule": rule}
+    preview = {"programme_id": of.programme, "rule": rule, "way": "package", "sku": "SKU"}
+    passwords = {"old_password": "x", "password": "nine warm radiators"}
+    file, csv = {"file": ("p.csv", b"sku,name_ru\nSKU,x\n")}, {"Content-Type": "text/csv"}
+    return {
+        ("GET", "/v1/staff/me"): Way(READ, "/v1/staff/me"),
+        ("PUT", "/v1/staff/me/password"): Way(READ, "/v1/staff/me/password", {"json": passwords}),
+        ("DELETE", "/v1/staff/sessions/current"): Way(READ, "/v1/staff/sessions/current"),
+        ("GET", f"{console}/brand"): Way(READ, f"{console}/brand"),
+        ("PUT", f"{console}/brand"): Way(OWN, f"{console}/brand", {"json": {"name": "Other"}}),
+        ("GET", f"{console}/staff"): Way(OWN, f"{console}/staff"),
+        ("PUT", f"{console}/staff/{{email}}"): Way(
+            OWN, f"{console}/staff/{of.owner.email}", {"json": {"role": "analyst"}}, 409
+        ),
+        ("DELETE", f"{console}/staff/{{email}}"): Way(OWN, f"{console}/staff/{of.owner.email}", {}, 404),
+        ("GET", f"{console}/programmes"): Way(READ, f"{console}/programmes"),
+        ("GET", f"{console}/programmes/{{key}}"): Way(READ, f"{console}/programmes/club", {}, 404),
+        ("PUT", f"{console}/programmes/{{key}}"): Way(
+            OWN, f"{console}/programmes/club", {"json": {"name": "x", "currency": "PTS"}}
+        ),
+        ("GET", f"{console}/products"): Way(READ, f"{console}/products", {"params": {"q": MARK}}),
+        ("GET", f"{console}/products/export"): Way(READ, f"{console}/products/export"),
+        ("POST", f"{console}/products/import"): Way(EDIT, f"{console}/products/import", {"files": file}),
+        ("GET", f"{console}/products/{{sku}}"): Way(READ, f"{console}/products/SKU", {}, 404),
+        ("PUT", f"{console}/products/{{sku}}"): Way(EDIT, f"{console}/products/SKU", {"json": {"name_ru": "x"}}),
+        ("DELETE", f"{console}/products/{{sku}}"): Way(EDIT, f"{console}/products/SKU", {}, 404),
+        ("GET", f"{console}/campaigns"): Way(READ, f"{console}/campaigns"),
+        ("GET", f"{console}/campaigns/{{key}}"): Way(READ, f"{console}/campaigns/autumn", {}, 404),
+        ("PUT", f"{console}/campaigns/{{key}}"): Way(EDIT, f"{console}/campaigns/autumn", {"json": campaign}, 404),
+        ("POST", f"{console}/campaigns/previews"): Way(READ, f"{console}/campaigns/previews", {"json": preview}, 404),
+        ("GET", f"{console}/batches"): Way(READ, f"{console}/batches"),
+        ("GET", f"{console}/batches/{{key}}"): Way(READ, batch, {}, 404),
+        ("PUT", f"{console}/batches/{{key}}"): Way(
+            EDIT, batch, {"json": {"programme_id": of.programme, "sku": "SKU", "count": 1}}, 404
+        ),
+        ("PUT", f"{console}/batches/{{key}}/state"): Way(EDIT, f"{batch}/state", {"json": {"state": "revoked"}}, 404),
+        ("GET", f"{console}/batches/{{key}}/ranges"): Way(READ, f"{batch}/ranges", {}, 404),
+        ("PUT", f"{console}/batches/{{key}}/ranges/{{span}}"): Way(
+            EDIT, f"{batch}/ranges/1-5", {"json": {"state": "revoked"}}, 404
+        ),
+        ("GET", f"{console}/batches/{{key}}/files"): Way(READ, f"{batch}/files", {}, 404),
+        ("GET", f"{console}/batches/{{key}}/files/{{kind}}"): Way(READ, f"{batch}/files/csv", {}, 404),
+        ("PUT", f"{console}/batches/{{key}}/files/{{kind}}"): Way(EDIT, f"{batch}/files/zpl", {"json": {}}, 404),
+        ("DELETE", f"{console}/batches/{{key}}/files/{{kind}}"): Way(EDIT, f"{batch}/files/csv", {}, 404),
+        ("GET", f"{console}/batches/{{key}}/files/{{kind}}/parts/{{number}}"): Way(
+            EDIT, f"{batch}/files/csv/parts/1", {}, 404
+        ),
+        ("PUT", f"{console}/batches/{{key}}/codes"): Way(
+            EDIT, f"{batch}/codes", {"content": b"code\nABC\n", "headers": csv}, 404
+        ),
+    }
+
+
+def routes(app: Litestar) -> dict[Route, Any]:
+    """The handlers of all routes, by method and address."""
+    return {
+        (method, route.path_format): handler
+        for route in app.routes if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for method in handler.http_methods if method != "OPTIONS"
+    }  # fmt: skip
