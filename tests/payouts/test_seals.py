@@ -161,3 +161,13 @@ async def test_the_hash_does_not_hang_on_the_reader(pay: Database, agent: Owner,
                                      {"upto": made.upto, "previous": made.previous})  # fmt: skip
 
     assert again == made.hash
+
+
+async def test_nothing_is_sealed_beyond_the_mark(pay: Database, agent: Owner):
+    for _ in range(3):
+        await agent.earn(100)
+    ids = [row.id for row in await pay.rows(text("SELECT id FROM movements ORDER BY id"))]
+
+    seal = await pay.call(text("SELECT upto, rows FROM ledger_seal(:upto, 100)"), upto=ids[1])
+
+    assert (seal.upto, seal.rows) == (ids[1], 2)
