@@ -29,6 +29,7 @@ RULE_REFUSALS = (
     campaigns.ProductsUnknown,
     campaigns.LifetimeTooShort,
     campaigns.CapTooLow,
+    campaigns.UnlistedUnguarded,
     campaigns.DatesInvalid,
     service.ProgrammeUnknown,
 )

@@ -25,7 +25,15 @@ from backend.wire import (
 )
 
 # A SKU may hold slashes, so it is the rest of the path: it comes with the slash before it.
-SkuPath = Annotated[str, PathParameter(pattern=SKU, max_length=SKU_LENGTH + 1, description="The brand's own number.")]
+SkuPath = Annotated[
+    str,
+    PathParameter(
+        pattern=SKU,
+        max_length=SKU_LENGTH + 1,  # the framework hands the slash before it over, too
+        schema_extra={"max_length": SKU_LENGTH},
+        description="The brand's own number.",
+    ),
+]
 
 
 @get("/products", opt=READERS, responses=raises(CursorInvalid))

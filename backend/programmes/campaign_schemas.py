@@ -26,6 +26,14 @@ HoldDays = Annotated[int, Meta(description="Days until it may be spent.", ge=0, 
 LifetimeDays = Annotated[
     int, Meta(description="Days from then on until it expires; for ever when left out.", ge=1, le=3660, examples=[365])
 ]
+Unlisted = Annotated[
+    bool,
+    Meta(
+        description="Pay for units under state marking that are in none of the brand's lists, too. Anybody can make "
+        "one up, so it takes `hold_days` and `cap_per_agent_day`.",
+        examples=[False],
+    ),
+]
 
 
 class RuleIn(In):
@@ -39,6 +47,7 @@ class RuleIn(In):
     cap_per_agent_day: Cap | None = None
     hold_days: HoldDays = 0
     lifetime_days: LifetimeDays | None = None
+    unlisted: Unlisted = False
 
 
 class RuleOut(Out):
@@ -50,6 +59,7 @@ class RuleOut(Out):
     cap_per_agent_day: Cap | None = None
     hold_days: HoldDays = 0
     lifetime_days: LifetimeDays | None = None
+    unlisted: Unlisted = False
 
     @classmethod
     def of(cls, rule: Rule, skus: Mapping[int, str]) -> Self:
@@ -60,6 +70,7 @@ class RuleOut(Out):
             cap_per_agent_day=rule.cap_per_agent_day,
             hold_days=rule.hold_days,
             lifetime_days=rule.lifetime_days,
+            unlisted=rule.unlisted,
         )
 
 
@@ -132,6 +143,7 @@ class PreviewIn(In):
     sku: Sku
     price: Price | None = None
     at: Instant | None = None
+    listed: Annotated[bool, Meta(description="Whether a marked unit is in a list of the brand's.")] = True
     name_ru: Title = "Черновик"
     name_en: TitleEn = "Draft"
 

@@ -46,6 +46,10 @@ class CapTooLow(Invalid):
     """The day's cap is lower than what is paid at once, so the amount would never be paid."""
 
 
+class UnlistedUnguarded(Invalid):
+    """Anybody can make up a unit that is in no list: pay for these only with hold_days and cap_per_agent_day."""
+
+
 class ProgrammeFixed(Conflict):
     """A campaign stays in its programme. Make another campaign instead."""
 
@@ -81,8 +85,8 @@ async def put(session: AsyncSession, member: Member, key: str, new: CampaignIn) 
     """Make a campaign, or make an existing one so; another name or rule makes a new version. Again changes nothing.
 
     Raises:
-        ProgrammeUnknown, ProductsUnknown, DatesInvalid, LifetimeTooShort, CapTooLow, ProgrammeFixed, StateUnreachable,
-        CampaignEnded, BudgetSpent: as they say.
+        ProgrammeUnknown, ProductsUnknown, DatesInvalid, LifetimeTooShort, CapTooLow, UnlistedUnguarded,
+        ProgrammeFixed, StateUnreachable, CampaignEnded, BudgetSpent: as they say.
     """
     _check_dates(new)
     rule = await stored(session, member, new.rule)
@@ -167,12 +171,14 @@ async def stored(session: AsyncSession, member: Member, rule: RuleIn) -> Rule:
     """A rule as it is kept and decided on: products by id.
 
     Raises:
-        ProductsUnknown, LifetimeTooShort, CapTooLow: as they say.
+        ProductsUnknown, LifetimeTooShort, CapTooLow, UnlistedUnguarded: as they say.
     """
     if rule.lifetime_days is not None and rule.lifetime_days <= rule.hold_days:
         raise LifetimeTooShort
     if isinstance(rule.amount, Fixed) and rule.cap_per_agent_day and rule.amount.value > rule.cap_per_agent_day:
         raise CapTooLow
+    if rule.unlisted and (not rule.hold_days or rule.cap_per_agent_day is None):
+        raise UnlistedUnguarded
     return Rule(
         ways=rule.ways,
         amount=rule.amount,
@@ -180,6 +186,7 @@ async def stored(session: AsyncSession, member: Member, rule: RuleIn) -> Rule:
         cap_per_agent_day=rule.cap_per_agent_day,
         hold_days=rule.hold_days,
         lifetime_days=rule.lifetime_days,
+        unlisted=rule.unlisted,
     )
 
 

@@ -15,7 +15,8 @@ async def preview(session: AsyncSession, member: Member, draft: PreviewIn, now: 
     """Decide as a payment would, for an agent who got nothing on that day.
 
     Raises:
-        ProgrammeUnknown, ProductUnknown, ProductsUnknown, DatesInvalid, LifetimeTooShort, CapTooLow: as they say.
+        ProgrammeUnknown, ProductUnknown, ProductsUnknown, DatesInvalid, LifetimeTooShort, CapTooLow,
+        UnlistedUnguarded: as they say.
     """
     at = draft.at or now
     if not campaigns.FIRST <= at < campaigns.LAST:
@@ -25,7 +26,7 @@ async def preview(session: AsyncSession, member: Member, draft: PreviewIn, now: 
     rule = await campaigns.stored(session, member, draft.rule)
     offer = Offer(0, 0, 1, starts_at=at, ends_at=None, budgeted=False, rule=rule)
     price = product.price if draft.price is None else draft.price
-    decision = decide([offer], Facts(draft.way, product.id, price, at), programme.timezone)
+    decision = decide([offer], Facts(draft.way, product.id, price, at, listed=draft.listed), programme.timezone)
     if decision is None:
         return PreviewOut(applies=False)
     version = Version(1, rule, draft.name_ru, draft.name_en, programme.currency)

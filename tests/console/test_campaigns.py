@@ -120,6 +120,8 @@ async def test_a_rule_for_some_products_pays_for_these_only(world: World, manage
         ({"rule": FIXED | {"hold_days": 30, "lifetime_days": 30}}, 422, "lifetime_too_short"),
         ({"rule": FIXED | {"cap_per_agent_day": 99}}, 422, "cap_too_low"),
         ({"rule": FIXED | {"products": ["NONE"]}}, 422, "products_unknown"),
+        ({"rule": FIXED | {"unlisted": True, "hold_days": 1}}, 422, "unlisted_unguarded"),
+        ({"rule": FIXED | {"unlisted": True, "cap_per_agent_day": 500}}, 422, "unlisted_unguarded"),
         ({"rule": FIXED | {"products": []}}, 400, "validation_failed"),
         ({"rule": FIXED | {"ways": []}}, 400, "validation_failed"),
         ({"rule": FIXED | {"amount": {"type": "percent", "basis_points": 10001}}}, 400, "validation_failed"),
@@ -268,6 +270,19 @@ async def test_a_draft_rule_for_another_way_says_that_it_does_not_apply(world: W
     told = await manager.ask("POST", "/v1/console/campaigns/previews", json=asked)
 
     assert (told.status_code, told.json()) == (200, {"applies": False})
+
+
+@pytest.mark.parametrize(("unlisted", "applies"), [(True, True), (False, False)])
+async def test_a_unit_in_no_list_is_paid_for_only_where_the_rule_says_so(
+    world: World, manager, programme, unlisted, applies
+):
+    await world.product(manager.brand_id, sku="A")
+    rule = {"ways": ["marking"], "amount": FIXED["amount"], "unlisted": unlisted, "hold_days": 7}
+    asked = {"programme_id": programme.id, "rule": rule | {"cap_per_agent_day": 500}, "way": "marking", "sku": "A"}
+
+    told = (await manager.ask("POST", "/v1/console/campaigns/previews", json=asked | {"listed": False})).json()
+
+    assert told["applies"] is applies
 
 
 async def test_a_preview_hits_the_cap(world: World, manager, programme):
