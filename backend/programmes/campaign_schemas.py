@@ -20,6 +20,7 @@ TitleEn = Annotated[str, Meta(max_length=120, pattern=LINE_OR_NOTHING, examples=
 State = Annotated[CampaignState, Meta(examples=["active"])]
 Instant = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 Money = Annotated[int, Meta(description="Minor units.", examples=[1500000])]
+Wanted = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[17])]
 Number = Annotated[int, Meta(examples=[2])]
 Cap = Annotated[Count, Meta(description="The most that one agent gets from it on a day.", examples=[100000])]
 HoldDays = Annotated[int, Meta(description="Days until it may be spent.", ge=0, le=365, examples=[14])]
@@ -77,7 +78,7 @@ class RuleOut(Out):
 class CampaignIn(In):
     """A campaign as it should be. Another name or rule makes a new version; accruals keep the one they were made by."""
 
-    programme_id: Id
+    programme_id: Wanted
     name_ru: Title
     starts_at: Instant
     rule: RuleIn
@@ -137,7 +138,7 @@ class CampaignPage(Out):
 class PreviewIn(In):
     """A rule, and something that could happen."""
 
-    programme_id: Id
+    programme_id: Wanted
     rule: RuleIn
     way: WayName
     sku: Sku

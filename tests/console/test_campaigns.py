@@ -127,6 +127,7 @@ async def test_a_rule_for_some_products_pays_for_these_only(world: World, manage
         ({"rule": FIXED | {"amount": {"type": "percent", "basis_points": 10001}}}, 400, "validation_failed"),
         ({"rule": FIXED | {"segments": ["gold"]}}, 400, "validation_failed"),
         ({"programme_id": 10**15}, 404, "programme_unknown"),
+        ({"programme_id": 2**63}, 400, "validation_failed"),
         ({"budget": 0}, 400, "validation_failed"),
         ({"state": "paused"}, 409, "state_unreachable"),
         ({"name_ru": " "}, 400, "validation_failed"),
