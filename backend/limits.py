@@ -28,7 +28,6 @@ COUNT = text("SELECT * FROM limit_count(:key, :seconds, :add)")
 FAIL = text("SELECT limit_failure(:key, :most) AS wait")
 SPENT = text("SELECT extract(epoch FROM ends_at - now())::int FROM counters WHERE key = :key AND count >= :most "
              "AND ends_at > now()")  # fmt: skip
-SWEEP = text("DELETE FROM counters WHERE ends_at < now() - interval '1 day'")
 
 
 async def spend(db: Database, key: str, *, seconds: int, most: int, add: int = 1) -> None:

@@ -35,8 +35,6 @@ COUNT = text("""
     UPDATE passkeys SET sign_count = :sign_count
     WHERE id = :passkey AND (sign_count < :sign_count OR sign_count = 0 AND :sign_count = 0) RETURNING id
 """)
-# For the worker.
-SWEEP = text("DELETE FROM challenges WHERE expires_at < now()")
 
 
 class PasskeyInvalid(Invalid):
