@@ -9,10 +9,12 @@ import schemathesis
 # Values of path parameters by the beginning of the path, and of fields by their name.
 PLACES: dict[str, dict[str, Any]] = json.loads(os.environ["SCANBACK_PLACES"])
 FIELDS: dict[str, Any] = json.loads(os.environ["SCANBACK_FIELDS"])
-# Who ends an account, a device or a session does it with a token of his own, or nobody could go on.
+# Who ends an account, a device, a session or a job does it with a token of his own, or nobody could go on.
 LEAVERS = {
     "end_device": (os.environ["AGENT_TOKEN"], os.environ["OTHER_TOKEN"]),
     "forget_me": (os.environ["AGENT_TOKEN"], os.environ["LEAVING_TOKEN"]),
+    "put_staff": (os.environ["STAFF_TOKEN"], os.environ["RIVAL_TOKEN"]),
+    "remove_staff": (os.environ["STAFF_TOKEN"], os.environ["RIVAL_TOKEN"]),
     "staff_sign_out": (os.environ["STAFF_TOKEN"], os.environ["GOING_TOKEN"]),
 }
 

@@ -16,12 +16,14 @@ EXAMPLES = os.environ.get("SCANBACK_EXAMPLES", "5")
 
 async def test_no_generated_request_breaks_what_is_described(live_url: str, world: World, tmp_path: Path):
     account, staff = await world.account(), await world.staff()
-    other, leaving, going = await world.account(), await world.account(), await world.staff()
+    other, leaving = await world.account(), await world.account()
+    rival, going = await world.staff(), await world.staff()
     callers = {
         "AGENT_TOKEN": account.token,
         "STAFF_TOKEN": staff.token,
         "OTHER_TOKEN": other.token,
         "LEAVING_TOKEN": leaving.token,
+        "RIVAL_TOKEN": rival.token,
         "GOING_TOKEN": going.token,
     }
     programme = await world.programme(await world.brand_of(staff))
