@@ -37,6 +37,7 @@ ATTEMPTS = 3
 HOUR, DAY = 3600, 86400  # seconds
 SLOWER_SECONDS, SLOWEST_SECONDS = 0.1, 2.0  # by each typing error beyond the limit, and at the most
 # What scans_record raises: others spent the budget or changed the rules, and the account was closed meanwhile.
+MISSES = ("unknown", "unlisted")
 LOOK_AGAIN, CLOSED = ("SB010", "SB011"), "SB012"
 
 
@@ -83,6 +84,7 @@ async def handle(desk: Desk, agent: Agent, texts: Sequence[Incoming], now: datet
         return answered
     if not all(row.replayed for row in rows):
         await _slow_down(desk, agent, read, now)
+        await _count_misses(desk, agent, rows)
     return _in_order(texts, rows)
 
 
@@ -120,7 +122,7 @@ async def _look(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: 
     """Find what the codes are, unless the agent is stopped for made-up ones."""
     numbers, day = desk.settings.numbers, now.date()
     asked = [row for row in read if isinstance(row, Lookup)]
-    windows = _guess_windows(agent)
+    windows = _checked_windows(agent)
     with _limits():
         rows = await desk.db.rows(
             LOOK,
@@ -187,6 +189,10 @@ def _guess_windows(agent: Agent) -> tuple[tuple[str, str, int], ...]:
     )
 
 
+def _checked_windows(agent: Agent) -> tuple[tuple[str, str, int], ...]:
+    return (*_guess_windows(agent), (f"missed:account:{agent.account_id}", "missed_codes_per_hour_per_account", HOUR))
+
+
 async def _slow_down(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: datetime) -> None:
     """Count typing errors; beyond the limit each makes the answer wait. They never count as guessing (rule 2)."""
     typed = sum(isinstance(row, Unread) and row.reason == "typing_error" for row in read)
@@ -196,6 +202,14 @@ async def _slow_down(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], 
     counted = await desk.db.call(limits.COUNT, key=f"typing:{agent.account_id}", seconds=HOUR, add=typed)
     if counted.total > most:
         await asyncio.sleep(min(SLOWEST_SECONDS, (counted.total - most) * SLOWER_SECONDS))
+
+
+async def _count_misses(desk: Desk, agent: Agent, rows: Sequence[Any]) -> None:
+    """Count texts that are nobody's code: a code printed elsewhere has no check symbol, so a guess at one looks like
+    any other text. An honest phone meets few of them."""
+    missed = sum(row.reason in MISSES and not row.replayed for row in rows)
+    if missed:
+        await desk.db.rows(limits.COUNT, key=f"missed:account:{agent.account_id}", seconds=HOUR, add=missed)
 
 
 async def _answered(desk: Desk, agent: Agent, texts: Sequence[Incoming]) -> list[Outcome] | None:

@@ -5,6 +5,7 @@ import os
 import random
 import statistics
 import time
+import uuid
 
 import pytest
 
@@ -13,7 +14,7 @@ from backend.packages.service import Lookup, Unread
 from backend.programmes.rules import Fixed, Rule
 from backend.settings import Settings
 from scanning import package, symbols
-from tests.make import World
+from tests.make import World, bearer
 
 GUESSES = 100_000
 
@@ -83,6 +84,19 @@ async def test_a_crowd_behind_one_address_is_stopped_but_an_honest_neighbour_is_
 
     assert stopped.status_code == 429
     assert honest.json()["status"] == "credited"
+
+
+async def test_texts_that_are_nobodys_code_are_counted_too(world: World):
+    rng = random.Random(4)
+    (code, *_) = await world.codes()
+    account = await world.account()
+    texts = ["X" + "".join(rng.choices(symbols.ALPHABET, k=11)) for _ in range(60)]
+    queue = {"scans": [{"id": str(uuid.uuid4()), "text": text} for text in texts]}
+    await world.client.post("/v1/scans/batch", json=queue, headers=bearer(account))
+
+    stopped = await world.scan(account, code)
+
+    assert stopped.status_code == 429
 
 
 async def test_typing_errors_never_count_as_guesses(world: World):
