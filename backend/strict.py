@@ -18,8 +18,8 @@ from litestar.typing import FieldDefinition
 from backend.errors import Unsupported
 
 
-def only_what_is_described(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """A guard for all routes of the API.
+async def only_what_is_described(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """A guard for all routes of the API; a coroutine, because the framework gives a plain function a thread.
 
     Raises:
         ValidationException: a query parameter that the route does not know. Unsupported: a body in JSON must say so.
