@@ -4,6 +4,7 @@ import ipaddress
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -45,6 +46,7 @@ ANSWERS = Counter("scanback_answers_total", "Answers by status.", ["method", "ro
 REQUEST_ID = "x-request-id"
 
 
+@lru_cache(maxsize=4096)
 def network(host: str) -> str:
     """A /24 of IPv4 or a /56 of IPv6: enough to count a crowd, too little to name a person."""
     try:

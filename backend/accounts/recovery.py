@@ -6,7 +6,7 @@ nobody finds it by guessing, and a stranger who fails on purpose keeps no owner 
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import CompoundSelect, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events, limits
@@ -57,13 +57,14 @@ async def _owner(session: AsyncSession, proof: bytes | int | None) -> Account | 
     current = select(Account.id).where(Account.recovery_digest == proof)
     # A new code that its phone has not confirmed yet has reached its owner all the same.
     fresh = select(Device.account_id).where(Device.new_recovery_digest == proof, Device.ended_at.is_(None))
-    account = await _locked(session, current) or await _locked(session, fresh)
+    # Asked as one, because the new phone's first call may move the code from there to here between two questions.
+    account = await _locked(session, current.union(fresh))
     if account is not None:
         account.recovery_digest = proof
     return account
 
 
-async def _locked(session: AsyncSession, number: Select[int]) -> Account | None:
+async def _locked(session: AsyncSession, number: Select[int] | CompoundSelect[int]) -> Account | None:
     """The account of a query, its row locked, if the query still finds it then."""
     found = await session.scalar(number)
     if found is None:
