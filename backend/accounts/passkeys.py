@@ -13,7 +13,7 @@ from backend.accounts.authenticator import KnownKey, NewKey, Site, Unproven
 from backend.accounts.models import Account, Passkey
 from backend.accounts.schemas import Assertion, ChallengeOut, PasskeyIn
 from backend.database import Database
-from backend.errors import Conflict, Invalid, NotFound
+from backend.errors import Conflict, Invalid, NotFound, Unauthenticated
 from backend.settings import Settings
 
 LIFE = timedelta(minutes=5)
@@ -105,7 +105,9 @@ async def add(db: Database, session: AsyncSession, settings: Settings, account_i
     challenge = _challenge_of(sent)
     key = _checked(settings, sent, challenge)
     # The row's lock lets one in after the other: the number of passkeys is right, and so is the first of two repeats.
-    await session.get_one(Account, account_id, with_for_update=True)
+    account = await session.get_one(Account, account_id, with_for_update=True)
+    if account.closed_at is not None:
+        raise Unauthenticated
     known = await session.scalar(select(Passkey).where(Passkey.credential_id == key.credential_id))
     if known is not None and (known.account_id, known.public_key) == (account_id, key.public_key):
         return known

@@ -67,7 +67,8 @@ async def change(
             return
     hashed = await passwords.hash(new) if new else None
     async with db.begin() as session:
-        await session.execute(update(Account).where(Account.id == agent.account_id).values(pin_hash=hashed))
+        mine = update(Account).where(Account.id == agent.account_id, Account.closed_at.is_(None))
+        await session.execute(mine.values(pin_hash=hashed))
 
 
 async def _first_right(

@@ -10,7 +10,8 @@ from backend.accounts.schemas import AccountNew
 from backend.database import Database
 from payouts import ledger
 from payouts.ledger import Cause, Purse
-from tests.accounts.ceremonies import come_back, offer, registered
+from tests.accounts.authenticator import Authenticator
+from tests.accounts.ceremonies import come_back, offer, offer_new, registered, send_new
 from tests.make import World, bearer
 from tests.wallets.earnings import PACKAGE, account_id, earn, programme, the_day, wallet
 
@@ -142,6 +143,30 @@ async def test_a_scan_on_its_way_earns_nothing_for_who_has_gone(world: World):
         number=number,
     )
     assert (row.left, row.scans) == (0, 0)
+
+
+async def test_ways_back_that_are_made_at_the_same_moment_go_too(world: World, owner: Database):
+    for _ in range(10):
+        account = await world.account()
+        credentials = [Authenticator().create(await offer_new(world, account)) for _ in range(3)]
+
+        await asyncio.gather(
+            *(send_new(world, account, credential) for credential in credentials),
+            world.client.put("/v1/me/pin", json={"pin": "4071"}, headers=bearer(account)),
+            leave(world, account),
+            world.client.post("/v1/sessions", json={"recovery_code": account.recovery_code}),
+        )
+        await leave(world, account, **{"Scanback-Pin": "4071"})
+
+    left = await owner.call(
+        text("""
+        SELECT (SELECT count(*) FROM passkeys p JOIN accounts a ON a.id = p.account_id WHERE a.closed_at IS NOT NULL)
+                AS passkeys,
+            (SELECT count(*) FROM devices d JOIN accounts a ON a.id = d.account_id WHERE a.closed_at IS NOT NULL)
+                AS devices,
+            (SELECT count(*) FROM accounts WHERE closed_at IS NOT NULL AND pin_hash IS NOT NULL) AS pins""")
+    )
+    assert tuple(left) == (0, 0, 0)
 
 
 async def test_many_requests_to_be_forgotten_are_one(world: World, owner: Database):
