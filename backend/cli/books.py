@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from backend import proof
 from backend.cli import environment
@@ -77,7 +77,7 @@ def _files(settings: Settings) -> Iterator[Files]:
 def _bar() -> Iterator[ledger_books.Progress]:
     """A progress bar on a terminal, nothing elsewhere."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("Proving the books", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
