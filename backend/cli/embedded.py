@@ -45,7 +45,7 @@ OPTIONS = {
     "timezone": "UTC",
 }
 # Nothing survives a crash of the machine then: for tests only.
-FAST_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FAST_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "500"}
 
 
 class Remembered(msgspec.Struct):
