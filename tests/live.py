@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx2
 
+from backend.cli.leash import leash
 from backend.settings import Settings
 
 START_SECONDS = 30
@@ -36,7 +37,7 @@ def serving(settings: Settings, folder: Path) -> Iterator[str]:
     log = folder / "serve.log"
     with log.open("wb") as file:
         command = [sys.executable, "-P", "-m", "backend.cli", "serve"]
-        server = subprocess.Popen(command, env=environ, stdout=file, stderr=file)
+        server = subprocess.Popen(command, env=environ, stdout=file, stderr=file, preexec_fn=leash(signal.SIGTERM))
         try:
             _await(server, url, log)
             yield url

@@ -37,6 +37,8 @@ def before_load_schema(context, raw_schema):
                 for begin, values in PLACES.items():
                     if path.startswith(begin) and parameter["name"] in values:
                         parameter["example"] = values[parameter["name"]]
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                content.pop("encoding", None)  # it cannot make a PDF or a HEIC; any bytes will do
     _put(raw_schema)
 
 
