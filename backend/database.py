@@ -32,7 +32,7 @@ class Database:
         options = "-c timezone=UTC" + (f" -c role={role}" if role else "")
         self.engine: AsyncEngine = create_async_engine(
             url,
-            pool_size=max(2, pool_size // 2),  # most requests are single statements
+            pool_size=pool_size,
             max_overflow=0,
             pool_timeout=WAIT_SECONDS,
             pool_pre_ping=True,

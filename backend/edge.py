@@ -65,9 +65,17 @@ def client_host(scope: Scope, headers: dict[bytes, bytes], trusted: frozenset[st
     if host not in trusted:
         return host
     for hop in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):
-        if hop.strip() and hop.strip() not in trusted:
-            return hop.strip()
+        address = _without_port(hop.strip())
+        if address and address not in trusted:
+            return address
     return host
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies write the port behind the address; that of IPv6 then stands in brackets (RFC 7239, 6)."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def middleware(trusted: frozenset[str]) -> Callable[[ASGIApp], ASGIApp]:

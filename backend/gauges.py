@@ -24,6 +24,7 @@ SINGLE = text("""
         FROM books_checks ORDER BY id DESC LIMIT 1) AS b ON true
 """)
 QUEUES = text("SELECT queue_name, status::text AS status, count(*) AS jobs FROM procrastinate_jobs GROUP BY 1, 2")
+WRONG = text("SELECT substr(key, 12) AS slot, count FROM counters WHERE key LIKE 'wrong:slot:%' AND ends_at > now()")
 NAMES = {
     "heartbeat": ("scanback_worker_heartbeat_age_seconds", "Since a worker last gave a sign of life."),
     "unsealed": ("scanback_movements_unsealed", "Movements since the last seal."),
@@ -52,7 +53,7 @@ async def measure(db: Database, engines: Sequence[str]) -> Gauges:
     try:
         async with asyncio.timeout(SECONDS):
             families += _single(await db.call(SINGLE))
-            families.append(_queues(await db.rows(QUEUES)))
+            families += [_queues(await db.rows(QUEUES)), _wrong(await db.rows(WRONG))]
     except (psycopg.Error, TimeoutError):
         up.samples.clear()
         up.add_metric([], 0)
@@ -76,6 +77,14 @@ def _queues(rows: Sequence[Any]) -> GaugeMetricFamily:
     family = GaugeMetricFamily("scanback_jobs", "Jobs by queue and state.", labels=["queue", "state"])
     for row in rows:
         family.add_metric([row.queue_name, row.status], row.jobs)
+    return family
+
+
+def _wrong(rows: Sequence[Any]) -> GaugeMetricFamily:
+    """Made-up codes: each slot has a key of its own, and somebody may be after it."""
+    family = GaugeMetricFamily("scanback_wrong_codes", "Made-up codes of this hour.", labels=["slot"])
+    for row in rows:
+        family.add_metric([row.slot], row.count)
     return family
 
 

@@ -74,9 +74,18 @@ def _belongs(process: psutil.Process, at: Stage) -> bool:
 
 RULE = text("""
     SELECT b.brand_id AS brand, b.programme_id AS programme, g.rules_version, c.id AS campaign, v.id AS version,
-        b.product_id AS product, c.brand_id FROM batches b JOIN programmes g ON g.id = b.programme_id
+        b.product_id AS product,
+        (SELECT min(d.id - d.account_id) FROM devices d) AS device
+    FROM batches b JOIN programmes g ON g.id = b.programme_id
     JOIN campaigns c ON c.programme_id = g.id JOIN campaign_versions v ON v.campaign_id = c.id
 """)
+
+
+# What scans_record checks for made-up codes; a blank keeps pgbench from taking a word after a colon for a variable.
+WINDOWS = (
+    '[["wrong: account: %s", 10, 3600], ["wrong: device: %s", 20, 86400], ["wrong: network: bench", 50, 3600], '
+    '["missed: account: %s", 60, null]]'
+)
 
 
 async def pgbench(at: Stage, seconds: int) -> float:
@@ -96,7 +105,9 @@ async def pgbench(at: Stage, seconds: int) -> float:
         f"\\set serial {FAR} + :client_id * 100000000 + :n\n"
         f"\\set account random({at.accounts[0]}, {at.accounts[-1]})\n"
         f"\\set cause_id ({SLOT} << 37) + :serial\n"
-        "SELECT count(*) FROM scans_record(cast(:account AS bigint), 1000000000, '{}', '{}', "
+        f"\\set device :account + {row.device}\n"
+        "SELECT count(*) FROM scans_record(cast(:account AS bigint), cast(:device AS bigint), 1000000000, "
+        f"format('{WINDOWS}', cast(:account AS bigint), cast(:device AS bigint), cast(:account AS bigint))::jsonb, "
         f"format('{item}', gen_random_uuid(), cast(:cause_id AS bigint), cast(:serial AS bigint), "
         "current_date, current_date, current_date + 365)::jsonb);\n"
     )

@@ -54,6 +54,8 @@ def classify(text: str, *, hosts: Collection[str] = ()) -> Payload:
 
 def _receipt(text: str) -> Payload | None:
     """The QR code of a Russian fiscal receipt: time, sum, drive, document and sign, alone or in a link."""
+    if "=" not in text:
+        return None
     keys = {key.lower() for key, _ in parse_qsl(text.rpartition("?")[2])}
     return Payload("receipt", text) if keys >= _RECEIPT_KEYS else None
 

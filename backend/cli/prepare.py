@@ -13,6 +13,7 @@ from backend.settings import Settings
 def prepare() -> None:
     """Migrate the database and make the demo brand if it has none."""
     with environment.installation() as settings:
+        settings.need_keys()
         migrate.migrate(settings.database_url)
         asyncio.run(seed.ensure_demo(settings))
         _tell_address(settings)

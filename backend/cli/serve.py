@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import os
 import signal
 import tempfile
@@ -64,4 +65,8 @@ def _application(parent: int) -> Litestar:
     follow(parent, signal.SIGTERM)
     # The library chose how to count when it was loaded, in the parent. A fork of it counts in files from here on.
     values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
-    return create_app(environment.of_a_server())
+    app = create_app(environment.of_a_server())
+    # What lives as long as the process need not be looked through for garbage while people wait.
+    gc.collect()
+    gc.freeze()
+    return app

@@ -8,7 +8,7 @@ from litestar import Request, Router, post, put
 from litestar.params import FromPath, JSONBody
 
 from backend import limits
-from backend.accounts.door import Agent, SignedIn
+from backend.accounts.door import ASKS_ITSELF, Agent, SignedIn
 from backend.errors import BodyChanged, Busy, TooLarge, TooManyRequests
 from backend.scans import intake, service
 from backend.scans.intake import Picture, PictureBroken, PictureKind, PictureTooBig
@@ -21,6 +21,7 @@ from backend.wire import raises
 @put(
     "/scans/{scan_id:uuid}",
     operation_class=intake.ScanOperation,
+    opt=ASKS_ITSELF,
     responses=raises(BodyChanged, PictureBroken, TooLarge, PictureTooBig, PictureKind, TooManyRequests, Busy),
 )
 async def scan(
@@ -52,7 +53,7 @@ async def _picture(desk: Desk, agent: Agent, scan_id: UUID, picture: Picture, no
     return service.alone(await service.handle(desk, agent, from_picture(scan_id, picture.digest, found), now))
 
 
-@post("/scans/batch", status_code=200, responses=raises(TooManyRequests, Busy))
+@post("/scans/batch", status_code=200, opt=ASKS_ITSELF, responses=raises(TooManyRequests, Busy))
 async def scan_queue(
     data: JSONBody[QueueIn],
     agent: SignedIn,

@@ -1,8 +1,6 @@
-"""One button: texts in, outcomes out. Two round trips: what are these codes, and pay for those that deserve it."""
+"""One button: texts in, outcomes out. What are codes that are new to us; then pay for those that deserve it."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,21 +10,24 @@ import psycopg
 from litestar.di import NamedDependency
 from sqlalchemy import text
 
-from backend import limits
 from backend.accounts.door import Agent
 from backend.database import Database
-from backend.errors import BodyChanged, Busy, TooManyRequests, Unauthenticated
+from backend.errors import BodyChanged, Busy, TooManyRequests
 from backend.packages import units
+from backend.packages.known import Found, Spans
 from backend.packages.service import Lookup, Unread
 from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
-from backend.scans import decisions
+from backend.programmes.rules import Facts, decide
+from backend.scans import decisions, guesses
 from backend.scans.decoder import Decoder
 from backend.scans.outcomes import Incoming, Outcome, Record, outcome
 from backend.settings import Settings
 
-LOOK = text("SELECT * FROM scans_look(:keys, :most, CAST(:items AS jsonb))")
-RECORD = text("SELECT * FROM scans_record(:account, :per_minute, :keys, :seconds, CAST(:items AS jsonb))")
+LOOK = text("SELECT * FROM scans_look(:account, :device, CAST(:windows AS jsonb), CAST(:items AS jsonb))")
+RECORD = text("""
+    SELECT * FROM scans_record(:account, :device, :per_minute, CAST(:windows AS jsonb), CAST(:items AS jsonb))
+""")
 ANSWERED = text("""
     SELECT s.id, s.n, s.digest, s.kind, s.status, s.reason, a.programme_id,
         a.version_id, a.product_id, a.base, a.gross, a.amount, a.matures_on, a.expires_on
@@ -34,11 +35,7 @@ ANSWERED = text("""
     WHERE s.account_id = :account AND s.id = ANY(:ids) ORDER BY s.n
 """)
 ATTEMPTS = 3
-HOUR, DAY = 3600, 86400  # seconds
-SLOWER_SECONDS, SLOWEST_SECONDS = 0.1, 2.0  # by each typing error beyond the limit, and at the most
-# What scans_record raises: others spent the budget or changed the rules, and the account was closed meanwhile.
-MISSES = ("unknown", "unlisted")
-LOOK_AGAIN, CLOSED = ("SB010", "SB011"), "SB012"
+LOOK_AGAIN = ("SB010", "SB011")  # scans_record: others spent the budget or changed the rules
 
 
 class Desk(msgspec.Struct, frozen=True):
@@ -49,6 +46,7 @@ class Desk(msgspec.Struct, frozen=True):
     books: Books
     versions: Versions
     decoder: Decoder
+    spans: Spans
 
 
 TheDesk = NamedDependency[Desk]
@@ -83,8 +81,8 @@ async def handle(desk: Desk, agent: Agent, texts: Sequence[Incoming], now: datet
             raise
         return answered
     if not all(row.replayed for row in rows):
-        await _slow_down(desk, agent, read, now)
-        await _count_misses(desk, agent, rows)
+        await guesses.slow_down(desk.db, desk.settings, agent, read, now)
+        await guesses.count_misses(desk.db, agent, rows)
     return _in_order(texts, rows)
 
 
@@ -109,8 +107,6 @@ async def _find_and_record(
         try:
             return await _record(desk, agent, read, records, now)
         except psycopg.Error as error:
-            if error.sqlstate == CLOSED:
-                raise Unauthenticated from error
             if error.sqlstate not in LOOK_AGAIN:
                 raise
             for programme in programmes:
@@ -119,18 +115,40 @@ async def _find_and_record(
 
 
 async def _look(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: datetime) -> dict[int, Any]:
-    """Find what the codes are, unless the agent is stopped for made-up ones."""
-    numbers, day = desk.settings.numbers, now.date()
-    asked = [row for row in read if isinstance(row, Lookup)]
-    windows = _checked_windows(agent)
-    with _limits():
+    """Find what the codes are: from memory where it is the same state of the rules, else in the database."""
+    found = {row.n: known for row in read if isinstance(row, Lookup) and (known := _known(desk, row, now))}
+    asked = {row.n: row for row in read if isinstance(row, Lookup) and row.n not in found}
+    if not asked:
+        return found
+    windows = guesses.windows(agent, desk.settings, now)
+    with guesses.refusals():
         rows = await desk.db.rows(
             LOOK,
-            keys=[key for key, _, _ in windows],
-            most=[numbers.at(name, day) for _, name, _ in windows],
-            items=msgspec.json.encode(asked).decode(),
+            account=agent.account_id,
+            device=agent.device_id,
+            windows=msgspec.json.encode(windows).decode(),
+            items=msgspec.json.encode(list(asked.values())).decode(),
         )
-    return {row.n: row for row in rows}
+    for row in rows:
+        found[row.n] = row
+        slot = asked[row.n].slot
+        if slot is not None:
+            desk.spans.learn(slot, row)
+    return found
+
+
+def _known(desk: Desk, row: Lookup, now: datetime) -> Found | None:
+    """A code whose batch is known, if the rules that are in memory would pay it: scans_record asks for the rest."""
+    if row.slot is None or row.serial is None:
+        return None
+    found = desk.spans.find(row.n, row.slot, row.serial)
+    if found is None:
+        return None
+    book = desk.books.known.get(found.programme_id)
+    if book is None or book.rules_version != found.rules_version:
+        return None
+    paid = decide(book.offers, Facts("package", found.product_id, found.price, now), book.timezone)
+    return found if paid else None
 
 
 async def _number_units(desk: Desk, read: Sequence[Lookup | Unread], records: Sequence[Record]) -> None:
@@ -149,67 +167,16 @@ async def _record(
 ) -> list[Any]:
     """Write the answers, pay, and count what was made up, in one transaction."""
     slots = {row.slot for row, record in zip(read, records, strict=True) if record.reason == "unknown_code"}
-    wrong = _counted_windows(agent, slots) if slots else []
-    with _limits():
+    windows = guesses.windows(agent, desk.settings, now) + guesses.alarms(slots)
+    with guesses.refusals():
         return await desk.db.rows(
             RECORD,
             account=agent.account_id,
+            device=agent.device_id,
             per_minute=desk.settings.numbers.at("scans_per_minute", now.date()),
-            keys=[key for key, _ in wrong],
-            seconds=[seconds for _, seconds in wrong],
+            windows=msgspec.json.encode(windows).decode(),
             items=msgspec.json.encode(records).decode(),
         )
-
-
-def _counted_windows(agent: Agent, slots: set[int | None]) -> list[tuple[str, int]]:
-    """Where made-up codes are counted, and for how long; a slot's counter stops nobody, it is an alarm."""
-    named = sorted(slot for slot in slots if slot is not None)
-    return [(key, seconds) for key, _, seconds in _guess_windows(agent)] + [
-        (f"wrong:slot:{slot}", HOUR) for slot in named
-    ]
-
-
-@contextmanager
-def _limits() -> Iterator[None]:
-    """A limit that the database found full, as a refusal with its wait."""
-    try:
-        yield
-    except psycopg.Error as error:
-        if error.sqlstate != "SB020":
-            raise
-        raise TooManyRequests(retry_after=int(error.diag.message_detail or 60)) from error
-
-
-def _guess_windows(agent: Agent) -> tuple[tuple[str, str, int], ...]:
-    """Fraud rule 1: where made-up codes are counted, the limit's name, and the window in seconds."""
-    return (
-        (f"wrong:account:{agent.account_id}", "wrong_codes_per_hour_per_account", HOUR),
-        (f"wrong:device:{agent.device_id}", "wrong_codes_per_day_per_device", DAY),
-        (f"wrong:network:{agent.network}", "wrong_codes_per_hour_per_network", HOUR),
-    )
-
-
-def _checked_windows(agent: Agent) -> tuple[tuple[str, str, int], ...]:
-    return (*_guess_windows(agent), (f"missed:account:{agent.account_id}", "missed_codes_per_hour_per_account", HOUR))
-
-
-async def _slow_down(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: datetime) -> None:
-    """Count typing errors; beyond the limit each makes the answer wait. They never count as guessing (rule 2)."""
-    typed = sum(isinstance(row, Unread) and row.reason == "typing_error" for row in read)
-    if not typed:
-        return
-    most = desk.settings.numbers.at("typing_errors_per_hour", now.date())
-    counted = await desk.db.call(limits.COUNT, key=f"typing:{agent.account_id}", seconds=HOUR, add=typed)
-    if counted.total > most:
-        await asyncio.sleep(min(SLOWEST_SECONDS, (counted.total - most) * SLOWER_SECONDS))
-
-
-async def _count_misses(desk: Desk, agent: Agent, rows: Sequence[Any]) -> None:
-    """Count texts that are nobody's code: a code printed elsewhere has no check symbol, so a guess at one looks like
-    any other text. An honest phone meets few of them."""
-    missed = sum(row.reason in MISSES and not row.replayed for row in rows)
-    if missed:
-        await desk.db.rows(limits.COUNT, key=f"missed:account:{agent.account_id}", seconds=HOUR, add=missed)
 
 
 async def _answered(desk: Desk, agent: Agent, texts: Sequence[Incoming]) -> list[Outcome] | None:

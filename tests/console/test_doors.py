@@ -63,14 +63,17 @@ async def test_strangers_and_agents_are_kept_out_everywhere(world: World, client
     assert lets_in == {}
 
 
-async def test_staff_are_kept_out_of_everything_of_the_agents(app, theirs):
+@pytest.mark.parametrize("body", [None, b"{"], ids=["a right body", "a body that is none"])
+async def test_staff_are_kept_out_of_everything_of_the_agents(app, theirs, body):
     agents = {route for route in routes(app) if route[1].startswith("/v1/")} - staff_routes(app).keys() - STRANGERS
     described = json.loads(description())["paths"]
     lets_in = {}
     for method, pattern in agents:
         path = pattern.replace("{scan_id}", str(uuid.uuid4()))
-        body = described[pattern][method.lower()].get("requestBody", {"content": {}})["content"]
-        options = {"json": body["application/json"]["example"]} if "application/json" in body else {}
+        media = described[pattern][method.lower()].get("requestBody", {"content": {}})["content"]
+        options = {"json": media["application/json"]["example"]} if "application/json" in media else {}
+        if body:
+            options = {"content": body, "headers": {"Content-Type": "application/json"}}
         answer = await theirs.owner.ask(method, re.sub(r"\{\w+\}", "1", path), **options)
         if answer.status_code != 401:
             lets_in[method, pattern] = answer.status_code

@@ -1,5 +1,5 @@
 -- What scanned codes are, without touching them: cause 1 is a computed code (slot, serial), 2 an imported one,
--- 3 a unit under state marking. A reason says why it cannot be claimed now.
+-- 3 a unit under state marking. A reason says why it cannot be claimed now. Serials from first to last are of one batch.
 CREATE OR REPLACE FUNCTION packages_cause_id(p_slot int, p_serial bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$ SELECT (p_slot::bigint << 37) | p_serial $$;
 
@@ -51,7 +51,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION packages_find(p_items jsonb) RETURNS TABLE (
     n int, cause int, cause_id bigint, reason text, brand_id bigint, programme_id bigint, rules_version bigint,
-    product_id bigint, price bigint
+    product_id bigint, price bigint, first_serial bigint, last_serial bigint
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE i record; r ranges; batch bigint; imported bigint;
@@ -61,10 +61,11 @@ BEGIN
     LOOP
         n := i.n; cause := NULL; cause_id := NULL; reason := 'unknown_code'; batch := NULL;
         brand_id := NULL; programme_id := NULL; rules_version := NULL; product_id := NULL; price := NULL;
+        first_serial := NULL; last_serial := NULL;
         IF i.slot IS NOT NULL THEN
             cause := 1; cause_id := packages_cause_id(i.slot, i.serial);
             r := packages_range(i.slot, i.serial);
-            batch := r.batch_id;
+            batch := r.batch_id; first_serial := r.first_serial; last_serial := r.last_serial;
             IF batch IS NOT NULL THEN
                 reason := packages_reason(r.state, r.active_from);
             END IF;

@@ -1,20 +1,41 @@
--- Whether the account's made-up codes stop it, and what the codes are; reads only. Raises SB020 with the seconds to wait.
-CREATE OR REPLACE FUNCTION scans_look(p_wrong_keys text[], p_wrong_most int[], p_items jsonb) RETURNS TABLE (
-    n int, cause int, cause_id bigint, reason text, brand_id bigint, programme_id bigint, rules_version bigint,
-    product_id bigint, price bigint
-) LANGUAGE plpgsql AS $$
-#variable_conflict use_column
+-- The process may remember whose a token is; whether the device and its account are alive is asked here. SB012: no.
+CREATE OR REPLACE FUNCTION scans_alive(p_account bigint, p_device bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM devices d JOIN accounts a ON a.id = d.account_id
+            WHERE d.id = p_device AND d.ended_at IS NULL AND d.expires_at > now()
+                AND a.id = p_account AND a.closed_at IS NULL) THEN
+        RAISE EXCEPTION 'the device has ended' USING ERRCODE = 'SB012';
+    END IF;
+END $$;
+
+-- Windows of made-up codes, each a row of its key, how many stop the account (null: it is an alarm only), and for how
+-- many seconds those of a scan count (null: they count elsewhere). The account's own comes first.
+
+-- Whether made-up codes stop the account: SB020 with the seconds to wait. A network is shared: its counter stops only
+-- accounts that made codes up themselves, or a stranger behind the same operator's address could stop everybody.
+CREATE OR REPLACE FUNCTION scans_stopped(p_windows jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE waits int;
 BEGIN
-    -- A network is shared: its counter stops only accounts that made codes up themselves, or a stranger behind the
-    -- same operator's address could stop everybody.
-    SELECT max(ceil(extract(epoch FROM ends_at - now())))::int INTO waits FROM counters
-    WHERE key = ANY (p_wrong_keys) AND ends_at > now() AND count >= p_wrong_most[array_position(p_wrong_keys, key)]
-        AND (key NOT LIKE 'wrong:network:%'
-            OR EXISTS (SELECT FROM counters own WHERE own.key = p_wrong_keys[1] AND own.ends_at > now()));
+    SELECT max(ceil(extract(epoch FROM c.ends_at - now())))::int INTO waits
+    FROM jsonb_array_elements(p_windows) AS w
+    -- OFFSET 0: four looks by the key; a plan for all at once would read the whole table.
+    CROSS JOIN LATERAL (SELECT * FROM counters WHERE key = w ->> 0 OFFSET 0) AS c
+    WHERE c.ends_at > now() AND c.count >= (w ->> 1)::int
+        AND (c.key NOT LIKE 'wrong:network:%'
+            OR EXISTS (SELECT FROM counters own WHERE own.key = p_windows -> 0 ->> 0 AND own.ends_at > now()));
     IF waits IS NOT NULL THEN
         RAISE EXCEPTION 'too many made-up codes' USING ERRCODE = 'SB020', DETAIL = waits::text;
     END IF;
+END $$;
+
+-- What the codes are that the process does not know yet; reads only. Raises what the two above raise.
+CREATE OR REPLACE FUNCTION scans_look(p_account bigint, p_device bigint, p_windows jsonb, p_items jsonb) RETURNS TABLE (
+    n int, cause int, cause_id bigint, reason text, brand_id bigint, programme_id bigint, rules_version bigint,
+    product_id bigint, price bigint, first_serial bigint, last_serial bigint
+) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM scans_alive(p_account, p_device);
+    PERFORM scans_stopped(p_windows);
     RETURN QUERY SELECT * FROM packages_find(p_items);
 END $$;
 
@@ -22,9 +43,9 @@ END $$;
 -- transactions wait for each other: the account, then each item in the order of its key, the wallet of each, then
 -- budgets, then the counters of made-up codes. An id that was used before gives its first answer; `changed` says that
 -- the body was another one then. The account's scans of this minute are counted, too; too many raise SB020 with the
--- seconds to wait. SB012: the account has been closed meanwhile.
+-- seconds to wait. SB012: the device or the account has ended meanwhile.
 CREATE OR REPLACE FUNCTION scans_record(
-    p_account bigint, p_per_minute int, p_wrong_keys text[], p_wrong_seconds int[], p_items jsonb
+    p_account bigint, p_device bigint, p_per_minute int, p_windows jsonb, p_items jsonb
 ) RETURNS TABLE (
     place int, changed boolean, replayed boolean, kind text, status text, reason text,
     programme_id bigint, version_id bigint, product_id bigint, base bigint, gross bigint, amount bigint,
@@ -37,10 +58,9 @@ BEGIN
     IF counted.total > p_per_minute THEN
         RAISE EXCEPTION 'too many scans' USING ERRCODE = 'SB020', DETAIL = counted.wait::text;
     END IF;
+    PERFORM scans_stopped(p_windows);
     PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
-    IF EXISTS (SELECT FROM accounts WHERE id = p_account AND closed_at IS NOT NULL) THEN
-        RAISE EXCEPTION 'the account is closed' USING ERRCODE = 'SB012';
-    END IF;
+    PERFORM scans_alive(p_account, p_device);
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (
             place int, id uuid, n int, digest text, kind text, reason text, cause int, cause_id bigint, slot int,
             serial bigint, brand bigint, programme bigint, rules_version bigint, campaign bigint, version bigint,
@@ -66,6 +86,10 @@ BEGIN
                 IF i.slot IS NOT NULL THEN
                     r := packages_range(i.slot, i.serial);
                     s.reason := packages_reason(r.state, r.active_from);
+                ELSIF i.cause IN (2, 3) THEN
+                    SELECT packages_reason(b.state, NULL) INTO s.reason FROM batches b
+                    WHERE b.id = (SELECT c.batch_id FROM imported_codes c WHERE i.cause = 2 AND c.id = i.cause_id
+                        UNION ALL SELECT u.batch_id FROM marked_units u WHERE i.cause = 3 AND u.id = i.cause_id);
                 END IF;
             END IF;
             IF s.reason IS NULL THEN
@@ -106,8 +130,7 @@ BEGIN
         PERFORM budgets_pay(owed, (p_account % 16)::int);
     END IF;
     IF wrong > 0 THEN
-        FOR k IN 1 .. cardinality(p_wrong_keys) LOOP
-            PERFORM limit_count(p_wrong_keys[k], p_wrong_seconds[k], wrong);
-        END LOOP;
+        PERFORM limit_count(w ->> 0, (w ->> 2)::int, wrong) FROM jsonb_array_elements(p_windows) AS w
+        WHERE w ->> 2 IS NOT NULL;
     END IF;
 END $$;
