@@ -7,13 +7,19 @@ from sqlalchemy import MetaData
 from backend import events, jobs, limits
 from backend.accounts import models as accounts
 from backend.brands import models as brands
+from backend.checkout import models as checkout
 from backend.packages import models as packages
 from backend.programmes import models as programmes
+from backend.promocodes import models as promocodes
 from backend.scans import models as scans
+from backend.shops import models as shops
+from backend.webhooks import models as webhooks
 from payouts.models import Base
 
 # Naming the modules keeps their imports: they are what fills the metadata.
-ROOMS: tuple[ModuleType, ...] = (accounts, brands, events, jobs, limits, packages, programmes, scans)
+ROOMS: tuple[ModuleType, ...] = (
+    accounts, brands, checkout, events, jobs, limits, packages, programmes, promocodes, scans, shops, webhooks
+)  # fmt: skip
 metadata: MetaData = Base.metadata
 TABLES_OF_OTHERS = ("procrastinate_", "alembic_")
 

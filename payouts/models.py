@@ -171,6 +171,30 @@ class Seal(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class Due(Base):
+    """What one house owes another (a brand a shop), in kopecks: kind 1 adds to it, kind 2 takes from it. Never changed.
+
+    Debtor and creditor have no balance row: whoever wants a sum takes it over a closed range of ids.
+    """
+
+    __tablename__ = "dues"
+    __table_args__ = (
+        UniqueConstraint("cause", "cause_id", "kind"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("kind IN (1, 2)", name="kind"),
+        Index("ix_dues_creditor_id_debtor_id_id", "creditor_id", "debtor_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    creditor_id: Mapped[int]
+    debtor_id: Mapped[int]
+    kind: Mapped[int] = mapped_column(SmallInteger)
+    amount: Mapped[int]
+    cause: Mapped[int] = mapped_column(SmallInteger)
+    cause_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class BooksCheck(Base):
     """A proof of the books that was made, and what was wrong with them then."""
 

@@ -27,6 +27,30 @@ class Percent(msgspec.Struct, tag="percent", tag_field="type", frozen=True, forb
     rounding: Rounding = "half_up"
 
 
+class Promo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a buyer gets for a promo code, how often, and beside which other codes. Money in kopecks.
+
+    The rule's `products` are those that count, its `amount` is the agent's bonus: a share of what the buyer paid for
+    them, or so much for each sale. Its `hold_days` are the window of returns.
+    """
+
+    discount: Fixed | Percent
+    most: Annotated[Count | None, msgspec.Meta(description="The most it takes off one basket.")] = None
+    minimum: Annotated[Count | None, msgspec.Meta(description="The least that the lines must come to.")] = None
+    excluded: Annotated[frozenset[int] | None, msgspec.Meta(description="Product ids that do not count.")] = None
+    uses: Annotated[Count | None, msgspec.Meta(description="Sales for each code.")] = None
+    uses_per_buyer: Count | None = None
+    uses_per_agent: Annotated[Count | None, msgspec.Meta(description="Sales over all codes of one agent.")] = None
+    uses_per_shop_day: Count | None = None
+    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000, description="Higher goes first.")] = 0
+    group: Annotated[str, msgspec.Meta(max_length=40, description="Of one group only the best counts.")] = ""
+    exclusive: Annotated[bool, msgspec.Meta(description="Beside no other code.")] = False
+    gives_use_back: Annotated[bool, msgspec.Meta(description="When all of a sale came back.")] = True
+    codes_per_agent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 5
+    shortest: Annotated[int, msgspec.Meta(ge=3, le=16, description="Symbols of a wish, at least.")] = 4
+    longest: Annotated[int, msgspec.Meta(ge=3, le=16)] = 16
+
+
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """For what, when it may be spent, and how much at the most. For whom is the seam: `segments`, empty for all."""
 
@@ -44,8 +68,11 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             "up such a unit, so it takes `hold_days` and `cap_per_agent_day`."
         ),
     ] = False
+    promo: Promo | None = None
 
     def __post_init__(self) -> None:
+        if (self.promo is not None) != ("promo" in self.ways) or (self.promo and len(self.ways) > 1):
+            raise ValueError("`promo` goes with the way `promo`, alone")
         # docs/decisions: what an unlisted unit may earn is small and late.
         if self.unlisted and (self.hold_days < 1 or self.cap_per_agent_day is None):
             raise ValueError("`unlisted` takes `hold_days` of at least 1 and `cap_per_agent_day`")

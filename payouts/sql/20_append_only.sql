@@ -7,7 +7,7 @@ END $$;
 DO $$
 DECLARE t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['movements', 'lot_uses', 'seals'] LOOP
+    FOREACH t IN ARRAY ARRAY['movements', 'lot_uses', 'seals', 'dues'] LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I '
             'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', t);
     END LOOP;

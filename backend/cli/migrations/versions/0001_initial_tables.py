@@ -95,6 +95,28 @@ def upgrade() -> None:
     )
     op.create_index("ix_day_caps_day", "day_caps", ["day"], unique=False)
     op.create_table(
+        "dues",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("creditor_id", sa.BigInteger(), nullable=False),
+        sa.Column("debtor_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.SmallInteger(), nullable=False),
+        sa.Column("cause_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_dues_amount")),
+        sa.CheckConstraint("kind IN (1, 2)", name=op.f("ck_dues_kind")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dues")),
+        sa.UniqueConstraint("cause", "cause_id", "kind", name=op.f("uq_dues_cause_cause_id_kind")),
+    )
+    op.create_index("ix_dues_creditor_id_debtor_id_id", "dues", ["creditor_id", "debtor_id", "id"], unique=False)
+    op.create_table(
+        "event_marks",
+        sa.Column("reader", sa.String(length=24), nullable=False),
+        sa.Column("upto", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("reader", name=op.f("pk_event_marks")),
+    )
+    op.create_table(
         "events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("brand_id", sa.BigInteger(), nullable=True),
@@ -128,6 +150,29 @@ def upgrade() -> None:
         sa.UniqueConstraint("previous", name=op.f("uq_seals_previous")),
     )
     op.create_table(
+        "shops",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("number", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("city", sa.String(length=80), server_default="", nullable=False),
+        sa.Column("address", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("timezone", sa.String(length=40), server_default="Europe/Moscow", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shops")),
+        sa.UniqueConstraint("number", name=op.f("uq_shops_number")),
+    )
+    op.create_table(
+        "use_counts",
+        sa.Column("campaign_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("scope", sa.String(length=6), nullable=False),
+        sa.Column("key", sa.String(length=32), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("campaign_id", "scope", "key", "day", name=op.f("pk_use_counts")),
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_index("ix_use_counts_day", "use_counts", ["day"], unique=False)
+    op.create_table(
         "wallets",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("owner_id", sa.BigInteger(), nullable=False),
@@ -148,6 +193,34 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_wallets_due_on", "wallets", ["due_on"], unique=False, postgresql_where=sa.text("due_on IS NOT NULL")
+    )
+    op.create_table(
+        "brand_shops",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("keeper", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_brand_shops_brand_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_brand_shops_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_brand_shops")),
+        sa.UniqueConstraint("brand_id", "key", name=op.f("uq_brand_shops_brand_id_key")),
+        sa.UniqueConstraint("shop_id", "brand_id", name=op.f("uq_brand_shops_shop_id_brand_id")),
+    )
+    op.create_index("uq_brand_shops_keeper", "brand_shops", ["shop_id"], unique=True, postgresql_where="keeper")
+    op.create_table(
+        "cashiers",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("pin_hash", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_cashiers_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cashiers")),
+        sa.UniqueConstraint("shop_id", "key", name=op.f("uq_cashiers_shop_id_key")),
     )
     op.create_table(
         "devices",
@@ -315,6 +388,39 @@ def upgrade() -> None:
     )
     op.create_index("ix_staff_brand_id", "staff", ["brand_id"], unique=False)
     op.create_table(
+        "statements",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("after_due", sa.BigInteger(), nullable=False),
+        sa.Column("upto_due", sa.BigInteger(), nullable=False),
+        sa.Column("sales", sa.BigInteger(), nullable=False),
+        sa.Column("discounts", sa.BigInteger(), nullable=False),
+        sa.Column("returned", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_statements_brand_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_statements_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_statements")),
+        sa.UniqueConstraint("shop_id", "brand_id", "number", name=op.f("uq_statements_shop_id_brand_id_number")),
+    )
+    op.create_table(
+        "webhook_endpoints",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("url", sa.String(length=500), nullable=False),
+        sa.Column("kinds", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_webhook_endpoints_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
+        sa.UniqueConstraint("brand_id", "key", name=op.f("uq_webhook_endpoints_brand_id_key")),
+    )
+    op.create_table(
         "batches",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("key", sa.Uuid(), nullable=False),
@@ -388,6 +494,57 @@ def upgrade() -> None:
     )
     op.create_index("ix_staff_sessions_staff_id", "staff_sessions", ["staff_id"], unique=False)
     op.create_table(
+        "tills",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=4), server_default="till", nullable=False),
+        sa.Column("token_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("needs_cashier", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("origins", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("cashier_id", sa.BigInteger(), nullable=True),
+        sa.Column("shift_ends_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("kind IN ('till', 'web')", name=op.f("ck_tills_kind")),
+        sa.ForeignKeyConstraint(["cashier_id"], ["cashiers.id"], name=op.f("fk_tills_cashier_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_tills_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tills")),
+        sa.UniqueConstraint("shop_id", "key", name=op.f("uq_tills_shop_id_key")),
+        sa.UniqueConstraint("token_digest", name=op.f("uq_tills_token_digest")),
+    )
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("endpoint_id", sa.BigInteger(), nullable=False),
+        sa.Column("event_id", sa.BigInteger(), nullable=False),
+        sa.Column("message", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.String(length=7), server_default="waiting", nullable=False),
+        sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("status", sa.BigInteger(), nullable=True),
+        sa.Column("problem", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('waiting', 'done', 'failed')", name=op.f("ck_webhook_deliveries_state")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_webhook_deliveries_brand_id")),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"], ["webhook_endpoints.id"], name=op.f("fk_webhook_deliveries_endpoint_id")
+        ),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_webhook_deliveries_event_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_deliveries")),
+        sa.UniqueConstraint("endpoint_id", "event_id", name=op.f("uq_webhook_deliveries_endpoint_id_event_id")),
+    )
+    op.create_index("ix_webhook_deliveries_brand_id_id", "webhook_deliveries", ["brand_id", "id"], unique=False)
+    op.create_index(
+        "ix_webhook_deliveries_due_at",
+        "webhook_deliveries",
+        ["due_at"],
+        unique=False,
+        postgresql_where="state = 'waiting'",
+    )
+    op.create_table(
         "batch_files",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
@@ -455,6 +612,26 @@ def upgrade() -> None:
     )
     op.create_index("ix_marked_units_batch_id_id", "marked_units", ["batch_id", "id"], unique=False)
     op.create_table(
+        "promo_issues",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("key", sa.Uuid(), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("done", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("design", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("state", sa.String(length=7), server_default="waiting", nullable=False),
+        sa.Column("problem", sa.String(), server_default="", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('waiting', 'working', 'done', 'failed')", name=op.f("ck_promo_issues_state")),
+        sa.CheckConstraint("done BETWEEN 0 AND count", name=op.f("ck_promo_issues_done")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_promo_issues_brand_id")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_promo_issues_campaign_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promo_issues")),
+        sa.UniqueConstraint("brand_id", "key", name=op.f("uq_promo_issues_brand_id_key")),
+    )
+    op.create_table(
         "ranges",
         sa.Column("slot", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("first_serial", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -472,6 +649,49 @@ def upgrade() -> None:
     )
     op.create_index("ix_ranges_batch_id", "ranges", ["batch_id"], unique=False)
     op.create_table(
+        "reservations",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("till_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.String(length=5), server_default="open", nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("uses", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint("state IN ('open', 'sold', 'ended')", name=op.f("ck_reservations_state")),
+        sa.ForeignKeyConstraint(["till_id"], ["tills.id"], name=op.f("fk_reservations_till_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reservations")),
+        sa.UniqueConstraint("till_id", "key", name=op.f("uq_reservations_till_id_key")),
+    )
+    op.create_index(
+        "ix_reservations_expires_at", "reservations", ["expires_at"], unique=False, postgresql_where="state = 'open'"
+    )
+    op.create_table(
+        "sales",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("till_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("cashier_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.Column("returned_amount", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("fn", sa.String(length=16), nullable=True),
+        sa.Column("fd", sa.String(length=10), nullable=True),
+        sa.Column("fp", sa.String(length=10), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("discount BETWEEN 0 AND amount", name=op.f("ck_sales_discount")),
+        sa.CheckConstraint("returned_amount BETWEEN 0 AND amount", name=op.f("ck_sales_returned")),
+        sa.ForeignKeyConstraint(["till_id"], ["tills.id"], name=op.f("fk_sales_till_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sales")),
+        sa.UniqueConstraint("till_id", "key", name=op.f("uq_sales_till_id_key")),
+    )
+    op.create_index("ix_sales_shop_id_id", "sales", ["shop_id", "id"], unique=False)
+    op.create_table(
         "batch_file_parts",
         sa.Column("file_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("part", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -482,6 +702,164 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["file_id"], ["batch_files.id"], name=op.f("fk_batch_file_parts_file_id")),
         sa.PrimaryKeyConstraint("file_id", "part", name=op.f("pk_batch_file_parts")),
+    )
+    op.create_table(
+        "promo_codes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("code", sa.String(length=24), nullable=False),
+        sa.Column("shown", sa.String(length=24), nullable=True),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=True),
+        sa.Column("key", sa.Uuid(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=True),
+        sa.Column("issue_id", sa.BigInteger(), nullable=True),
+        sa.Column("used", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("nickname", sa.String(length=40), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(account_id IS NULL) = (key IS NULL)", name=op.f("ck_promo_codes_owner")),
+        sa.CheckConstraint("used >= 0", name=op.f("ck_promo_codes_used")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_promo_codes_account_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_promo_codes_brand_id")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_promo_codes_campaign_id")),
+        sa.ForeignKeyConstraint(["issue_id"], ["promo_issues.id"], name=op.f("fk_promo_codes_issue_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promo_codes")),
+        sa.UniqueConstraint("account_id", "key", name=op.f("uq_promo_codes_account_id_key")),
+        sa.UniqueConstraint("code", name=op.f("uq_promo_codes_code")),
+        postgresql_with={"fillfactor": "90"},
+    )
+    op.create_index(
+        "ix_promo_codes_issue_id",
+        "promo_codes",
+        ["issue_id", "id"],
+        unique=False,
+        postgresql_where="issue_id IS NOT NULL",
+    )
+    op.create_table(
+        "redemptions",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("sale_id", sa.BigInteger(), nullable=False),
+        sa.Column("code_id", sa.BigInteger(), nullable=False),
+        sa.Column("run", sa.SmallInteger(), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
+        sa.Column("version_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("base", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.Column("bonus", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=24), nullable=True),
+        sa.Column("returned_base", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("returned_discount", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("returned_bonus", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("use_given_back", sa.Boolean(), server_default="false", nullable=False),
+        sa.CheckConstraint("returned_base BETWEEN 0 AND base", name=op.f("ck_redemptions_returned_base")),
+        sa.CheckConstraint("returned_bonus BETWEEN 0 AND bonus", name=op.f("ck_redemptions_returned_bonus")),
+        sa.CheckConstraint("returned_discount BETWEEN 0 AND discount", name=op.f("ck_redemptions_returned_discount")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_redemptions_brand_id")),
+        sa.ForeignKeyConstraint(["sale_id"], ["sales.id"], name=op.f("fk_redemptions_sale_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_redemptions")),
+        sa.UniqueConstraint("sale_id", "code_id", name=op.f("uq_redemptions_sale_id_code_id")),
+    )
+    op.create_index(
+        "ix_redemptions_account_id_id",
+        "redemptions",
+        ["account_id", "id"],
+        unique=False,
+        postgresql_where="account_id IS NOT NULL",
+    )
+    op.create_index("ix_redemptions_brand_id_id", "redemptions", ["brand_id", "id"], unique=False)
+    op.create_index("ix_redemptions_code_id_id", "redemptions", ["code_id", "id"], unique=False)
+    op.create_table(
+        "sale_lines",
+        sa.Column("sale_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("product_id", sa.BigInteger(), nullable=True),
+        sa.Column("quantity", sa.Numeric(precision=15, scale=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.Column("returned_quantity", sa.Numeric(precision=15, scale=3), server_default="0", nullable=False),
+        sa.Column("returned_amount", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("discount BETWEEN 0 AND amount", name=op.f("ck_sale_lines_discount")),
+        sa.CheckConstraint("returned_amount BETWEEN 0 AND amount", name=op.f("ck_sale_lines_returned_amount")),
+        sa.CheckConstraint("returned_quantity BETWEEN 0 AND quantity", name=op.f("ck_sale_lines_returned_quantity")),
+        sa.ForeignKeyConstraint(["sale_id"], ["sales.id"], name=op.f("fk_sale_lines_sale_id")),
+        sa.PrimaryKeyConstraint("sale_id", "line", name=op.f("pk_sale_lines")),
+    )
+    op.create_table(
+        "sale_returns",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("sale_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(["sale_id"], ["sales.id"], name=op.f("fk_sale_returns_sale_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sale_returns")),
+        sa.UniqueConstraint("sale_id", "key", name=op.f("uq_sale_returns_sale_id_key")),
+    )
+    op.create_table(
+        "fraud_signals",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("redemption_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.String(length=24), nullable=False),
+        sa.Column("version", sa.SmallInteger(), nullable=False),
+        sa.Column("shadow", sa.Boolean(), nullable=False),
+        sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_fraud_signals_brand_id")),
+        sa.ForeignKeyConstraint(["redemption_id"], ["redemptions.id"], name=op.f("fk_fraud_signals_redemption_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fraud_signals")),
+    )
+    op.create_index("ix_fraud_signals_brand_id_id", "fraud_signals", ["brand_id", "id"], unique=False)
+    op.create_table(
+        "promo_runs",
+        sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=60), server_default="", nullable=False),
+        sa.Column("came", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("sum", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("bonus", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("came >= 0 AND sum >= 0 AND bonus >= 0", name=op.f("ck_promo_runs_counters")),
+        sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_runs_code_id")),
+        sa.PrimaryKeyConstraint("code_id", "n", name=op.f("pk_promo_runs")),
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_table(
+        "promo_views",
+        sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("views", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_views_code_id")),
+        sa.PrimaryKeyConstraint("code_id", "n", "day", name=op.f("pk_promo_views")),
+    )
+    op.create_table(
+        "reversals",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("return_id", sa.BigInteger(), nullable=False),
+        sa.Column("redemption_id", sa.BigInteger(), nullable=False),
+        sa.Column("base", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.Column("bonus", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["redemption_id"], ["redemptions.id"], name=op.f("fk_reversals_redemption_id")),
+        sa.ForeignKeyConstraint(["return_id"], ["sale_returns.id"], name=op.f("fk_reversals_return_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reversals")),
+        sa.UniqueConstraint("return_id", "redemption_id", name=op.f("uq_reversals_return_id_redemption_id")),
+    )
+    op.create_table(
+        "shares",
+        sa.Column("redemption_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("base", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.Column("bonus", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["redemption_id"], ["redemptions.id"], name=op.f("fk_shares_redemption_id")),
+        sa.PrimaryKeyConstraint("redemption_id", "line", name=op.f("pk_shares")),
     )
     # ### end Alembic commands ###
 

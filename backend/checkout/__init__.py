@@ -1,0 +1,1 @@
+"""Checkout: quotes, reservations, sales, returns, and what brands owe shops."""

@@ -1,0 +1,210 @@
+"""Sales with their lines and the codes used in them, returns, reservations, counters of use, statements.
+
+Amounts in kopecks, bonuses in minor units of the programme's currency.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, SmallInteger, String, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from payouts.models import Base
+
+
+class Sale(Base):
+    """What a till sold, under the till's own id. `answer` is what it was told first."""
+
+    __tablename__ = "sales"
+    __table_args__ = (
+        UniqueConstraint("till_id", "key"),
+        CheckConstraint("discount BETWEEN 0 AND amount", name="discount"),
+        CheckConstraint("returned_amount BETWEEN 0 AND amount", name="returned"),
+        Index("ix_sales_shop_id_id", "shop_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    till_id: Mapped[int] = mapped_column(ForeignKey("tills.id"))
+    key: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[bytes]
+    shop_id: Mapped[int]
+    cashier_id: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When the till sold it, if it had no network then.
+    taken_at: Mapped[datetime | None]
+    amount: Mapped[int]
+    discount: Mapped[int]
+    returned_amount: Mapped[int] = mapped_column(server_default="0")
+    answer: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    fn: Mapped[str | None] = mapped_column(String(16))
+    fd: Mapped[str | None] = mapped_column(String(10))
+    fp: Mapped[str | None] = mapped_column(String(10))
+    confirmed_at: Mapped[datetime | None]
+
+
+class SaleLine(Base):
+    """A line of a sale, and how much of it came back: never more than was sold."""
+
+    __tablename__ = "sale_lines"
+    __table_args__ = (
+        CheckConstraint("discount BETWEEN 0 AND amount", name="discount"),
+        CheckConstraint("returned_amount BETWEEN 0 AND amount", name="returned_amount"),
+        CheckConstraint("returned_quantity BETWEEN 0 AND quantity", name="returned_quantity"),
+    )
+
+    sale_id: Mapped[int] = mapped_column(ForeignKey("sales.id"), primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    product_id: Mapped[int | None]
+    quantity: Mapped[Decimal] = mapped_column(Numeric(15, 3))
+    amount: Mapped[int]
+    discount: Mapped[int]
+    returned_quantity: Mapped[Decimal] = mapped_column(Numeric(15, 3), server_default="0")
+    returned_amount: Mapped[int] = mapped_column(server_default="0")
+
+
+class Redemption(Base):
+    """A promo code used in a sale: what it took off, what its agent gets, and how much of both was taken back."""
+
+    __tablename__ = "redemptions"
+    __table_args__ = (
+        UniqueConstraint("sale_id", "code_id"),
+        CheckConstraint("returned_discount BETWEEN 0 AND discount", name="returned_discount"),
+        CheckConstraint("returned_bonus BETWEEN 0 AND bonus", name="returned_bonus"),
+        CheckConstraint("returned_base BETWEEN 0 AND base", name="returned_base"),
+        Index("ix_redemptions_account_id_id", "account_id", "id", postgresql_where="account_id IS NOT NULL"),
+        Index("ix_redemptions_code_id_id", "code_id", "id"),
+        Index("ix_redemptions_brand_id_id", "brand_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    sale_id: Mapped[int] = mapped_column(ForeignKey("sales.id"))
+    code_id: Mapped[int]
+    run: Mapped[int] = mapped_column(SmallInteger)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    shop_id: Mapped[int]
+    campaign_id: Mapped[int]
+    version_id: Mapped[int]
+    account_id: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # What the buyer paid for the lines that count.
+    base: Mapped[int]
+    discount: Mapped[int]
+    bonus: Mapped[int]
+    # Why it brought the agent nothing, or less: day_cap, own_code, taken_offline, ...
+    reason: Mapped[str | None] = mapped_column(String(24))
+    returned_base: Mapped[int] = mapped_column(server_default="0")
+    returned_discount: Mapped[int] = mapped_column(server_default="0")
+    returned_bonus: Mapped[int] = mapped_column(server_default="0")
+    use_given_back: Mapped[bool] = mapped_column(server_default="false")
+
+
+class Share(Base):
+    """How a redemption's discount and bonus are spread over the lines of its sale; a return goes by it."""
+
+    __tablename__ = "shares"
+
+    redemption_id: Mapped[int] = mapped_column(ForeignKey("redemptions.id"), primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    base: Mapped[int]
+    discount: Mapped[int]
+    bonus: Mapped[int]
+
+
+class SaleReturn(Base):
+    """Lines that came back, under the till's id of the return."""
+
+    __tablename__ = "sale_returns"
+    __table_args__ = (UniqueConstraint("sale_id", "key"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    sale_id: Mapped[int] = mapped_column(ForeignKey("sales.id"))
+    key: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[bytes]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    answer: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class Reversal(Base):
+    """What a return took back of one redemption: the cause of the claw-back."""
+
+    __tablename__ = "reversals"
+    __table_args__ = (UniqueConstraint("return_id", "redemption_id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    return_id: Mapped[int] = mapped_column(ForeignKey("sale_returns.id"))
+    redemption_id: Mapped[int] = mapped_column(ForeignKey("redemptions.id"))
+    base: Mapped[int]
+    discount: Mapped[int]
+    bonus: Mapped[int]
+
+
+class Reservation(Base):
+    """Uses of codes set aside for a basket until a time; a sale may take them, else they lapse."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        UniqueConstraint("till_id", "key"),
+        CheckConstraint("state IN ('open', 'sold', 'ended')", name="state"),
+        Index("ix_reservations_expires_at", "expires_at", postgresql_where="state = 'open'"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    till_id: Mapped[int] = mapped_column(ForeignKey("tills.id"))
+    key: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[bytes]
+    state: Mapped[str] = mapped_column(String(5), server_default="open")
+    expires_at: Mapped[datetime]
+    # The uses that are set aside: what the sale or the lapse goes by.
+    uses: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    answer: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class UseCount(Base):
+    """How often a campaign was used by a buyer, for an agent, or in a shop on a day, where a rule limits it."""
+
+    __tablename__ = "use_counts"
+    __table_args__ = (Index("ix_use_counts_day", "day"), {"postgresql_with": {"fillfactor": "70"}})
+
+    campaign_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    scope: Mapped[str] = mapped_column(String(6), primary_key=True)  # buyer, agent, shop
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)  # 9999-12-31: for all time
+    used: Mapped[int]
+
+
+class Signal(Base):
+    """What a fraud rule saw in a redemption. In shadow it changes nothing."""
+
+    __tablename__ = "fraud_signals"
+    __table_args__ = (Index("ix_fraud_signals_brand_id_id", "brand_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    redemption_id: Mapped[int] = mapped_column(ForeignKey("redemptions.id"))
+    rule: Mapped[str] = mapped_column(String(24))
+    version: Mapped[int] = mapped_column(SmallInteger)
+    shadow: Mapped[bool]
+    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Statement(Base):
+    """What a brand owes a shop for a period that is closed: all dues after those of the statement before."""
+
+    __tablename__ = "statements"
+    __table_args__ = (UniqueConstraint("shop_id", "brand_id", "number"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    number: Mapped[int]
+    after_due: Mapped[int]
+    upto_due: Mapped[int]
+    sales: Mapped[int]
+    discounts: Mapped[int]
+    returned: Mapped[int]
+    total: Mapped[int]
+    closed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    staff_id: Mapped[int | None]

@@ -1,0 +1,98 @@
+"""Promo codes, their runs, and the views of their pages."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, SmallInteger, String, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from payouts.models import Base
+
+IssueState = Literal["waiting", "working", "done", "failed"]
+
+
+class PromoCode(Base):
+    """A word that a buyer shows at the till. `code` is its folded spelling, by which it is known; `shown` is how its
+    maker wrote it. `used` counts sales and open reservations.
+
+    An agent's code has his account and the id that his phone gave it; one issued by the brand has neither.
+    """
+
+    __tablename__ = "promo_codes"
+    __table_args__ = (
+        UniqueConstraint("account_id", "key"),
+        CheckConstraint("used >= 0", name="used"),
+        CheckConstraint("(account_id IS NULL) = (key IS NULL)", name="owner"),
+        Index("ix_promo_codes_issue_id", "issue_id", "id", postgresql_where="issue_id IS NOT NULL"),
+        {"postgresql_with": {"fillfactor": "90"}},
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    code: Mapped[str] = mapped_column(String(24), unique=True)
+    shown: Mapped[str | None] = mapped_column(String(24))  # none: as `code`
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    key: Mapped[UUID | None]
+    digest: Mapped[bytes | None]  # of the request that made it
+    issue_id: Mapped[int | None] = mapped_column(ForeignKey("promo_issues.id"))
+    used: Mapped[int] = mapped_column(server_default="0")
+    # What the agent wants to stand on his cards instead of nothing.
+    nickname: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
+
+
+class PromoRun(Base):
+    """One way of sharing a code (a fridge magnet, a chat), with a link and counters of its own; run 0 is the bare
+    code. Counters in kopecks and in minor units of the programme's currency."""
+
+    __tablename__ = "promo_runs"
+    __table_args__ = (
+        CheckConstraint("came >= 0 AND sum >= 0 AND bonus >= 0", name="counters"),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    code_id: Mapped[int] = mapped_column(ForeignKey("promo_codes.id"), primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(60), server_default="")
+    came: Mapped[int] = mapped_column(server_default="0")  # sales
+    sum: Mapped[int] = mapped_column(server_default="0")  # what buyers paid in them, less what was returned
+    bonus: Mapped[int] = mapped_column(server_default="0")  # awarded, less what was taken back
+
+
+class PromoView(Base):
+    """How often a run's page was opened on a day; previews and robots are not counted."""
+
+    __tablename__ = "promo_views"
+
+    code_id: Mapped[int] = mapped_column(ForeignKey("promo_codes.id"), primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    views: Mapped[int]
+
+
+class PromoIssue(Base):
+    """Codes issued by the brand in bulk: a job that goes on where it was."""
+
+    __tablename__ = "promo_issues"
+    __table_args__ = (
+        UniqueConstraint("brand_id", "key"),
+        CheckConstraint("done BETWEEN 0 AND count", name="done"),
+        CheckConstraint("state IN ('waiting', 'working', 'done', 'failed')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    key: Mapped[UUID]
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    count: Mapped[int]
+    done: Mapped[int] = mapped_column(server_default="0")
+    # Length and prefix, as they were ordered.
+    design: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[IssueState] = mapped_column(String(7), server_default="waiting")
+    problem: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    done_at: Mapped[datetime | None]

@@ -1,0 +1,85 @@
+"""Shops, the brands they serve, their tills and cashiers."""
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, String, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
+
+from payouts.models import Base
+
+TillKind = Literal["till", "web"]
+
+
+class Shop(Base):
+    """A place where people buy. Its number is public: by it another brand says which shop it means."""
+
+    __tablename__ = "shops"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    number: Mapped[str] = mapped_column(String(10), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    city: Mapped[str] = mapped_column(String(80), server_default="")
+    address: Mapped[str] = mapped_column(String(200), server_default="")
+    timezone: Mapped[str] = mapped_column(String(40), server_default="Europe/Moscow")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class BrandShop(Base):
+    """A shop as a brand knows it, under the brand's own key. The keeper runs the shop's tills and cashiers."""
+
+    __tablename__ = "brand_shops"
+    __table_args__ = (
+        UniqueConstraint("brand_id", "key"),
+        UniqueConstraint("shop_id", "brand_id"),
+        # One brand keeps a shop.
+        Index("uq_brand_shops_keeper", "shop_id", unique=True, postgresql_where="keeper"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    key: Mapped[str] = mapped_column(String(64))
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    keeper: Mapped[bool] = mapped_column(server_default="false")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+
+
+class Cashier(Base):
+    """Somebody at a till, known by a label only; with a PIN he signs in for a shift."""
+
+    __tablename__ = "cashiers"
+    __table_args__ = (UniqueConstraint("shop_id", "key"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    key: Mapped[str] = mapped_column(String(64))
+    pin_hash: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    disabled_at: Mapped[datetime | None]
+
+
+class Till(Base):
+    """A till or web shop with a token of its own. Whoever signed in last is its cashier until the shift ends."""
+
+    __tablename__ = "tills"
+    __table_args__ = (
+        UniqueConstraint("shop_id", "key"),
+        CheckConstraint("kind IN ('till', 'web')", name="kind"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    key: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[TillKind] = mapped_column(String(4), server_default="till")
+    token_digest: Mapped[bytes] = mapped_column(unique=True)
+    # Sales only while a cashier is signed in with his PIN.
+    needs_cashier: Mapped[bool] = mapped_column(server_default="false")
+    # Where a web shop's pages may call from (CORS); none by default.
+    origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    cashier_id: Mapped[int | None] = mapped_column(ForeignKey("cashiers.id"))
+    shift_ends_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    disabled_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""Webhooks: events told to a brand's own systems."""
