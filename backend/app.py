@@ -32,6 +32,9 @@ from backend.scans import intake
 from backend.scans.decoder import Decoder
 from backend.scans.service import Desk, TheDesk
 from backend.settings import Settings
+from backend.shops import door as till_door
+from backend.shops import handlers as shops
+from backend.shops.door import TillAt
 from backend.strict import StrictRequest, only_what_is_described
 from backend.wallets import handlers as wallets
 from backend.web import handlers as web
@@ -51,6 +54,12 @@ def the_staff(request: Request[Any, Any, Any]) -> Member:
     """Who calls at the staff's door: the guard has asked already."""
     member: Member = request.state.member
     return member
+
+
+def the_till(request: Request[Any, Any, Any]) -> TillAt:
+    """Which till calls: the guard has asked already."""
+    till: TillAt = request.scope["state"]["till"]
+    return till
 
 
 async def the_brand_session(db: Db, staff: Staff) -> AsyncGenerator[AsyncSession, None]:
@@ -109,7 +118,14 @@ def api() -> Router:
         dependencies={"staff": Provide(the_staff, sync_to_thread=False), "session": Provide(the_brand_session)},
         security=[{"staff": []}],
     )
-    doors = [accounts.strangers, agents, brands.strangers, staff]
+    tills = Router(
+        "/till",
+        route_handlers=[shops.router],
+        guards=[till_door.guard],
+        dependencies={"till": Provide(the_till, sync_to_thread=False)},
+        security=[{"till": []}],
+    )
+    doors = [accounts.strangers, agents, brands.strangers, staff, tills]
     return Router("/v1", route_handlers=doors, guards=[only_what_is_described])
 
 

@@ -20,6 +20,7 @@ from backend.packages.service import slot_key
 from backend.programmes.models import BudgetSlice, Campaign, CampaignVersion, Product, Programme
 from backend.programmes.rules import Fixed, Percent, Rule
 from backend.settings import Settings
+from backend.shops.models import BrandShop, Shop, Till
 from scanning import package
 
 COUNT = itertools.count(1)
@@ -123,6 +124,23 @@ class World:
     def codes_of(self, batch: Batch) -> list[str]:
         key = slot_key(self.settings.master_key, batch.slot)
         return [package.encode(key, batch.slot, batch.first_serial + number) for number in range(batch.count)]
+
+    async def shop(self, *brand_ids: int, **fields: Any) -> Shop:
+        """A shop that serves these brands; the first one keeps it."""
+        number = next(COUNT)
+        fields = {"number": f"{number:08}", "name": f"Shop {number}"} | fields
+        shop = await self.add(Shop(**fields))
+        for place, brand_id in enumerate(brand_ids):
+            await self.add(BrandShop(brand_id=brand_id, key=f"shop-{number}", shop_id=shop.id, keeper=place == 0))
+        return shop
+
+    async def till(self, *brand_ids: int, shop: Shop | None = None, **fields: Any) -> dict[str, str]:
+        """The headers of a till in a shop that serves these brands."""
+        shop = shop or await self.shop(*brand_ids)
+        token = tokens.token("tl")
+        fields = {"key": f"till-{next(COUNT)}"} | fields
+        await self.add(Till(shop_id=shop.id, token_digest=tokens.digest(token), **fields))
+        return {"Authorization": f"Bearer {token}"}
 
     async def scan(
         self, account: AccountNew, scanned: str, scan_id: uuid.UUID | None = None, **headers: str

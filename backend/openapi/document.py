@@ -35,6 +35,7 @@ TAGS = {
     "Wallet": "Balances, movements and what each of them was for.",
     "Package codes": "Batches, their pallets and rolls, files for the print shop, lists of codes of others.",
     "Account": "Anonymous accounts: no phone number, e-mail or name. Devices, PIN, passkeys, leaving.",
+    "Tills": "A shop's till or web shop: what it is, and who stands at it.",
     "Staff": "Signing in as staff.",
     "Brand": "The console's pages about the brand and its staff.",
     "Programmes": "What agents join: a currency, a time zone, and the wallets that belong to it.",
@@ -45,6 +46,7 @@ TAGS = {
 SCHEMES = {
     "agent": "The token of a device, from `POST /v1/accounts` or `POST /v1/sessions`.",
     "staff": "The token of a staff session.",
+    "till": "The token of a till or web shop, from `PUT /v1/console/shops/{key}/tills/{till}`.",
 }
 
 

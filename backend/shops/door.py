@@ -1,0 +1,74 @@
+"""The till's door: which till is calling, by its token, and who stands at it."""
+
+from typing import Any
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from sqlalchemy import text
+
+from backend import tokens
+from backend.database import Database
+from backend.errors import Forbidden, Unauthenticated
+from backend.shops.models import TillKind
+
+PREFIX = "tl"
+
+FIND = text("""
+    SELECT t.id AS till_id, t.shop_id, t.kind, c.id AS cashier_id, t.needs_cashier, s.timezone
+    FROM tills t JOIN shops s ON s.id = t.shop_id
+    LEFT JOIN cashiers c ON c.id = t.cashier_id AND t.shift_ends_at > now() AND c.disabled_at IS NULL
+    WHERE t.token_digest = :digest AND t.disabled_at IS NULL
+""")
+
+
+class CashierNeeded(Forbidden):
+    """This till sells only while a cashier is signed in. Sign in with your PIN."""
+
+
+class TillAt(msgspec.Struct, frozen=True):
+    """Which till calls: its shop and the shop's time zone, and the cashier whose shift is not over."""
+
+    till_id: int
+    shop_id: int
+    kind: TillKind
+    cashier_id: int | None
+    needs_cashier: bool
+    timezone: str
+
+    def need_cashier(self) -> None:
+        """Refuse what this till may do with a cashier only.
+
+        Raises:
+            CashierNeeded: it wants one, and nobody is signed in.
+        """
+        if self.needs_cashier and self.cashier_id is None:
+            raise CashierNeeded
+
+
+TheTill = NamedDependency[TillAt]
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Let in tills; asked before anything of the request is read.
+
+    Raises:
+        Unauthenticated: no such token, or the till is switched off; the answer is the same for all.
+    """
+    connection.scope["state"]["till"] = await signed_in(tokens.bearer(connection), connection.app.state["db"])
+
+
+async def signed_in(token: str, db: Database) -> TillAt:
+    """The till that a token belongs to.
+
+    Raises:
+        Unauthenticated: there is none, or it is switched off.
+    """
+    if not tokens.is_token(token, PREFIX):
+        raise Unauthenticated
+    rows = await db.rows(FIND, digest=tokens.digest(token))
+    if not rows:
+        raise Unauthenticated
+    row = rows[0]
+    return TillAt(row.till_id, row.shop_id, row.kind, row.cashier_id, row.needs_cashier, row.timezone)
