@@ -7,7 +7,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, SmallInteger, String, UniqueConstraint, func
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,6 +33,8 @@ class Sale(Base):
         CheckConstraint("discount BETWEEN 0 AND amount", name="discount"),
         CheckConstraint("returned_amount BETWEEN 0 AND amount", name="returned"),
         Index("ix_sales_shop_id_id", "shop_id", "id"),
+        # A fiscal receipt confirms one sale.
+        Index("uq_sales_fn_fd", "fn", "fd", unique=True, postgresql_where="fn IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -101,7 +113,7 @@ class Redemption(Base):
 
 
 class Share(Base):
-    """How a redemption's discount and bonus are spread over the lines of its sale; a return goes by it."""
+    """How a redemption's discount is spread over the lines that count for it, and what was paid for each of them."""
 
     __tablename__ = "shares"
 
@@ -109,7 +121,6 @@ class Share(Base):
     line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     base: Mapped[int]
     discount: Mapped[int]
-    bonus: Mapped[int]
 
 
 class SaleReturn(Base):

@@ -37,6 +37,7 @@ class Promo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     discount: Fixed | Percent
     most: Annotated[Count | None, msgspec.Meta(description="The most it takes off one basket.")] = None
     minimum: Annotated[Count | None, msgspec.Meta(description="The least that the lines must come to.")] = None
+    own_goods: Annotated[bool, msgspec.Meta(description="Only lines count that are products of the brand.")] = False
     excluded: Annotated[frozenset[int] | None, msgspec.Meta(description="Product ids that do not count.")] = None
     uses: Annotated[Count | None, msgspec.Meta(description="Sales for each code.")] = None
     uses_per_buyer: Count | None = None

@@ -691,6 +691,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("till_id", "key", name=op.f("uq_sales_till_id_key")),
     )
     op.create_index("ix_sales_shop_id_id", "sales", ["shop_id", "id"], unique=False)
+    op.create_index("uq_sales_fn_fd", "sales", ["fn", "fd"], unique=True, postgresql_where="fn IS NOT NULL")
     op.create_table(
         "batch_file_parts",
         sa.Column("file_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -857,7 +858,6 @@ def upgrade() -> None:
         sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("base", sa.BigInteger(), nullable=False),
         sa.Column("discount", sa.BigInteger(), nullable=False),
-        sa.Column("bonus", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["redemption_id"], ["redemptions.id"], name=op.f("fk_shares_redemption_id")),
         sa.PrimaryKeyConstraint("redemption_id", "line", name=op.f("pk_shares")),
     )
