@@ -47,11 +47,11 @@ class PromoCode(Base):
 
 class PromoRun(Base):
     """One way of sharing a code (a fridge magnet, a chat), with a link and counters of its own; run 0 is the bare
-    code. Counters in kopecks and in minor units of the programme's currency."""
+    code."""
 
     __tablename__ = "promo_runs"
     __table_args__ = (
-        CheckConstraint("came >= 0 AND sum >= 0 AND bonus >= 0", name="counters"),
+        CheckConstraint("came >= 0 AND sum >= 0", name="counters"),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -59,8 +59,24 @@ class PromoRun(Base):
     n: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(60), server_default="")
     came: Mapped[int] = mapped_column(server_default="0")  # sales
-    sum: Mapped[int] = mapped_column(server_default="0")  # what buyers paid in them, less what was returned
-    bonus: Mapped[int] = mapped_column(server_default="0")  # awarded, less what was taken back
+    sum: Mapped[int] = mapped_column(server_default="0")  # kopecks that buyers paid in them, less what was returned
+
+
+class PromoBonus(Base):
+    """What a run's sales earned that matures on a day, in minor units of the programme's currency, and how much of it
+    was taken back: what is pending is a sum over a few days, however many sales there were."""
+
+    __tablename__ = "promo_bonuses"
+    __table_args__ = (
+        CheckConstraint("returned BETWEEN 0 AND bonus", name="returned"),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    code_id: Mapped[int] = mapped_column(ForeignKey("promo_codes.id"), primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    matures_on: Mapped[date] = mapped_column(primary_key=True)
+    bonus: Mapped[int]
+    returned: Mapped[int] = mapped_column(server_default="0")
 
 
 class PromoView(Base):

@@ -756,6 +756,7 @@ def upgrade() -> None:
         sa.Column("returned_base", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("returned_discount", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("returned_bonus", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("uses", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("use_given_back", sa.Boolean(), server_default="false", nullable=False),
         sa.CheckConstraint("returned_base BETWEEN 0 AND base", name=op.f("ck_redemptions_returned_base")),
         sa.CheckConstraint("returned_bonus BETWEEN 0 AND bonus", name=op.f("ck_redemptions_returned_bonus")),
@@ -818,14 +819,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_fraud_signals_brand_id_id", "fraud_signals", ["brand_id", "id"], unique=False)
     op.create_table(
+        "promo_bonuses",
+        sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("matures_on", sa.Date(), nullable=False),
+        sa.Column("bonus", sa.BigInteger(), nullable=False),
+        sa.Column("returned", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("returned BETWEEN 0 AND bonus", name=op.f("ck_promo_bonuses_returned")),
+        sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_bonuses_code_id")),
+        sa.PrimaryKeyConstraint("code_id", "n", "matures_on", name=op.f("pk_promo_bonuses")),
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_table(
         "promo_runs",
         sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(length=60), server_default="", nullable=False),
         sa.Column("came", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("sum", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("bonus", sa.BigInteger(), server_default="0", nullable=False),
-        sa.CheckConstraint("came >= 0 AND sum >= 0 AND bonus >= 0", name=op.f("ck_promo_runs_counters")),
+        sa.CheckConstraint("came >= 0 AND sum >= 0", name=op.f("ck_promo_runs_counters")),
         sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_runs_code_id")),
         sa.PrimaryKeyConstraint("code_id", "n", name=op.f("pk_promo_runs")),
         postgresql_with={"fillfactor": "70"},

@@ -1,0 +1,23 @@
+-- Counts a sale or a return for a run of a code, in the transaction of the deed: how many came, what they paid
+-- (kopecks), and the agent's bonus (minor units) that matures on a day; null: it does not wait. A return has what it
+-- takes back below zero and the day on which the sale's bonus matures. A run that nobody made counts as the bare code.
+CREATE OR REPLACE FUNCTION promocodes_count(
+    p_code bigint, p_run int, p_came int, p_sum bigint, p_bonus bigint, p_matures_on date DEFAULT NULL
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE run int := p_run; day date := coalesce(p_matures_on, current_date);
+BEGIN
+    UPDATE promo_runs r SET came = r.came + p_came, sum = r.sum + p_sum WHERE r.code_id = p_code AND r.n = run;
+    IF NOT FOUND THEN
+        run := 0;
+        -- Codes that the brand issued have no runs until they are used.
+        INSERT INTO promo_runs (code_id, n) VALUES (p_code, run) ON CONFLICT DO NOTHING;
+        UPDATE promo_runs r SET came = r.came + p_came, sum = r.sum + p_sum WHERE r.code_id = p_code AND r.n = run;
+    END IF;
+    IF p_bonus > 0 THEN
+        INSERT INTO promo_bonuses AS b (code_id, n, matures_on, bonus) VALUES (p_code, run, day, p_bonus)
+        ON CONFLICT (code_id, n, matures_on) DO UPDATE SET bonus = b.bonus + excluded.bonus;
+    ELSIF p_bonus < 0 THEN
+        UPDATE promo_bonuses b SET returned = b.returned - p_bonus
+        WHERE b.code_id = p_code AND b.n = run AND b.matures_on = day;
+    END IF;
+END $$;
