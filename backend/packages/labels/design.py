@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from backend.packages.labels import typeface
+from backend import typeface
 
 A4_MM = (210.0, 297.0)
 SMALLEST_MODULE_MM = 0.4

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from backend.packages.labels import typeface
+from backend import typeface
 from backend.packages.labels.design import LabelDesign, LabelRefused
 from backend.packages.labels.symbol import QUIET
 from scanning.symbols import ALPHABET

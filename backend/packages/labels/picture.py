@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from backend.packages.labels import layout, symbol, typeface
+from backend import typeface
+from backend.packages.labels import layout, symbol
 from backend.packages.labels.design import Label, LabelDesign
 from backend.packages.labels.layout import Line
 from backend.packages.labels.symbol import QUIET

@@ -8,7 +8,8 @@ from reportlab import rl_config
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.pdfgen.pathobject import PDFPathObject
 
-from backend.packages.labels import layout, symbol, typeface
+from backend import typeface
+from backend.packages.labels import layout, symbol
 from backend.packages.labels.design import A4_MM, Label, LabelDesign
 from backend.packages.labels.layout import Layout, Line
 from scanning import package

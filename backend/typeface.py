@@ -1,4 +1,4 @@
-"""The typeface of labels: PT Sans, which has Cyrillic, measured and loaded from its package.
+"""The typeface of what we print: PT Sans, which has Cyrillic, measured and loaded from its package.
 
 reportlab's and Pillow's own typefaces have no Cyrillic, and what a server has installed is anybody's guess.
 """
