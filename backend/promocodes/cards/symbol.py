@@ -1,0 +1,45 @@
+"""The QR code of a promo code (ISO/IEC 18004), as modules and as runs of dark ones for vector formats."""
+
+from functools import lru_cache
+from itertools import groupby
+from typing import Literal
+
+from qrcode.constants import ERROR_CORRECT_H, ERROR_CORRECT_L, ERROR_CORRECT_M, ERROR_CORRECT_Q
+from qrcode.main import QRCode
+
+QUIET = 4  # modules of light on each side, ISO/IEC 18004 chapter 6.3.8
+Grade = Literal["L", "M", "Q", "H"]
+GRADES = {"L": ERROR_CORRECT_L, "M": ERROR_CORRECT_M, "Q": ERROR_CORRECT_Q, "H": ERROR_CORRECT_H}
+
+Modules = tuple[tuple[bool, ...], ...]
+
+
+@lru_cache(maxsize=256)
+def modules(text: str, grade: Grade) -> Modules:
+    """Rows of the smallest symbol that holds the text, True is dark, without the quiet zone."""
+    code = QRCode(error_correction=GRADES[grade], border=0)
+    code.add_data(text)
+    code.make(fit=True)
+    return tuple(tuple(map(bool, row)) for row in code.get_matrix())
+
+
+def runs(rows: Modules) -> list[tuple[int, int, int]]:
+    """Runs of dark modules: (x, y, width) from the upper left corner."""
+    found = []
+    for y, row in enumerate(rows):
+        x = 0
+        for dark, group in groupby(row):
+            width = len(list(group))
+            if dark:
+                found.append((x, y, width))
+            x += width
+    return found
+
+
+def path(rows: Modules) -> str:
+    """The dark modules as an SVG path of unit squares, inside a quiet zone; short, for it travels in pages."""
+    drawn, x_now, y_now = [], 0, 0
+    for x, y, width in runs(rows):
+        drawn.append(f"m{x + QUIET - x_now} {y + QUIET - y_now}h{width}v1h-{width}z")
+        x_now, y_now = x + QUIET, y + QUIET
+    return "".join(drawn)
