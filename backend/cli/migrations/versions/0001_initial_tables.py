@@ -195,6 +195,17 @@ def upgrade() -> None:
         "ix_wallets_due_on", "wallets", ["due_on"], unique=False, postgresql_where=sa.text("due_on IS NOT NULL")
     )
     op.create_table(
+        "brand_cards",
+        sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("background", sa.String(length=7), nullable=False),
+        sa.Column("ink", sa.String(length=7), nullable=False),
+        sa.Column("accent", sa.String(length=7), nullable=False),
+        sa.Column("labels", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("logo", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_brand_cards_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_brand_cards")),
+    )
+    op.create_table(
         "brand_shops",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
@@ -345,6 +356,36 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "name", name=op.f("uq_programmes_brand_id_name")),
     )
     op.create_table(
+        "promo_codes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("code", sa.String(length=24), nullable=False),
+        sa.Column("shown", sa.String(length=24), nullable=True),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=True),
+        sa.Column("key", sa.Uuid(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=True),
+        sa.Column("issue_id", sa.BigInteger(), nullable=True),
+        sa.Column("used", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("nickname", sa.String(length=40), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(account_id IS NULL) = (key IS NULL)", name=op.f("ck_promo_codes_owner")),
+        sa.CheckConstraint("used >= 0", name=op.f("ck_promo_codes_used")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_promo_codes_account_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promo_codes")),
+        sa.UniqueConstraint("account_id", "key", name=op.f("uq_promo_codes_account_id_key")),
+        sa.UniqueConstraint("code", name=op.f("uq_promo_codes_code")),
+        postgresql_with={"fillfactor": "90"},
+    )
+    op.create_index(
+        "ix_promo_codes_issue_id",
+        "promo_codes",
+        ["issue_id", "id"],
+        unique=False,
+        postgresql_where="issue_id IS NOT NULL",
+    )
+    op.create_table(
         "scans",
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -481,6 +522,39 @@ def upgrade() -> None:
     )
     op.create_index("ix_lot_uses_lot_id", "lot_uses", ["lot_id"], unique=False)
     op.create_table(
+        "promo_bonuses",
+        sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("matures_on", sa.Date(), nullable=False),
+        sa.Column("bonus", sa.BigInteger(), nullable=False),
+        sa.Column("returned", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("returned BETWEEN 0 AND bonus", name=op.f("ck_promo_bonuses_returned")),
+        sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_bonuses_code_id")),
+        sa.PrimaryKeyConstraint("code_id", "n", "matures_on", name=op.f("pk_promo_bonuses")),
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_table(
+        "promo_runs",
+        sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=60), server_default="", nullable=False),
+        sa.Column("came", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("sum", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("came >= 0 AND sum >= 0", name=op.f("ck_promo_runs_counters")),
+        sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_runs_code_id")),
+        sa.PrimaryKeyConstraint("code_id", "n", name=op.f("pk_promo_runs")),
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_table(
+        "promo_views",
+        sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("views", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_views_code_id")),
+        sa.PrimaryKeyConstraint("code_id", "n", "day", name=op.f("pk_promo_views")),
+    )
+    op.create_table(
         "staff_sessions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("staff_id", sa.BigInteger(), nullable=False),
@@ -527,7 +601,9 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("state IN ('waiting', 'done', 'failed')", name=op.f("ck_webhook_deliveries_state")),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'sending', 'done', 'failed')", name=op.f("ck_webhook_deliveries_state")
+        ),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_webhook_deliveries_brand_id")),
         sa.ForeignKeyConstraint(
             ["endpoint_id"], ["webhook_endpoints.id"], name=op.f("fk_webhook_deliveries_endpoint_id")
@@ -536,14 +612,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_deliveries")),
         sa.UniqueConstraint("endpoint_id", "event_id", name=op.f("uq_webhook_deliveries_endpoint_id_event_id")),
     )
-    op.create_index("ix_webhook_deliveries_brand_id_id", "webhook_deliveries", ["brand_id", "id"], unique=False)
+    op.create_index("ix_webhook_deliveries_created_at", "webhook_deliveries", ["created_at"], unique=False)
     op.create_index(
-        "ix_webhook_deliveries_due_at",
+        "ix_webhook_deliveries_due",
         "webhook_deliveries",
-        ["due_at"],
+        ["endpoint_id", "due_at"],
         unique=False,
-        postgresql_where="state = 'waiting'",
+        postgresql_where=sa.text("state IN ('waiting', 'sending')"),
     )
+    op.create_index("ix_webhook_deliveries_endpoint_id_id", "webhook_deliveries", ["endpoint_id", "id"], unique=False)
     op.create_table(
         "batch_files",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -705,39 +782,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("file_id", "part", name=op.f("pk_batch_file_parts")),
     )
     op.create_table(
-        "promo_codes",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("code", sa.String(length=24), nullable=False),
-        sa.Column("shown", sa.String(length=24), nullable=True),
-        sa.Column("brand_id", sa.BigInteger(), nullable=False),
-        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=True),
-        sa.Column("key", sa.Uuid(), nullable=True),
-        sa.Column("digest", sa.LargeBinary(), nullable=True),
-        sa.Column("issue_id", sa.BigInteger(), nullable=True),
-        sa.Column("used", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("nickname", sa.String(length=40), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("(account_id IS NULL) = (key IS NULL)", name=op.f("ck_promo_codes_owner")),
-        sa.CheckConstraint("used >= 0", name=op.f("ck_promo_codes_used")),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_promo_codes_account_id")),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_promo_codes_brand_id")),
-        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_promo_codes_campaign_id")),
-        sa.ForeignKeyConstraint(["issue_id"], ["promo_issues.id"], name=op.f("fk_promo_codes_issue_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_promo_codes")),
-        sa.UniqueConstraint("account_id", "key", name=op.f("uq_promo_codes_account_id_key")),
-        sa.UniqueConstraint("code", name=op.f("uq_promo_codes_code")),
-        postgresql_with={"fillfactor": "90"},
-    )
-    op.create_index(
-        "ix_promo_codes_issue_id",
-        "promo_codes",
-        ["issue_id", "id"],
-        unique=False,
-        postgresql_where="issue_id IS NOT NULL",
-    )
-    op.create_table(
         "redemptions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("sale_id", sa.BigInteger(), nullable=False),
@@ -818,39 +862,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fraud_signals")),
     )
     op.create_index("ix_fraud_signals_brand_id_id", "fraud_signals", ["brand_id", "id"], unique=False)
-    op.create_table(
-        "promo_bonuses",
-        sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("matures_on", sa.Date(), nullable=False),
-        sa.Column("bonus", sa.BigInteger(), nullable=False),
-        sa.Column("returned", sa.BigInteger(), server_default="0", nullable=False),
-        sa.CheckConstraint("returned BETWEEN 0 AND bonus", name=op.f("ck_promo_bonuses_returned")),
-        sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_bonuses_code_id")),
-        sa.PrimaryKeyConstraint("code_id", "n", "matures_on", name=op.f("pk_promo_bonuses")),
-        postgresql_with={"fillfactor": "70"},
-    )
-    op.create_table(
-        "promo_runs",
-        sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("name", sa.String(length=60), server_default="", nullable=False),
-        sa.Column("came", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("sum", sa.BigInteger(), server_default="0", nullable=False),
-        sa.CheckConstraint("came >= 0 AND sum >= 0", name=op.f("ck_promo_runs_counters")),
-        sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_runs_code_id")),
-        sa.PrimaryKeyConstraint("code_id", "n", name=op.f("pk_promo_runs")),
-        postgresql_with={"fillfactor": "70"},
-    )
-    op.create_table(
-        "promo_views",
-        sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("n", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
-        sa.Column("views", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_views_code_id")),
-        sa.PrimaryKeyConstraint("code_id", "n", "day", name=op.f("pk_promo_views")),
-    )
     op.create_table(
         "reversals",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
