@@ -128,7 +128,7 @@ class World:
     async def shop(self, *brand_ids: int, **fields: Any) -> Shop:
         """A shop that serves these brands; the first one keeps it."""
         number = next(COUNT)
-        fields = {"number": f"{number:08}", "name": f"Shop {number}"} | fields
+        fields = {"number": f"{number:010}", "name": f"Shop {number}"} | fields
         shop = await self.add(Shop(**fields))
         for place, brand_id in enumerate(brand_ids):
             await self.add(BrandShop(brand_id=brand_id, key=f"shop-{number}", shop_id=shop.id, keeper=place == 0))

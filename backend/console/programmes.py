@@ -6,6 +6,7 @@ from litestar import Request, Response, Router, get, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from backend.brands.door import OWNERS, READERS, RoleForbids, Staff
+from backend.brands.timezones import TimezoneUnknown
 from backend.database import Session
 from backend.programmes import service
 from backend.programmes.schemas import ProgrammeIn, ProgrammeOut, ProgrammePage
@@ -54,7 +55,7 @@ async def get_programme(
         RoleForbids,
         service.ProgrammeNameTaken,
         service.CurrencyFixed,
-        service.TimezoneUnknown,
+        TimezoneUnknown,
         PreconditionFailed,
     ),
 )

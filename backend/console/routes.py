@@ -2,7 +2,18 @@
 
 from litestar import Router
 
-from backend.console import batches, brand, campaigns, code_lists, print_files, product_files, products, programmes
+from backend.console import (
+    batches,
+    brand,
+    campaigns,
+    code_lists,
+    print_files,
+    product_files,
+    products,
+    programmes,
+    shops,
+    tills,
+)
 
 router = Router(
     "/console",
@@ -15,5 +26,7 @@ router = Router(
         batches.router,
         print_files.router,
         code_lists.router,
+        shops.router,
+        tills.router,
     ],
 )

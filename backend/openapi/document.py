@@ -35,6 +35,7 @@ TAGS = {
     "Wallet": "Balances, movements and what each of them was for.",
     "Package codes": "Batches, their pallets and rolls, files for the print shop, lists of codes of others.",
     "Account": "Anonymous accounts: no phone number, e-mail or name. Devices, PIN, passkeys, leaving.",
+    "Shops": "Where codes are redeemed: shops, their tills and cashiers, and what a brand owes them.",
     "Tills": "A shop's till or web shop: what it is, and who stands at it.",
     "Staff": "Signing in as staff.",
     "Brand": "The console's pages about the brand and its staff.",

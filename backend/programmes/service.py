@@ -1,16 +1,13 @@
 """Programmes of a brand, and the number that tells everybody that their rules have changed."""
 
-from functools import cache
-from zoneinfo import available_timezones
-
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.brands import audit
+from backend.brands import audit, timezones
 from backend.brands.door import Member
-from backend.errors import Conflict, Invalid, NotFound
+from backend.errors import Conflict, NotFound
 from backend.programmes.models import Programme
 from backend.programmes.schemas import ProgrammeIn
 
@@ -25,10 +22,6 @@ class ProgrammeNameTaken(Conflict):
 
 class CurrencyFixed(Conflict):
     """A programme keeps its currency. Make another programme instead."""
-
-
-class TimezoneUnknown(Invalid):
-    """There is no such time zone. Use a name like Europe/Moscow."""
 
 
 async def page(session: AsyncSession, member: Member, after: str | None, most: int) -> list[Programme]:
@@ -74,8 +67,7 @@ async def put(session: AsyncSession, member: Member, key: str, new: ProgrammeIn)
     Raises:
         ProgrammeNameTaken, CurrencyFixed, TimezoneUnknown: as they say.
     """
-    if new.timezone not in _timezones():
-        raise TimezoneUnknown
+    timezones.check(new.timezone)
     values = {"name": new.name.strip(), "currency": new.currency, "timezone": new.timezone}
     try:
         made = await _insert(session, member, key, values)
@@ -120,8 +112,3 @@ async def bump(session: AsyncSession, brand_id: int, *, only: int | None = None)
         .values(rules_version=Programme.rules_version + 1)
         .execution_options(synchronize_session=False)
     )
-
-
-@cache
-def _timezones() -> set[str]:
-    return available_timezones()

@@ -16,9 +16,10 @@ from backend.shops.models import TillKind
 PREFIX = "tl"
 
 FIND = text("""
-    SELECT t.id AS till_id, t.shop_id, t.kind, c.id AS cashier_id, t.needs_cashier, s.timezone
+    SELECT t.id AS till_id, t.shop_id, t.kind, c.id AS cashier_id, t.needs_cashier, s.timezone, t.origins
     FROM tills t JOIN shops s ON s.id = t.shop_id
     LEFT JOIN cashiers c ON c.id = t.cashier_id AND t.shift_ends_at > now() AND c.disabled_at IS NULL
+        AND (c.pin_hash IS NOT NULL OR NOT t.needs_cashier)
     WHERE t.token_digest = :digest AND t.disabled_at IS NULL
 """)
 
@@ -36,6 +37,8 @@ class TillAt(msgspec.Struct, frozen=True):
     cashier_id: int | None
     needs_cashier: bool
     timezone: str
+    # Where its pages may call from, if it is a web shop.
+    origins: tuple[str, ...] = ()
 
     def need_cashier(self) -> None:
         """Refuse what this till may do with a cashier only.
@@ -71,4 +74,6 @@ async def signed_in(token: str, db: Database) -> TillAt:
     if not rows:
         raise Unauthenticated
     row = rows[0]
-    return TillAt(row.till_id, row.shop_id, row.kind, row.cashier_id, row.needs_cashier, row.timezone)
+    return TillAt(
+        row.till_id, row.shop_id, row.kind, row.cashier_id, row.needs_cashier, row.timezone, tuple(row.origins)
+    )

@@ -46,12 +46,16 @@ async def house(world: World) -> House:
     await world.campaign(programme, key="autumn", budget=1000, name_ru=f"{MARK} autumn", name_en=f"{MARK} autumn")
     batch = await world.batch(programme, product)
     await owner.put(f"/v1/console/batches/{batch.key}/files/csv", {})
+    await owner.put("/v1/console/shops/main", {"name": f"{MARK} shop"})
+    await owner.put("/v1/console/shops/main/tills/first", {})
+    await owner.put("/v1/console/shops/main/cashiers/anna", {})
     return House(owner, programme.id, str(batch.key))
 
 
 def ways(of: House) -> dict[Route, Way]:
     """Each route with the names of one brand's things."""
     console, batch = "/v1/console", f"/v1/console/batches/{of.batch}"
+    shop = f"{console}/shops/main"
     rule = {"ways": ["package"], "amount": {"type": "fixed", "value": 1}}
     campaign = {"programme_id": of.programme, "name_ru": "x", "starts_at": "2026-01-01T00:00:00Z", "rule": rule}
     preview = {"programme_id": of.programme, "rule": rule, "way": "package", "sku": "SKU"}
@@ -83,6 +87,17 @@ def ways(of: House) -> dict[Route, Way]:
         ("GET", f"{console}/campaigns/{{key}}"): Way(READ, f"{console}/campaigns/autumn", {}, 404),
         ("PUT", f"{console}/campaigns/{{key}}"): Way(EDIT, f"{console}/campaigns/autumn", {"json": campaign}, 404),
         ("POST", f"{console}/campaigns/previews"): Way(READ, f"{console}/campaigns/previews", {"json": preview}, 404),
+        ("GET", f"{console}/shops"): Way(READ, f"{console}/shops"),
+        ("GET", f"{console}/shops/{{key}}"): Way(READ, shop, {}, 404),
+        ("PUT", f"{console}/shops/{{key}}"): Way(EDIT, shop, {"json": {"name": "x"}}),
+        ("DELETE", f"{console}/shops/{{key}}"): Way(EDIT, shop, {}, 404),
+        ("GET", f"{console}/shops/{{key}}/tills"): Way(READ, f"{shop}/tills", {}, 404),
+        ("PUT", f"{console}/shops/{{key}}/tills/{{till}}"): Way(EDIT, f"{shop}/tills/first", {"json": {}}, 404),
+        ("DELETE", f"{console}/shops/{{key}}/tills/{{till}}"): Way(EDIT, f"{shop}/tills/first", {}, 404),
+        ("POST", f"{console}/shops/{{key}}/tills/{{till}}/tokens"): Way(EDIT, f"{shop}/tills/first/tokens", {}, 404),
+        ("GET", f"{console}/shops/{{key}}/cashiers"): Way(READ, f"{shop}/cashiers", {}, 404),
+        ("PUT", f"{console}/shops/{{key}}/cashiers/{{cashier}}"): Way(EDIT, f"{shop}/cashiers/anna", {"json": {}}, 404),
+        ("DELETE", f"{console}/shops/{{key}}/cashiers/{{cashier}}"): Way(EDIT, f"{shop}/cashiers/anna", {}, 404),
         ("GET", f"{console}/batches"): Way(READ, f"{console}/batches"),
         ("GET", f"{console}/batches/{{key}}"): Way(READ, batch, {}, 404),
         ("PUT", f"{console}/batches/{{key}}"): Way(

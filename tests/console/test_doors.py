@@ -117,8 +117,8 @@ async def test_no_route_reaches_into_another_brand(world: World, owner, theirs):
 
 
 BRANDED = {
-    "batches", "batch_files", "brands", "campaigns", "campaign_versions", "events", "products", "programmes", "slots",
-    "staff", "staff_sessions",
+    "batches", "batch_files", "brand_shops", "brands", "campaigns", "campaign_versions", "events", "products",
+    "programmes", "slots", "staff", "staff_sessions",
 }  # fmt: skip
 # What belongs to whoever asks.
 OWN = {

@@ -123,6 +123,38 @@ async def scan_queue(world: World, account: AccountNew) -> Deed:
     return Deed(sending(codes[:3]), again=(200,), stranger=(200,), other=sending(codes[3:]))
 
 
+async def manned_till(world: World) -> dict[str, str]:
+    """The headers of a till where a cashier's PIN is known."""
+    keeper, shop = await world.staff(), "/v1/console/shops/main"
+    await keeper.put(shop, {"name": "Main"})
+    await keeper.put(f"{shop}/cashiers/anna", {"pin": "4071"})
+    token = (await keeper.put(f"{shop}/tills/first", {})).json()["token"]
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def begin_shift(world: World, account: AccountNew) -> Deed:
+    till = await manned_till(world)
+
+    def sending(pin: str) -> Call:
+        async def send(caller: AccountNew) -> Response:
+            headers = till if caller is account else bearer(caller)
+            return await world.client.put("/v1/till/shift", json={"cashier": "anna", "pin": pin}, headers=headers)
+
+        return send
+
+    # Each sign-in begins a shift of its full length.
+    return Deed(sending("4071"), again=(200,), stranger=(401,), same=False, other=sending("9073"))
+
+
+async def end_shift(world: World, account: AccountNew) -> Deed:
+    till = await manned_till(world)
+
+    async def send(caller: AccountNew) -> Response:
+        return await world.client.delete("/v1/till/shift", headers=till if caller is account else bearer(caller))
+
+    return Deed(send, again=(204,), stranger=(401,))
+
+
 DEEDS: dict[str, Prepare] = {
     "POST /v1/sessions": create_session,
     "DELETE /v1/devices/{device_id:int}": end_device,
@@ -132,4 +164,6 @@ DEEDS: dict[str, Prepare] = {
     "DELETE /v1/me": forget_me,
     "PUT /v1/scans/{scan_id:uuid}": scan,
     "POST /v1/scans/batch": scan_queue,
+    "PUT /v1/till/shift": begin_shift,
+    "DELETE /v1/till/shift": end_shift,
 }

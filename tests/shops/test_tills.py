@@ -1,0 +1,111 @@
+"""Tills and their tokens, as the console makes them."""
+
+import pytest
+
+from tests.make import World
+
+TILL = "/v1/console/shops/main/tills/first"
+
+
+@pytest.fixture
+async def keeper(world: World):
+    worker = await world.staff()
+    await worker.put("/v1/console/shops/main", {"name": "Electrics"})
+    return worker
+
+
+async def opens(client, token):
+    return (await client.get("/v1/till", headers={"Authorization": f"Bearer {token}"})).status_code == 200
+
+
+async def test_a_token_is_shown_once_and_opens_the_door(keeper, client):
+    made = await keeper.put(TILL, {"needs_cashier": True})
+    again = await keeper.put(TILL, {"needs_cashier": True})
+
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert made.json() == again.json() | {"token": made.json()["token"]}
+    assert await opens(client, made.json()["token"])
+
+
+async def test_a_till_is_told_where_it_stands_and_what_it_may(keeper, world, client):
+    brand = await world.brand_of(keeper)
+    token = (await keeper.put(TILL, {"needs_cashier": True})).json()["token"]
+
+    home = (await client.get("/v1/till", headers={"Authorization": f"Bearer {token}"})).json()
+
+    assert (home["till"], home["shop"]["name"], home["may"]) == ("first", "Electrics", ["quote"])
+    assert home["brands"] == [{"id": brand.id, "name": brand.name}]
+
+
+async def test_settings_change_and_the_token_stays(keeper, client):
+    token = (await keeper.put(TILL, {})).json()["token"]
+
+    changed = await keeper.put(TILL, {"kind": "web", "origins": ["https://shop.example"]})
+
+    assert changed.json() | {"kind": "web", "origins": ["https://shop.example"]} == changed.json()
+    assert await opens(client, token)
+
+
+async def test_a_new_token_ends_the_old_one(keeper, client):
+    old = (await keeper.put(TILL, {})).json()["token"]
+
+    new = (await keeper.ask("POST", f"{TILL}/tokens")).json()["token"]
+
+    assert not await opens(client, old)
+    assert await opens(client, new)
+
+
+async def test_a_till_that_was_switched_off_comes_back_with_another_token(keeper, client):
+    old = (await keeper.put(TILL, {})).json()["token"]
+
+    off = [(await keeper.delete(TILL)).status_code for _ in range(2)]
+    refused = await keeper.ask("POST", f"{TILL}/tokens")
+    was_open = await opens(client, old)
+    back = await keeper.put(TILL, {})
+
+    assert off == [204, 204]
+    assert (refused.status_code, refused.json()["code"]) == (409, "till_off")
+    assert not was_open
+    assert back.status_code == 201
+    assert [await opens(client, token) for token in (old, back.json()["token"])] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"origins": ["https://shop.example"]}, 422, "origins_for_web_only"),
+        ({"kind": "web", "origins": ["https://shop.example/path"]}, 400, "validation_failed"),
+        ({"kind": "web", "origins": ["http://shop.example"]}, 400, "validation_failed"),
+        ({"kind": "web", "origins": ["*"]}, 400, "validation_failed"),
+    ],
+)
+async def test_origins_are_exact_and_for_web_shops_only(keeper, body, status, code):
+    refused = await keeper.put(TILL, body)
+
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+
+
+async def test_what_is_not_there_is_not_found(keeper):
+    answers = [
+        await keeper.delete("/v1/console/shops/main/tills/none"),
+        await keeper.ask("POST", "/v1/console/shops/main/tills/none/tokens"),
+        await keeper.delete("/v1/console/shops/main/cashiers/none"),
+        await keeper.put("/v1/console/shops/none/tills/first", {}),
+    ]
+
+    codes = [answer.json()["code"] for answer in answers]
+
+    assert codes == ["till_unknown", "till_unknown", "cashier_unknown", "shop_unknown"]
+
+
+async def test_lists_go_by_key_and_hold_no_secret(keeper):
+    for key in ("b", "a"):
+        await keeper.put(f"/v1/console/shops/main/tills/{key}", {})
+        await keeper.put(f"/v1/console/shops/main/cashiers/{key}", {"pin": "4071"})
+
+    tills, cashiers = [await keeper.get(f"/v1/console/shops/main/{name}") for name in ("tills", "cashiers")]
+
+    assert [row["key"] for row in tills.json()["items"]] == ["a", "b"]
+    assert [(row["key"], row["has_pin"]) for row in cashiers.json()["items"]] == [("a", True), ("b", True)]
+    assert "tl_" not in tills.text
+    assert "4071" not in cashiers.text
