@@ -18,6 +18,8 @@ from backend.accounts.door import Agent
 from backend.brands import door as staff_door
 from backend.brands import handlers as brands
 from backend.brands.door import Member, Staff
+from backend.checkout import handlers as checkout
+from backend.checkout.service import Checkout
 from backend.console import routes as console
 from backend.database import Database, Db
 from backend.files.store import store
@@ -97,6 +99,7 @@ DEPENDENCIES = {
     "decoder": of_state("decoder"),
     "files": of_state("files"),
     "desk": of_state("desk"),
+    "checkout": of_state("checkout"),
     "now": Provide(the_time, sync_to_thread=False),
     "session": Provide(the_session),
 }
@@ -120,7 +123,7 @@ def api() -> Router:
     )
     tills = Router(
         "/till",
-        route_handlers=[shops.router],
+        route_handlers=[checkout.router, shops.router],
         guards=[till_door.guard],
         dependencies={"till": Provide(the_till, sync_to_thread=False)},
         security=[{"till": []}],
@@ -162,6 +165,7 @@ def create_app(settings: Settings) -> Litestar:
                     "decoder": decoder,
                     "files": files,
                     "desk": desk,
+                    "checkout": Checkout(db, settings, desk.books),
                     "known": agent_door.Known(),
                 }
             )

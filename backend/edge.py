@@ -159,7 +159,7 @@ def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return _answer(request, refusal, headers)
+    return _answer(request, refusal, headers, [FieldError(*row) for row in refusal.errors])
 
 
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

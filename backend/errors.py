@@ -31,6 +31,7 @@ class Refusal(Exception):
         super().__init__(self.message())
         self.retry_after = retry_after
         self.values = values
+        self.errors: list[tuple[str, str]] = []  # what of the body it is about, and why
 
     @classmethod
     def code(cls) -> str:

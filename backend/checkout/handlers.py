@@ -1,0 +1,103 @@
+"""The till's deeds: quotes, reservations, sales, returns."""
+
+from typing import Annotated, Any
+
+from litestar import Router, delete, get, post, put
+from litestar.params import JSONBody, PathParameter
+
+from backend.checkout import answers, returns, service
+from backend.checkout.schemas import (
+    Fiscal,
+    QuoteIn,
+    QuoteOut,
+    ReservationIn,
+    ReservationOut,
+    ReturnIn,
+    ReturnOut,
+    SaleIn,
+    SaleOut,
+)
+from backend.checkout.service import CodesRefused, TheCheckout, TotalChanged
+from backend.database import Db
+from backend.errors import BodyChanged, Busy, TooManyRequests
+from backend.shops.door import CashierNeeded, TheTill
+from backend.wire import KEY, raises
+
+Key = Annotated[str, PathParameter(pattern=KEY, description="The till's own id.")]
+
+
+@post("/quotes", status_code=200, responses=raises(TooManyRequests))
+async def make_quote(till: TheTill, checkout: TheCheckout, data: JSONBody[QuoteIn]) -> QuoteOut:
+    """What a basket comes to with its codes, and for each code why or why not. Keeps nothing."""
+    found = await service.quote(checkout, service.asked(checkout, till, data))
+    return answers.shown(QuoteOut, found.answer())
+
+
+@put("/reservations/{key:str}", responses=raises(CodesRefused, BodyChanged, TooManyRequests, Busy))
+async def put_reservation(
+    till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[ReservationIn]
+) -> ReservationOut:
+    """Keep the codes of a basket for it until a time; a sale that names the reservation uses them."""
+    row = await service.reserve(checkout, till, key, data)
+    return answers.shown(ReservationOut, row.answer, id=key, state=row.state, expires_at=row.expires_at)
+
+
+@delete("/reservations/{key:str}")
+async def delete_reservation(till: TheTill, db: Db, key: Key) -> None:
+    """Give the codes back; what was sold or has lapsed stays as it is."""
+    await service.release(db, till, key)
+
+
+@put(
+    "/sales/{key:str}",
+    responses=raises(
+        CodesRefused, TotalChanged, BodyChanged, CashierNeeded, TooManyRequests, Busy, returns.ReceiptTaken
+    ),
+)
+async def put_sale(till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[SaleIn]) -> SaleOut:
+    """Sell under the till's own id: uses the codes, awards their agents, owes the shop, all or nothing.
+
+    The same id with the same body gets the first answer again.
+    """
+    answer = await service.sell(checkout, till, key, data)
+    if data.fiscal:
+        await returns.confirm(checkout.db, till, key, data.fiscal)
+    return answers.shown(SaleOut, answer)
+
+
+@get("/sales/{key:str}", responses=raises(returns.SaleUnknown))
+async def get_sale(till: TheTill, db: Db, key: Key) -> SaleOut:
+    """A sale of this shop, as it was answered first: a till that heard no answer may ask."""
+    return answers.shown(SaleOut, (await returns.sale(db, till, key)).answer)
+
+
+@put("/sales/{key:str}/fiscal", status_code=204, responses=raises(returns.SaleUnknown, returns.ReceiptTaken))
+async def put_fiscal(till: TheTill, db: Db, key: Key, data: JSONBody[Fiscal]) -> None:
+    """Name the fiscal receipt of a sale, which confirms it. One receipt confirms one sale."""
+    await returns.confirm(db, till, key, data)
+
+
+@put(
+    "/sales/{key:str}/returns/{return_key:str}",
+    responses=raises(returns.SaleUnknown, returns.MoreThanSold, BodyChanged, CashierNeeded),
+)
+async def put_return(
+    till: TheTill,
+    db: Db,
+    key: Key,
+    return_key: Annotated[str, PathParameter(pattern=KEY, description="The till's own id of the return.")],
+    data: JSONBody[ReturnIn],
+) -> ReturnOut:
+    """Take back any part of any line, at any till of the shop: never more than was sold.
+
+    The buyer gets the lines' sum less the discount that belonged to it; the agent's bonus goes back in proportion.
+    """
+    answer: dict[str, Any] = await returns.take_back(db, till, key, return_key, data)
+    return answers.shown(ReturnOut, answer)
+
+
+router = Router(
+    "/",
+    route_handlers=[make_quote, put_reservation, delete_reservation, put_sale, get_sale, put_fiscal, put_return],
+    tags=["Checkout"],
+)

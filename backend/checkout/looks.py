@@ -1,0 +1,116 @@
+"""What checkout_look finds: the codes of a basket, the products its lines are, what is set aside, what was answered."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+
+from backend.checkout.schemas import BasketLine
+from backend.database import Database
+from scanning import gs1
+from scanning.problem import Problem
+
+LOOK = text("""
+    SELECT checkout_look(:till, :shop, :key, :reservation, :codes, :skus, :gtins, :buyer, :at)::text AS found
+""")
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A code as it stands, with what its limits have counted so far."""
+
+    id: int
+    code: str
+    brand: int
+    campaign: int
+    account: int | None
+    used: int
+    closed: bool
+    programme: int
+    rules_version: int
+    currency: str
+    today: date
+    card: str | None
+    here: bool
+    remaining: int | None
+    counts: dict[str, int]
+
+
+class Count(msgspec.Struct, frozen=True):
+    """A counter that a use goes into, and how far it may go."""
+
+    campaign: int
+    scope: str
+    key: str
+    day: date
+    most: int
+
+
+class Use(msgspec.Struct, frozen=True):
+    """A use of a code: of itself, and of counters that its rule limits."""
+
+    code: int
+    uses: int | None
+    counts: list[Count]
+
+
+class First(msgspec.Struct, frozen=True):
+    """What a key was answered first."""
+
+    digest: str
+    answer: dict[str, Any]
+
+
+class Look(msgspec.Struct, frozen=True):
+    """All that a quote is made from. `products` are brand, SKU, GTIN, id."""
+
+    codes: list[Known]
+    products: list[tuple[int, str, str | None, int]]
+    reserved: list[Use] | None
+    lapsed: bool
+    wrong: int | None
+    first: First | None
+
+    def product(self, brand: int, line: BasketLine) -> int | None:
+        """The brand's product that a line is, by SKU or else by GTIN."""
+        number = gtin(line)
+        of_brand = [row for row in self.products if row[0] == brand]
+        by_sku = [row[3] for row in of_brand if row[1] == line.sku]
+        return next(iter(by_sku + [row[3] for row in of_brand if number and row[2] == number]), None)
+
+
+def gtin(line: BasketLine) -> str | None:
+    """A line's GTIN in 14 digits; what is none does not matter to a till."""
+    try:
+        return gs1.read_gtin(line.gtin or "")
+    except Problem:
+        return None
+
+
+async def look(
+    db: Database,
+    *,
+    till: int,
+    shop: int,
+    codes: Sequence[str],
+    basket: Sequence[BasketLine],
+    buyer: str | None,
+    at: datetime,
+    key: str | None = None,
+    reservation: str | None = None,
+) -> Look:
+    """Look everything up in one round trip."""
+    row = await db.call(
+        LOOK,
+        till=till,
+        shop=shop,
+        key=key,
+        reservation=reservation,
+        codes=list(codes),
+        skus=[line.sku for line in basket if line.sku],
+        gtins=[number for line in basket if (number := gtin(line))],
+        buyer=buyer,
+        at=at,
+    )
+    return msgspec.json.decode(row.found, type=Look)

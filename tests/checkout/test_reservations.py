@@ -1,0 +1,61 @@
+"""Uses of codes set aside for a basket."""
+
+from sqlalchemy import text
+
+from backend.programmes.rules import Percent, Promo
+from tests.checkout.conftest import BASKET, line
+
+LATE = text("UPDATE reservations SET expires_at = now() - interval '1 second'")
+
+
+async def reserve(shopping, key, code, **more):
+    return await shopping.ask("PUT", f"reservations/{key}", {"codes": [code], "basket": BASKET} | more)
+
+
+async def last_one(shopping):
+    return await shopping.code(await shopping.offer(Promo(Percent(500), uses=1, uses_per_shop_day=1)))
+
+
+async def test_a_reserved_use_is_nobody_elses(shopping):
+    code = await last_one(shopping)
+
+    kept = await reserve(shopping, "cart", code)
+    other = await shopping.sell(code)
+    own = await shopping.sell(code, reservation="cart")
+
+    assert (kept.status_code, kept.json()["state"], kept.json()["discount"]) == (200, "open", 667)
+    assert other.status_code == 409
+    assert own.status_code == 200
+    assert (await shopping.sell(code)).status_code == 409
+
+
+async def test_the_same_reservation_again_gets_the_first_answer(shopping):
+    code = await last_one(shopping)
+
+    first = await reserve(shopping, "cart", code)
+    again = await reserve(shopping, "cart", code)
+    changed = await reserve(shopping, "cart", code, basket=[line(1, 5)])
+
+    assert again.json() == first.json()
+    assert changed.status_code == 422
+
+
+async def test_what_lapses_is_free_again_at_the_next_touch(shopping, world):
+    code = await last_one(shopping)
+    await reserve(shopping, "cart", code)
+    await world.db.rows(LATE)
+
+    sold = await shopping.sell(code)
+    late = await shopping.sell(code, reservation="cart")
+
+    assert (sold.status_code, late.status_code) == (200, 409)
+
+
+async def test_what_is_given_back_is_free_at_once(shopping):
+    code = await last_one(shopping)
+    await reserve(shopping, "cart", code)
+
+    released = [await shopping.ask("DELETE", "reservations/cart") for _ in range(2)]
+
+    assert [answer.status_code for answer in released] == [204, 204]
+    assert (await shopping.sell(code)).status_code == 200
