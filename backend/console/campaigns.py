@@ -7,7 +7,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from backend.brands.door import EDITORS, READERS, RoleForbids, Staff
 from backend.database import Session
-from backend.programmes import budgets, campaign_views, campaigns, previews, products, service
+from backend.programmes import budgets, campaign_views, campaigns, previews, products, rule_writing, service
 from backend.programmes.campaign_schemas import CampaignIn, CampaignOut, CampaignPage, PreviewIn, PreviewOut
 from backend.wire import (
     ETAG_HEADER,
@@ -26,10 +26,7 @@ from backend.wire import (
 
 Key = Annotated[str, PathParameter(pattern=KEY, description="Chosen by the brand.")]
 RULE_REFUSALS = (
-    campaigns.ProductsUnknown,
-    campaigns.LifetimeTooShort,
-    campaigns.CapTooLow,
-    campaigns.UnlistedUnguarded,
+    *rule_writing.REFUSALS,
     campaigns.DatesInvalid,
     service.ProgrammeUnknown,
 )

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 
 from backend.programmes.explain import Explanation
 from backend.programmes.models import CampaignState, CampaignVersion
+from backend.programmes.promo_schemas import PromoIn, PromoOut
 from backend.programmes.rules import Count, Fixed, Percent, Rule, Way
 from backend.programmes.schemas import Id, Moment, Next, Price, Sku
 from backend.wire import LINE, LINE_OR_NOTHING, In, Out
@@ -49,6 +50,7 @@ class RuleIn(In):
     hold_days: HoldDays = 0
     lifetime_days: LifetimeDays | None = None
     unlisted: Unlisted = False
+    promo: Annotated[PromoIn, Meta(description="With the way `promo`, alone.", examples=[None])] | None = None
 
 
 class RuleOut(Out):
@@ -61,6 +63,7 @@ class RuleOut(Out):
     hold_days: HoldDays = 0
     lifetime_days: LifetimeDays | None = None
     unlisted: Unlisted = False
+    promo: Annotated[PromoOut, Meta(examples=[None])] | None = None
 
     @classmethod
     def of(cls, rule: Rule, skus: Mapping[int, str]) -> Self:
@@ -72,6 +75,7 @@ class RuleOut(Out):
             hold_days=rule.hold_days,
             lifetime_days=rule.lifetime_days,
             unlisted=rule.unlisted,
+            promo=None if rule.promo is None else PromoOut.of(rule.promo, skus),
         )
 
 

@@ -1,6 +1,7 @@
 """Campaigns as the console shows them: the newest rule with SKUs, what is left of the budget, all versions."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import select, tuple_
@@ -58,6 +59,11 @@ def _read(version: CampaignVersion) -> Rule:
 
 async def _skus(session: AsyncSession, versions: Iterable[CampaignVersion]) -> dict[int, str]:
     """The SKUs of all products that some versions name."""
-    ids = {number for version in versions for number in version.rule.get("products") or ()}
+    ids = {number for version in versions for number in _named(version.rule)}
     rows = await session.execute(select(Product.id, Product.sku).where(Product.id.in_(ids))) if ids else ()
     return {row.id: row.sku for row in rows}
+
+
+def _named(rule: dict[str, Any]) -> Iterable[int]:
+    yield from rule.get("products") or ()
+    yield from rule.get("promo", {}).get("excluded") or ()

@@ -1,6 +1,5 @@
 """Campaigns: writing them version by version, and what may become of which."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.brands import audit
 from backend.brands.door import Member
 from backend.errors import Conflict, Invalid, NotFound
-from backend.programmes import budgets, service
-from backend.programmes.campaign_schemas import CampaignIn, RuleIn
-from backend.programmes.models import Campaign, CampaignState, CampaignVersion, Product
-from backend.programmes.rules import Fixed, Rule
+from backend.programmes import budgets, rule_writing, service
+from backend.programmes.campaign_schemas import CampaignIn
+from backend.programmes.models import Campaign, CampaignState, CampaignVersion
+from backend.programmes.rules import Rule
 
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 MOVES: dict[CampaignState, set[CampaignState]] = {
@@ -30,24 +29,8 @@ class CampaignUnknown(NotFound):
     """Your brand has no such campaign."""
 
 
-class ProductsUnknown(Invalid):
-    """Your brand has no products with these SKUs: {skus}."""
-
-
 class DatesInvalid(Invalid):
     """A campaign begins before it ends, and both lie in this century."""
-
-
-class LifetimeTooShort(Invalid):
-    """What is earned must live longer than it is held back."""
-
-
-class CapTooLow(Invalid):
-    """The day's cap is lower than what is paid at once, so the amount would never be paid."""
-
-
-class UnlistedUnguarded(Invalid):
-    """Anybody can make up a unit that is in no list: pay for these only with hold_days and cap_per_agent_day."""
 
 
 class ProgrammeFixed(Conflict):
@@ -85,11 +68,11 @@ async def put(session: AsyncSession, member: Member, key: str, new: CampaignIn) 
     """Make a campaign, or make an existing one so; another name or rule makes a new version. Again changes nothing.
 
     Raises:
-        ProgrammeUnknown, ProductsUnknown, DatesInvalid, LifetimeTooShort, CapTooLow, UnlistedUnguarded,
-        ProgrammeFixed, StateUnreachable, CampaignEnded, BudgetSpent: as they say.
+        ProgrammeUnknown, DatesInvalid, ProgrammeFixed, StateUnreachable, CampaignEnded, BudgetSpent, those of
+        `rule_writing`: as they say.
     """
     _check_dates(new)
-    rule = await stored(session, member, new.rule)
+    rule = await rule_writing.stored(session, member, new.rule)
     await service.by_id(session, member, new.programme_id)
     values: dict[str, Any] = {"state": new.state, "starts_at": new.starts_at, "ends_at": new.ends_at}
     row = insert(Campaign).values(brand_id=member.brand_id, programme_id=new.programme_id, key=key, **values)
@@ -165,35 +148,3 @@ def _check_dates(new: CampaignIn) -> None:
 def _check_move(before: CampaignState, after: CampaignState) -> None:
     if before != after and after not in MOVES[before]:
         raise StateUnreachable
-
-
-async def stored(session: AsyncSession, member: Member, rule: RuleIn) -> Rule:
-    """A rule as it is kept and decided on: products by id.
-
-    Raises:
-        ProductsUnknown, LifetimeTooShort, CapTooLow, UnlistedUnguarded: as they say.
-    """
-    if rule.lifetime_days is not None and rule.lifetime_days <= rule.hold_days:
-        raise LifetimeTooShort
-    if isinstance(rule.amount, Fixed) and rule.cap_per_agent_day and rule.amount.value > rule.cap_per_agent_day:
-        raise CapTooLow
-    if rule.unlisted and (not rule.hold_days or rule.cap_per_agent_day is None):
-        raise UnlistedUnguarded
-    return Rule(
-        ways=rule.ways,
-        amount=rule.amount,
-        products=None if rule.products is None else await _ids(session, member, rule.products),
-        cap_per_agent_day=rule.cap_per_agent_day,
-        hold_days=rule.hold_days,
-        lifetime_days=rule.lifetime_days,
-        unlisted=rule.unlisted,
-    )
-
-
-async def _ids(session: AsyncSession, member: Member, skus: Iterable[str]) -> frozenset[int]:
-    wanted = {sku.removeprefix("/") for sku in skus}
-    rows = select(Product.sku, Product.id).where(Product.brand_id == member.brand_id, Product.sku.in_(wanted))
-    found = {row.sku: row.id for row in await session.execute(rows)}
-    if missing := sorted(wanted - found.keys()):
-        raise ProductsUnknown(skus=", ".join(missing[:20]))
-    return frozenset(found.values())

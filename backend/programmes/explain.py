@@ -29,7 +29,9 @@ class Explanation(Out):
     text: Annotated[str, Meta(examples=["Autumn bonus: 6% of ₽2,500.00 is ₽150.00; available from December 6, 2026."])]
     rule: Annotated[str, Meta(description="The campaign.", examples=["Autumn bonus"])] = ""
     version: Annotated[int, Meta(description="Of the rule.", examples=[1])] = 0
-    base: Annotated[int | None, Meta(description="What a per-cent rule is a share of.", examples=[250000])] = None
+    base: Annotated[
+        int | None, Meta(description="What a per-cent rule is a share of; what the client paid.", examples=[250000])
+    ] = None
     basis_points: Annotated[int | None, Meta(examples=[600])] = None
     rounding: Annotated[str | None, Meta(examples=["half_up"])] = None
     gross: Annotated[int | None, Meta(description="Before the cap, where a cap was hit.", examples=[15000])] = None
@@ -91,7 +93,7 @@ def explain(version: Version, accrued: Accrued, *, waits: bool) -> Explanation:
         text=_sentence(version, accrued, waits=waits),
         rule=version.name(),
         version=version.version,
-        base=None if isinstance(amount, Fixed) else accrued.base,
+        base=None if isinstance(amount, Fixed) and not version.rule.promo else accrued.base,
         basis_points=None if isinstance(amount, Fixed) else amount.basis_points,
         rounding=None if isinstance(amount, Fixed) else amount.rounding,
         gross=accrued.gross if capped or not fixed else None,
@@ -102,17 +104,22 @@ def explain(version: Version, accrued: Accrued, *, waits: bool) -> Explanation:
 
 
 def _sentence(version: Version, accrued: Accrued, *, waits: bool) -> str:
-    amount, currency = version.rule.amount, version.currency
-    parts = [f"{version.name()}: "]
-    if isinstance(amount, Fixed):
-        parts.append(money(accrued.gross, currency))
-    else:
-        rate = format_percent(amount.basis_points / 10_000, "#,##0.##%", locale=language.get())
-        base = money(accrued.base, currency if currency == "RUB" else "RUB")
-        parts.append(say("{rate} of {base} is {gross}", rate=rate, base=base, gross=money(accrued.gross, currency)))
+    currency = version.currency
+    parts = [f"{version.name()}: ", _gross(version.rule, accrued, money(accrued.gross, currency))]
     if accrued.amount < accrued.gross:
         parts.append(say("; the day's limit left {amount}", amount=money(accrued.amount, currency)))
     if waits:
         parts.append(say("; available from {day}", day=format_date(accrued.matures_on, "long", language.get())))
     # A Russian date ends with a dot of its own.
     return "".join(parts).rstrip(".") + "."
+
+
+def _gross(rule: Rule, accrued: Accrued, gross: str) -> str:
+    """What the rule gave before the cap. A base is money whatever the programme counts in."""
+    base = money(accrued.base, "RUB")
+    if isinstance(rule.amount, Fixed):
+        return say("your client paid {base}, you get {gross}", base=base, gross=gross) if rule.promo else gross
+    rate = format_percent(rule.amount.basis_points / 10_000, "#,##0.##%", locale=language.get())
+    if rule.promo:
+        return say("your client paid {base}, {rate} of it is {gross}", base=base, rate=rate, gross=gross)
+    return say("{rate} of {base} is {gross}", rate=rate, base=base, gross=gross)

@@ -23,7 +23,7 @@ def offer_text(rule: Rule, currency: str) -> str:
         parts.append(say("from {amount}", amount=_amount(promo.minimum, paid_in)))
     if promo.most is not None and not isinstance(promo.discount, Fixed):
         parts.append(say("at most {amount}", amount=_amount(promo.most, paid_in)))
-    if rule.products is not None or promo.excluded:
+    if rule.products is not None or promo.excluded or promo.own_goods:
         parts.append(say("on chosen products"))
     return ", ".join(parts)
 
