@@ -19,12 +19,13 @@ from backend import jobs, logs, tables, upkeep
 from backend.database import APP_ROLE, Database
 from backend.files.store import store
 from backend.packages import printing
+from backend.promocodes import issuing
 from backend.settings import Settings
 
 log = structlog.get_logger("scanback")
 
 # Naming the modules keeps their imports: they are what declares the jobs, and the tables that jobs refer to.
-ROOMS: tuple[ModuleType, ...] = (printing, upkeep, tables)
+ROOMS: tuple[ModuleType, ...] = (printing, issuing, upkeep, tables)
 AT_ONCE = 8
 HEARTBEAT_SECONDS = 2.0
 FINISH_SECONDS = 3.0  # for jobs under way when asked to stop; `scanback run` waits two seconds longer

@@ -11,8 +11,10 @@ from backend.console import (
     product_files,
     products,
     programmes,
+    promo_issues,
     shops,
     tills,
+    webhooks,
 )
 
 router = Router(
@@ -26,7 +28,9 @@ router = Router(
         batches.router,
         print_files.router,
         code_lists.router,
+        promo_issues.router,
         shops.router,
         tills.router,
+        webhooks.router,
     ],
 )

@@ -34,6 +34,7 @@ TAGS = {
     "Scans": "One button: a text or a picture goes in, and the answer says what it is and what it brought.",
     "Wallet": "Balances, movements and what each of them was for.",
     "Package codes": "Batches, their pallets and rolls, files for the print shop, lists of codes of others.",
+    "Promo issues": "Promo codes that a brand orders in bulk: how many are made, and the file of them.",
     "Account": "Anonymous accounts: no phone number, e-mail or name. Devices, PIN, passkeys, leaving.",
     "Shops": "Where codes are redeemed: shops, their tills and cashiers, and what a brand owes them.",
     "Tills": "A shop's till or web shop: what it is, and who stands at it.",
