@@ -34,6 +34,7 @@ from backend.scans import intake
 from backend.scans.decoder import Decoder
 from backend.scans.service import Desk, TheDesk
 from backend.settings import Settings
+from backend.shops import cors
 from backend.shops import door as till_door
 from backend.shops import handlers as shops
 from backend.shops.door import TillAt
@@ -189,5 +190,5 @@ def create_app(settings: Settings) -> Litestar:
         debug=False,
     )
     # Around everything: the framework's own middleware does not see an unknown address or a wrong method.
-    app.asgi_handler = edge.middleware(settings.trusted_proxies)(app.asgi_handler)
+    app.asgi_handler = edge.middleware(settings.trusted_proxies)(cors.middleware(app.state)(app.asgi_handler))
     return app

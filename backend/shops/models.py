@@ -68,6 +68,8 @@ class Till(Base):
     __table_args__ = (
         UniqueConstraint("shop_id", "key"),
         CheckConstraint("kind IN ('till', 'web')", name="kind"),
+        # A browser asks before any token is sent: which web shop has a page there?
+        Index("ix_tills_origins", "origins", postgresql_using="gin", postgresql_where="kind = 'web'"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

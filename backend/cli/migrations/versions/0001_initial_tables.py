@@ -587,6 +587,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("shop_id", "key", name=op.f("uq_tills_shop_id_key")),
         sa.UniqueConstraint("token_digest", name=op.f("uq_tills_token_digest")),
     )
+    op.create_index(
+        "ix_tills_origins", "tills", ["origins"], unique=False, postgresql_using="gin", postgresql_where="kind = 'web'"
+    )
     op.create_table(
         "webhook_deliveries",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
