@@ -26,6 +26,7 @@ NIGHT = range(1, 5)  # hours, UTC
 
 PROGRAMMES = text("SELECT id, timezone FROM programmes")
 CATCH_UP = text("SELECT ledger_catch_up(:books, :today, :most, :milliseconds) AS brought")
+LAPSE = text("SELECT checkout_lapse(:most) AS ended")
 LAST_PROOF = text("SELECT max(at) AS at FROM books_checks")
 # A job that outlived its time is nobody's: its worker lives, but could not say how it had ended.
 LET_GO = text("""
@@ -41,7 +42,10 @@ OLD = {
     "counters": "ends_at < now() - interval '1 day'",
     "challenges": "expires_at < now()",
     "day_caps": "day < current_date - 3",
+    "use_counts": "day < current_date - 3",
     "job_failures": "at < now() - interval '30 days'",
+    # Not what is sent again by hand just now.
+    "webhook_deliveries": "created_at < now() - interval '30 days' AND due_at < now() - interval '30 days'",
     "procrastinate_jobs": (
         "status IN ('failed', 'cancelled', 'aborted') AND NOT EXISTS (SELECT FROM procrastinate_events e "
         "WHERE e.job_id = procrastinate_jobs.id AND e.at > now() - interval '30 days')"
@@ -70,6 +74,13 @@ def by_day(programmes: Iterable[tuple[int, str]], now: datetime) -> dict[date, l
     for programme_id, timezone in programmes:
         days.setdefault(now.astimezone(ZoneInfo(timezone)).date(), []).append(programme_id)
     return days
+
+
+@jobs.task("upkeep", cron="* * * * * */10")
+async def end_reservations(*, db: Database) -> None:
+    """Codes that were set aside for a basket that nobody bought are free again."""
+    while (await db.call(LAPSE, most=BATCH)).ended:
+        pass
 
 
 @jobs.task("upkeep", cron="* * * * * */10")
@@ -127,7 +138,7 @@ def is_due(last: datetime | None, now: datetime) -> bool:
 
 @jobs.task("upkeep", cron="*/10 * * * *")
 async def sweep(*, db: Database) -> None:
-    """Remove what is over: windows of limits, challenges, caps of past days, old failures."""
+    """Remove what is over: windows of limits, challenges, caps of past days, old failures and deliveries."""
     for statement in SWEEPS:
         while await db.rows(statement):
             pass

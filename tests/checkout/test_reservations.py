@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from backend.programmes.rules import Percent, Promo
-from tests.checkout.conftest import BASKET, line
+from tests.checkout.shopping import BASKET, line
 
 LATE = text("UPDATE reservations SET expires_at = now() - interval '1 second'")
 

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from backend.programmes.rules import Fixed, Percent, Promo
-from tests.checkout.conftest import BASKET, line
+from tests.checkout.shopping import BASKET, line
 
 DUES = text("SELECT kind, amount FROM dues ORDER BY id")
 

@@ -2,13 +2,16 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from itertools import count
+from typing import Any, NamedTuple
 
 from httpx2 import Response
 
 from backend.accounts.schemas import AccountNew
+from backend.programmes.rules import Percent, Promo
 from tests.accounts.authenticator import Authenticator
 from tests.accounts.ceremonies import offer_new, registered
+from tests.checkout.shopping import BASKET, shopping_at
 from tests.make import World, bearer
 
 Call = Callable[[AccountNew], Awaitable[Response]]
@@ -34,6 +37,7 @@ Prepare = Callable[[World, AccountNew], Awaitable[Deed]]
 HARMLESS = {
     "POST /v1/accounts": "an account that nobody uses is a row without value, and creation is limited",
     "POST /v1/sessions/challenges": "a challenge is a row for five minutes, and asking is limited",
+    "POST /v1/till/quotes": "a quote keeps nothing",
     "POST /v1/passkeys/challenges": "a challenge is a row for five minutes, and asking is limited",
 }
 
@@ -155,7 +159,44 @@ async def end_shift(world: World, account: AccountNew) -> Deed:
     return Deed(send, again=(204,), stranger=(401,))
 
 
+def at_the_till(method: str, path: str, first: Any, other: Any, *, sold: bool = False) -> Prepare:
+    """A deed of a till, with a code of the account's; `sold` when it needs the sale `first` to be made before."""
+
+    async def prepare(world: World, account: AccountNew) -> Deed:
+        shop = await shopping_at(world)
+        code = await shop.code(await shop.offer(Promo(Percent(500), uses=1)), account=account)
+        if sold:
+            await shop.sell(code, key="first")
+
+        drive = f"{next(DRIVES):016d}"
+
+        def sending(body: Any) -> Call:
+            filled = {"codes": [code]} | body if body and "basket" in body else body
+            filled = body | {"fn": drive} if body and "fd" in body else filled
+
+            async def send(caller: AccountNew) -> Response:
+                return await shop.ask(method, path, filled, till=shop.till if caller is account else bearer(caller))
+
+            return send
+
+        return Deed(sending(first), again=(200, 204), stranger=(401,), other=other and sending(other))
+
+    return prepare
+
+
+BASKETS = {"basket": BASKET}, {"basket": BASKET[:1]}
+RETURNS = [{"lines": [{"line": 1, "quantity": 1, "amount": amount}]} for amount in (10000, 5000)]
+DRIVES = count(9960440300112233)
+RECEIPTS = [{"fd": number, "fp": "3456789012"} for number in ("27118", "27119")]
+
 DEEDS: dict[str, Prepare] = {
+    "PUT /v1/till/reservations/{key:str}": at_the_till("PUT", "reservations/cart", *BASKETS),
+    "DELETE /v1/till/reservations/{key:str}": at_the_till("DELETE", "reservations/cart", None, None),
+    "PUT /v1/till/sales/{key:str}": at_the_till("PUT", "sales/first", *BASKETS),
+    "PUT /v1/till/sales/{key:str}/returns/{return_key:str}": at_the_till(
+        "PUT", "sales/first/returns/back", *RETURNS, sold=True
+    ),
+    "PUT /v1/till/sales/{key:str}/fiscal": at_the_till("PUT", "sales/first/fiscal", *RECEIPTS, sold=True),
     "POST /v1/sessions": create_session,
     "DELETE /v1/devices/{device_id:int}": end_device,
     "PUT /v1/me/pin": set_pin,
