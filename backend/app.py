@@ -29,6 +29,9 @@ from backend.passwords import Passwords
 from backend.privacy import handlers as privacy
 from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
+from backend.promocodes import card_handlers as cards
+from backend.promocodes import handlers as promocodes
+from backend.promocodes.studio import Studio
 from backend.scans import handlers as scans
 from backend.scans import intake
 from backend.scans.decoder import Decoder
@@ -41,6 +44,7 @@ from backend.shops.door import TillAt
 from backend.strict import StrictRequest, only_what_is_described
 from backend.wallets import handlers as wallets
 from backend.web import handlers as web
+from backend.web import promo as promo_page
 
 
 def the_agent(request: Request[Any, Any, Any], desk: TheDesk) -> Agent:  # noqa: ARG001
@@ -100,6 +104,7 @@ DEPENDENCIES = {
     "decoder": of_state("decoder"),
     "files": of_state("files"),
     "desk": of_state("desk"),
+    "studio": of_state("studio"),
     "checkout": of_state("checkout"),
     "now": Provide(the_time, sync_to_thread=False),
     "session": Provide(the_session),
@@ -110,7 +115,7 @@ def api() -> Router:
     """The doors, and what hangs behind each."""
     agents = Router(
         "/",
-        route_handlers=[accounts.router, wallets.router, scans.router, privacy.router],
+        route_handlers=[accounts.router, wallets.router, scans.router, promocodes.router, cards.router, privacy.router],
         guards=[agent_door.guard],
         dependencies={"agent": Provide(the_agent, sync_to_thread=False)},
         security=[{"agent": []}],
@@ -166,6 +171,7 @@ def create_app(settings: Settings) -> Litestar:
                     "decoder": decoder,
                     "files": files,
                     "desk": desk,
+                    "studio": Studio(files),
                     "checkout": Checkout(db, settings, desk.books),
                     "known": agent_door.Known(),
                 }
@@ -178,7 +184,7 @@ def create_app(settings: Settings) -> Litestar:
                 await db.close()
 
     app = Litestar(
-        route_handlers=[api(), web.router, health.router],
+        route_handlers=[api(), web.router, promo_page.router, health.router],
         dependencies=DEPENDENCIES | {"description": Provide(description, sync_to_thread=True)},
         state=State({"settings": settings}),
         lifespan=[lifespan],

@@ -72,8 +72,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     trusted_proxies: frozenset[str] = frozenset()
     numbers_file: Path | None = None
+    forbidden_words: Path | None = None
     bucket_url: str = ""
     metrics_token: str = ""
+    webhook_private: bool = False
     master_key: bytes = b""
     pepper: bytes = b""
     numbers: Numbers = msgspec.field(default_factory=lambda: Numbers.read(None))
@@ -103,8 +105,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log_level=(env.get("SCANBACK_LOG_LEVEL") or "INFO").upper(),
             trusted_proxies=frozenset(env.get("SCANBACK_TRUSTED_PROXIES").split()),
             numbers_file=Path(extra) if extra else None,
+            forbidden_words=Path(words) if (words := env.get("SCANBACK_FORBIDDEN_WORDS")) else None,
             bucket_url=env.get("SCANBACK_BUCKET"),
             metrics_token=env.get("SCANBACK_METRICS_TOKEN"),
+            webhook_private=env.get("SCANBACK_WEBHOOK_PRIVATE") == "1",
             master_key=_key(env.get("SCANBACK_MASTER_KEY"), data / "secrets" / "master.key"),
             pepper=_key(env.get("SCANBACK_PEPPER"), data / "secrets" / "pepper.key"),
             numbers=Numbers.read(Path(extra) if extra else None),

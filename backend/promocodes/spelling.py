@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from typing import NamedTuple
+from urllib.parse import quote
 
 from scanning import payload, symbols
 
@@ -47,7 +48,7 @@ def write(code: str, run: int = 0) -> str:
 
 def link(base_url: str, code: str, run: int = 0) -> str:
     """The short link of a code's run."""
-    return f"{base_url.rstrip('/')}/p/{write(code, run)}"
+    return f"{base_url.rstrip('/')}/p/{quote(write(code, run))}"
 
 
 def _typed(text: str) -> Spelled | None:

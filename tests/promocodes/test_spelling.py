@@ -57,3 +57,10 @@ def test_a_link_is_read_as_the_code_and_run_it_was_made_of(run, link):
 
     assert made == link
     assert spelling.read(made) == Spelled("1VAN7", run)
+
+
+def test_a_cyrillic_link_is_an_address_that_any_program_takes():
+    made = spelling.link("https://ex.ru", "ИВАН7", 3)
+
+    assert made.isascii()
+    assert spelling.read(made) == Spelled("ИBAH7", 3)
