@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from backend.programmes.models import Programme
+from backend.programmes.rules import Percent, Promo, Rule
+from backend.promocodes import issues, issuing
 from tests.make import Worker, World
 
 MARK = "Zapretno"
@@ -36,6 +39,8 @@ class House(NamedTuple):
     owner: Worker
     programme: int
     batch: str
+    delivery: int
+    issue: str
 
 
 async def house(world: World) -> House:
@@ -49,13 +54,28 @@ async def house(world: World) -> House:
     await owner.put("/v1/console/shops/main", {"name": f"{MARK} shop"})
     await owner.put("/v1/console/shops/main/tills/first", {})
     await owner.put("/v1/console/shops/main/cashiers/anna", {})
-    return House(owner, programme.id, str(batch.key))
+    await owner.put("/v1/console/webhooks/erp", {"url": f"https://{MARK.lower()}.example/hook"})
+    delivery = (await owner.ask("POST", "/v1/console/webhooks/erp/tests")).json()
+    return House(owner, programme.id, str(batch.key), delivery["id"], await issued(world, owner, programme))
+
+
+async def issued(world: World, owner: Worker, programme: Programme) -> str:
+    """The id of a finished issue of one promo code."""
+    rule = Rule(ways=frozenset({"promo"}), amount=Percent(300), promo=Promo(discount=Percent(500)))
+    await world.campaign(programme, rule, key="promo", name_ru=f"{MARK} promo", name_en=f"{MARK} promo")
+    key = uuid.uuid4()
+    await owner.put(f"/v1/console/promo-issues/{key}", {"campaign": "promo", "count": 1})
+    async with world.db.begin() as session:
+        issue, _ = await issues.get(session, owner.brand_id, key)
+        await issuing.step(session, issue.id)
+    return str(key)
 
 
 def ways(of: House) -> dict[Route, Way]:
     """Each route with the names of one brand's things."""
     console, batch = "/v1/console", f"/v1/console/batches/{of.batch}"
-    shop = f"{console}/shops/main"
+    shop, hook = f"{console}/shops/main", f"{console}/webhooks/erp"
+    issue = f"{console}/promo-issues/{of.issue}"
     rule = {"ways": ["package"], "amount": {"type": "fixed", "value": 1}}
     campaign = {"programme_id": of.programme, "name_ru": "x", "starts_at": "2026-01-01T00:00:00Z", "rule": rule}
     preview = {"programme_id": of.programme, "rule": rule, "way": "package", "sku": "SKU"}
@@ -98,6 +118,15 @@ def ways(of: House) -> dict[Route, Way]:
         ("GET", f"{console}/shops/{{key}}/cashiers"): Way(READ, f"{shop}/cashiers", {}, 404),
         ("PUT", f"{console}/shops/{{key}}/cashiers/{{cashier}}"): Way(EDIT, f"{shop}/cashiers/anna", {"json": {}}, 404),
         ("DELETE", f"{console}/shops/{{key}}/cashiers/{{cashier}}"): Way(EDIT, f"{shop}/cashiers/anna", {}, 404),
+        ("GET", f"{console}/webhooks"): Way(EDIT, f"{console}/webhooks"),
+        ("GET", f"{console}/webhooks/{{key}}"): Way(EDIT, hook, {}, 404),
+        ("PUT", f"{console}/webhooks/{{key}}"): Way(OWN, hook, {"json": {"url": "https://other.example/"}}),
+        ("POST", f"{console}/webhooks/{{key}}/secrets"): Way(OWN, f"{hook}/secrets", {"json": {}}, 404),
+        ("GET", f"{console}/webhooks/{{key}}/deliveries"): Way(EDIT, f"{hook}/deliveries", {}, 404),
+        ("POST", f"{console}/webhooks/{{key}}/deliveries/{{delivery_id}}/replays"): Way(
+            EDIT, f"{hook}/deliveries/{of.delivery}/replays", {}, 404
+        ),
+        ("POST", f"{console}/webhooks/{{key}}/tests"): Way(EDIT, f"{hook}/tests", {}, 404),
         ("GET", f"{console}/batches"): Way(READ, f"{console}/batches"),
         ("GET", f"{console}/batches/{{key}}"): Way(READ, batch, {}, 404),
         ("PUT", f"{console}/batches/{{key}}"): Way(
@@ -118,6 +147,10 @@ def ways(of: House) -> dict[Route, Way]:
         ("PUT", f"{console}/batches/{{key}}/codes"): Way(
             EDIT, f"{batch}/codes", {"content": b"code\nABC\n", "headers": csv}, 404
         ),
+        ("GET", f"{console}/promo-issues"): Way(READ, f"{console}/promo-issues"),
+        ("GET", f"{console}/promo-issues/{{key}}"): Way(READ, issue, {}, 404),
+        ("PUT", f"{console}/promo-issues/{{key}}"): Way(EDIT, issue, {"json": {"campaign": "promo", "count": 1}}, 404),
+        ("GET", f"{console}/promo-issues/{{key}}/codes.csv"): Way(EDIT, f"{issue}/codes.csv", {}, 404),
     }
 
 
