@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 ATTEMPTS = 3
-WAIT_SECONDS = 5.0  # for a free connection
+WAIT_SECONDS = 10.0  # for a free connection
 APP_ROLE = "scanback_app"
 
 

@@ -34,7 +34,7 @@ BEGIN
     WHERE o.id = s.id RETURNING * INTO s;
     INSERT INTO sale_returns AS o (sale_id, key, digest, answer) VALUES (s.id, p_key, p_digest, '{}') RETURNING * INTO r;
     FOR c IN
-        SELECT o.*, k.programme_id, g.timezone, v.rule -> 'promo' ->> 'gives_use_back' AS gives_back,
+        SELECT o.*, k.programme_id, g.timezone, coalesce(v.rule -> 'promo' ->> 'gives_use_back', 'true') AS gives_back,
             g.currency = 'RUB' AS owes_discount, k.budget IS NOT NULL AS budgeted
         FROM redemptions o JOIN campaigns k ON k.id = o.campaign_id JOIN programmes g ON g.id = k.programme_id
         JOIN campaign_versions v ON v.id = o.version_id
@@ -51,12 +51,15 @@ BEGIN
         END IF;
         d_base := now_base - c.returned_base; d_discount := now_discount - c.returned_discount;
         d_bonus := now_bonus - c.returned_bonus;
+        IF c.uses IS NOT NULL AND NOT c.use_given_back AND s.returned_amount = s.amount AND c.gives_back <> 'false' THEN
+            gives := gives || jsonb_build_array(c.uses);
+            UPDATE redemptions o SET use_given_back = true WHERE o.id = c.id;
+        END IF;
         CONTINUE WHEN d_base = 0 AND d_discount = 0 AND d_bonus = 0;
         taken := taken + d_discount;
         INSERT INTO reversals AS o (return_id, redemption_id, base, discount, bonus)
         VALUES (r.id, c.id, d_base, d_discount, d_bonus) RETURNING o.id INTO reversal;
-        UPDATE redemptions o SET returned_base = now_base, returned_discount = now_discount, returned_bonus = now_bonus,
-            use_given_back = (s.returned_amount = s.amount AND coalesce(c.gives_back, 'true') <> 'false')
+        UPDATE redemptions o SET returned_base = now_base, returned_discount = now_discount, returned_bonus = now_bonus
         WHERE o.id = c.id;
         IF d_discount > 0 AND EXISTS (SELECT FROM dues o WHERE o.cause = 4 AND o.cause_id = c.id AND o.kind = 1) THEN
             INSERT INTO dues (creditor_id, debtor_id, kind, amount, cause, cause_id)
@@ -68,14 +71,12 @@ BEGIN
         END IF;
         IF c.budgeted THEN
             -- A brand pays only for what happened.
-            UPDATE budget_slices o SET remaining = remaining + d_bonus + CASE WHEN c.owes_discount THEN d_discount ELSE 0 END
+            UPDATE budget_slices o
+            SET remaining = remaining + d_bonus + CASE WHEN c.owes_discount THEN d_discount ELSE 0 END
             WHERE o.campaign_id = c.campaign_id AND o.slice = coalesce(c.account_id, 0) % 16;
         END IF;
         PERFORM promocodes_count(c.code_id, c.run, 0, -d_base, -d_bonus,
             (SELECT a.matures_on FROM accruals a WHERE a.cause = 4 AND a.cause_id = c.id));
-        IF c.uses IS NOT NULL AND s.returned_amount = s.amount AND coalesce(c.gives_back, 'true') <> 'false' THEN
-            gives := gives || jsonb_build_array(c.uses);
-        END IF;
         INSERT INTO events (brand_id, account_id, kind, body) VALUES (c.brand_id, c.account_id, 'promo.returned',
             jsonb_build_object('redemption', c.id, 'reversal', reversal, 'code_id', c.code_id, 'run', c.run,
                 'shop_id', c.shop_id, 'base', d_base, 'discount', d_discount, 'bonus', d_bonus));

@@ -1,0 +1,273 @@
+"""Settlement: what a brand owes a shop, to the kopeck, and that what is closed stays closed."""
+
+import asyncio
+import csv
+import io
+
+import pytest
+from openpyxl import load_workbook
+from pypdfium2 import PdfDocument
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from backend.checkout.checks import DUES, STATEMENTS
+from backend.programmes.rules import Fixed, Promo
+from tests.make import World
+from tests.payouts.conftest import as_superuser
+
+OWED = text("SELECT coalesce(sum(CASE kind WHEN 1 THEN amount ELSE -amount END), 0)::bigint AS total FROM dues")
+
+
+@pytest.fixture
+async def brand(shopping, world: World):
+    """Somebody of the brand, which knows the shop under a key of its own."""
+    worker = await world.staff(await world.brand_named(shopping.programme.brand_id))
+    rows = await world.db.rows(text("SELECT key FROM brand_shops WHERE shop_id = :shop"), shop=shopping.shop.id)
+    return Pages(worker, f"/v1/console/shops/{rows[0].key}/statements")
+
+
+class Pages:
+    def __init__(self, worker, path):
+        self.worker, self.path = worker, path
+
+    async def all(self, **params):
+        return (await self.worker.get(self.path, params=params)).json()
+
+    async def close(self, number):
+        return await self.worker.ask("PUT", f"{self.path}/{number}")
+
+    async def file(self, number, kind, **headers):
+        return await self.worker.get(f"{self.path}/{number}/file.{kind}", headers=headers)
+
+
+async def sold_and_returned(shopping):
+    """Two sales of 6.67 off each, and 5.00 of the first come back."""
+    code = await shopping.code(await shopping.offer(), "IVAN7")
+    await shopping.sell(code, key="a")
+    await shopping.sell(code, key="b")
+    await shopping.take_back("a", (1, 1, 10000), key="r")
+    return code
+
+
+async def test_a_statement_is_the_sum_of_its_dues(shopping, brand, world):
+    await sold_and_returned(shopping)
+
+    (open_now, closed) = ((await brand.all())["open"], await brand.close(1))
+
+    figures = {"number": 1, "sales": 2, "discounts": 1334, "returned": 500, "total": 834}
+    assert open_now == figures
+    assert closed.json() | figures == closed.json()
+    assert (await world.db.call(OWED)).total == 834
+    after = await brand.all()
+    assert after["items"] == [closed.json()]
+    assert after["open"] == {"number": 2, "sales": 0, "discounts": 0, "returned": 0, "total": 0}
+
+
+async def test_what_comes_back_after_closing_goes_into_the_next_period(shopping, brand, world):
+    await sold_and_returned(shopping)
+    first = (await brand.close(1)).json()
+
+    await shopping.take_back("b", (1, 1, 10000), (2, 3, 3333), (3, 1, 1))
+    again = (await brand.close(1)).json()
+    second = (await brand.close(2)).json()
+
+    assert again == first
+    assert second | {"sales": 0, "discounts": 0, "returned": 667, "total": -667} == second
+    assert first["total"] + second["total"] == (await world.db.call(OWED)).total == 167
+
+
+async def test_periods_are_closed_one_after_the_other(shopping, brand):
+    skipped = await brand.close(2)
+    empty = await brand.close(1)
+    zero = await brand.close(0)
+
+    assert (skipped.status_code, skipped.json()["code"]) == (409, "statement_not_next")
+    assert "number 1" in skipped.json()["detail"]
+    assert (empty.status_code, empty.json()["total"]) == (200, 0)
+    assert zero.status_code == 400
+
+
+async def test_each_brand_settles_for_itself_and_the_shop_sees_all(shopping, brand, world):
+    await sold_and_returned(shopping)
+    guest = await world.staff()
+    await guest.put("/v1/console/shops/theirs", {"number": shopping.shop.number})
+    theirs = await world.programme(await world.brand_of(guest), currency="RUB")
+    mine, shopping.programme = shopping.programme, theirs
+    await shopping.sell(await shopping.code(await shopping.offer(Promo(Fixed(100)))))
+    shopping.programme = mine
+
+    closed = (await brand.close(1)).json()
+    other = Pages(guest, "/v1/console/shops/theirs/statements")
+    told = (await shopping.ask("GET", "statements")).json()
+
+    assert (await other.all())["open"] | {"discounts": 100, "total": 100} == (await other.all())["open"]
+    assert [row["brand"]["id"] for row in told["open"]] == [mine.brand_id, guest.brand_id]
+    assert [row["total"] for row in told["open"]] == [0, 100]
+    (row,) = told["items"]
+    assert row == closed | {"brand": row["brand"]}
+    assert row["brand"]["id"] == mine.brand_id
+
+
+async def test_what_a_brand_that_left_owes_stays_owed(shopping, brand):
+    await sold_and_returned(shopping)
+    await brand.worker.delete(brand.path.removesuffix("/statements"))
+
+    told = (await shopping.ask("GET", "statements")).json()
+
+    assert [row["total"] for row in told["open"]] == [834]
+    assert (await brand.close(1)).json()["total"] == 834
+
+
+async def test_lists_go_by_cursor_newest_first(shopping, brand):
+    for number in (1, 2, 3):
+        await brand.close(number)
+
+    first = await brand.all(limit=2)
+    rest = await brand.all(cursor=first["next"])
+    at_till = (await shopping.ask("GET", "statements?limit=2")).json()
+    rest_at_till = (await shopping.ask("GET", f"statements?cursor={at_till['next']}")).json()
+
+    assert [row["number"] for row in first["items"] + rest["items"]] == [3, 2, 1]
+    assert [row["number"] for row in at_till["items"] + rest_at_till["items"]] == [3, 2, 1]
+    assert "next" not in rest
+    assert "next" not in rest_at_till
+
+
+async def test_the_csv_has_every_due_and_their_total(shopping, brand):
+    code = await sold_and_returned(shopping)
+    receipt = {"fn": "9960440300112233", "fd": "27118", "fp": "3456789012"}
+    await shopping.ask("PUT", "sales/a/fiscal", receipt)
+    await brand.close(1)
+
+    english = await brand.file(1, "csv")
+    russian = await brand.file(1, "csv", **{"Accept-Language": "ru"})
+
+    assert english.headers["content-type"].startswith("text/csv")
+    names, *rows, total = csv.reader(io.StringIO(english.text.removeprefix("\ufeff")))
+    told = [dict(zip(names, row, strict=True)) for row in rows]
+    assert [(row["Deed"], row["Sale"], row["Return"], row["Paid, RUB"], row["Discount, RUB"]) for row in told] == [
+        ("sale", "a", "", "126.67", "6.67"),
+        ("sale", "b", "", "126.67", "6.67"),
+        ("return", "a", "r", "-95.00", "-5.00"),
+    ]
+    assert {row["Promo code"] for row in told} == {code}
+    assert told[0]["Receipt: FN/FD/FPD"] == "9960440300112233/27118/3456789012"
+    assert (total[0], total[-1]) == ("Total", "8.34")
+    assert "Скидка, руб" in russian.text
+    assert russian.text.rstrip().endswith(";8,34")
+
+
+async def test_a_long_statement_is_whole_in_every_format(shopping, brand, monkeypatch):
+    monkeypatch.setattr("backend.checkout.statement_files.PAGE", 7)
+    code = await shopping.code(await shopping.offer())
+    for _ in range(60):
+        await shopping.sell(code)
+    total = (await brand.close(1)).json()["total"]
+
+    lines = (await brand.file(1, "csv")).text.splitlines()
+    sheet = load_workbook(io.BytesIO((await brand.file(1, "xlsx")).content)).active
+    paper = await brand.file(1, "pdf", **{"Accept-Language": "ru"})
+
+    assert total == 60 * 667
+    assert len(lines) == 62
+    cells = [row[-1].value for row in sheet.iter_rows(min_row=2)]
+    assert sum(cells[:-1]) == pytest.approx(cells[-1]) == total / 100
+    assert paper.headers["content-type"] == "application/pdf"
+    pages = PdfDocument(paper.content)
+    words = "\n".join(page.get_textpage().get_text_bounded() for page in pages)
+    assert len(pages) == 2
+    assert "Отчёт № 1" in words
+    assert words.count("продажа") == 60
+    assert words.count(f"{total / 100:.2f}") == 3
+
+
+async def test_the_shop_gets_the_same_file_at_its_till(shopping, brand):
+    await sold_and_returned(shopping)
+    await brand.close(1)
+
+    path = f"statements/{shopping.programme.brand_id}/1/file"
+    files = [(await shopping.ask("GET", f"{path}.{kind}")).content for kind in ("csv", "xlsx", "pdf")]
+
+    assert files[0] == (await brand.file(1, "csv")).content
+    assert files[2] == (await brand.file(1, "pdf")).content
+    assert load_workbook(io.BytesIO(files[1])).active.max_row == 5
+
+
+async def test_an_open_period_has_no_file_and_strangers_have_none(shopping, brand, world):
+    await sold_and_returned(shopping)
+    stranger = await world.till((await world.brand()).id)
+    answers = [await brand.file(1, kind) for kind in ("csv", "xlsx", "pdf")]
+    await brand.close(1)
+
+    answers.append(await shopping.ask("GET", f"statements/{shopping.programme.brand_id}/1/file.csv", till=stranger))
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "statement_unknown")] * 4
+
+
+async def test_closing_waits_for_sales_on_their_way_and_the_same_closing_is_done_once(shopping, brand, world):
+    code = await shopping.code(await shopping.offer())
+    shared = text("SELECT pg_advisory_xact_lock_shared(20313, (CAST(:shop AS bigint) % 2147483647)::int)")
+    async with world.db.begin() as session:
+        await session.execute(shared, {"shop": shopping.shop.id})
+        closings = [asyncio.create_task(brand.close(1)) for _ in range(3)]
+        await asyncio.sleep(0.3)
+        waits = [closing.done() for closing in closings]
+        await session.execute(
+            text("INSERT INTO dues (creditor_id, debtor_id, kind, amount, cause, cause_id) VALUES (:shop, :brand, 1, 7, 9, 1)"),
+            {"shop": shopping.shop.id, "brand": shopping.programme.brand_id},
+        )
+    answers = [(await closing).json() for closing in closings]
+    await shopping.sell(code)
+
+    assert waits == [False] * 3
+    assert [answer["total"] for answer in answers] == [7] * 3
+    assert answers[1:] == answers[:2]
+    assert (await brand.all())["open"]["total"] == 667
+
+
+async def test_sales_and_closings_at_once_lose_and_double_nothing(shopping, brand, world):
+    code = await shopping.code(await shopping.offer())
+
+    async def closings():
+        return [(await brand.close(number)).json()["total"] for number in range(1, 6)]
+
+    answers = await asyncio.gather(closings(), *(shopping.sell(code) for _ in range(40)))
+
+    rest = (await brand.all())["open"]["total"]
+    assert {sale.status_code for sale in answers[1:]} == {200}
+    assert sum(answers[0]) + rest == (await world.db.call(OWED)).total == 40 * 667
+
+
+async def test_nobody_changes_what_is_closed(shopping, brand, world):
+    await brand.close(1)
+
+    for change in ("UPDATE statements SET total = 1", "DELETE FROM statements"):
+        with pytest.raises(DBAPIError) as refused:
+            async with world.db.begin() as session:
+                await session.execute(text(change))
+        assert refused.value.orig.sqlstate == "42501"
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "fault"),
+    [
+        ("UPDATE dues SET amount = amount + 1", "UPDATE dues SET amount = amount - 1", DUES),
+        ("UPDATE dues SET creditor_id = -creditor_id", "UPDATE dues SET creditor_id = -creditor_id", DUES),
+        ("UPDATE dues SET kind = 3 - kind", "UPDATE dues SET kind = 3 - kind", DUES),
+        ("UPDATE reversals SET discount = 1", "UPDATE reversals SET discount = 500", DUES),
+        ("UPDATE redemptions SET reason = 'over_offline_limit'", "UPDATE redemptions SET reason = NULL", DUES),
+        ("UPDATE statements SET total = total + 1", "UPDATE statements SET total = total - 1", STATEMENTS),
+        ("UPDATE statements SET upto_due = 0", "UPDATE statements SET upto_due = (SELECT max(id) FROM dues)", STATEMENTS),
+    ],
+)
+async def test_the_proof_finds_what_was_tampered_with(shopping, brand, owner, change, back, fault):
+    await sold_and_returned(shopping)
+    await brand.close(1)
+    before = [await owner.rows(text(check)) for check in (DUES, STATEMENTS)]
+
+    await as_superuser(owner, change)
+    found = await owner.rows(text(fault))
+    await as_superuser(owner, back)
+
+    assert before == [[], []]
+    assert found
