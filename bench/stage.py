@@ -153,10 +153,9 @@ async def codes(db: Database) -> None:
         session.add(Range(slot=SLOT, first_serial=0, last_serial=SERIALS - 1, batch_id=batch.id, state="active"))
 
 
-@contextlib.asynccontextmanager
-async def serving(at: Stage, core: int | None) -> AsyncIterator[int]:
-    """Run the real server as a child, on one core if asked; gives its port."""
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
+def environ(at: Stage) -> dict[str, str]:
+    """The environment of the installation's processes."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
         "DATABASE_URL": at.settings.database_url,
         "SCANBACK_DATA": str(at.settings.data),
         "SCANBACK_PORT": str(at.settings.port),
@@ -164,7 +163,12 @@ async def serving(at: Stage, core: int | None) -> AsyncIterator[int]:
         "SCANBACK_LOG_LEVEL": "WARNING",
         "SCANBACK_DECODERS": "1",
     }
-    child = subprocess.Popen([sys.executable, "-m", "backend.cli", "serve"], env=environ)
+
+
+@contextlib.asynccontextmanager
+async def serving(at: Stage, core: int | None) -> AsyncIterator[int]:
+    """Run the real server as a child, on one core if asked; gives its port."""
+    child = subprocess.Popen([sys.executable, "-m", "backend.cli", "serve"], env=environ(at))
     try:
         await _until_ready(child, at.settings.port)
         if core is not None:

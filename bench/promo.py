@@ -1,0 +1,111 @@
+"""Promo codes in bulk: ordered over HTTP, made by the worker, taken as a file; everything on one core."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import msgspec
+from sqlalchemy import select
+
+from backend import tokens
+from backend.brands.models import Brand, Staff, StaffSession
+from backend.programmes.models import Campaign, CampaignVersion, Programme
+from backend.programmes.rules import Percent, Promo, Rule
+from bench.http import pin_database
+from bench.stage import Stage, environ, pin, serving
+
+CORE = 0
+LOOK_SECONDS = 0.2
+MOST_SECONDS = 300
+
+
+class Issued(msgspec.Struct):
+    """Seconds until all codes were stored and until the file was there, and how often progress was seen to grow."""
+
+    stored: float
+    whole: float
+    steps: int
+
+
+async def issue(at: Stage, count: int) -> Issued:
+    """Order so many codes, wait for them and take their file; client, API, worker and database share one core."""
+    headers = {"Authorization": f"Bearer {await _member(at)}"}
+    async with serving(at, CORE) as port, _working(at):
+        os.sched_setaffinity(0, {CORE})
+        pin_database(at, CORE)
+        url = f"http://127.0.0.1:{port}/v1/console/promo-issues/{uuid.uuid4()}"
+        try:
+            async with httpx2.AsyncClient(headers=headers, timeout=MOST_SECONDS) as client:
+                begun = time.perf_counter()
+                (await client.put(url, json={"campaign": "promo", "count": count})).raise_for_status()
+                seen = await _progress(client, url)
+                stored = time.perf_counter() - begun
+                (await client.get(f"{url}/codes.csv")).raise_for_status()
+                whole = time.perf_counter() - begun
+                await _check(client, url, count)
+        finally:
+            os.sched_setaffinity(0, range(os.cpu_count() or 1))
+            pin_database(at, None)
+    return Issued(stored, whole, len(seen))
+
+
+async def _progress(client: httpx2.AsyncClient, url: str) -> set[int]:
+    """Look until all codes are made; the figures that were seen on the way."""
+    seen: set[int] = set()
+    async with asyncio.timeout(MOST_SECONDS):
+        while True:
+            found = (await client.get(url)).json()
+            seen.add(found["done"])
+            if found["state"] == "done":
+                return seen
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _check(client: httpx2.AsyncClient, url: str, count: int) -> None:
+    """Take the file once more, without a clock: every code once."""
+    lines = (await client.get(f"{url}/codes.csv")).text.splitlines()[1:]
+    if len(lines) != count or len(set(lines)) != count:
+        raise RuntimeError(f"{len(set(lines))} codes in {len(lines)} lines, not {count}")
+
+
+@asynccontextmanager
+async def _working(at: Stage) -> AsyncIterator[None]:
+    """The real worker as a child on the core."""
+    child = subprocess.Popen([sys.executable, "-m", "backend.cli", "worker"], env=environ(at))
+    try:
+        await asyncio.sleep(2)  # it loads and signs in
+        pin(child.pid, CORE)
+        yield
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(15)
+
+
+async def _member(at: Stage) -> str:
+    """The token of somebody of the measured brand, which has a campaign with promo codes then."""
+    token, now = tokens.token("st"), datetime.now(UTC)
+    rule = Rule(ways=frozenset({"promo"}), amount=Percent(300), promo=Promo(discount=Percent(500)))
+    async with at.db.begin() as session:
+        brand = (await session.scalars(select(Brand))).one()
+        programme = (await session.scalars(select(Programme))).one()
+        staff = Staff(brand_id=brand.id, email="bench@bench.example", role="owner", password_hash="none")
+        campaign = Campaign(brand_id=brand.id, programme_id=programme.id, key="promo", state="active", starts_at=now)
+        session.add_all([staff, campaign])
+        await session.flush()
+        session.add(
+            StaffSession(staff_id=staff.id, token_digest=tokens.digest(token), expires_at=now + timedelta(hours=1))
+        )
+        session.add(
+            CampaignVersion(
+                brand_id=brand.id, campaign_id=campaign.id, version=1, name_ru="Проба", rule=msgspec.to_builtins(rule)
+            )
+        )
+    return token
