@@ -18,6 +18,8 @@ SINGLE = text("""
         (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM movements_id_seq)
             - coalesce((SELECT max(upto) FROM seals), 0) AS unsealed,
         (SELECT count(*) FROM (SELECT FROM wallets WHERE due_on < current_date - 1 LIMIT 10000) AS late) AS late,
+        (SELECT count(*) FROM (SELECT FROM webhook_deliveries WHERE state IN ('waiting', 'sending') LIMIT 10000) AS w)
+            AS webhooks,
         b.ok, b.age, b.movements, b.seconds
     FROM (SELECT) AS one LEFT JOIN LATERAL (
         SELECT cardinality(faults) = 0 AS ok, extract(epoch FROM now() - at)::float8 AS age, movements, seconds
@@ -29,6 +31,7 @@ NAMES = {
     "heartbeat": ("scanback_worker_heartbeat_age_seconds", "Since a worker last gave a sign of life."),
     "unsealed": ("scanback_movements_unsealed", "Movements since the last seal."),
     "late": ("scanback_wallets_late", "Wallets that nobody brought to today; 10000 stands for more."),
+    "webhooks": ("scanback_webhooks_waiting", "Deliveries that are not done; 10000 stands for more."),
     "ok": ("scanback_books_ok", "1: the last proof of the books found no fault."),
     "age": ("scanback_books_age_seconds", "Since the books were last proved."),
     "movements": ("scanback_books_movements", "Movements in the last proof of the books."),

@@ -6,6 +6,7 @@ from backend.console import (
     batches,
     brand,
     campaigns,
+    card,
     code_lists,
     print_files,
     product_files,
@@ -13,6 +14,7 @@ from backend.console import (
     programmes,
     promo_issues,
     shops,
+    statements,
     tills,
     webhooks,
 )
@@ -21,6 +23,7 @@ router = Router(
     "/console",
     route_handlers=[
         brand.router,
+        card.router,
         programmes.router,
         product_files.router,
         products.router,
@@ -31,6 +34,7 @@ router = Router(
         promo_issues.router,
         shops.router,
         tills.router,
+        statements.router,
         webhooks.router,
     ],
 )

@@ -54,6 +54,7 @@ async def house(world: World) -> House:
     await owner.put("/v1/console/shops/main", {"name": f"{MARK} shop"})
     await owner.put("/v1/console/shops/main/tills/first", {})
     await owner.put("/v1/console/shops/main/cashiers/anna", {})
+    await owner.ask("PUT", "/v1/console/shops/main/statements/1")
     await owner.put("/v1/console/webhooks/erp", {"url": f"https://{MARK.lower()}.example/hook"})
     delivery = (await owner.ask("POST", "/v1/console/webhooks/erp/tests")).json()
     return House(owner, programme.id, str(batch.key), delivery["id"], await issued(world, owner, programme))
@@ -127,6 +128,17 @@ def ways(of: House) -> dict[Route, Way]:
             EDIT, f"{hook}/deliveries/{of.delivery}/replays", {}, 404
         ),
         ("POST", f"{console}/webhooks/{{key}}/tests"): Way(EDIT, f"{hook}/tests", {}, 404),
+        ("GET", f"{console}/shops/{{key}}/statements"): Way(READ, f"{shop}/statements", {}, 404),
+        ("PUT", f"{console}/shops/{{key}}/statements/{{number}}"): Way(EDIT, f"{shop}/statements/2", {}, 404),
+        ("GET", f"{console}/shops/{{key}}/statements/{{number}}/file.csv"): Way(
+            READ, f"{shop}/statements/1/file.csv", {}, 404
+        ),
+        ("GET", f"{console}/shops/{{key}}/statements/{{number}}/file.xlsx"): Way(
+            READ, f"{shop}/statements/1/file.xlsx", {}, 404
+        ),
+        ("GET", f"{console}/shops/{{key}}/statements/{{number}}/file.pdf"): Way(
+            READ, f"{shop}/statements/1/file.pdf", {}, 404
+        ),
         ("GET", f"{console}/batches"): Way(READ, f"{console}/batches"),
         ("GET", f"{console}/batches/{{key}}"): Way(READ, batch, {}, 404),
         ("PUT", f"{console}/batches/{{key}}"): Way(

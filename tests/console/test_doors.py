@@ -118,8 +118,8 @@ async def test_no_route_reaches_into_another_brand(world: World, owner, theirs):
 
 BRANDED = {
     "batches", "batch_files", "brand_shops", "brands", "campaigns", "campaign_versions", "events", "products",
-    "programmes", "promo_codes", "promo_issues", "slots", "staff", "staff_sessions", "webhook_deliveries",
-    "webhook_endpoints",
+    "programmes", "promo_codes", "promo_issues", "slots", "staff", "staff_sessions", "statements",
+    "webhook_deliveries", "webhook_endpoints",
 }  # fmt: skip
 # What belongs to whoever asks.
 OWN = {

@@ -1,0 +1,25 @@
+"""The kinds of events that brands are told of. What is not listed here stays in the house, such as the audit trail."""
+
+from typing import Literal, get_args
+
+Kind = Literal[
+    "package.claimed",
+    "promo.redeemed",
+    "promo.returned",
+    "batch.created",
+    "batch.listed",
+    "batch.printed",
+    "batch.active",
+    "batch.closed",
+    "batch.revoked",
+    "batch.file_done",
+    "campaign.created",
+    "campaign.changed",
+    "product.created",
+    "product.changed",
+    "products.imported",
+    "programme.created",
+    "programme.changed",
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+TEST = "webhook.test"  # sent when asked for, to the one endpoint that it was asked for

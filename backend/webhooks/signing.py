@@ -1,0 +1,76 @@
+"""Secrets of webhooks: made, kept enciphered, and what a request is signed with (Standard Webhooks 1.0)."""
+
+import base64
+import secrets
+from datetime import datetime
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from standardwebhooks import Webhook
+
+PREFIX = "whsec_"
+BYTES, NONCE_BYTES = 32, 12
+MOST_OLD = 4  # each signs, and each costs a header line some bytes
+
+
+class Old(msgspec.Struct, frozen=True):
+    """A secret that was replaced and signs for a while yet."""
+
+    secret: bytes
+    until: datetime
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What an endpoint's messages are signed with."""
+
+    current: bytes
+    old: list[Old] = []
+
+    def at(self, now: datetime) -> "Secrets":
+        """Without those that are over."""
+        return Secrets(self.current, [row for row in self.old if row.until > now])
+
+    def replaced(self, until: datetime) -> "Secrets":
+        """With a new one; the one before signs beside it for a while."""
+        return Secrets(secrets.token_bytes(BYTES), [*self.old, Old(self.current, until)])
+
+    def shown(self) -> str:
+        """The current one as its owner writes it down."""
+        return PREFIX + base64.b64encode(self.current).decode()
+
+
+def new() -> Secrets:
+    """A secret drawn by chance."""
+    return Secrets(secrets.token_bytes(BYTES))
+
+
+def seal(master: bytes, endpoint_id: int, kept: Secrets) -> bytes:
+    """Encipher secrets for the database (AES-256-GCM): one endpoint's cannot be put in another's place."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + _cipher(master).encrypt(nonce, msgspec.json.encode(kept), b"%d" % endpoint_id)
+
+
+def unseal(master: bytes, endpoint_id: int, sealed: bytes) -> Secrets:
+    """Decipher what `seal` made.
+
+    Raises:
+        cryptography.exceptions.InvalidTag: it was made under another master key, or for another endpoint.
+    """
+    plain = _cipher(master).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], b"%d" % endpoint_id)
+    return msgspec.json.decode(plain, type=Secrets)
+
+
+def _cipher(master: bytes) -> AESGCM:
+    return AESGCM(HKDF(SHA256(), BYTES, salt=None, info=b"scanback webhook secrets").derive(master))
+
+
+def headers(kept: Secrets, message: str, body: str, now: datetime) -> dict[str, str]:
+    """The three headers of a message. Every secret that stands signs, so that its receiver may change over in peace."""
+    standing = [kept.current, *(row.secret for row in kept.at(now).old)]
+    return {
+        "webhook-id": message,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(Webhook(secret).sign(message, now, body) for secret in standing),
+    }
