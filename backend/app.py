@@ -19,6 +19,8 @@ from backend.brands import door as staff_door
 from backend.brands import handlers as brands
 from backend.brands.door import Member, Staff
 from backend.checkout import handlers as checkout
+from backend.checkout import statement_handlers as settlement
+from backend.checkout import feed_handlers as feed
 from backend.checkout.service import Checkout
 from backend.console import routes as console
 from backend.database import Database, Db
@@ -129,7 +131,7 @@ def api() -> Router:
     )
     tills = Router(
         "/till",
-        route_handlers=[checkout.router, shops.router],
+        route_handlers=[checkout.router, shops.router, settlement.router],
         guards=[till_door.guard],
         dependencies={"till": Provide(the_till, sync_to_thread=False)},
         security=[{"till": []}],

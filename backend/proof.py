@@ -1,4 +1,4 @@
-"""The proof of this installation's books: the ledger's own, each accrual beside its earning, and the kept seals."""
+"""The proof of this installation's books: the ledger's own, accruals, dues and statements, and the kept seals."""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterable
@@ -10,6 +10,7 @@ from itertools import groupby
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.checkout.checks import DUES, STATEMENTS
 from backend.database import APP_ROLE
 from backend.files.objects import FileMissing
 from backend.files.store import Files
@@ -36,7 +37,7 @@ async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
 async def prove(settings: Settings, files: Files, progress: Progress | None = None) -> Proof:
     """Prove the books and keep the result for /metrics."""
     async with engine(settings) as proving:
-        proof = await books.prove(proving, extra=[ACCRUALS], progress=progress)
+        proof = await books.prove(proving, extra=[ACCRUALS, DUES, STATEMENTS], progress=progress)
         proof = replace(proof, faults=[*proof.faults, *await copies_that_differ(proving, files)])
         async with proving.connect() as connection:
             row = {"movements": proof.movements, "seconds": proof.seconds, "faults": proof.faults}

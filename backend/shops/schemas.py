@@ -189,6 +189,6 @@ class TillHome(Out):
     kind: Kind
     shop: ShopPlace
     brands: list[ServedBrand]
-    may: Annotated[list[May], Meta(description="What this till may do now.", examples=[["quote"]])]
+    may: Annotated[list[May], Meta(description="What this till may do now.", examples=[["quote", "reserve"]])]
     needs_cashier: NeedsCashier = False
     shift: ShiftOut | None = None

@@ -15,7 +15,7 @@ from backend.shops.models import Cashier, Till
 from backend.shops.schemas import May, ServedBrand, ShiftOut, ShopPlace, TillHome
 
 MINUTE = 60  # seconds
-WITH_CASHIER: list[May] = ["reserve", "sell", "return"]
+WITH_CASHIER: list[May] = ["sell", "return"]
 
 HOME = text("""
     SELECT t.key, t.kind, t.needs_cashier, t.shift_ends_at, c.key AS cashier, s.number, s.name, s.city, s.address,
@@ -42,7 +42,7 @@ async def home(db: Database, till: TillAt) -> TillHome:
         kind=row.kind,
         shop=ShopPlace(row.number, row.name, row.timezone, row.city, row.address),
         brands=msgspec.convert(row.brands, list[ServedBrand]),
-        may=["quote", *(WITH_CASHIER if can_sell else [])],
+        may=["quote", "reserve", *(WITH_CASHIER if can_sell else [])],
         needs_cashier=row.needs_cashier,
         shift=ShiftOut(row.cashier, row.shift_ends_at) if row.cashier else None,
     )

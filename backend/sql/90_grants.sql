@@ -12,7 +12,8 @@ GRANT USAGE ON SCHEMA public TO scanback_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO scanback_app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO scanback_app;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO scanback_app;
-REVOKE UPDATE, DELETE, TRUNCATE ON movements, lot_uses, seals, dues, accruals, events, campaign_versions FROM scanback_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON
+    movements, lot_uses, seals, dues, statements, accruals, events, campaign_versions FROM scanback_app;
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM scanback_app;
 
 DO $$

@@ -10,6 +10,7 @@ from pypdfium2 import PdfDocument
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from backend.brands.models import Brand
 from backend.checkout.checks import DUES, STATEMENTS
 from backend.programmes.rules import Fixed, Promo
 from tests.make import World
@@ -17,11 +18,17 @@ from tests.payouts.conftest import as_superuser
 
 OWED = text("SELECT coalesce(sum(CASE kind WHEN 1 THEN amount ELSE -amount END), 0)::bigint AS total FROM dues")
 
+DUE = text("""
+    INSERT INTO dues (creditor_id, debtor_id, kind, amount, cause, cause_id) VALUES (:shop, :brand, 1, 7, 9, 1)
+""")
+SHARED = text("SELECT pg_advisory_xact_lock_shared(20313, (CAST(:shop AS bigint) % 2147483647)::int)")
+
 
 @pytest.fixture
 async def brand(shopping, world: World):
     """Somebody of the brand, which knows the shop under a key of its own."""
-    worker = await world.staff(await world.brand_named(shopping.programme.brand_id))
+    async with world.db.begin() as session:
+        worker = await world.staff(await session.get_one(Brand, shopping.programme.brand_id))
     rows = await world.db.rows(text("SELECT key FROM brand_shops WHERE shop_id = :shop"), shop=shopping.shop.id)
     return Pages(worker, f"/v1/console/shops/{rows[0].key}/statements")
 
@@ -206,16 +213,12 @@ async def test_an_open_period_has_no_file_and_strangers_have_none(shopping, bran
 
 async def test_closing_waits_for_sales_on_their_way_and_the_same_closing_is_done_once(shopping, brand, world):
     code = await shopping.code(await shopping.offer())
-    shared = text("SELECT pg_advisory_xact_lock_shared(20313, (CAST(:shop AS bigint) % 2147483647)::int)")
     async with world.db.begin() as session:
-        await session.execute(shared, {"shop": shopping.shop.id})
+        await session.execute(SHARED, {"shop": shopping.shop.id})
         closings = [asyncio.create_task(brand.close(1)) for _ in range(3)]
         await asyncio.sleep(0.3)
         waits = [closing.done() for closing in closings]
-        await session.execute(
-            text("INSERT INTO dues (creditor_id, debtor_id, kind, amount, cause, cause_id) VALUES (:shop, :brand, 1, 7, 9, 1)"),
-            {"shop": shopping.shop.id, "brand": shopping.programme.brand_id},
-        )
+        await session.execute(DUE, {"shop": shopping.shop.id, "brand": shopping.programme.brand_id})
     answers = [(await closing).json() for closing in closings]
     await shopping.sell(code)
 
@@ -257,7 +260,11 @@ async def test_nobody_changes_what_is_closed(shopping, brand, world):
         ("UPDATE reversals SET discount = 1", "UPDATE reversals SET discount = 500", DUES),
         ("UPDATE redemptions SET reason = 'over_offline_limit'", "UPDATE redemptions SET reason = NULL", DUES),
         ("UPDATE statements SET total = total + 1", "UPDATE statements SET total = total - 1", STATEMENTS),
-        ("UPDATE statements SET upto_due = 0", "UPDATE statements SET upto_due = (SELECT max(id) FROM dues)", STATEMENTS),
+        (
+            "UPDATE statements SET upto_due = 0",
+            "UPDATE statements SET upto_due = (SELECT max(id) FROM dues)",
+            STATEMENTS,
+        ),
     ],
 )
 async def test_the_proof_finds_what_was_tampered_with(shopping, brand, owner, change, back, fault):

@@ -43,7 +43,7 @@ async def test_a_cashier_signs_in_sells_and_leaves(keeper, client):
 
     assert begun.status_code == 200
     assert datetime.fromisoformat(begun.json()["ends_at"]) > datetime.now(UTC)
-    assert [before["may"], during["may"]] == [["quote"], ["quote", "reserve", "sell", "return"]]
+    assert [before["may"], during["may"]] == [["quote", "reserve"], ["quote", "reserve", "sell", "return"]]
     assert during["shift"] == begun.json()
     assert left == [204, 204]
     assert await home(client, headers) == before
@@ -75,7 +75,7 @@ async def test_a_till_that_comes_to_want_pins_lets_nobody_stay_without(keeper, c
 
     await keeper.put(f"{SHOP}/tills/first", {"needs_cashier": True})
 
-    assert (await home(client, headers))["may"] == ["quote"]
+    assert (await home(client, headers))["may"] == ["quote", "reserve"]
 
 
 @pytest.mark.parametrize("ending", ["another pin", "no pin", "let go", "new token", "over"])

@@ -33,7 +33,7 @@ async def test_a_till_is_told_where_it_stands_and_what_it_may(keeper, world, cli
 
     home = (await client.get("/v1/till", headers={"Authorization": f"Bearer {token}"})).json()
 
-    assert (home["till"], home["shop"]["name"], home["may"]) == ("first", "Electrics", ["quote"])
+    assert (home["till"], home["shop"]["name"], home["may"]) == ("first", "Electrics", ["quote", "reserve"])
     assert home["brands"] == [{"id": brand.id, "name": brand.name}]
 
 
