@@ -18,10 +18,11 @@ from backend.accounts.door import Agent
 from backend.brands import door as staff_door
 from backend.brands import handlers as brands
 from backend.brands.door import Member, Staff
+from backend.checkout import feed_handlers as feed
 from backend.checkout import handlers as checkout
 from backend.checkout import statement_handlers as settlement
-from backend.checkout import feed_handlers as feed
 from backend.checkout.service import Checkout
+from backend.checkout.streams import Streams
 from backend.console import routes as console
 from backend.database import Database, Db
 from backend.files.store import store
@@ -108,6 +109,7 @@ DEPENDENCIES = {
     "desk": of_state("desk"),
     "studio": of_state("studio"),
     "checkout": of_state("checkout"),
+    "streams": of_state("streams"),
     "now": Provide(the_time, sync_to_thread=False),
     "session": Provide(the_session),
 }
@@ -117,7 +119,15 @@ def api() -> Router:
     """The doors, and what hangs behind each."""
     agents = Router(
         "/",
-        route_handlers=[accounts.router, wallets.router, scans.router, promocodes.router, cards.router, privacy.router],
+        route_handlers=[
+            accounts.router,
+            wallets.router,
+            scans.router,
+            promocodes.router,
+            feed.router,
+            cards.router,
+            privacy.router,
+        ],
         guards=[agent_door.guard],
         dependencies={"agent": Provide(the_agent, sync_to_thread=False)},
         security=[{"agent": []}],
@@ -175,12 +185,14 @@ def create_app(settings: Settings) -> Litestar:
                     "desk": desk,
                     "studio": Studio(files),
                     "checkout": Checkout(db, settings, desk.books),
+                    "streams": Streams(db),
                     "known": agent_door.Known(),
                 }
             )
             try:
                 yield
             finally:
+                await app.state["streams"].close()
                 files.close()
                 passwords.close()
                 await db.close()
