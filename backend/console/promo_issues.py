@@ -15,6 +15,7 @@ from backend.errors import BodyChanged
 from backend.programmes.campaigns import CampaignEnded, CampaignUnknown
 from backend.promocodes import issues
 from backend.promocodes.issue_schemas import IssueIn, IssueOut, IssuePage
+from backend.promocodes.wishes import WishForbidden
 from backend.wire import CursorInvalid, TheSettings, cursor, place, raises
 
 CSV = "text/csv"
@@ -54,17 +55,20 @@ async def get_promo_issue(staff: Staff, session: Session, key: FromPath[UUID]) -
         CampaignEnded,
         issues.CampaignWithoutPromo,
         issues.PrefixInvalid,
+        issues.LikePackageCodes,
+        WishForbidden,
         issues.CodesTooShort,
     ),
 )
 async def put_promo_issue(
-    staff: Staff, session: Session, key: FromPath[UUID], data: JSONBody[IssueIn]
+    staff: Staff, session: Session, settings: TheSettings, key: FromPath[UUID], data: JSONBody[IssueIn]
 ) -> Response[IssueOut]:
     """Order codes under a UUID of yours; the worker makes them. Ordered again, it is the same order and its progress.
 
     The count is kept exactly, and no code is made that anybody has already.
     """
-    answer = IssueOut.of(*await issues.order(session, staff.brand_id, key, data.wanted, staff.staff_id))
+    ordered = await issues.order(session, settings, staff.brand_id, key, data.wanted, staff.staff_id)
+    answer = IssueOut.of(*ordered)
     return Response(answer, status_code=200 if answer.state == "done" else 202)
 
 

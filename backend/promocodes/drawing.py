@@ -50,8 +50,8 @@ def shortest(count: int) -> int:
 def draw(count: int, design: Design) -> list[str]:
     """Draw codes from the system's source for keys, each with the check symbol of the whole code.
 
-    Sorted, for an index takes them faster so, and without doubles: there may be fewer than asked for. Raises KeyError
-    if the folded prefix has a foreign symbol.
+    Sorted, for an index takes them faster so. Doubles are left out, and numbers, which tills take for barcodes: there
+    may be fewer codes than asked for. Raises KeyError if the folded prefix has a foreign symbol.
     """
     prefix, random = design.folded, design.length - 1
     values = np.frombuffer(os.urandom(count * random), np.uint8).reshape(count, random) & 31
@@ -62,7 +62,8 @@ def draw(count: int, design: Design) -> list[str]:
     codes[:, : len(prefix)] = np.frombuffer(prefix.encode(), np.uint8)
     codes[:, len(prefix) : -1] = _LETTERS[values]
     codes[:, -1] = _LETTERS[check]
-    return _texts(codes)
+    has_letter = (codes > ord("9")).any(axis=1)
+    return _texts(codes[has_letter])
 
 
 def _texts(codes: NDArray[np.uint8]) -> list[str]:

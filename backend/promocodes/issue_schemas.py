@@ -24,8 +24,8 @@ Length = Annotated[
     Meta(
         ge=6,
         le=16,
-        description="Symbols behind the prefix, the last of them a check. All codes of a length and prefix that the "
-        "brand ever ordered are at most one in 10,000 of those possible.",
+        description="Symbols behind the prefix, the last of them a check; with the prefix any number but 16. All codes "
+        "of a length and prefix that the brand ever ordered are at most one in 10,000 of those possible.",
         examples=[9],
     ),
 ]

@@ -16,8 +16,11 @@ from backend.programmes.campaigns import CampaignEnded, CampaignUnknown
 from backend.programmes.models import Campaign, CampaignVersion
 from backend.promocodes import issuing, spelling
 from backend.promocodes.drawing import Design, shortest
+from backend.promocodes.forbidden import is_forbidden
 from backend.promocodes.models import PromoIssue
-from scanning import symbols
+from backend.promocodes.wishes import WishForbidden
+from backend.settings import Settings
+from scanning import package, symbols
 
 LINES_AT_ONCE = 20_000
 LINES = text("SELECT last, lines FROM promo_issue_lines(:issue, :after, :most, :link)")
@@ -37,6 +40,10 @@ class PrefixInvalid(Invalid):
     """A prefix has digits and Latin letters but U, or Cyrillic letters that look like these."""
 
 
+class LikePackageCodes(Invalid):
+    """Codes of {length} symbols are taken for package codes. Take one more or one less."""
+
+
 class CodesTooShort(Invalid):
     """So many codes of this length are easy to guess. Take at least {length} symbols."""
 
@@ -53,17 +60,22 @@ class Wanted(msgspec.Struct, frozen=True):
     design: Design
 
 
-async def order(session: AsyncSession, brand_id: int, key: UUID, wanted: Wanted, staff_id: int | None = None) -> Issue:
-    """Order codes under the id that the caller chose; the worker makes them. Asked again, it is the same order.
+async def order(
+    session: AsyncSession, settings: Settings, brand_id: int, key: UUID, wanted: Wanted, staff_id: int | None = None
+) -> Issue:
+    """Order codes under the id that the caller chose; the worker makes them.
+
+    Asked again, it is the same order; one that failed goes on.
 
     Raises:
         BodyChanged: the id has another order. CampaignUnknown, CampaignEnded, CampaignWithoutPromo, PrefixInvalid,
-        CodesTooShort: there can be no such codes.
+        WishForbidden, LikePackageCodes, CodesTooShort: there can be no such codes.
     """
     if found := (await session.execute(_by(brand_id).where(PromoIssue.key == key))).one_or_none():
-        return _same((found[0], found[1]), wanted)
+        return await _again(session, (found[0], found[1]), wanted)
     campaign = await _campaign(session, brand_id, wanted.campaign)
-    await _check(session, brand_id, wanted)
+    _check_form(settings, wanted.design)
+    await _check_room(session, brand_id, wanted)
     row = insert(PromoIssue).values(
         key=key,
         brand_id=brand_id,
@@ -74,7 +86,7 @@ async def order(session: AsyncSession, brand_id: int, key: UUID, wanted: Wanted,
     made = await session.scalar(row.on_conflict_do_nothing(index_elements=["brand_id", "key"]).returning(PromoIssue))
     if made is None:
         # The same order came twice at once, and the other was first.
-        return _same(await get(session, brand_id, key), wanted)
+        return await _again(session, await get(session, brand_id, key), wanted)
     events.record(session, "promo_issue.ordered", brand_id=brand_id, staff_id=staff_id, issue=str(key),
                   campaign=campaign.key, codes=made.count)  # fmt: skip
     await jobs.enqueue(session, issuing.make_codes, issue_id=made.id)
@@ -124,10 +136,13 @@ def _by(brand_id: int) -> Select[PromoIssue, str]:
     return query.where(PromoIssue.brand_id == brand_id)
 
 
-def _same(found: Issue, wanted: Wanted) -> Issue:
+async def _again(session: AsyncSession, found: Issue, wanted: Wanted) -> Issue:
     issue, campaign = found
     if Wanted(campaign, issue.count, msgspec.convert(issue.design, Design)) != wanted:
         raise BodyChanged
+    if issue.state == "failed":
+        issue.state, issue.problem = "waiting", ""
+        await jobs.enqueue(session, issuing.make_codes, issue_id=issue.id)
     return found
 
 
@@ -147,9 +162,17 @@ async def _campaign(session: AsyncSession, brand_id: int, key: str) -> Campaign:
     return found
 
 
-async def _check(session: AsyncSession, brand_id: int, wanted: Wanted) -> None:
-    if not symbols.is_written_in_alphabet(wanted.design.folded):
+def _check_form(settings: Settings, design: Design) -> None:
+    if not symbols.is_written_in_alphabet(design.folded):
         raise PrefixInvalid
+    if is_forbidden(design.folded, settings.forbidden_words):
+        raise WishForbidden
+    if len(design.folded) + design.length == package.LENGTH:
+        raise LikePackageCodes(length=package.LENGTH)
+
+
+async def _check_room(session: AsyncSession, brand_id: int, wanted: Wanted) -> None:
+    """All that the brand ordered of one design must be few among what is possible."""
     design = msgspec.to_builtins(wanted.design)
     ordered = select(func.coalesce(func.sum(PromoIssue.count), 0)).where(
         PromoIssue.brand_id == brand_id, PromoIssue.design == design

@@ -118,15 +118,15 @@ async def test_a_job_that_falls_between_two_parts_goes_on_where_it_was(db, manag
     assert (after["state"], after["done"], len(codes)) == ("done", 100, 100)
 
 
-async def test_each_part_enqueues_the_next_and_the_last_one_none(db, manager, campaign):
+async def test_each_part_enqueues_the_next_and_the_last_one_none(db, settings, manager, campaign):
     await order(manager, campaign, count=80)
     (first,) = await db.rows(JOBS)
 
-    await issuing.make_codes(**first.args, db=db)
+    await issuing.make_codes(**first.args, db=db, settings=settings)
     after_one = await db.rows(JOBS)
-    await issuing.make_codes(**first.args, db=db)
+    await issuing.make_codes(**first.args, db=db, settings=settings)
     after_two = await db.rows(JOBS)
-    await issuing.make_codes(**first.args, db=db)
+    await issuing.make_codes(**first.args, db=db, settings=settings)
 
     assert first.task_name == "promo.make_codes"
     assert (len(after_one), len(after_two), len(await db.rows(JOBS))) == (2, 2, 2)
@@ -163,6 +163,44 @@ async def test_codes_that_somebody_has_are_replaced_by_others(db, manager, campa
     codes = {row.code for row in await codes_of(db, second["id"])}
     assert sum(map(len, drawn)) > 60
     assert (second["done"], len(codes), codes & set(taken)) == (60, 60, set())
+
+
+async def test_a_code_with_a_forbidden_word_is_drawn_anew(db, manager, campaign, monkeypatch):
+    drawn = []
+
+    def rude(count, design):
+        drawn.append(sorted([*draw(count, design)[1:], "7CYKA7777"]))
+        return drawn[-1]
+
+    monkeypatch.setattr(issuing, "draw", rude)
+    issue = (await order(manager, campaign, count=45)).json()
+    await one_step(db, issue["id"])
+
+    codes = {row.code for row in await codes_of(db, issue["id"])}
+    assert codes == set(drawn[0]) - {"7CYKA7777"}
+
+
+async def test_a_prefix_that_becomes_forbidden_stops_the_issue_until_it_is_allowed_again(
+    db, tmp_path, manager, campaign
+):
+    issue = (await order(manager, campaign, prefix="SALE")).json()
+    words = tmp_path / "words.txt"
+    words.write_text("sale\n", "utf-8")
+    async with db.begin() as session:
+        found = await session.scalar(select(PromoIssue.id))
+        more = await issuing.step(session, found, words)
+    failed = (await manager.get(path(issue["id"]))).json()
+
+    again = await order(manager, campaign, key=issue["id"], prefix="SALE")
+    while await one_step(db, issue["id"]):
+        pass
+
+    assert (more, failed["state"], failed["done"]) == (False, "failed", 0)
+    assert "forbidden" in failed["problem"]
+    assert (again.status_code, again.json()["state"]) == (202, "waiting")
+    assert "problem" not in again.json()
+    assert len(await db.rows(JOBS)) == 2
+    assert (await manager.get(path(issue["id"]))).json()["done"] == 100
 
 
 async def test_the_same_order_again_is_the_same_and_another_is_refused(db, manager, campaign):
@@ -207,6 +245,20 @@ async def test_a_prefix_with_a_foreign_letter_is_refused(manager, campaign, pref
     answer = await order(manager, campaign, prefix=prefix)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "prefix_invalid")
+
+
+async def test_a_forbidden_prefix_is_refused(manager, campaign):
+    answer = await order(manager, campaign, prefix="7сука")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "wish_forbidden")
+
+
+@pytest.mark.parametrize("body", [{"length": 16}, {"length": 12, "prefix": "SALE"}])
+async def test_codes_as_long_as_package_codes_are_refused(manager, campaign, body):
+    answer = await order(manager, campaign, **body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "like_package_codes")
+    assert "16 symbols" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -307,6 +359,13 @@ def test_drawn_codes_are_sorted_single_and_use_every_symbol_in_every_place():
     assert all(code.startswith("NY") and len(code) == 11 for code in codes)
     assert all(symbols.has_valid_check(code) for code in codes)
     assert all({code[place] for code in codes} == set(symbols.ALPHABET) for place in range(2, 11))
+
+
+def test_no_number_is_drawn_that_a_till_would_take_for_a_barcode():
+    codes = draw(200_000, Design(6))
+
+    assert 150_000 < len(codes) < 200_000
+    assert not [code for code in codes if code.isdigit()]
 
 
 def test_the_shortest_length_leaves_ten_thousand_codes_for_each_that_is_issued():
