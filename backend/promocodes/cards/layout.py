@@ -8,10 +8,11 @@ from backend.promocodes.cards.boxes import LARGER, USUAL, Box, Boxes
 from backend.promocodes.cards.content import PAPERS, Card, Size
 from backend.promocodes.cards.shapes import Drawing, Line, Logo, Panel, Symbol
 from backend.promocodes.cards.symbol import Grade
-from backend.promocodes.cards.typesetting import Style, set_in
+from backend.promocodes.cards.typesetting import Style, printable, set_in, set_whole
 
 ROUND = 0.06  # of a panel's shorter side
 CODE_INSET = 0.07  # of the code's panel, on each side
+CODE_ROWS = 4
 LOGO_SHARE = 0.45  # of the header's width, at most
 
 
@@ -69,17 +70,17 @@ def _heading(boxes: Boxes, card: Card) -> list[Line]:
 
 
 def _typed_code(box: Box, card: Card) -> list[Line]:
-    """The code in large type, on several lines where it has several groups."""
-    inset = CODE_INSET * min(box.width, box.height) * 2
-    inner = Box(box.x + inset, box.y + inset / 2, box.width - 2 * inset, box.height - inset)
-    style = Style(typeface.BOLD, colours.on(card.look.accent), 0.6 * box.height, 0.08 * box.height, 6, centred=True)
-    return set_in(inner, card.code, style, middle=True)
+    """The code in large type; a code that lacks a symbol is none, so it is never cut."""
+    inset = CODE_INSET * min(box.width, box.height)
+    inner = Box(box.x + 2 * inset, box.y + inset, box.width - 4 * inset, box.height - 2 * inset)
+    style = Style(typeface.BOLD, colours.on(card.look.accent), 0.6 * box.height, 0, centred=True)
+    return set_whole(inner, printable(card.code), style, CODE_ROWS)
 
 
 def _small_print(boxes: Boxes, card: Card) -> list[Line]:
     """What to do with it, who shares it, and who advertises."""
     ink = card.look.ink
     hint = Style(typeface.REGULAR, ink, boxes.small_type, boxes.small_type / 1.8, most_lines=5, centred=boxes.centred)
-    label = Style(typeface.REGULAR, ink, boxes.label_type, boxes.label_type / 1.5, most_lines=2, centred=boxes.centred)
+    label = Style(typeface.REGULAR, ink, boxes.label_type, boxes.label_type / 1.5, most_lines=3, centred=boxes.centred)
     told = ". ".join(filter(None, [card.hint, card.nickname]))
     return [*set_in(boxes.hint, told, hint), *set_in(boxes.label, card.label, label)]

@@ -13,6 +13,7 @@ from backend.promocodes.cards import layout, pdf, png, svg
 from backend.promocodes.cards.content import PRINT_DPI, Card, Kind, Size
 from backend.promocodes.cards.layout import ATTEMPTS, Attempt
 from backend.promocodes.cards.shapes import Drawing
+from backend.promocodes.cards.symbol import TextTooLong
 
 SMALLER = 3
 QR = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCodeModel2])
@@ -33,7 +34,11 @@ def make(card: Card, size: Size, kind: Kind, attempts: Sequence[Attempt] = ATTEM
         CardUnreadable: it could not be read back, whatever was tried.
     """
     for attempt in attempts:
-        content, raster = _made(layout.draw(card, size, attempt), size, kind, card.code)
+        try:
+            drawing = layout.draw(card, size, attempt)
+        except TextTooLong:
+            continue
+        content, raster = _made(drawing, size, kind, card.code)
         if is_read(raster, card.link, _copies(size, kind)):
             return content
         log.warning("card_not_read_back", size=size, kind=kind, grade=attempt.grade, larger=attempt.larger)

@@ -11,15 +11,27 @@ QUIET = 4  # modules of light on each side, ISO/IEC 18004 chapter 6.3.8
 Grade = Literal["L", "M", "Q", "H"]
 GRADES = {"L": ERROR_CORRECT_L, "M": ERROR_CORRECT_M, "Q": ERROR_CORRECT_Q, "H": ERROR_CORRECT_H}
 
+
+class TextTooLong(ValueError):
+    """No symbol of this grade holds the text."""
+
+
 Modules = tuple[tuple[bool, ...], ...]
 
 
 @lru_cache(maxsize=256)
 def modules(text: str, grade: Grade) -> Modules:
-    """Rows of the smallest symbol that holds the text, True is dark, without the quiet zone."""
+    """Rows of the smallest symbol that holds the text, True is dark, without the quiet zone.
+
+    Raises:
+        TextTooLong: even the largest one, version 40, does not.
+    """
     code = QRCode(error_correction=GRADES[grade], border=0)
     code.add_data(text)
-    code.make(fit=True)
+    try:
+        code.make(fit=True)
+    except ValueError as error:
+        raise TextTooLong(f"{len(text)} signs") from error
     return tuple(tuple(map(bool, row)) for row in code.get_matrix())
 
 

@@ -1,5 +1,6 @@
 """Texts in boxes: as large as they fit, on as few lines as they need."""
 
+import re
 from typing import NamedTuple
 
 from backend import typeface
@@ -10,6 +11,7 @@ LEADING = 1.18  # line height for a type size of 1
 CAP = 0.72  # how high capitals of the typeface stand
 SHRINK = 0.96
 ELLIPSIS = "…"
+_BLANKS = re.compile(r"[ \t\r\n]+")  # others keep what stands beside them together: 1 000 ₽
 
 
 class Style(NamedTuple):
@@ -29,6 +31,18 @@ def set_in(box: Box, text: str, style: Style, *, middle: bool = False) -> list[L
     if not text:
         return []
     size, rows = _fitted(text, style, box)
+    return _stacked(box, rows, size, style, middle=middle)
+
+
+def set_whole(box: Box, text: str, style: Style, most_rows: int) -> list[Line]:
+    """A code in the middle of a box as large as it goes, never cut: on several lines where they make it larger."""
+    ways = [_even(text, rows) for rows in range(1, most_rows + 1)]
+    sizes = [_whole_size(rows, style, box) for rows in ways]
+    size = max(sizes)
+    return _stacked(box, ways[sizes.index(size)], size, style, middle=True)
+
+
+def _stacked(box: Box, rows: list[str], size: float, style: Style, *, middle: bool) -> list[Line]:
     step = size * LEADING
     spare = box.height - (len(rows) - 1) * step - size * CAP
     baseline = box.y + size * CAP + (spare / 2 if middle else 0)
@@ -40,10 +54,22 @@ def set_in(box: Box, text: str, style: Style, *, middle: bool = False) -> list[L
     ]  # fmt: skip
 
 
+def _even(text: str, rows: int) -> list[str]:
+    """A code on so many lines of about one length, broken behind hyphens where it has any."""
+    parts = re.findall(r"[^-]+-?", text) if "-" in text else list(text)
+    each = -(-len(parts) // rows)
+    return ["".join(parts[start : start + each]) for start in range(0, len(parts), each)]
+
+
+def _whole_size(rows: list[str], style: Style, box: Box) -> float:
+    widest = max(typeface.width(row, style.font, 1) for row in rows)
+    return min(style.largest, box.width / widest, box.height / ((len(rows) - 1) * LEADING + CAP))
+
+
 def printable(text: str) -> str:
     """A text without what the typeface has no sign for: emoji stand in many a nickname."""
     unknown = set(typeface.missing(text))
-    return " ".join("".join(sign for sign in text if sign not in unknown).split())
+    return _BLANKS.sub(" ", "".join(sign for sign in text if sign not in unknown)).strip()
 
 
 def _fitted(text: str, style: Style, box: Box) -> tuple[float, list[str]]:
@@ -62,7 +88,7 @@ def _fitted(text: str, style: Style, box: Box) -> tuple[float, list[str]]:
 
 def _wrapped(text: str, font: str, size: float, width: float) -> list[str]:
     rows: list[str] = []
-    for word in text.split():
+    for word in text.split(" "):
         if rows and _fits(f"{rows[-1]} {word}", font, size, width):
             rows[-1] = f"{rows[-1]} {word}"
         else:
