@@ -11,9 +11,12 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import text
 
+from backend.checkout import feed
+from backend.checkout.feed_schemas import RedemptionOut
 from backend.database import Database
 from backend.privacy.schemas import AccountKept, DeviceKept, PasskeyKept, ScanKept
 from backend.programmes.explain import Versions
+from backend.promocodes import listing as promocodes
 from backend.wallets import service as wallets
 from backend.wallets.schemas import movement_out, wallet_out
 
@@ -35,7 +38,7 @@ SCANS = text("""
 _encode = msgspec.json.Encoder().encode
 
 
-async def pieces(db: Database, versions: Versions, account_id: int) -> AsyncGenerator[bytes, None]:
+async def pieces(db: Database, versions: Versions, account_id: int, base_url: str) -> AsyncGenerator[bytes, None]:
     """The document `Export`, in order and in pieces."""
     purses = [row async for page in _wallets(db, account_id) for row in page]
     yield b'{"account":' + _encode(AccountKept(**(await db.call(ACCOUNT, account=account_id))._asdict()))
@@ -47,6 +50,12 @@ async def pieces(db: Database, versions: Versions, account_id: int) -> AsyncGene
         yield piece
     yield b'],"scans":['
     async for piece in _listed(_scans(db, account_id)):
+        yield piece
+    yield b'],"promo_codes":['
+    async for piece in _listed(_promo_codes(db, versions, account_id, base_url)):
+        yield piece
+    yield b'],"redemptions":['
+    async for piece in _listed(_redemptions(db, account_id)):
         yield piece
     yield b"]}"
 
@@ -86,3 +95,20 @@ async def _scans(db: Database, account_id: int) -> AsyncGenerator[list[Any], Non
     while rows := await db.rows(SCANS, account=account_id, id=last, n=n, most=PIECE):
         yield _all(ScanKept, rows)
         last, n = rows[-1].id, rows[-1].n
+
+
+async def _promo_codes(
+    db: Database, versions: Versions, account_id: int, base_url: str
+) -> AsyncGenerator[list[Any], None]:
+    before = None
+    while rows := await promocodes.page(db, account_id, before, PIECE):
+        known = await versions.load(row.version_id for row in rows)
+        yield [promocodes.counted(row, known, base_url) for row in rows]
+        before = rows[-1].id
+
+
+async def _redemptions(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+    before = None
+    while rows := await feed.page(db, account_id, before, PIECE):
+        yield [RedemptionOut.of(row) for row in rows]
+        before = rows[-1].id

@@ -27,9 +27,10 @@ FILE = {"Content-Disposition": 'attachment; filename="scanback.json"', "Cache-Co
 async def export_me(
     db: Db, settings: TheSettings, versions: TheVersions, agent: SignedIn, now: Now
 ) -> Response[Export]:
-    """Everything we hold about the caller: account, devices, wallets, movements with their explanations, scans."""
+    """Everything we hold about the caller: account, devices, wallets, movements with their explanations, scans, promo
+    codes and what was redeemed with them."""
     await service.admit_export(db, settings, agent.account_id, now)
-    pieces = export.pieces(db, versions, agent.account_id)
+    pieces = export.pieces(db, versions, agent.account_id, settings.base_url)
     # The annotation is what the stream holds; the framework's own says only that it streams.
     return Stream(pieces, media_type="application/json", headers=FILE)  # type: ignore[return-value]
 

@@ -7,6 +7,8 @@ from uuid import UUID
 from msgspec import Meta
 
 from backend.accounts.schemas import CardNumber, DeviceName
+from backend.checkout.feed_schemas import RedemptionOut
+from backend.promocodes.schemas import PromoCodeCounted
 from backend.scans.schemas import Kind, Status
 from backend.wallets.schemas import MovementOut, WalletOut
 from backend.wire import Out
@@ -63,3 +65,5 @@ class Export(Out):
     wallets: list[WalletOut]
     movements: list[MovementOut]
     scans: list[ScanKept]
+    promo_codes: list[PromoCodeCounted]
+    redemptions: list[RedemptionOut]

@@ -10,6 +10,7 @@ from backend.accounts import service as accounts
 from backend.database import Database
 from backend.errors import Conflict
 from backend.programmes.models import DayCap
+from backend.promocodes import forgetting as promocodes
 from backend.scans.models import Scan
 from backend.settings import Settings
 
@@ -36,7 +37,7 @@ async def admit_export(db: Database, settings: Settings, account_id: int, now: d
 
 
 async def forget(session: AsyncSession, account_id: int) -> None:
-    """Close an account: what its wallets have goes to breakage, its scans and ways back are deleted.
+    """Close an account: what its wallets have goes to breakage, its codes are closed, its scans and ways back deleted.
 
     Raises:
         OrderOpen: a wallet holds something for an order.
@@ -47,6 +48,7 @@ async def forget(session: AsyncSession, account_id: int) -> None:
         raise OrderOpen
     for wallet in wallets:
         await session.execute(END, {"wallet": wallet.id})
+    await promocodes.forget(session, account_id)
     await session.execute(delete(Scan).where(Scan.account_id == account_id))
     await session.execute(delete(DayCap).where(DayCap.account_id == account_id))
     await accounts.close(session, account_id)

@@ -12,6 +12,7 @@ from payouts import ledger
 from payouts.ledger import Cause, Purse
 from tests.accounts.authenticator import Authenticator
 from tests.accounts.ceremonies import come_back, offer, offer_new, registered, send_new
+from tests.checkout.shopping import shopping_at
 from tests.make import World, bearer
 from tests.wallets.earnings import PACKAGE, account_id, earn, programme, the_day, wallet
 
@@ -64,6 +65,26 @@ async def test_nothing_that_leads_to_the_person_is_left(world: World, owner: Dat
     known = {name: value for name, value in row._asdict().items() if value not in (None, 0)}
     assert sorted(known) == ["closed_at", "created_at", "id"]
     assert known["id"] == number
+
+
+async def test_the_codes_of_who_is_forgotten_are_closed_and_bear_no_name(world: World, owner: Database):
+    account, shop = await world.account(), await shopping_at(world)
+    await shop.offer()
+    body = {"programme_id": shop.programme.id, "wish": "IVAN7", "runs": ["Masha's fridge"], "nickname": "Ivan"}
+    path = f"/v1/promo-codes/{uuid.uuid4()}"
+    await world.client.put(path, json=body, headers=bearer(account))
+    before = await shop.quote("IVAN7")
+
+    await leave(world, account)
+
+    after = await shop.quote("IVAN7")
+    assert [len(answer["applied"]) for answer in (before, after)] == [1, 0]
+    left = await owner.call(text("""
+        SELECT nickname, array_agg(r.name) AS names, closed_at IS NOT NULL AS closed
+        FROM promo_codes c JOIN promo_runs r ON r.code_id = c.id GROUP BY 1, 3"""))  # fmt: skip
+    assert tuple(left) == (None, ["", ""], True)
+    jobs = await owner.rows(text("SELECT task_name FROM procrastinate_jobs"))
+    assert [job.task_name for job in jobs] == ["cards.remove_cards"]
 
 
 async def test_the_books_keep_the_movements_and_show_the_rest_as_breakage(world: World, owner: Database):

@@ -12,6 +12,7 @@ from backend.scans.models import Scan
 from payouts import ledger
 from payouts.ledger import Purse
 from tests.accounts.ceremonies import registered
+from tests.checkout.shopping import shopping_at
 from tests.make import World, bearer
 from tests.wallets.earnings import account_id, earn, programme, the_day
 
@@ -28,7 +29,8 @@ async def test_a_new_account_has_little_to_export(world: World):
     document = response.json()
     assert document["account"]["card_number"] == account.card_number
     assert len(document["devices"]) == 1
-    assert [document[name] for name in ("passkeys", "wallets", "movements", "scans")] == [[], [], [], []]
+    lists = ("passkeys", "wallets", "movements", "scans", "promo_codes", "redemptions")
+    assert [document[name] for name in lists] == [[]] * 6
 
 
 async def test_the_export_holds_wallets_movements_scans_devices_and_passkeys(world: World):
@@ -47,6 +49,21 @@ async def test_the_export_holds_wallets_movements_scans_devices_and_passkeys(wor
     assert {row.explanation.text for row in document.movements} == {"Autumn: 100 points."}
     assert sorted(row.status for row in document.scans) == ["credited"] * 3 + ["refused"]
     assert len(document.passkeys) == 1
+
+
+async def test_the_export_holds_promo_codes_and_what_was_redeemed_with_them(world: World):
+    account, other = await world.account(), await world.account()
+    shop = await shopping_at(world)
+    campaign = await shop.offer()
+    codes = [await shop.code(campaign, account=each) for each in (account, other)]
+    await shop.sell(codes[0])
+    await shop.sell(codes[1])
+
+    response = await world.client.get("/v1/me/export", headers=bearer(account))
+
+    document = msgspec.json.decode(response.content, type=Export)
+    assert [row.code for row in document.promo_codes] == [row.code for row in document.redemptions] == codes[:1]
+    assert document.promo_codes[0].runs[0].came == 1
 
 
 async def test_the_export_holds_no_secret(world: World):

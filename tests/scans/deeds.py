@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -159,6 +160,33 @@ async def end_shift(world: World, account: AccountNew) -> Deed:
     return Deed(send, again=(204,), stranger=(401,))
 
 
+async def make_promo_code(world: World, account: AccountNew) -> Deed:
+    shop, path = await shopping_at(world), f"/v1/promo-codes/{uuid.uuid4()}"
+    await shop.offer()
+
+    def sending(run: str) -> Call:
+        body = {"programme_id": shop.programme.id, "runs": [run]}
+
+        async def send(caller: AccountNew) -> Response:
+            return await world.client.put(path, json=body, headers=bearer(caller))
+
+        return send
+
+    # An id is its owner's: a stranger makes a code of his own under it.
+    return Deed(sending("chat"), again=(200,), stranger=(200,), other=sending("card"))
+
+
+async def close_promo_code(world: World, account: AccountNew) -> Deed:
+    shop, path = await shopping_at(world), f"/v1/promo-codes/{uuid.uuid4()}"
+    await shop.offer()
+    await world.client.put(path, json={"programme_id": shop.programme.id}, headers=bearer(account))
+
+    async def send(caller: AccountNew) -> Response:
+        return await world.client.delete(path, headers=bearer(caller))
+
+    return Deed(send, again=(204,), stranger=(404,))
+
+
 def at_the_till(method: str, path: str, first: Any, other: Any, *, sold: bool = False) -> Prepare:
     """A deed of a till, with a code of the account's; `sold` when it needs the sale `first` to be made before."""
 
@@ -185,14 +213,19 @@ def at_the_till(method: str, path: str, first: Any, other: Any, *, sold: bool = 
 
 
 BASKETS = {"basket": BASKET}, {"basket": BASKET[:1]}
+OFFLINE = {"id": "off", "codes": [], "discount": 0, "taken_at": datetime.now(UTC).isoformat()}
+QUEUES = [{"sales": [OFFLINE | {"basket": BASKET[:number]}]} for number in (1, 2)]
 RETURNS = [{"lines": [{"line": 1, "quantity": 1, "amount": amount}]} for amount in (10000, 5000)]
 DRIVES = count(9960440300112233)
 RECEIPTS = [{"fd": number, "fp": "3456789012"} for number in ("27118", "27119")]
 
 DEEDS: dict[str, Prepare] = {
+    "PUT /v1/promo-codes/{key:uuid}": make_promo_code,
+    "DELETE /v1/promo-codes/{key:uuid}": close_promo_code,
     "PUT /v1/till/reservations/{key:str}": at_the_till("PUT", "reservations/cart", *BASKETS),
     "DELETE /v1/till/reservations/{key:str}": at_the_till("DELETE", "reservations/cart", None, None),
     "PUT /v1/till/sales/{key:str}": at_the_till("PUT", "sales/first", *BASKETS),
+    "POST /v1/till/sales/batch": at_the_till("POST", "sales/batch", *QUEUES),
     "PUT /v1/till/sales/{key:str}/returns/{return_key:str}": at_the_till(
         "PUT", "sales/first/returns/back", *RETURNS, sold=True
     ),
