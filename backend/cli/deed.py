@@ -24,9 +24,23 @@ def run(deed: Callable[[Settings, AsyncSession], Awaitable[T]]) -> T:
     Raises:
         click.ClickException: it was refused, or the database has no tables yet.
     """
+
+    async def once(settings: Settings, db: Database) -> T:
+        async with db.begin() as session:
+            return await deed(settings, session)
+
+    return run_long(once)
+
+
+def run_long(deed: Callable[[Settings, Database], Awaitable[T]]) -> T:
+    """Do something in as many transactions as it takes, and return what it found.
+
+    Raises:
+        click.ClickException: it was refused, or the database has no tables yet.
+    """
     with environment.installation() as settings:
         try:
-            return asyncio.run(_in_transaction(settings, deed))
+            return asyncio.run(_on_database(settings, deed))
         except Refusal as refusal:
             raise click.ClickException(refusal.detail()) from refusal
         except ProgrammingError as error:
@@ -35,11 +49,10 @@ def run(deed: Callable[[Settings, AsyncSession], Awaitable[T]]) -> T:
             raise click.ClickException("The database has no tables yet. Run `scanback migrate`.") from error
 
 
-async def _in_transaction(settings: Settings, deed: Callable[[Settings, AsyncSession], Awaitable[T]]) -> T:
+async def _on_database(settings: Settings, deed: Callable[[Settings, Database], Awaitable[T]]) -> T:
     db = Database(settings.database_url, pool_size=1)
     try:
-        async with db.begin() as session:
-            return await deed(settings, session)
+        return await deed(settings, db)
     finally:
         await db.close()
 

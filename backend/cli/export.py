@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events
 from backend.cli import data_folder, deed, named
+from backend.cli.progress import bar
 from backend.packages import export as files
 from backend.packages.export import FolderTaken, HandOver
 from backend.packages.labels.files import Format
@@ -62,20 +61,12 @@ def _write(run: PrintRun, key: bytes, folder: Path, about: HandOver) -> HandOver
         lock = data_folder.lock(folder / LOCK)
         if lock is None:
             raise click.ClickException(f"Another export writes to {folder}.")
-        with lock, _bar() as bar:
-            task = bar.add_task(run.kind, total=run.count)
-            return files.export(run, key, folder, about, lambda more: bar.update(task, advance=more))
+        with lock, bar() as shown:
+            task = shown.add_task(run.kind, total=run.count)
+            return files.export(run, key, folder, about, lambda more: shown.update(task, advance=more))
     except FolderTaken as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{folder}: {error.strerror}. The same command goes on where it was.") from error
     except KeyboardInterrupt as error:
         raise click.ClickException("Interrupted. The same command goes on where it was.") from error
-
-
-def _bar() -> Progress:
-    """A bar for people, on the error channel: the output stays what a script reads."""
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TimeRemainingColumn(), console=Console(stderr=True),
-    )  # fmt: skip

@@ -29,6 +29,7 @@ COMMANDS = {
     "brand": Later("backend.cli.brand", "brand", "Make and list brands."),
     "staff": Later("backend.cli.staff", "staff", "Let people sign in for a brand."),
     "batch": Later("backend.cli.batch", "batch", "Make batches of package codes; export, activate and revoke them."),
+    "promo": Later("backend.cli.promo", "promo", "Issue promo codes in bulk, and take them as a file."),
     "slot": Later("backend.cli.slot", "slot", "List key slots; open the next generation of a key."),
     "books": Later("backend.cli.books", "books", "Prove the books, and seal them."),
     "demo": Later("backend.cli.demo", "demo", "Play the product's story on a throwaway server."),

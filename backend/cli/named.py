@@ -11,6 +11,8 @@ from backend.packages.batches import BatchUnknown
 from backend.packages.models import Batch
 from backend.programmes.models import Product, Programme
 from backend.programmes.service import ProgrammeUnknown
+from backend.promocodes.issues import IssueUnknown
+from backend.promocodes.models import PromoIssue
 
 
 class BrandUnknown(NotFound):
@@ -48,6 +50,19 @@ async def batch(session: AsyncSession, named: str) -> tuple[Batch, Product]:
     if len(rows) != 1:
         raise BatchUnknown
     return rows[0][0], rows[0][1]
+
+
+async def issue(session: AsyncSession, named: str) -> tuple[int, UUID]:
+    """The brand and the id of an issue of promo codes, by its id. Raises IssueUnknown."""
+    try:
+        key = UUID(named)
+    except ValueError as error:
+        raise IssueUnknown from error
+    brands = list(await session.scalars(select(PromoIssue.brand_id).where(PromoIssue.key == key).limit(2)))
+    # Two brands may have chosen one id; then neither is meant by it alone.
+    if len(brands) != 1:
+        raise IssueUnknown
+    return brands[0], key
 
 
 def _number(named: str) -> int | None:
