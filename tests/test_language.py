@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import backend
+from backend.checkout.reasons import TEXTS
 from backend.errors import Refusal
 from backend.language import _catalogue, language, money, negotiate, say
 from backend.scans.schemas import REASONS, REPEATED
@@ -47,7 +48,13 @@ def sentences() -> set[str]:
             importlib.import_module(module.name)
     from_refusals = {refusal.message() for refusal in refusals() if refusal.__module__.startswith("backend.")}
     return (
-        {Refusal.message()} | from_refusals | set(said()) | set(written_on_pages()) | set(REASONS.values()) | {REPEATED}
+        {Refusal.message()}
+        | from_refusals
+        | set(said())
+        | set(written_on_pages())
+        | set(REASONS.values())
+        | set(TEXTS.values())
+        | {REPEATED}
     )
 
 

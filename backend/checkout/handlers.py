@@ -2,12 +2,15 @@
 
 from typing import Annotated, Any
 
-from litestar import Router, delete, get, post, put
+from litestar import Request, Response, Router, delete, get, post, put
 from litestar.params import JSONBody, PathParameter
 
-from backend.checkout import answers, returns, service
+from backend.checkout import answers, downloads, offline, returns, service
+from backend.checkout.downloads import OffersOut
 from backend.checkout.schemas import (
     Fiscal,
+    OfflineSalesIn,
+    OfflineSalesOut,
     QuoteIn,
     QuoteOut,
     ReservationIn,
@@ -21,7 +24,7 @@ from backend.checkout.service import CodesRefused, TheCheckout, TotalChanged
 from backend.database import Db
 from backend.errors import BodyChanged, Busy, TooManyRequests
 from backend.shops.door import CashierNeeded, TheTill
-from backend.wire import KEY, raises
+from backend.wire import KEY, Now, raises, with_etag
 
 Key = Annotated[str, PathParameter(pattern=KEY, description="The till's own id.")]
 
@@ -65,6 +68,16 @@ async def put_sale(till: TheTill, checkout: TheCheckout, key: Key, data: JSONBod
     return answers.shown(SaleOut, answer)
 
 
+@post("/sales/batch", status_code=200, responses=raises(CashierNeeded, TooManyRequests, Busy))
+async def send_sales(till: TheTill, checkout: TheCheckout, data: JSONBody[OfflineSalesIn], now: Now) -> OfflineSalesOut:
+    """Hand in sales that were made without a network, in any order; the whole may be sent again.
+
+    What the buyer was given stands: docs/offline-tills.md says who bears what.
+    """
+    rows = await offline.settle(checkout, till, data.sales, now)
+    return OfflineSalesOut([answers.settled(row) for row in rows])
+
+
 @get("/sales/{key:str}", responses=raises(returns.SaleUnknown))
 async def get_sale(till: TheTill, db: Db, key: Key) -> SaleOut:
     """A sale of this shop, as it was answered first: a till that heard no answer may ask."""
@@ -96,8 +109,26 @@ async def put_return(
     return answers.shown(ReturnOut, answer)
 
 
+@get("/offers", responses=raises())
+async def get_offers(
+    request: Request[Any, Any, Any], till: TheTill, checkout: TheCheckout, now: Now
+) -> Response[OffersOut]:
+    """What a till needs to sell without a network: offers, codes and its bound, signed (JWS, RFC 7515, Ed25519)."""
+    return with_etag(request, await downloads.offers(checkout, till, now))
+
+
 router = Router(
     "/",
-    route_handlers=[make_quote, put_reservation, delete_reservation, put_sale, get_sale, put_fiscal, put_return],
+    route_handlers=[
+        make_quote,
+        put_reservation,
+        delete_reservation,
+        put_sale,
+        send_sales,
+        get_offers,
+        get_sale,
+        put_fiscal,
+        put_return,
+    ],
     tags=["Checkout"],
 )

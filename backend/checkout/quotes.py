@@ -16,9 +16,15 @@ from backend.programmes.offers import Book
 from backend.programmes.rules import NEVER, Fixed, Offer, Promo, share
 from backend.promocodes.spelling import Spelled
 
+# What changes while a till has no network.
+UNKNOWN_OFFLINE = {"closed", "spent", "buyer_needed", "buyer_limit", "agent_limit", "shop_limit", "budget_spent"}
+
 
 class Judged(msgspec.Struct):
-    """A code that the buyer showed, and what became of it; `reason` says why it takes nothing off."""
+    """A code that the buyer showed, and what became of it; `reason` says why it takes nothing off.
+
+    `conflict` is a limit that a till without a network could not know of: the discount was given all the same.
+    """
 
     given: str
     run: int = 0
@@ -27,6 +33,7 @@ class Judged(msgspec.Struct):
     zone: str = "UTC"
     reason: str | None = None
     taken: Taken | None = None
+    conflict: str | None = None
 
     @property
     def promo(self) -> Promo:
@@ -75,17 +82,27 @@ def make(
     buyer: str | None,
     shop: int,
     at: datetime,
+    *,
+    given_offline: bool = False,
 ) -> Quote:
-    """Judge each code, apply those that may be used. Pure."""
+    """Judge each code, apply those that may be used. Pure.
+
+    `given_offline`: what a till could not know does not stop a code, and is noted as its conflict.
+    """
     known = {row.code: row for row in look.codes}
     judged: list[Judged] = []
     for text, spelled in given:
         row = Judged(text, spelled.run if spelled else 0, known.get(spelled.code) if spelled else None)
         row.reason = _twice(row, judged) or _reason(row, look, books, buyer, shop, at)
+        if given_offline and row.offer and row.reason in UNKNOWN_OFFLINE:
+            row.conflict, row.reason = row.reason, None
         judged.append(row)
     _apply(judged, look, basket)
     # The budget is looked at when the discount is known; a code that it cannot bear makes room for the others.
-    while short := next((row for row in judged if row.taken and not _bears(row)), None):
+    while short := next((row for row in judged if row.taken and not row.conflict and not _bears(row)), None):
+        if given_offline:
+            short.conflict = "budget_spent"
+            continue
         short.reason = "budget_spent"
         _apply(judged, look, basket)
     off: dict[int, int] = {}
@@ -111,11 +128,11 @@ def _reason(row: Judged, look: Look, books: dict[int, Book], buyer: str | None, 
         return "unknown"
     if not known.here:
         return "not_here"
-    if known.closed:
-        return "closed"
     book = books[known.programme]
     row.zone = book.timezone
     row.offer = next((offer for offer in book.offers if offer.campaign_id == known.campaign), None)
+    if known.closed:
+        return "closed"
     if row.offer is None or row.offer.rule.promo is None or not _runs(row.offer, at):
         return "not_now"
     return _limit(row, look, buyer, shop)
@@ -195,7 +212,7 @@ def _bears(row: Judged) -> bool:
 
 def record(quote: Quote, row: Judged, buyer: str | None, shop: int, at: datetime) -> dict[str, Any]:
     """What checkout_sell is told about a code that applies. The bonus is a share of what the buyer pays for the lines
-    that count, after all discounts."""
+    that count, after all discounts; a code with a conflict brings none, and uses nothing up."""
     known, offer, taken = row.known, row.offer, row.taken
     if known is None or offer is None or taken is None:
         raise LookupError(row.given)
@@ -210,9 +227,10 @@ def record(quote: Quote, row: Judged, buyer: str | None, shop: int, at: datetime
         "code": known.id, "run": row.run, "brand": known.brand, "programme": known.programme,
         "rules_version": known.rules_version, "campaign": known.campaign, "version": offer.version_id,
         "account": known.account, "base": base, "discount": taken.discount, "due": taken.discount,
-        "gross": gross if known.account else 0, "day_cap": offer.rule.cap_per_agent_day, "budgeted": offer.budgeted,
+        "gross": gross if known.account and not row.conflict else 0, "day_cap": offer.rule.cap_per_agent_day,
+        "budgeted": offer.budgeted and not row.conflict,
         "owes_discount": known.currency == "RUB", "today": today, "matures_on": matures_on,
-        "expires_on": NEVER if life is None else matures_on + timedelta(days=life), "reason": None,
+        "expires_on": NEVER if life is None else matures_on + timedelta(days=life), "reason": row.conflict,
         "lines": [{"line": line, "base": paid[line], "discount": part} for line, part in taken.lines.items()],
-        "uses": msgspec.to_builtins(using(row, buyer, shop)),
+        "uses": None if row.conflict else msgspec.to_builtins(using(row, buyer, shop)),
     }  # fmt: skip

@@ -20,6 +20,9 @@ TEXTS = {
     "exclusive_is_better": "Another code, which goes alone, takes more off.",
     "not_beside_others": "This code goes alone, and the others take more off.",
     "nothing_left": "The other codes leave nothing to take off.",
+    "body_changed": "This id was used before with another body. Send a new request under a new id.",
+    "taken_at_unlikely": "The sale is too old, or its time has not come yet.",
+    "gave_less": "The offers give more than was given: send only the codes that were used.",
 }
 # Codes that lose to others of the same basket are no reason to refuse a sale.
 OUTDONE = {"better_in_group", "exclusive_is_better", "not_beside_others", "nothing_left"}

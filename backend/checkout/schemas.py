@@ -1,11 +1,11 @@
 """Checkout over the wire. Money in kopecks."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
-from backend.wire import LINE, LINE_OR_NOTHING, In, Out
+from backend.wire import KEY, LINE, LINE_OR_NOTHING, In, Out
 
 MOST_LINES, MOST_CODES = 500, 10
 Kopecks = Annotated[int, Meta(ge=0, le=10**12, examples=[125000])]
@@ -72,6 +72,25 @@ class SaleIn(QuoteIn, kw_only=True):
     fiscal: Fiscal | None = None
 
 
+class OfflineSaleIn(QuoteIn, kw_only=True):
+    """A sale made without a network: when, and what the till took off by the offers that it had."""
+
+    id: Annotated[str, Meta(pattern=KEY, examples=["2026-11-22-117"])]
+    taken_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T09:59:00Z"])]
+    discount: Kopecks
+
+
+class OfflineSalesIn(In):
+    """Sales that waited for a network, in any order; sending them again is harmless."""
+
+    sales: Annotated[list[OfflineSaleIn], Meta(min_length=1, max_length=100)]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len({row.id for row in self.sales}) < len(self.sales):
+            raise ValueError("`sales` has an id twice")
+
+
 class LineDiscount(Out):
     """What is taken off one line."""
 
@@ -118,6 +137,25 @@ class SaleOut(QuoteOut, kw_only=True):
     """A sale, as it was answered first."""
 
     id: Annotated[str, Meta(examples=["2026-11-22/117"])]
+
+
+class OfflineSaleOut(Out):
+    """How a sale was settled: `sold`; `conflict`, where not all that was given comes back, or no bonus was paid; or
+    `refused`, then nothing was recorded."""
+
+    id: Annotated[str, Meta(examples=["2026-11-22-117"])]
+    status: Annotated[Literal["sold", "conflict", "refused"], Meta(examples=["sold"])]
+    given: Kopecks
+    repaid: Annotated[int, Meta(description="What the brands owe the shop for it.", ge=0, examples=[125000])]
+    conflicts: list[CodeNot] = field(default_factory=list)
+    reason: Annotated[str | None, Meta(description="Why it was refused.", examples=[None, "gave_less"])] = None
+    text: Annotated[str, Meta(examples=["The sale is too old, or its time has not come yet."])] = ""
+
+
+class OfflineSalesOut(Out):
+    """One answer for each sale, in the order sent."""
+
+    items: list[OfflineSaleOut]
 
 
 class ReturnLine(In):

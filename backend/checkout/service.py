@@ -26,7 +26,8 @@ from backend.shops.door import TillAt
 
 SELL = text("""
     SELECT * FROM checkout_sell(:till, :shop, :cashier, :key, :digest, :taken_at, :reservation,
-        CAST(:lines AS jsonb), CAST(:codes AS jsonb), CAST(:signals AS jsonb), CAST(:answer AS jsonb))
+        CAST(:lines AS jsonb), CAST(:codes AS jsonb), CAST(:signals AS jsonb), CAST(:answer AS jsonb), :loss,
+        :loss_most)
 """)
 RESERVE = text("""
     SELECT * FROM checkout_reserve(:till, :key, :digest, :seconds, CAST(:takes AS jsonb), CAST(:answer AS jsonb))
@@ -71,12 +72,17 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def asked(
-    checkout: Checkout, till: TillAt, body: QuoteIn, key: str | None = None, reservation: str | None = None
+    checkout: Checkout,
+    till: TillAt,
+    body: QuoteIn,
+    key: str | None = None,
+    reservation: str | None = None,
+    at: datetime | None = None,
 ) -> Request:
     """What a body asks; the buyer is known by a keyed hash only."""
     buyer = body.buyer and hmac.digest(checkout.settings.pepper, b"buyer:" + body.buyer.encode(), "sha256")[:12].hex()
     given = [(code, spelling.read(code)) for code in body.codes]
-    return Request(till, body, given, buyer, datetime.now(UTC), key, reservation)
+    return Request(till, body, given, buyer, at or datetime.now(UTC), key, reservation)
 
 
 async def quote(checkout: Checkout, request: Request) -> Quote:
@@ -85,7 +91,7 @@ async def quote(checkout: Checkout, request: Request) -> Quote:
     Raises:
         TooManyRequests: this till gave too many codes that do not exist.
     """
-    return await _quote(checkout, request, await _look(checkout, request))
+    return await judge(checkout, request, await look_up(checkout, request))
 
 
 async def reserve(checkout: Checkout, till: TillAt, key: str, body: ReservationIn) -> Any:
@@ -96,18 +102,18 @@ async def reserve(checkout: Checkout, till: TillAt, key: str, body: ReservationI
     """
     request = asked(checkout, till, body, key=None, reservation=key)
     for _ in range(ATTEMPTS):
-        look = await _look(checkout, request)
-        found = await _quote(checkout, request, look)
+        look = await look_up(checkout, request)
+        found = await judge(checkout, request, look)
         if look.reserved is None and await _wants_another_look(checkout, look, found):
             continue
         takes = [quotes.using(row, request.buyer, till.shop_id) for row in found.applied]
         try:
             row = await checkout.db.call(
-                RESERVE, till=till.till_id, key=key, digest=_digest(body), seconds=body.seconds,
-                takes=_json(takes), answer=_json(found.answer()),
+                RESERVE, till=till.till_id, key=key, digest=digest_of(body), seconds=body.seconds,
+                takes=written(takes), answer=written(found.answer()),
             )  # fmt: skip
         except psycopg.Error as error:
-            _again(checkout, found, error)
+            look_again(checkout, found, error)
             continue
         if row.changed:
             raise BodyChanged
@@ -128,22 +134,22 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
         TooManyRequests.
     """
     till.need_cashier()
-    request, digest = asked(checkout, till, body, key, body.reservation), _digest(body)
+    request, digest = asked(checkout, till, body, key, body.reservation), digest_of(body)
     for _ in range(ATTEMPTS):
-        look = await _look(checkout, request)
+        look = await look_up(checkout, request)
         if look.first:
             if look.first.digest != digest.hex():
                 raise BodyChanged
             return look.first.answer
-        found = await _quote(checkout, request, look)
+        found = await judge(checkout, request, look)
         if await _wants_another_look(checkout, look, found):
             continue
         if body.total is not None and body.total != found.amount - found.discount:
             raise TotalChanged(total=found.amount - found.discount)
         try:
-            row = await checkout.db.call(SELL, **_sale(checkout, request, look, found, digest))
+            row = await checkout.db.call(SELL, **sale_of(checkout, request, look, found, digest))
         except psycopg.Error as error:
-            _again(checkout, found, error)
+            look_again(checkout, found, error)
             continue
         if row.changed:
             raise BodyChanged
@@ -152,7 +158,7 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
     raise Busy(retry_after=1)
 
 
-def _sale(checkout: Checkout, request: Request, look: Look, found: Quote, digest: bytes) -> dict[str, Any]:
+def sale_of(checkout: Checkout, request: Request, look: Look, found: Quote, digest: bytes) -> dict[str, Any]:
     """What checkout_sell is told."""
     till = request.till
     lines = [
@@ -164,8 +170,8 @@ def _sale(checkout: Checkout, request: Request, look: Look, found: Quote, digest
     seen = signals.at_sale(checkout.settings, found, request.body.buyer, request.at, codes)
     return {
         "till": till.till_id, "shop": till.shop_id, "cashier": till.cashier_id, "key": request.key, "digest": digest,
-        "taken_at": None, "reservation": request.reservation, "lines": _json(lines), "codes": _json(codes),
-        "signals": _json(seen), "answer": _json(found.answer() | {"id": request.key}),
+        "taken_at": None, "reservation": request.reservation, "lines": written(lines), "codes": written(codes),
+        "signals": written(seen), "answer": written(found.answer() | {"id": request.key}), "loss": 0, "loss_most": 0,
     }  # fmt: skip
 
 
@@ -174,7 +180,7 @@ def _product(look: Look, found: Quote, line: Any) -> int | None:
     return next((number for brand in brands if (number := look.product(brand, line))), None)
 
 
-async def _look(checkout: Checkout, request: Request) -> Look:
+async def look_up(checkout: Checkout, request: Request) -> Look:
     """Look everything up; a till that gave too many codes that do not exist has to wait."""
     till = request.till
     found = await looks.look(
@@ -188,12 +194,16 @@ async def _look(checkout: Checkout, request: Request) -> Look:
     return found
 
 
-async def _quote(checkout: Checkout, request: Request, look: Look) -> Quote:
+async def judge(checkout: Checkout, request: Request, look: Look, *, given_offline: bool = False) -> Quote:
+    """Judge the codes of a request, and count those that do not exist."""
     books = {
         row.programme: await checkout.books.get(row.programme, row.rules_version) for row in look.codes if row.here
     }
     body = request.body
-    found = quotes.make(look, request.given, books, body.basket, request.buyer, request.till.shop_id, request.at)
+    found = quotes.make(
+        look, request.given, books, body.basket, request.buyer, request.till.shop_id, request.at,
+        given_offline=given_offline,
+    )  # fmt: skip
     wrong = sum(row.reason == "unknown" for row in found.codes)
     if wrong:
         key = f"promo:till:{request.till.till_id}"
@@ -219,7 +229,7 @@ async def _wants_another_look(checkout: Checkout, look: Look, found: Quote) -> b
     return False
 
 
-def _again(checkout: Checkout, found: Quote, error: psycopg.Error) -> None:
+def look_again(checkout: Checkout, found: Quote, error: psycopg.Error) -> None:
     """Forget what the database knows better, to look again; anything else is a fault."""
     if error.sqlstate not in LOOK_AGAIN:
         raise error
@@ -228,10 +238,11 @@ def _again(checkout: Checkout, found: Quote, error: psycopg.Error) -> None:
             checkout.books.forget(row.known.programme)
 
 
-def _digest(body: QuoteIn) -> bytes:
+def digest_of(body: msgspec.Struct) -> bytes:
     """Tells a repeat from another body under the same id, however it is spaced."""
     return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).digest()[:16]
 
 
-def _json(value: Any) -> str:
+def written(value: Any) -> str:
+    """JSON for a parameter."""
     return msgspec.json.encode(value).decode()

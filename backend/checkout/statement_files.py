@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.brands.models import Brand
 from backend.checkout.models import Statement
 from backend.checkout.statement_pdf import Column, StatementPdf
+from backend.errors import Invalid
 from backend.language import Language
 from backend.programmes.files_out import Cell, CsvFile, TableFile, Workbook
 from backend.shops.models import Shop
@@ -25,6 +26,7 @@ from backend.shops.models import Shop
 Format = Literal["csv", "xlsx", "pdf"]
 Transactions = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 PAGE = 500
+MOST_ON_PAPER = 10_000  # rows: some 220 pages, three seconds of one core
 
 # Outer joins: each due stands in the file, whatever became of its cause.
 ROWS = text("""
@@ -44,11 +46,11 @@ ROWS = text("""
 COLUMNS = [
     Column("Дата и время", "Date and time", 27),
     Column("Операция", "Deed", 16),
-    Column("Продажа", "Sale", 50),
-    Column("Возврат", "Return", 50),
+    Column("Продажа", "Sale", 47),
+    Column("Возврат", "Return", 47),
     Column("Касса", "Till", 18),
     Column("Кассир", "Cashier", 18),
-    Column("Чек: ФН/ФД/ФПД", "Receipt: FN/FD/FPD", 34),
+    Column("Чек: ФН/ФД/ФПД", "Receipt: FN/FD/FPD", 40),
     Column("Промокод", "Promo code", 22),
     Column("Оплачено, руб", "Paid, RUB", 19, is_amount=True),
     Column("Скидка, руб", "Discount, RUB", 19, is_amount=True),
@@ -63,12 +65,35 @@ WORDS = {
 }  # fmt: skip
 
 
+COUNT = text("""
+    SELECT count(*) FROM (SELECT FROM dues WHERE creditor_id = :shop AND debtor_id = :brand AND id > :after
+        AND id <= :upto LIMIT :most) AS few
+""")
+
+
+class StatementTooLong(Invalid):
+    """This statement has too many rows to be put on paper. Take it as CSV or XLSX."""
+
+
 class Parties(NamedTuple):
     """A statement and those whom it is between."""
 
     statement: Statement
     shop: Shop
     brand: Brand
+
+
+async def check(session: AsyncSession, one: Statement, kind: Format) -> None:
+    """Let through a statement that can be had in a format.
+
+    Raises:
+        StatementTooLong: nobody would read it on paper.
+    """
+    if kind != "pdf":
+        return
+    values = {"shop": one.shop_id, "brand": one.brand_id, "after": one.after_due, "upto": one.upto_due}
+    if (await session.execute(COUNT, values | {"most": MOST_ON_PAPER + 1})).scalar_one() > MOST_ON_PAPER:
+        raise StatementTooLong
 
 
 async def written(

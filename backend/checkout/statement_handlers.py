@@ -52,24 +52,25 @@ async def list_till_statements(
 @get(f"{FILE}.csv", responses=file_of("csv") | raises(statements.StatementUnknown))
 async def till_statement_csv(db: Db, till: TheTill, brand: BrandPath, number: NumberPath) -> Stream:
     """A closed statement as a table of text."""
-    return sent(db.begin, await _parties(db, till, brand, number), "csv")
+    return sent(db.begin, await _parties(db, till, brand, number, "csv"), "csv")
 
 
 @get(f"{FILE}.xlsx", responses=file_of("xlsx") | raises(statements.StatementUnknown))
 async def till_statement_xlsx(db: Db, till: TheTill, brand: BrandPath, number: NumberPath) -> Stream:
     """A closed statement as a workbook."""
-    return sent(db.begin, await _parties(db, till, brand, number), "xlsx")
+    return sent(db.begin, await _parties(db, till, brand, number, "xlsx"), "xlsx")
 
 
-@get(f"{FILE}.pdf", responses=file_of("pdf") | raises(statements.StatementUnknown))
+@get(f"{FILE}.pdf", responses=file_of("pdf") | raises(statements.StatementUnknown, statement_files.StatementTooLong))
 async def till_statement_pdf(db: Db, till: TheTill, brand: BrandPath, number: NumberPath) -> Stream:
     """A closed statement on paper."""
-    return sent(db.begin, await _parties(db, till, brand, number), "pdf")
+    return sent(db.begin, await _parties(db, till, brand, number, "pdf"), "pdf")
 
 
-async def _parties(db: Database, till: TillAt, brand_id: int, number: int) -> Parties:
+async def _parties(db: Database, till: TillAt, brand_id: int, number: int, kind: Format) -> Parties:
     async with db.begin() as session:
         found = await statements.get(session, till.shop_id, brand_id, number)
+        await statement_files.check(session, found, kind)
         shop, brand = await session.get_one(Shop, till.shop_id), await session.get_one(Brand, brand_id)
         return Parties(found, shop, brand)
 

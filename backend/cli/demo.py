@@ -20,6 +20,7 @@ from httpx2 import Client, Response, TransportError
 from PIL import Image, ImageFilter
 
 from backend.cli.story import brand_story
+from backend.cli.story_shop import shop_story
 from backend.packages.labels.design import Label, LabelDesign
 from backend.packages.labels.picture import picture
 from scanning import symbols
@@ -112,6 +113,7 @@ class Story:
         agent = self.lost_phone(agent)
         self.balance(agent, 5 * 150_00)
         brand_story(self)
+        shop_story(self)
 
     def step(self, sentence: str) -> None:
         click.echo(click.style(f"\n* {sentence}", bold=True))

@@ -10,7 +10,9 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.accounts.schemas import AccountNew
 from backend.brands.models import Brand, Staff
+from backend.cli.seed_shop import open_corner
 from backend.database import Database
 from backend.packages import batches, ranges
 from backend.packages.models import BatchState
@@ -40,6 +42,9 @@ class Demo(msgspec.Struct):
     brand_id: int
     programme_id: int
     package_codes: list[str]
+    till_key: str
+    promo_code: str
+    agent: AccountNew
 
 
 async def ensure_demo(settings: Settings) -> Path | None:
@@ -80,7 +85,10 @@ async def _make(session: AsyncSession, settings: Settings, passwords: Passwords)
     await session.flush()
     await _campaign(session, programme)
     codes = await _batch(session, settings, programme, product)
-    return Demo(settings.base_url, login, brand.id, programme.id, codes)
+    corner = await open_corner(session, settings, programme)
+    return Demo(
+        settings.base_url, login, brand.id, programme.id, codes, corner.till_key, corner.promo_code, corner.agent
+    )
 
 
 async def _campaign(session: AsyncSession, programme: Programme) -> None:

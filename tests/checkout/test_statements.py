@@ -188,6 +188,17 @@ async def test_a_long_statement_is_whole_in_every_format(shopping, brand, monkey
     assert words.count(f"{total / 100:.2f}") == 3
 
 
+async def test_what_is_too_long_for_paper_is_still_there_as_a_table(shopping, brand, monkeypatch):
+    monkeypatch.setattr("backend.checkout.statement_files.MOST_ON_PAPER", 2)
+    await sold_and_returned(shopping)
+    await brand.close(1)
+
+    paper, table = await brand.file(1, "pdf"), await brand.file(1, "csv")
+
+    assert (paper.status_code, paper.json()["code"]) == (422, "statement_too_long")
+    assert table.status_code == 200
+
+
 async def test_the_shop_gets_the_same_file_at_its_till(shopping, brand):
     await sold_and_returned(shopping)
     await brand.close(1)

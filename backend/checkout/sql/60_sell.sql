@@ -76,10 +76,11 @@ BEGIN
 END $$;
 
 -- Sells: uses the codes, awards their agents, owes the shop, in one transaction. A key that was used before gives its
--- first answer; `changed` says that the body was another one then. SB010, SB011: the budget or the rules have moved.
+-- first answer; `changed` says that the body was another one then. `p_loss` is what a till without a network gave for codes
+-- that could not be used. SB010, SB011: the budget or the rules have moved; SB042: the till's loss of 30 days is full.
 CREATE OR REPLACE FUNCTION checkout_sell(
     p_till bigint, p_shop bigint, p_cashier bigint, p_key text, p_digest bytea, p_taken_at timestamptz,
-    p_reservation text, p_lines jsonb, p_codes jsonb, p_signals jsonb, p_answer jsonb
+    p_reservation text, p_lines jsonb, p_codes jsonb, p_signals jsonb, p_answer jsonb, p_loss int, p_loss_most bigint
 ) RETURNS TABLE (answer jsonb, changed boolean, replayed boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE s sales; gives jsonb := '[]'; c record; awarded record; owed jsonb := '{}'; redemption bigint; earned bigint;
@@ -108,7 +109,10 @@ BEGIN
         gives := coalesce(gives, '[]');
     END IF;
     PERFORM checkout_take((SELECT coalesce(jsonb_agg(x -> 'uses'), '[]') FROM jsonb_array_elements(p_codes) AS x
-        WHERE x -> 'uses' IS NOT NULL), gives);
+        WHERE jsonb_typeof(x -> 'uses') = 'object'), gives);
+    IF p_loss > 0 AND (SELECT total FROM limit_count('offline:till:' || p_till, 2592000, p_loss)) > p_loss_most THEN
+        RAISE EXCEPTION 'the till has given too much away' USING ERRCODE = 'SB042';
+    END IF;
     FOR c IN SELECT * FROM jsonb_to_recordset(p_codes) AS x (
             code bigint, run int, brand bigint, programme bigint, rules_version bigint, campaign bigint, version bigint,
             account bigint, base bigint, discount bigint, gross bigint, day_cap bigint, budgeted boolean,

@@ -69,7 +69,7 @@ BEGIN
             w := ledger_open(c.account_id, c.programme_id, (now() AT TIME ZONE c.timezone)::date);
             w := ledger_claw_back(w, 4, c.id, d_bonus, 5, reversal);
         END IF;
-        IF c.budgeted THEN
+        IF c.budgeted AND c.uses IS NOT NULL THEN
             -- A brand pays only for what happened.
             UPDATE budget_slices o
             SET remaining = remaining + d_bonus + CASE WHEN c.owes_discount THEN d_discount ELSE 0 END
