@@ -83,6 +83,7 @@ def receiving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Ite
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 128
 
         def handle_error(self, *about: object) -> None:
             """A sender that refuses a certificate, or goes before the answer, is none."""

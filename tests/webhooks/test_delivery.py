@@ -154,6 +154,7 @@ async def test_two_workers_never_send_the_same_attempt(hook, receiver):
     await asyncio.gather(*(hook.work() for _ in range(4)))
     await hook.work()
 
+    assert [line for line in await hook.log("?limit=100") if line["state"] != "done"] == []
     assert len(receiver.ids) == len(set(receiver.ids)) == 60
     assert {line["attempts"] for line in await hook.log("?limit=100")} == {1}
 
