@@ -2,10 +2,15 @@
 
 from typing import Literal, get_args
 
+# docs/webhooks.md says when each is told and what it holds.
 Kind = Literal[
     "package.claimed",
+    "promo.created",
+    "promo.closed",
     "promo.redeemed",
     "promo.returned",
+    "promo_issue.done",
+    "statement.closed",
     "batch.created",
     "batch.listed",
     "batch.printed",
