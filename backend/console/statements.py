@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.brands import service as brands
 from backend.brands.door import EDITORS, READERS, Member, RoleForbids, Staff, transaction
-from backend.checkout import statements
-from backend.checkout.statement_files import Format, Parties
+from backend.checkout import statement_files, statements
+from backend.checkout.statement_files import Format, Parties, StatementTooLong
 from backend.checkout.statement_handlers import NumberPath, file_of, sent
 from backend.checkout.statement_schemas import StatementOut, StatementPage
 from backend.console.shops import Key
@@ -20,7 +20,7 @@ from backend.shops import service as shops
 from backend.wire import CursorInvalid, place, raises
 
 ONE = "/shops/{key:str}/statements/{number:int}"
-REFUSED = raises(shops.ShopUnknown, statements.StatementUnknown)
+UNKNOWN = (shops.ShopUnknown, statements.StatementUnknown)
 
 
 @get("/shops/{key:str}/statements", opt=READERS, responses=raises(shops.ShopUnknown, CursorInvalid))
@@ -46,19 +46,19 @@ async def close_statement(staff: Staff, session: Session, key: Key, number: Numb
     return StatementOut.of(await statements.close(session, staff, shop, number))
 
 
-@get(f"{ONE}/file.csv", opt=READERS, responses=file_of("csv") | REFUSED)
+@get(f"{ONE}/file.csv", opt=READERS, responses=file_of("csv") | raises(*UNKNOWN))
 async def statement_csv(staff: Staff, db: Db, key: Key, number: NumberPath) -> Stream:
     """A closed statement as a table of text."""
     return await _file(staff, db, key, number, "csv")
 
 
-@get(f"{ONE}/file.xlsx", opt=READERS, responses=file_of("xlsx") | REFUSED)
+@get(f"{ONE}/file.xlsx", opt=READERS, responses=file_of("xlsx") | raises(*UNKNOWN))
 async def statement_xlsx(staff: Staff, db: Db, key: Key, number: NumberPath) -> Stream:
     """A closed statement as a workbook."""
     return await _file(staff, db, key, number, "xlsx")
 
 
-@get(f"{ONE}/file.pdf", opt=READERS, responses=file_of("pdf") | REFUSED)
+@get(f"{ONE}/file.pdf", opt=READERS, responses=file_of("pdf") | raises(*UNKNOWN, StatementTooLong))
 async def statement_pdf(staff: Staff, db: Db, key: Key, number: NumberPath) -> Stream:
     """A closed statement on paper."""
     return await _file(staff, db, key, number, "pdf")
@@ -71,6 +71,7 @@ async def _file(member: Member, db: Database, key: str, number: int, kind: Forma
     async with transactions() as session:
         shop, _ = await shops.get(session, member, key)
         found = await statements.get(session, shop.id, member.brand_id, number)
+        await statement_files.check(session, found, kind)
         parties = Parties(found, shop, await brands.brand_of(session, member))
     return sent(transactions, parties, kind)
 

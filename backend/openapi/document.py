@@ -38,6 +38,7 @@ TAGS = {
     "Promo issues": "Promo codes that a brand orders in bulk: how many are made, and the file of them.",
     "Account": "Anonymous accounts: no phone number, e-mail or name. Devices, PIN, passkeys, leaving.",
     "Shops": "Where codes are redeemed: shops, their tills and cashiers.",
+    "Checkout": "What a till does: quotes, reservations, sales, returns, and what it sold without a network.",
     "Settlement": "What brands owe shops for discounts, period by period.",
     "Tills": "A shop's till or web shop: what it is, and who stands at it.",
     "Webhooks": "Events told to a brand's own systems, signed as Standard Webhooks; a log, and sending by hand.",

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from litestar import Litestar
 from litestar.routes import HTTPRoute
+from sqlalchemy import text
 
+from backend.checkout.models import Signal
 from backend.programmes.models import Programme
 from backend.programmes.rules import Percent, Promo, Rule
 from backend.promocodes import issues, issuing
@@ -51,13 +53,17 @@ async def house(world: World) -> House:
     await world.campaign(programme, key="autumn", budget=1000, name_ru=f"{MARK} autumn", name_en=f"{MARK} autumn")
     batch = await world.batch(programme, product)
     await owner.put(f"/v1/console/batches/{batch.key}/files/csv", {})
+    label = {"from": "2026-01-01", "advertiser": f"{MARK} works"}
+    await owner.put("/v1/console/brand/card", {"labels": [label]})
     await owner.put("/v1/console/shops/main", {"name": f"{MARK} shop"})
-    await owner.put("/v1/console/shops/main/tills/first", {})
+    till = (await owner.put("/v1/console/shops/main/tills/first", {})).json()["token"]
     await owner.put("/v1/console/shops/main/cashiers/anna", {})
     await owner.ask("PUT", "/v1/console/shops/main/statements/1")
     await owner.put("/v1/console/webhooks/erp", {"url": f"https://{MARK.lower()}.example/hook"})
     delivery = (await owner.ask("POST", "/v1/console/webhooks/erp/tests")).json()
-    return House(owner, programme.id, str(batch.key), delivery["id"], await issued(world, owner, programme))
+    issue = await issued(world, owner, programme)
+    await sold(world, owner, till)
+    return House(owner, programme.id, str(batch.key), delivery["id"], issue)
 
 
 async def issued(world: World, owner: Worker, programme: Programme) -> str:
@@ -70,6 +76,18 @@ async def issued(world: World, owner: Worker, programme: Programme) -> str:
         issue, _ = await issues.get(session, owner.brand_id, key)
         await issuing.step(session, issue.id)
     return str(key)
+
+
+async def sold(world: World, owner: Worker, till: str) -> None:
+    """A sale with the issued code, in which a fraud rule saw something."""
+    (code,) = await world.db.rows(text("SELECT code FROM promo_codes WHERE brand_id = :brand"), brand=owner.brand_id)
+    sale = {"codes": [code.code], "basket": [{"line": 1, "name": "x", "quantity": 1, "amount": 1000}]}
+    await world.client.put("/v1/till/sales/first", json=sale, headers={"Authorization": f"Bearer {till}"})
+    find = text("SELECT id FROM redemptions WHERE brand_id = :brand")
+    found = await world.db.call(find, brand=owner.brand_id)
+    await world.add(
+        Signal(brand_id=owner.brand_id, redemption_id=found.id, rule="own_code", version=1, shadow=True, inputs={})
+    )
 
 
 def ways(of: House) -> dict[Route, Way]:
@@ -88,6 +106,13 @@ def ways(of: House) -> dict[Route, Way]:
         ("DELETE", "/v1/staff/sessions/current"): Way(READ, "/v1/staff/sessions/current"),
         ("GET", f"{console}/brand"): Way(READ, f"{console}/brand"),
         ("PUT", f"{console}/brand"): Way(OWN, f"{console}/brand", {"json": {"name": "Other"}}),
+        ("GET", f"{console}/brand/card"): Way(READ, f"{console}/brand/card"),
+        ("PUT", f"{console}/brand/card"): Way(EDIT, f"{console}/brand/card", {"json": {}}),
+        ("GET", f"{console}/brand/card/logo"): Way(READ, f"{console}/brand/card/logo", {}, 404),
+        ("PUT", f"{console}/brand/card/logo"): Way(
+            EDIT, f"{console}/brand/card/logo", {"content": b"GIF89a", "headers": {"Content-Type": "image/png"}}, 422
+        ),
+        ("DELETE", f"{console}/brand/card/logo"): Way(EDIT, f"{console}/brand/card/logo"),
         ("GET", f"{console}/staff"): Way(OWN, f"{console}/staff"),
         ("PUT", f"{console}/staff/{{email}}"): Way(
             OWN, f"{console}/staff/{of.owner.email}", {"json": {"role": "analyst"}}, 409
