@@ -11,9 +11,12 @@ from backend.database import Db, Session
 from backend.errors import BodyChanged, TooManyRequests
 from backend.programmes.explain import TheVersions
 from backend.programmes.offers import TheBooks
-from backend.promocodes import listing, service, spelling, wishes
+from backend.promocodes import listing, on_offer, service, spelling, wishes
+from backend.promocodes.on_offer import PromoOfferPage
 from backend.promocodes.schemas import PromoCodeIn, PromoCodeOut, PromoCodePage, RunOut
 from backend.wire import CursorInvalid, Now, TheSettings, cursor, place, raises, with_etag
+
+Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")]
 
 
 @put(
@@ -66,9 +69,7 @@ async def list_promo_codes(
     settings: TheSettings,
     agent: SignedIn,
     versions: TheVersions,
-    after: Annotated[
-        str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")
-    ] = None,
+    after: Cursor = None,
     limit: Annotated[int, QueryParameter(ge=1, le=50)] = 20,
 ) -> Response[PromoCodePage]:
     """The caller's codes, newest first, each run with what it brought. ETag and 304."""
@@ -79,4 +80,28 @@ async def list_promo_codes(
     return with_etag(request, PromoCodePage(items, following))
 
 
-router = Router("/", route_handlers=[put_promo_code, close_promo_code, list_promo_codes], tags=["Promo codes"])
+@get("/promo-offers", responses=raises(CursorInvalid))
+async def list_promo_offers(
+    request: Request[Any, Any, Any],
+    db: Db,
+    agent: SignedIn,  # noqa: ARG001 - the door asks
+    versions: TheVersions,
+    now: Now,
+    programme_id: Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1, description="Of this programme.")] = None,
+    after: Cursor = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
+) -> Response[PromoOfferPage]:
+    """What agents may make codes for now, newest first: what the buyer gets, what the agent gets, how long a word may
+    be. ETag and 304."""
+    rows = await on_offer.page(db, now, programme_id, place(after), limit + 1)
+    known = await versions.load(row.version_id for row in rows)
+    items = [on_offer.offered(row, known) for row in rows[:limit]]
+    following = cursor(rows[limit - 1].id) if len(rows) > limit else None
+    return with_etag(request, PromoOfferPage(items, following))
+
+
+router = Router(
+    "/",
+    route_handlers=[put_promo_code, close_promo_code, list_promo_codes, list_promo_offers],
+    tags=["Promo codes"],
+)
