@@ -94,5 +94,5 @@ def judged(status: int) -> Outcome:
 
 @cache
 def context() -> ssl.SSLContext:
-    """The certificates that are trusted; reading them takes longer than a request."""
-    return create_ssl_context(trust_env=False)
+    """The certificates that are trusted (`SSL_CERT_FILE` too); reading them takes longer than a request."""
+    return create_ssl_context()

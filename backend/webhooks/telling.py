@@ -42,7 +42,7 @@ async def tell(*, db: Database) -> None:
         return
     upto = await horizon.safe(db)
     if upto is None:
-        log.info("events_still_open")
+        log.warning("events_still_open")  # whoever writes one and does not end holds up all
         return
     await db.rows(BEGIN, reader=READER)
     while await portion(db, upto):

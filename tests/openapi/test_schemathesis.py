@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sqlalchemy import text
+
 from tests.make import World, bearer
 
 HERE = Path(__file__).parent
@@ -18,6 +20,9 @@ async def test_no_generated_request_breaks_what_is_described(live_url: str, worl
     account, staff = await world.account(), await world.staff()
     other, leaving = await world.account(), await world.account()
     rival, going = await world.staff(), await world.staff()
+    # The till that calls is not the one that the staff switch off.
+    shop = await world.shop(staff.brand_id)
+    till = (await world.till(shop=shop))["Authorization"].removeprefix("Bearer ")
     callers = {
         "AGENT_TOKEN": account.token,
         "STAFF_TOKEN": staff.token,
@@ -25,12 +30,19 @@ async def test_no_generated_request_breaks_what_is_described(live_url: str, worl
         "LEAVING_TOKEN": leaving.token,
         "RIVAL_TOKEN": rival.token,
         "GOING_TOKEN": going.token,
+        "TILL_TOKEN": till,
     }
     programme = await world.programme(await world.brand_of(staff))
     product = await world.product(staff.brand_id)
     campaign = await world.campaign(programme)
     batch = await world.batch(programme, product)
     await world.scan(account, world.codes_of(batch)[0])
+    ((shop_key,),) = await world.db.rows(text("SELECT key FROM brand_shops WHERE shop_id = :shop"), shop=shop.id)
+    await staff.put(f"/v1/console/shops/{shop_key}/tills/first", {})
+    await staff.put(f"/v1/console/shops/{shop_key}/cashiers/anna", {})
+    await staff.ask("PUT", f"/v1/console/shops/{shop_key}/statements/1")
+    await staff.put("/v1/console/webhooks/erp", {"url": "https://erp.example/"})
+    delivery = (await staff.ask("POST", "/v1/console/webhooks/erp/tests")).json()
     (wallet,) = (await world.home(account))["wallets"]
     places = {
         "/v1/wallets": {"wallet_id": wallet["id"]},
@@ -38,6 +50,9 @@ async def test_no_generated_request_breaks_what_is_described(live_url: str, worl
         "/v1/console/campaigns": {"key": campaign.key},
         "/v1/console/products": {"sku": product.sku},
         "/v1/console/batches": {"key": str(batch.key)},
+        "/v1/console/shops": {"key": shop_key, "till": "first", "cashier": "anna", "number": 1},
+        "/v1/console/webhooks": {"key": "erp", "delivery_id": delivery["id"]},
+        "/v1/till/statements": {"brand": staff.brand_id, "number": 1},
     }
     fields = {"programme_id": programme.id, "sku": product.sku}
 
@@ -47,6 +62,7 @@ async def test_no_generated_request_breaks_what_is_described(live_url: str, worl
     # Had the callers been signed out on the way, the run would have been hollow.
     assert (await world.client.get("/v1/me", headers=bearer(account))).status_code == 200
     assert (await staff.get("/v1/staff/me")).status_code == 200
+    assert (await world.client.get("/v1/till", headers={"Authorization": f"Bearer {till}"})).status_code == 200
     assert (await world.client.get("/v1/me", headers=bearer(leaving))).status_code == 401
 
 
