@@ -27,6 +27,7 @@ NIGHT = range(1, 5)  # hours, UTC
 PROGRAMMES = text("SELECT id, timezone FROM programmes")
 CATCH_UP = text("SELECT ledger_catch_up(:books, :today, :most, :milliseconds) AS brought")
 LAPSE = text("SELECT checkout_lapse(:most) AS ended")
+SIGNALS = text("SELECT checkout_signals(:start, :end, :least, :shadow) AS written")
 LAST_PROOF = text("SELECT max(at) AS at FROM books_checks")
 # A job that outlived its time is nobody's: its worker lives, but could not say how it had ended.
 LET_GO = text("""
@@ -81,6 +82,18 @@ async def end_reservations(*, db: Database) -> None:
     """Codes that were set aside for a basket that nobody bought are free again."""
     while (await db.call(LAPSE, most=BATCH)).ended:
         pass
+
+
+@jobs.task("upkeep", cron="23 3 * * *", seconds=1800)
+async def look_for_rings(*, db: Database, settings: Settings) -> None:
+    """What yesterday's redemptions look like, till by till and cashier by cashier."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    numbers = settings.numbers
+    found = await db.call(
+        SIGNALS, start=today - timedelta(days=1), end=today, least=numbers.at("ring_least", today.date()),
+        shadow=bool(numbers.at("shadow_rings", today.date())),
+    )  # fmt: skip
+    log.info("rings_looked_for", signals=found.written)
 
 
 @jobs.task("upkeep", cron="* * * * * */10")

@@ -56,6 +56,10 @@ class World:
         await self.add(StaffSession(staff_id=row.id, token_digest=tokens.digest(token), expires_at=end))
         return Worker(self.client, row.id, brand.id, row.email, token)
 
+    async def brand_by_id(self, number: int) -> Brand:
+        async with self.db.begin() as session:
+            return await session.get_one(Brand, number)
+
     async def brand_of(self, worker: "Worker") -> Brand:
         async with self.db.begin() as session:
             return await session.get_one(Brand, worker.brand_id)

@@ -14,6 +14,7 @@ from backend.console import (
     programmes,
     promo_issues,
     shops,
+    signals,
     statements,
     tills,
     webhooks,
@@ -35,6 +36,7 @@ router = Router(
         shops.router,
         tills.router,
         statements.router,
+        signals.router,
         webhooks.router,
     ],
 )

@@ -19,6 +19,7 @@ PARAMETERS = {
     "cursor": "WzQyXQ",
     "q": "socket",
     "Last-Event-ID": "1041-17",
+    "return_key": "return-117",
     "Scanback-Pin": "4071",
     "If-Match": '"5f2b1c9e8d7a4b3c2d1e0f9a"',
     "If-None-Match": '"5f2b1c9e8d7a4b3c2d1e0f9a"',

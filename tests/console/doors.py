@@ -20,7 +20,7 @@ from tests.make import Worker, World
 
 MARK = "Zapretno"
 READ = {"owner", "manager", "reviewer", "analyst"}
-EDIT, OWN = {"owner", "manager"}, {"owner"}
+REVIEW, EDIT, OWN = READ - {"analyst"}, {"owner", "manager"}, {"owner"}
 Route = tuple[str, str]
 
 
@@ -153,6 +153,7 @@ def ways(of: House) -> dict[Route, Way]:
             EDIT, f"{hook}/deliveries/{of.delivery}/replays", {}, 404
         ),
         ("POST", f"{console}/webhooks/{{key}}/tests"): Way(EDIT, f"{hook}/tests", {}, 404),
+        ("GET", f"{console}/fraud-signals"): Way(REVIEW, f"{console}/fraud-signals"),
         ("GET", f"{console}/shops/{{key}}/statements"): Way(READ, f"{shop}/statements", {}, 404),
         ("PUT", f"{console}/shops/{{key}}/statements/{{number}}"): Way(EDIT, f"{shop}/statements/2", {}, 404),
         ("GET", f"{console}/shops/{{key}}/statements/{{number}}/file.csv"): Way(
