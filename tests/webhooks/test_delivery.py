@@ -285,3 +285,20 @@ async def test_the_log_is_read_page_by_page(hook):
     assert len(ids) == 5
     assert "next" not in second
     assert await hook.log("?state=failed") == []
+
+
+async def test_a_worker_that_is_stopped_leaves_what_it_had_taken_to_the_next(hook, receiver, private, db):
+    receiver.hold.clear()
+    async with working(private):
+        await hook.deed()
+        await until(lambda: asyncio.sleep(0, receiver.got))
+    receiver.hold.set()
+    (left,) = await hook.log()
+    await hook.later()
+    await hook.work()
+
+    (line,) = await hook.log()
+    assert (left["state"], line["state"], line["attempts"]) == ("sending", "done", 2)
+    assert receiver.ids == [line["webhook_id"]] * 2
+    assert await db.rows(text("SELECT task_name FROM procrastinate_jobs WHERE status = 'failed'")) == []
+    assert await db.rows(text("SELECT error FROM job_failures")) == []
