@@ -23,6 +23,7 @@ from backend.cli import embedded
 from backend.database import Database
 from backend.settings import Settings
 from bench import stage
+from bench.crash_tills import TILLS, Tills
 from payouts import books
 
 WRITERS, AMOUNT = 16, 100
@@ -101,7 +102,7 @@ async def kill(run: Run, supervisor: psutil.Process, which: str) -> float:
 
 
 CLAIMS = text("SELECT cause_id & ((1::bigint << 37) - 1) AS serial, account_id, amount FROM accruals WHERE cause = 1")
-MOVED = text("SELECT count(*), coalesce(sum(amount), 0)::bigint FROM movements WHERE kind = 1")
+MOVED = text("SELECT count(*), coalesce(sum(amount), 0)::bigint FROM movements WHERE kind = 1 AND cause = 1")
 
 
 async def verify(run: Run, db: Database, accounts: list[int], serials: dict[str, int]) -> None:
@@ -156,19 +157,22 @@ async def _play(home: subprocess.Popen[bytes], settings: Settings, url: str, rou
         serials = {code: number for number, code in enumerate(codes)}
         run = Run(settings.port, bearers)
         feed = iter(codes)
+        tills = Tills.of(settings.port, settings.data)
         writers = [asyncio.create_task(write(run, feed)) for _ in range(WRITERS)]
+        writers += [asyncio.create_task(tills.work()) for _ in range(TILLS)]
         back = await _kill_all(run, psutil.Process(home.pid), writers, rounds, pause)
-        run.over = True
+        run.over = tills.over = True
         await asyncio.gather(*writers)
         await verify(run, db, accounts, serials)
+        await tills.verify(db)
     finally:
         await db.close()
     for which in VICTIMS:
         ranked = sorted(back[which])
         print(f"{which}: killed {len(ranked)} times, back after {ranked[len(ranked) // 2]:.2f} s (median), "
               f"{ranked[-1]:.2f} s (most)")  # fmt: skip
-    print(f"{len(run.acknowledged):,} claims acknowledged, 0 lost, 0 doubled; {run.retries:,} requests were sent "
-          "again; the books balance")  # fmt: skip
+    print(f"{len(run.acknowledged):,} claims, {tills.sales:,} sales and {tills.returns:,} returns acknowledged, "
+          f"0 lost, 0 doubled; {run.retries:,} requests were sent again; the books balance")  # fmt: skip
     worst = max(max(rows) for rows in back.values())
     if worst > BACK_SECONDS:
         raise SystemExit(f"back after {worst:.1f} s, more than {BACK_SECONDS:.0f}")
