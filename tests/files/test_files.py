@@ -8,39 +8,22 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
-import boto3
 import httpx2
 import pytest
-from moto.server import ThreadedMotoServer
 
 from backend.files.bucket import Bucket
 from backend.files.folder import ABANDONED_SECONDS, Folder
 from backend.files.objects import FileMissing
 from backend.files.store import Files, store
 from backend.settings import SettingMissing, Settings
+from tests.bucket import serving_s3
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    """The address of an S3 service; the environment names it, as it would in production."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    names = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL_S3": address,
-             "AWS_DEFAULT_REGION": "us-east-1"}  # fmt: skip
-    before = {name: os.environ.get(name) for name in names}
-    os.environ |= names
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="scanback")
-    client.close()
-    yield address
-    for name, value in before.items():
-        if value is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = value
-    server.stop()
+    """The address of an S3 service."""
+    with serving_s3() as address:
+        yield address
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -10,10 +10,12 @@ import numpy as np
 import pypdfium2
 import pytest
 import zxingcpp
+from httpx2 import AsyncClient
 from PIL import Image
 from sqlalchemy import text
 
 from backend.brands.models import Brand
+from backend.files.bucket import Bucket
 from backend.programmes.rules import Percent, Promo, Rule
 from backend.promocodes.cards import colours, layout, png, proof
 from backend.promocodes.cards.content import Card, Kind, Look, Size, fingerprint
@@ -22,6 +24,7 @@ from backend.promocodes.cards.proof import CardUnreadable
 from backend.promocodes.models import PromoCode, PromoRun
 from backend.promocodes.studio import AT_ONCE, MOST_WAITING, Studio, StudioBusy, remove_cards
 from scanning import payload
+from tests.bucket import serving_s3
 from tests.make import World, bearer
 
 CARD = Card(
@@ -258,6 +261,27 @@ async def test_a_card_is_made_once_and_then_taken_from_the_storage(world: World,
     assert not list((world.settings.data / "files" / "cards").glob(f"{row.id}/*"))
 
 
+async def test_a_storage_with_an_address_of_its_own_gives_a_link_to_agents_and_the_picture_to_previews(
+    world: World, app, monkeypatch
+):
+    agent, row = await a_code(world)
+    with serving_s3() as address:
+        bucket = Bucket(f"s3://scanback/x?links={address}")
+        monkeypatch.setitem(app.state, "studio", Studio(bucket))
+
+        linked = await card(world, agent, row)
+        public = await world.client.get("/p/IVAN7/card.png?lang=en")
+        async with AsyncClient() as client:
+            content = (await client.get(linked.headers["location"])).content
+        bucket.close()
+
+    assert linked.status_code == 307
+    assert f"/scanback/x/cards/{row.id}/" in linked.headers["location"]
+    assert linked.headers["cache-control"] == "private, no-store"
+    assert public.status_code == 200
+    assert content == public.content
+
+
 async def test_a_card_of_somebody_elses_code_or_of_no_run_is_not_there(world: World):
     agent, row = await a_code(world)
 
@@ -289,7 +313,17 @@ async def test_too_many_cards_at_once_are_put_off(app):
 
     assert sum(isinstance(answer, StudioBusy) for answer in found) == 3
     assert len({answer for answer in found if isinstance(answer, str)}) == AT_ONCE + MOST_WAITING
-    assert await gathered(studio, cards[:5]) == found[:5]
+    assert all(await gathered(studio, cards[:5]))
+
+
+async def test_many_who_want_the_same_card_wait_for_one(app):
+    studio = Studio(app.state["files"])
+    wanted = Card("HTTPS://EX.RU/P/SAME", "SAME", "Offer", "Brand")
+
+    found = await gathered(studio, [wanted] * 50)
+
+    assert len(set(found)) == 1
+    assert (await studio.read(found[0])).startswith(b"<svg")
 
 
 async def gathered(studio: Studio, cards: list[Card]) -> list[object]:

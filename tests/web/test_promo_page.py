@@ -24,6 +24,7 @@ RULE = Rule(ways=frozenset({"promo"}), amount=Percent(300), hold_days=14, promo=
 PHONE = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Mobile Safari/537.36"
 )
+SVG_PIXELS = {"messenger": (1080, 1080), "story": (1080, 1920), "business": (321, 208), "leaflet": (559, 794)}
 PREVIEWS = [
     "TelegramBot (like TwitterBot)",
     "WhatsApp/2.23.20.0",
@@ -280,12 +281,12 @@ async def test_a_card_as_svg_is_read_in_a_browser(browser: Browser, live_url: st
     context = await browser.new_context(extra_http_headers={"Authorization": f"Bearer {agent.token}"})
     page = await context.new_page()
 
-    for size, (width, height) in {"messenger": (1080, 1080), "story": (1080, 1920), "business": (321, 208)}.items():
+    for size, (width, height) in SVG_PIXELS.items():
         await page.set_viewport_size({"width": width, "height": height})
         await page.goto(f"{live_url}/v1/promo-codes/{row.key}/card.svg?size={size}&run=1")
         picture = Image.open(io.BytesIO(await page.screenshot())).convert("L")
         small = picture.resize((picture.width // 3, picture.height // 3), Image.Resampling.LANCZOS)
-        shown = picture if size == "business" else small  # at 96 dpi a business card is a third of print already
+        shown = picture if size in ("business", "leaflet") else small  # 96 dpi is a third of print already
         assert [code.text for code in zxingcpp.read_barcodes(shown)] == [f"{live_url.upper()}/P/1VAN7.1"]
     await context.close()
 
