@@ -60,7 +60,7 @@ USUAL = {
     Size.BUSINESS: Boxes(
         header=Box(5, 4.5, 39, 7),
         offer=Box(5, 13.5, 39, 14.5),
-        until=Box(5, 28.6, 39, 3.2),
+        until=Box(5, 29.3, 39, 3.2),
         symbol=Box(47, 4, 33, 33),
         code=Box(47, 38.5, 33, 7.5),
         hint=Box(5, 34, 39, 12),
