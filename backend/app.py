@@ -1,6 +1,6 @@
 """The application: doors, what hangs behind each, and what a request may ask for."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -156,8 +156,9 @@ def description() -> str:
     return written(document(Litestar([api()], dependencies=DEPENDENCIES, openapi_config=CONFIG)))
 
 
-def create_app(settings: Settings) -> Litestar:
-    """Put the application together; its connections and helpers open with its lifespan."""
+def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Litestar:
+    """Put the application together; its connections and helpers open with its lifespan. Streams, which are never over,
+    end when it is stopping."""
     logs.configure(settings.log_level)
 
     @asynccontextmanager
@@ -185,7 +186,7 @@ def create_app(settings: Settings) -> Litestar:
                     "desk": desk,
                     "studio": Studio(files),
                     "checkout": Checkout(db, settings, desk.books),
-                    "streams": Streams(db),
+                    "streams": Streams(db, is_stopping=is_stopping),
                     "known": agent_door.Known(),
                 }
             )

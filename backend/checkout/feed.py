@@ -11,7 +11,7 @@ from backend.database import Database
 # Ids are taken before their transactions commit, and not in that order. A sale takes milliseconds.
 LOOK_BACK = timedelta(seconds=10)
 MOST_MISSED = 200
-MOST_PASSED = 20_000  # returns of anybody that are looked through for one agent's
+MOST_PASSED = 5_000  # returns of anybody that are looked through for one agent's
 
 _COLUMNS = """
     r.id, r.account_id, r.at, s.name AS shop, s.city, coalesce(c.shown, c.code) AS code, r.run, n.name AS run_name,
@@ -32,17 +32,21 @@ MARK = text("""
         coalesce((SELECT v.id FROM reversals v JOIN sale_returns b ON b.id = v.return_id
             WHERE b.at < now() - :look_back ORDER BY v.id DESC LIMIT 1), 0) AS reversal
 """)
+# OFFSET 0: few returns, each looked up by its key; a plan for all at once would read the whole table.
 NEWS = text("""
     SELECT 'redemption' AS kind, r.id AS event, r.id FROM redemptions r
     WHERE r.account_id = ANY(:accounts) AND r.id > :redemption
-    UNION ALL SELECT 'return', v.id, r.id FROM reversals v JOIN redemptions r ON r.id = v.redemption_id
-    WHERE v.id > :reversal AND r.account_id = ANY(:accounts)
+    UNION ALL SELECT 'return', v.id, r.id FROM (SELECT * FROM reversals WHERE id > :reversal OFFSET 0) v
+    CROSS JOIN LATERAL (
+        SELECT id FROM redemptions WHERE id = v.redemption_id AND account_id = ANY(:accounts) OFFSET 0) r
 """)
 MISSED = text("""
     (SELECT 'redemption' AS kind, r.id AS event, r.id FROM redemptions r
         WHERE r.account_id = :account AND r.id > :redemption ORDER BY r.id LIMIT :most)
-    UNION ALL (SELECT 'return', v.id, r.id FROM reversals v JOIN redemptions r ON r.id = v.redemption_id
-        WHERE v.id > :reversal AND r.account_id = :account ORDER BY v.id LIMIT :most)
+    UNION ALL (SELECT 'return', v.id, r.id FROM (SELECT * FROM reversals WHERE id > :reversal ORDER BY id) v
+        CROSS JOIN LATERAL (
+            SELECT id FROM redemptions WHERE id = v.redemption_id AND account_id = :account OFFSET 0) r
+        LIMIT :most)
 """)
 
 

@@ -6,7 +6,7 @@ What is told may be told twice (a phone knows it by its id) and is never left ou
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
 import psycopg
 import structlog
@@ -57,9 +57,12 @@ class Stream:
 class Streams:
     """The streams of this process."""
 
-    def __init__(self, db: Database, *, check_seconds: float = CHECK_SECONDS) -> None:
+    def __init__(
+        self, db: Database, *, check_seconds: float = CHECK_SECONDS, is_stopping: Callable[[], bool] = lambda: False
+    ) -> None:
         self.db = db
         self.check_seconds = check_seconds
+        self.is_stopping = is_stopping
         self.open: list[Stream] = []
         self._poller: asyncio.Task[None] | None = None
         self._told: set[News] = set()
@@ -68,9 +71,9 @@ class Streams:
         """See that there is room.
 
         Raises:
-            Busy: this process has as many streams as it serves.
+            Busy: this process has as many streams as it serves, or is about to stop.
         """
-        if len(self.open) >= MOST:
+        if self.is_stopping() or len(self.open) >= MOST:
             raise Busy(retry_after=30)
 
     async def watch(self, agent: Agent, since: Mark | None) -> AsyncGenerator[ServerSentEventMessage, None]:
@@ -90,13 +93,16 @@ class Streams:
                 yield event_or_end
 
     async def close(self) -> None:
-        """End all streams."""
-        for stream in self.open:
-            stream.end()
+        """End all streams, and the asking."""
+        self._end_all()
         if self._poller is not None:
             self._poller.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._poller
+
+    def _end_all(self) -> None:
+        for stream in self.open:
+            stream.end()
 
     @contextlib.contextmanager
     def _joined(self, agent: Agent) -> Iterator[Stream]:
@@ -135,6 +141,9 @@ class Streams:
         checked = asyncio.get_running_loop().time()
         while self.open:
             await asyncio.sleep(POLL_SECONDS)
+            if self.is_stopping():
+                self._end_all()
+                return
             try:
                 await self._tell_news()
                 if asyncio.get_running_loop().time() - checked >= self.check_seconds:

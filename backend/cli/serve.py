@@ -3,10 +3,14 @@
 import contextlib
 import functools
 import gc
+import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from multiprocessing.synchronize import Event
+from types import FrameType
+from typing import Any
 
 import click
 from granian import Granian
@@ -46,7 +50,22 @@ def _shared_counters(processes: int) -> Iterator[None]:
         yield
 
 
+def _announce_stop(stopping: Event) -> None:
+    """Tell the processes of a stop before they are waited for: streams, which are never over, end then."""
+    server = os.getpid()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(sign)
+
+        def stop(number: int, frame: FrameType | None, before: Any = before) -> None:
+            if os.getpid() == server:
+                stopping.set()
+            before(number, frame)
+
+        signal.signal(sign, stop)
+
+
 def _serve(settings: Settings, host: str) -> None:
+    stopping = multiprocessing.Event()  # the processes inherit it
     server = Granian(
         "backend.app:create_app",  # a name for its log; the loader below makes the application
         address=host,
@@ -57,15 +76,16 @@ def _serve(settings: Settings, host: str) -> None:
         log_level=LogLevels.warning,
         workers_kill_timeout=STOP_SECONDS,
     )
-    server.serve(target_loader=functools.partial(_application, os.getpid()), wrap_loader=False)
+    server.on_startup(functools.partial(_announce_stop, stopping))  # by then it has handlers of its own
+    server.serve(target_loader=functools.partial(_application, os.getpid(), stopping.is_set), wrap_loader=False)
 
 
-def _application(parent: int) -> Litestar:
+def _application(parent: int, is_stopping: Callable[[], bool]) -> Litestar:
     """Make the application in a worker process, which must not go on serving without its parent."""
     follow(parent, signal.SIGTERM)
     # The library chose how to count when it was loaded, in the parent. A fork of it counts in files from here on.
     values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
-    app = create_app(environment.of_a_server())
+    app = create_app(environment.of_a_server(), is_stopping)
     # What lives as long as the process need not be looked through for garbage while people wait.
     gc.collect()
     gc.freeze()

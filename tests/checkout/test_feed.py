@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 
 import pytest
 from httpx2 import AsyncClient
@@ -17,6 +17,7 @@ from backend.errors import Busy
 from backend.programmes.rules import Fixed, Promo
 from backend.promocodes.models import PromoRun
 from tests.checkout.shopping import Shopping, line
+from tests.live import serving
 from tests.make import World, bearer
 
 BASKET = [line(1, 10000), line(2, 20000), line(3, 30000)]
@@ -292,6 +293,23 @@ async def test_the_stream_comes_over_http(world: World, shopping: Shopping, acco
     assert ready[1:] == ["event: ready", "data: {}"]
     assert told[2] == "event: redemption"
     assert json.loads(told[3].removeprefix("data: "))["bonus"] == 5700
+
+
+async def test_a_stop_of_the_server_ends_streams_at_once(world: World, account, settings, tmp_path):
+    with ExitStack() as stack:
+        url = stack.enter_context(serving(settings, tmp_path))
+        async with AsyncClient(base_url=url, timeout=5) as client:
+            async with client.stream("GET", "/v1/redemptions/stream", headers=bearer(account)) as answer:
+                lines = answer.aiter_lines()
+                await anext(lines)
+                stopped = asyncio.create_task(asyncio.to_thread(stack.close))
+                async with asyncio.timeout(3):
+                    rest = [line async for line in lines]
+            await stopped
+
+    assert rest[-1] == ""
+    # It was not killed for waiting.
+    assert (tmp_path / "serve.log").read_text().strip() == ""
 
 
 async def first(lines, count):
