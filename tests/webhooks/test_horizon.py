@@ -29,8 +29,11 @@ async def test_an_event_that_commits_late_is_told_before_the_later_one(hook, db,
 async def test_an_id_that_was_drawn_by_a_transaction_without_a_number_is_waited_for(hook, db, owner, brand):
     """Between drawing its id and writing its row an insert has no transaction number that one could compare."""
     event = {"brand": brand.brand_id, "body": "{}"}
-    await db.rows(text(EVENT), **event)  # a sequence writes to the log once in 32 times, which gives a number
-    slow = EVENT.replace("body) V", "body, at) V").replace(":body)", ":body, (SELECT now() FROM pg_sleep(1)))")
+    # Once in 32 times a sequence writes to the log, which gives a number.
+    await db.rows(text(EVENT), **event)
+    while not (await db.call(text("SELECT log_cnt FROM events_id_seq"))).log_cnt:
+        await db.rows(text(EVENT), **event)
+    slow = EVENT.replace("body) V", "body, at) V").replace(":body)", ":body, (SELECT now() FROM pg_sleep(2)))")
     asleep = text("SELECT backend_xid::text AS number FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
 
     writing = asyncio.create_task(db.rows(text(slow), **event))
