@@ -28,6 +28,10 @@ class CashierNeeded(Forbidden):
     """This till sells only while a cashier is signed in. Sign in with your PIN."""
 
 
+class TokenInPages(Forbidden):
+    """Whoever opens a page of this web shop can read its token, so it shows no statements. Ask at another till."""
+
+
 class TillAt(msgspec.Struct, frozen=True):
     """Which till calls: its shop and the shop's time zone, and the cashier whose shift is not over."""
 
@@ -48,6 +52,15 @@ class TillAt(msgspec.Struct, frozen=True):
         """
         if self.needs_cashier and self.cashier_id is None:
             raise CashierNeeded
+
+    def need_secret(self) -> None:
+        """Refuse what only the shop itself may see.
+
+        Raises:
+            TokenInPages: pages call with this token.
+        """
+        if self.origins:
+            raise TokenInPages
 
 
 TheTill = NamedDependency[TillAt]

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from stdnum import luhn
 
 from backend.brands import audit, timezones
-from backend.brands import service as brands
 from backend.brands.door import Member
+from backend.brands.models import Brand
 from backend.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.shops.models import BrandShop, Shop
 from backend.shops.schemas import ShopIn
@@ -59,7 +59,8 @@ async def page(session: AsyncSession, member: Member, after: str | None, most: i
 async def find(session: AsyncSession, member: Member, key: str, *, lock: bool = False) -> Known | None:
     """A shop by the brand's key. Locked, nobody else changes shops of this brand until the transaction ends."""
     if lock:
-        await brands.brand_of(session, member, lock=True)
+        # Not so strongly that sales, whose rows name the brand, would have to wait.
+        await session.get_one(Brand, member.brand_id, with_for_update={"key_share": True})
     rows = select(Shop, BrandShop).join(BrandShop, BrandShop.shop_id == Shop.id)
     row = (await session.execute(rows.where(BrandShop.brand_id == member.brand_id, BrandShop.key == key))).first()
     return Known(*row) if row else None

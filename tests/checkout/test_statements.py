@@ -222,6 +222,16 @@ async def test_an_open_period_has_no_file_and_strangers_have_none(shopping, bran
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "statement_unknown")] * 4
 
 
+async def test_a_token_that_stands_in_web_pages_shows_no_statements(shopping, brand, world):
+    await brand.close(1)
+    pages = await world.till(shop=shopping.shop, kind="web", origins=["https://shop.example"])
+    paths = ["statements", f"statements/{shopping.programme.brand_id}/1/file.csv"]
+
+    answers = [await shopping.ask("GET", path, till=pages) for path in paths]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "token_in_pages")] * 2
+
+
 async def test_closing_waits_for_sales_on_their_way_and_the_same_closing_is_done_once(shopping, brand, world):
     code = await shopping.code(await shopping.offer())
     async with world.db.begin() as session:
