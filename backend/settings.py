@@ -105,7 +105,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log_level=(env.get("SCANBACK_LOG_LEVEL") or "INFO").upper(),
             trusted_proxies=frozenset(env.get("SCANBACK_TRUSTED_PROXIES").split()),
             numbers_file=Path(extra) if extra else None,
-            forbidden_words=Path(words) if (words := env.get("SCANBACK_FORBIDDEN_WORDS")) else None,
+            forbidden_words=_readable("SCANBACK_FORBIDDEN_WORDS", env.get("SCANBACK_FORBIDDEN_WORDS")),
             bucket_url=env.get("SCANBACK_BUCKET"),
             metrics_token=env.get("SCANBACK_METRICS_TOKEN"),
             webhook_private=env.get("SCANBACK_WEBHOOK_PRIVATE") == "1",
@@ -139,6 +139,12 @@ class _Env:
             return Path(path).read_text("utf-8").strip()
         except OSError as error:
             raise SettingMissing(f"{name}_FILE names a file that cannot be read") from error
+
+
+def _readable(name: str, path: str) -> Path | None:
+    if path and not Path(path).is_file():
+        raise SettingMissing(f"{name} names a file that cannot be read")
+    return Path(path) if path else None
 
 
 def _driver_url(url: str) -> str:
