@@ -20,7 +20,7 @@ from backend.checkout.schemas import (
     SaleIn,
     SaleOut,
 )
-from backend.checkout.service import CodesRefused, TheCheckout, TotalChanged
+from backend.checkout.service import CodesRefused, LineTwice, ReceiptTaken, TheCheckout, TotalChanged
 from backend.database import Db
 from backend.errors import BodyChanged, Busy, TooManyRequests
 from backend.shops.door import CashierNeeded, TheTill
@@ -29,14 +29,14 @@ from backend.wire import KEY, Now, raises, with_etag
 Key = Annotated[str, PathParameter(pattern=KEY, description="The till's own id.")]
 
 
-@post("/quotes", status_code=200, responses=raises(TooManyRequests))
+@post("/quotes", status_code=200, responses=raises(LineTwice, TooManyRequests))
 async def make_quote(till: TheTill, checkout: TheCheckout, data: JSONBody[QuoteIn]) -> QuoteOut:
     """What a basket comes to with its codes, and for each code why or why not. Keeps nothing."""
     found = await service.quote(checkout, service.asked(checkout, till, data))
     return answers.shown(QuoteOut, found.answer())
 
 
-@put("/reservations/{key:str}", responses=raises(CodesRefused, BodyChanged, TooManyRequests, Busy))
+@put("/reservations/{key:str}", responses=raises(CodesRefused, LineTwice, BodyChanged, TooManyRequests, Busy))
 async def put_reservation(
     till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[ReservationIn]
 ) -> ReservationOut:
@@ -53,22 +53,17 @@ async def delete_reservation(till: TheTill, db: Db, key: Key) -> None:
 
 @put(
     "/sales/{key:str}",
-    responses=raises(
-        CodesRefused, TotalChanged, BodyChanged, CashierNeeded, TooManyRequests, Busy, returns.ReceiptTaken
-    ),
+    responses=raises(CodesRefused, TotalChanged, BodyChanged, CashierNeeded, TooManyRequests, Busy, ReceiptTaken),
 )
 async def put_sale(till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[SaleIn]) -> SaleOut:
     """Sell under the till's own id: uses the codes, awards their agents, owes the shop, all or nothing.
 
     The same id with the same body gets the first answer again.
     """
-    answer = await service.sell(checkout, till, key, data)
-    if data.fiscal:
-        await returns.confirm(checkout.db, till, key, data.fiscal)
-    return answers.shown(SaleOut, answer)
+    return answers.shown(SaleOut, await service.sell(checkout, till, key, data))
 
 
-@post("/sales/batch", status_code=200, responses=raises(CashierNeeded, TooManyRequests, Busy))
+@post("/sales/batch", status_code=200, responses=raises(LineTwice, CashierNeeded, TooManyRequests, Busy))
 async def send_sales(till: TheTill, checkout: TheCheckout, data: JSONBody[OfflineSalesIn], now: Now) -> OfflineSalesOut:
     """Hand in sales that were made without a network, in any order; the whole may be sent again.
 
@@ -84,7 +79,7 @@ async def get_sale(till: TheTill, db: Db, key: Key) -> SaleOut:
     return answers.shown(SaleOut, (await returns.sale(db, till, key)).answer)
 
 
-@put("/sales/{key:str}/fiscal", status_code=204, responses=raises(returns.SaleUnknown, returns.ReceiptTaken))
+@put("/sales/{key:str}/fiscal", status_code=204, responses=raises(returns.SaleUnknown, ReceiptTaken))
 async def put_fiscal(till: TheTill, db: Db, key: Key, data: JSONBody[Fiscal]) -> None:
     """Name the fiscal receipt of a sale, which confirms it. One receipt confirms one sale."""
     await returns.confirm(db, till, key, data)
@@ -92,7 +87,9 @@ async def put_fiscal(till: TheTill, db: Db, key: Key, data: JSONBody[Fiscal]) ->
 
 @put(
     "/sales/{key:str}/returns/{return_key:str}",
-    responses=raises(returns.SaleUnknown, returns.MoreThanSold, BodyChanged, CashierNeeded),
+    responses=raises(
+        returns.SaleUnknown, returns.MoreThanSold, returns.NothingReturned, LineTwice, BodyChanged, CashierNeeded
+    ),
 )
 async def put_return(
     till: TheTill,

@@ -30,6 +30,7 @@ async def settle(checkout: Checkout, till: TillAt, sales: list[OfflineSaleIn], n
         CashierNeeded, TooManyRequests, Busy: then none of those that were not answered yet is settled.
     """
     till.need_cashier()
+    service.once([sale.id for sale in sales])
     answers: dict[str, dict[str, Any]] = {}
     for sale in sorted(sales, key=lambda row: (row.taken_at, row.id)):
         answers[sale.id] = await _settle(checkout, till, sale, now)
@@ -38,14 +39,16 @@ async def settle(checkout: Checkout, till: TillAt, sales: list[OfflineSaleIn], n
 
 async def _settle(checkout: Checkout, till: TillAt, sale: OfflineSaleIn, now: datetime) -> dict[str, Any]:
     oldest = now - timedelta(days=checkout.settings.numbers.at("offline_days", now.date()))
-    request = service.asked(checkout, till, sale, sale.id, at=sale.taken_at)
+    likely = oldest <= sale.taken_at <= now + AHEAD
+    # An unlikely time is looked at as if it were now: there may be a first answer.
+    request = service.asked(checkout, till, sale, sale.id, at=sale.taken_at if likely else now)
     digest = service.digest_of(sale)
     for _ in range(service.ATTEMPTS):
         look = await service.look_up(checkout, request)
         if look.first:
             same = look.first.digest == digest.hex()
             return look.first.answer if same else _refused(sale, "body_changed")
-        if not oldest <= sale.taken_at <= now + AHEAD:
+        if not likely:
             return _refused(sale, "taken_at_unlikely")
         found = await service.judge(checkout, request, look, given_offline=True)
         if sale.discount < found.discount:

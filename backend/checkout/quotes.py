@@ -130,7 +130,7 @@ def _reason(row: Judged, look: Look, books: dict[int, Book], buyer: str | None, 
         return "not_here"
     book = books[known.programme]
     row.zone = book.timezone
-    row.offer = next((offer for offer in book.offers if offer.campaign_id == known.campaign), None)
+    row.offer = book.by_campaign.get(known.campaign)
     if known.closed:
         return "closed"
     if row.offer is None or row.offer.rule.promo is None or not _runs(row.offer, at):

@@ -8,8 +8,9 @@ import psycopg
 from sqlalchemy import text
 
 from backend.checkout.schemas import Fiscal, ReturnIn
+from backend.checkout.service import ReceiptTaken, once
 from backend.database import Database
-from backend.errors import BodyChanged, Conflict, NotFound
+from backend.errors import BodyChanged, Conflict, Invalid, NotFound
 from backend.shops.door import TillAt
 
 # A sale comes back to any till of its shop; ids are the tills' own, so this till's goes before another's.
@@ -31,8 +32,8 @@ class MoreThanSold(Conflict):
     """This is more than was sold, or the sale has no such line. Nothing was returned."""
 
 
-class ReceiptTaken(Conflict):
-    """This receipt confirms another sale, or this sale has another receipt."""
+class NothingReturned(Invalid):
+    """This return has neither a quantity nor an amount."""
 
 
 async def sale(db: Database, till: TillAt, key: str) -> Any:
@@ -51,9 +52,12 @@ async def take_back(db: Database, till: TillAt, sale_key: str, key: str, body: R
     """Take lines back; the same id again gives the first answer.
 
     Raises:
-        SaleUnknown, MoreThanSold. BodyChanged: the id had another body. CashierNeeded.
+        SaleUnknown, MoreThanSold, LineTwice, NothingReturned. BodyChanged: the id had another body. CashierNeeded.
     """
     till.need_cashier()
+    once([line.line for line in body.lines])
+    if not any(line.amount or line.quantity for line in body.lines):
+        raise NothingReturned
     sold = await sale(db, till, sale_key)
     digest = hashlib.sha256(msgspec.json.encode(body, order="deterministic")).digest()[:16]
     lines = [{"line": row.line, "quantity": round(row.quantity, 3), "amount": row.amount} for row in body.lines]

@@ -9,6 +9,7 @@ from backend.wire import KEY, LINE, LINE_OR_NOTHING, In, Out
 
 MOST_LINES, MOST_CODES = 500, 10
 Kopecks = Annotated[int, Meta(ge=0, le=10**12, examples=[125000])]
+Sum = Annotated[int, Meta(description="Kopecks.", ge=0, examples=[125000])]
 LineNumber = Annotated[int, Meta(ge=1, le=100_000, examples=[1])]
 Quantity = Annotated[float, Meta(gt=0, le=10**6, description="Three decimals count.", examples=[2])]
 Code = Annotated[str, Meta(min_length=1, max_length=300, examples=["IVAN7"])]
@@ -43,11 +44,6 @@ class QuoteIn(In):
         ]
         | None
     ) = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if len({row.line for row in self.basket}) < len(self.basket):
-            raise ValueError("`basket` has a line number twice")
 
 
 class ReservationIn(QuoteIn, kw_only=True):
@@ -85,24 +81,19 @@ class OfflineSalesIn(In):
 
     sales: Annotated[list[OfflineSaleIn], Meta(min_length=1, max_length=100)]
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if len({row.id for row in self.sales}) < len(self.sales):
-            raise ValueError("`sales` has an id twice")
-
 
 class LineDiscount(Out):
     """What is taken off one line."""
 
     line: LineNumber
-    discount: Kopecks
+    discount: Sum
 
 
 class CodeApplied(Out):
     """A code that takes something off; codes stand in the order in which they did."""
 
     code: Code
-    discount: Kopecks
+    discount: Sum
     text: Annotated[str, Meta(examples=["5% off"])] = ""
 
 
@@ -117,9 +108,9 @@ class CodeNot(Out):
 class QuoteOut(Out, omit_defaults=False):
     """What a basket comes to with its codes; `lines` sum up to `discount` exactly."""
 
-    amount: Kopecks
-    discount: Kopecks
-    total: Kopecks
+    amount: Sum
+    discount: Sum
+    total: Sum
     lines: list[LineDiscount]
     applied: list[CodeApplied]
     refused: list[CodeNot]
@@ -145,7 +136,7 @@ class OfflineSaleOut(Out):
 
     id: Annotated[str, Meta(examples=["2026-11-22-117"])]
     status: Annotated[Literal["sold", "conflict", "refused"], Meta(examples=["sold"])]
-    given: Kopecks
+    given: Sum
     repaid: Annotated[int, Meta(description="What the brands owe the shop for it.", ge=0, examples=[125000])]
     conflicts: list[CodeNot] = field(default_factory=list)
     reason: Annotated[str | None, Meta(description="Why it was refused.", examples=[None, "gave_less"])] = None
@@ -171,17 +162,10 @@ class ReturnIn(In):
 
     lines: Annotated[list[ReturnLine], Meta(min_length=1, max_length=MOST_LINES)]
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if len({row.line for row in self.lines}) < len(self.lines):
-            raise ValueError("`lines` has a line number twice")
-        if not any(row.amount or row.quantity for row in self.lines):
-            raise ValueError("`lines` returns nothing")
-
 
 class ReturnOut(Out, omit_defaults=False):
     """What the buyer gets back: the lines' sum less the discount that belonged to it."""
 
-    amount: Kopecks
-    discount: Kopecks
-    refund: Kopecks
+    amount: Sum
+    discount: Sum
+    refund: Sum

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from backend.checkout.quotes import Quote
 from backend.checkout.reasons import OUTDONE
 from backend.checkout.schemas import QuoteIn, ReservationIn, SaleIn
 from backend.database import Database
-from backend.errors import BodyChanged, Busy, Conflict, TooManyRequests
+from backend.errors import BodyChanged, Busy, Conflict, Invalid, TooManyRequests
 from backend.programmes.offers import Books
 from backend.promocodes import spelling
 from backend.promocodes.spelling import Spelled
@@ -27,7 +28,7 @@ from backend.shops.door import TillAt
 SELL = text("""
     SELECT * FROM checkout_sell(:till, :shop, :cashier, :key, :digest, :taken_at, :reservation,
         CAST(:lines AS jsonb), CAST(:codes AS jsonb), CAST(:signals AS jsonb), CAST(:answer AS jsonb), :loss,
-        :loss_most)
+        :loss_most, CAST(:fiscal AS jsonb))
 """)
 RESERVE = text("""
     SELECT * FROM checkout_reserve(:till, :key, :digest, :seconds, CAST(:takes AS jsonb), CAST(:answer AS jsonb))
@@ -46,6 +47,14 @@ class CodesRefused(Conflict):
 
 class TotalChanged(Conflict):
     """The buyer would have to pay another sum: {total} kopecks. Nothing was sold; ask for a quote again."""
+
+
+class ReceiptTaken(Conflict):
+    """This receipt confirms another sale, or this sale has another receipt."""
+
+
+class LineTwice(Invalid):
+    """A line number or an id stands twice in this request."""
 
 
 class Checkout(msgspec.Struct, frozen=True):
@@ -79,10 +88,25 @@ def asked(
     reservation: str | None = None,
     at: datetime | None = None,
 ) -> Request:
-    """What a body asks; the buyer is known by a keyed hash only."""
+    """What a body asks; the buyer is known by a keyed hash only.
+
+    Raises:
+        LineTwice: the basket has a line number twice.
+    """
+    once([line.line for line in body.basket])
     buyer = body.buyer and hmac.digest(checkout.settings.pepper, b"buyer:" + body.buyer.encode(), "sha256")[:12].hex()
     given = [(code, spelling.read(code)) for code in body.codes]
     return Request(till, body, given, buyer, at or datetime.now(UTC), key, reservation)
+
+
+def once(names: Sequence[object]) -> None:
+    """Refuse a list that names something twice: which of both is meant?
+
+    Raises:
+        LineTwice: it does.
+    """
+    if len(set(names)) < len(names):
+        raise LineTwice
 
 
 async def quote(checkout: Checkout, request: Request) -> Quote:
@@ -130,8 +154,8 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
     """Sell: use the codes, award their agents, owe the shop; the same id again gives the first answer.
 
     Raises:
-        CodesRefused, TotalChanged: nothing was sold. BodyChanged: the id had another body. CashierNeeded, Busy,
-        TooManyRequests.
+        CodesRefused, TotalChanged, ReceiptTaken: nothing was sold. BodyChanged: the id had another body.
+        CashierNeeded, Busy, TooManyRequests.
     """
     till.need_cashier()
     request, digest = asked(checkout, till, body, key, body.reservation), digest_of(body)
@@ -146,8 +170,13 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
             continue
         if body.total is not None and body.total != found.amount - found.discount:
             raise TotalChanged(total=found.amount - found.discount)
+        values = sale_of(checkout, request, look, found, digest)
+        if body.fiscal:
+            values["fiscal"] = written(body.fiscal)
         try:
-            row = await checkout.db.call(SELL, **sale_of(checkout, request, look, found, digest))
+            row = await checkout.db.call(SELL, **values)
+        except psycopg.errors.UniqueViolation as error:
+            raise ReceiptTaken from error
         except psycopg.Error as error:
             look_again(checkout, found, error)
             continue
@@ -172,6 +201,7 @@ def sale_of(checkout: Checkout, request: Request, look: Look, found: Quote, dige
         "till": till.till_id, "shop": till.shop_id, "cashier": till.cashier_id, "key": request.key, "digest": digest,
         "taken_at": None, "reservation": request.reservation, "lines": written(lines), "codes": written(codes),
         "signals": written(seen), "answer": written(found.answer() | {"id": request.key}), "loss": 0, "loss_most": 0,
+        "fiscal": None,
     }  # fmt: skip
 
 
@@ -188,7 +218,7 @@ async def look_up(checkout: Checkout, request: Request) -> Look:
         basket=request.body.basket, buyer=request.buyer, at=request.at, key=request.key,
         reservation=request.reservation,
     )  # fmt: skip
-    most = checkout.settings.numbers.at("wrong_promo_codes_per_till", request.at.date())
+    most = checkout.settings.numbers.at("wrong_promo_codes_per_till", datetime.now(UTC).date())
     if (found.wrong or 0) >= most and not found.first:
         raise TooManyRequests(retry_after=60)
     return found

@@ -39,6 +39,7 @@ TAGS = {
     "Account": "Anonymous accounts: no phone number, e-mail or name. Devices, PIN, passkeys, leaving.",
     "Shops": "Where codes are redeemed: shops, their tills and cashiers.",
     "Checkout": "What a till does: quotes, reservations, sales, returns, and what it sold without a network.",
+    "Fraud": "What fraud rules saw, for those who review.",
     "Settlement": "What brands owe shops for discounts, period by period.",
     "Tills": "A shop's till or web shop: what it is, and who stands at it.",
     "Webhooks": "Events told to a brand's own systems, signed as Standard Webhooks; a log, and sending by hand.",

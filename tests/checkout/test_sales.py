@@ -218,4 +218,33 @@ async def test_a_receipt_confirms_one_sale(shopping):
 
     answers = [await shopping.ask("PUT", f"sales/{key}/fiscal", fiscal) for key in ("a", "a", "b", "c")]
 
+    sold = [await shopping.sell(code, key=key, fiscal=fiscal | {"fd": fd}) for key, fd in (("d", "27118"), ("d", "9"))]
+
     assert [answer.status_code for answer in answers] == [204, 204, 409, 404]
+    # A sale that names another sale's receipt does not happen.
+    assert [answer.status_code for answer in sold] == [409, 200]
+
+
+async def test_sums_may_be_as_large_as_their_lines_make_them(shopping):
+    code = await shopping.code(await shopping.offer(bonus=Fixed(5)))
+    basket = [line(number, 10**12) for number in (1, 2)]
+
+    quote = await shopping.quote(code, basket=basket)
+
+    assert (quote["amount"], quote["discount"]) == (2 * 10**12, 10**11)
+    assert (await shopping.sell(code, basket=basket)).status_code == 200
+
+
+async def test_what_stands_twice_or_says_nothing_is_refused(shopping):
+    code = await shopping.code(await shopping.offer())
+    await shopping.sell(code, key="a")
+
+    twice = await shopping.sell(code, basket=[line(1, 5), line(1, 6)])
+    back_twice = await shopping.take_back("a", (1, 1, 5), (1, 1, 6))
+    nothing = await shopping.take_back("a", (1, 0, 0))
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in (twice, back_twice, nothing)] == [
+        (422, "line_twice"),
+        (422, "line_twice"),
+        (422, "nothing_returned"),
+    ]

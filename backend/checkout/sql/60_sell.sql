@@ -80,7 +80,8 @@ END $$;
 -- that could not be used. SB010, SB011: the budget or the rules have moved; SB042: the till's loss of 30 days is full.
 CREATE OR REPLACE FUNCTION checkout_sell(
     p_till bigint, p_shop bigint, p_cashier bigint, p_key text, p_digest bytea, p_taken_at timestamptz,
-    p_reservation text, p_lines jsonb, p_codes jsonb, p_signals jsonb, p_answer jsonb, p_loss int, p_loss_most bigint
+    p_reservation text, p_lines jsonb, p_codes jsonb, p_signals jsonb, p_answer jsonb, p_loss int, p_loss_most bigint,
+    p_fiscal jsonb
 ) RETURNS TABLE (answer jsonb, changed boolean, replayed boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE s sales; gives jsonb := '[]'; c record; awarded record; owed jsonb := '{}'; redemption bigint; earned bigint;
@@ -90,8 +91,10 @@ BEGIN
     PERFORM pg_advisory_xact_lock(20311, n) FROM (
         SELECT DISTINCT ((x ->> 'account')::bigint % 2147483647)::int AS n FROM jsonb_array_elements(p_codes) AS x
         WHERE x ->> 'account' IS NOT NULL ORDER BY 1) AS accounts;
-    INSERT INTO sales AS o (till_id, key, digest, shop_id, cashier_id, taken_at, amount, discount, answer)
-    SELECT p_till, p_key, p_digest, p_shop, p_cashier, p_taken_at, sum(x.amount), sum(x.discount), p_answer
+    INSERT INTO sales AS o (till_id, key, digest, shop_id, cashier_id, taken_at, amount, discount, answer,
+        fn, fd, fp, confirmed_at)
+    SELECT p_till, p_key, p_digest, p_shop, p_cashier, p_taken_at, sum(x.amount), sum(x.discount), p_answer,
+        p_fiscal ->> 'fn', p_fiscal ->> 'fd', p_fiscal ->> 'fp', CASE WHEN p_fiscal ? 'fn' THEN now() END
     FROM jsonb_to_recordset(p_lines) AS x (amount bigint, discount bigint)
     ON CONFLICT (till_id, key) DO NOTHING RETURNING * INTO s;
     IF NOT FOUND THEN
