@@ -4,6 +4,9 @@ The transaction that pays compares `rules_version`; when it has moved on it refu
 forgets the programme here and decides again. So memory may be stale, money never is.
 """
 
+import asyncio
+from collections import defaultdict
+
 import msgspec
 from litestar.di import NamedDependency
 from sqlalchemy import text
@@ -29,6 +32,7 @@ class Book(msgspec.Struct, frozen=True):
     timezone: str
     currency: str
     offers: tuple[Offer, ...]
+    by_campaign: dict[int, Offer]
 
 
 class Books:
@@ -37,13 +41,22 @@ class Books:
     def __init__(self, db: Database) -> None:
         self.db = db
         self.known: dict[int, Book] = {}
+        self._loading: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def get(self, programme_id: int, rules_version: int) -> Book:
         """The book of a programme, at least as new as the version that the caller saw."""
+        if book := self._fresh(programme_id, rules_version):
+            return book
+        # One loads for all who wait: a thousand campaigns read a thousand times over would keep everybody waiting.
+        async with self._loading[programme_id]:
+            book = self._fresh(programme_id, rules_version)
+            if book is None:
+                book = self.known[programme_id] = await self._load(programme_id)
+            return book
+
+    def _fresh(self, programme_id: int, rules_version: int) -> Book | None:
         book = self.known.get(programme_id)
-        if book is None or book.rules_version < rules_version:
-            book = self.known[programme_id] = await self._load(programme_id)
-        return book
+        return book if book is not None and book.rules_version >= rules_version else None
 
     def forget(self, programme_id: int) -> None:
         """Load the programme anew next time."""
@@ -64,7 +77,8 @@ class Books:
             for row in rows
             if row.campaign_id is not None
         )
-        return Book(programme_id, rows[0].rules_version, rows[0].timezone, rows[0].currency, offers)
+        by_campaign = {offer.campaign_id: offer for offer in offers}
+        return Book(programme_id, rows[0].rules_version, rows[0].timezone, rows[0].currency, offers, by_campaign)
 
 
 TheBooks = NamedDependency[Books]
