@@ -6,12 +6,14 @@ import json
 import sys
 from typing import Any
 
-from bench import codes, fill, http, promo
+from bench import checkout, codes, fill, http, promo
+from bench.shop import CAMPAIGNS, Shop, open_shop
 from bench.stage import Stage, serving, stage
 
 # What we hold ourselves to; the first two are for a server whose API and database share one core.
 LEAST_RATIO, LEAST_RATE, MOST_P99_MS, LEAST_BATCH, LEAST_CODES = 0.25, 500, 60, 10, 800_000
 MOST_ISSUE_SECONDS = 20
+LEAST_SALES_RATIO, LEAST_OF_PEER, MOST_QUOTE_MS, MOST_SLOWER, FEW, MANY = 0.2, 2, 10, 1.5, 10_000, 10_000_000
 
 
 def say(name: str, figure: float, bound: str, ok: bool, **more: Any) -> dict[str, Any]:
@@ -64,9 +66,62 @@ async def bulk() -> list[dict[str, Any]]:
                 f"<= {MOST_ISSUE_SECONDS}", ok, stored_s=found.stored, progress_steps=found.steps)]  # fmt: skip
 
 
+async def till(full: bool, count: int) -> list[dict[str, Any]]:
+    """Checkout on a stage of its own, in a programme with a thousand campaigns; ten million codes with `full`."""
+    async with stage() as at:
+        shop = await open_shop(at)
+        return await sales(shop, count) + await quotes(shop, full, count) + [await hot(shop)]
+
+
+async def sales(shop: Shop, count: int) -> list[dict[str, Any]]:
+    """Full sales, beside the transaction alone and beside the peer."""
+    sold = await checkout.sales(shop, count)
+    load = sold.load
+    rows = [
+        say("(till) full sales/s over HTTP, API and database on one core", load.rate, "reported", True,
+            p50_ms=load.percentile(0.5), p99_ms=load.percentile(0.99)),
+        say("(till) ratio to the same transaction by pgbench", load.rate / sold.pgbench, f">= {LEAST_SALES_RATIO}",
+            load.rate / sold.pgbench >= LEAST_SALES_RATIO, pgbench=sold.pgbench),
+    ]  # fmt: skip
+    if sold.peer is None:
+        print(f"---  (till) no comparison with hf-nostro: {sold.refused}", flush=True)
+        return rows
+    times = load.rate / sold.peer
+    rows.append(say("(till) multiple of hf-nostro's redemptions, in-process on the same core", times,
+                    f">= {LEAST_OF_PEER}", times >= LEAST_OF_PEER, peer=sold.peer))  # fmt: skip
+    return rows
+
+
+async def quotes(shop: Shop, full: bool, count: int) -> list[dict[str, Any]]:
+    """Quotes with ten thousand live codes, and with ten million."""
+    rows, p95, standing = [], [], 0
+    for live in (FEW, MANY) if full else (FEW,):
+        await shop.fill(checkout.LIVE, shop.many, standing, live)
+        standing = live
+        found = await checkout.quotes(shop, live, count)
+        p95.append(found.one.percentile(0.95))
+        rows.append(
+            say(f"(till) quote p95 ms, {live:,} live codes and {CAMPAIGNS:,} campaigns", p95[-1],
+                f"<= {MOST_QUOTE_MS}", p95[-1] <= MOST_QUOTE_MS, p50_ms=found.one.percentile(0.5),
+                p95_at_16_ms=found.sixteen.percentile(0.95), rate_at_16=found.sixteen.rate)
+        )  # fmt: skip
+    if full:
+        ratio = p95[1] / p95[0]
+        rows.append(say("(till) quote p95 of many codes to that of few", ratio, f"<= {MOST_SLOWER}",
+                        ratio <= MOST_SLOWER))  # fmt: skip
+    return rows
+
+
+async def hot(shop: Shop) -> dict[str, Any]:
+    """A hot code; an answer but 200 ends the measurement with an error."""
+    load = await checkout.hot(shop)
+    return say("(till) sales/s with one code over 1,000 connections, all answered 200", load.rate, "reported", True,
+               p50_ms=load.percentile(0.5), p99_ms=load.percentile(0.99))  # fmt: skip
+
+
 async def main(full: bool, count: int) -> list[dict[str, Any]]:
     """Measure, and with `full` again at one and twenty million claims."""
-    rows = generate() + await bulk()
+    rows = generate() + await bulk() + await till(full, count)
     async with stage() as at:
         rows += await measure(at, count)
         for millions in (1, 20) if full else ():

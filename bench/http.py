@@ -111,12 +111,16 @@ async def pgbench(at: Stage, seconds: int) -> float:
         f"format('{item}', gen_random_uuid(), cast(:cause_id AS bigint), cast(:serial AS bigint), "
         "current_date, current_date, current_date + 365)::jsonb);\n"
     )
+    return await by_pgbench(at, script, "-T", str(seconds), "-D", f"n={at.serial}")
+
+
+async def by_pgbench(at: Stage, script: str, *options: str) -> float:
+    """Transactions a second of a script, with as many clients as over HTTP and the database on the server's core."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
         url = at.settings.database_url.replace("postgresql+psycopg://", "postgresql://")
-        command = [_program(at), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "1", "-T", str(seconds),
-                   "-D", f"n={at.serial}", "-f", file.name, url]  # fmt: skip
+        command = [_program(at), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "1", *options, "-f", file.name, url]
         child = await asyncio.create_subprocess_exec(
             *command, stdout=subprocess.PIPE, env=os.environ | {"PGOPTIONS": "-c role=scanback_app"}
         )

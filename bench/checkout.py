@@ -1,0 +1,180 @@
+"""Checkout: full sales over HTTP against the same transaction by pgbench and against the peer; quotes; a hot code."""
+
+import json
+import os
+import random
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+
+from backend.checkout import service
+from backend.checkout.schemas import SaleIn
+from backend.checkout.service import Checkout
+from backend.programmes.offers import Books
+from backend.shops.door import TillAt
+from bench import client, http, peer
+from bench.client import Load
+from bench.http import CLIENT_CORE, CLIENTS, SERVER_CORE, pin_database
+from bench.shop import Shop, spelled
+from bench.stage import serving
+
+WARM = 400
+PEER_REDEMPTIONS = 2000
+HOT_CLIENTS, HOT_SALES = 1000, 3000
+FOR_SALE, LIVE, HOT = "S", "Q", "H"  # prefixes of codes
+
+BASKET = [
+    {"line": 1, "name": "Розетка двойная", "quantity": 2, "amount": 90000, "sku": "BENCH"},
+    {"line": 2, "name": "Кабель", "quantity": 12.5, "amount": 43750},
+    {"line": 3, "name": "Дюбель", "quantity": 100, "amount": 6250},
+]
+TOTAL = 133000  # 5 % less
+
+
+class Sold(msgspec.Struct):
+    """Sales over HTTP, and how many a second pgbench and the peer made of the same; the peer may have refused."""
+
+    load: Load
+    pgbench: float
+    peer: float | None
+    refused: str
+
+
+class Quoted(msgspec.Struct):
+    """Quotes over one connection and over sixteen."""
+
+    one: Load
+    sixteen: Load
+
+
+def _body(code: str, **more: int) -> bytes:
+    return msgspec.json.encode({"codes": [code], "basket": BASKET} | more)
+
+
+def _sales(shop: Shop, codes: Iterator[str]) -> Iterator[bytes]:
+    for number, code in enumerate(codes):
+        yield client.put(
+            f"/v1/till/sales/{uuid.uuid4()}", shop.bearers[number % len(shop.bearers)], _body(code, total=TOTAL)
+        )
+
+
+def _quotes(shop: Shop, live: int, count: int) -> Iterator[bytes]:
+    for number in range(count):
+        code = spelled(LIVE, random.randrange(live))
+        yield client.put("/v1/till/quotes", shop.bearers[number % len(shop.bearers)], _body(code), "POST")
+
+
+def _applies(body: bytes) -> bool:
+    return f'"total":{TOTAL}'.encode() in body
+
+
+async def _sell(shop: Shop, port: int, numbers: range) -> Load:
+    codes = (spelled(FOR_SALE, number) for number in numbers)
+    return await client.run(port, _sales(shop, codes), CLIENTS, _applies)
+
+
+async def sales(shop: Shop, count: int) -> Sold:
+    """Sell agents' single-use codes at several tills, each code once: over HTTP with API and database on one core, then
+    the transaction by itself, then the peer, with the same durable server on the same core."""
+    await shop.for_sale(FOR_SALE, shop.single, WARM + 2 * count)
+    async with serving(shop.at, SERVER_CORE) as port:
+        os.sched_setaffinity(0, {CLIENT_CORE})
+        pin_database(shop.at, SERVER_CORE)
+        await _sell(shop, port, range(WARM))
+        pin_database(shop.at, SERVER_CORE)
+        load = await _sell(shop, port, range(WARM, WARM + count))
+    try:
+        rate = await _pgbench(shop, WARM + count, count)
+        os.sched_setaffinity(0, {SERVER_CORE})
+        pin_database(shop.at, SERVER_CORE)
+        theirs, refused = peer.redemptions(shop.at.settings.database_url, PEER_REDEMPTIONS)
+    finally:
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        pin_database(shop.at, None)
+    return Sold(load, rate, theirs, refused)
+
+
+async def _pgbench(shop: Shop, first: int, count: int) -> float:
+    """The same sales by checkout_sell alone, with what the service would send for them."""
+    sent = await _what_is_sent(shop, spelled(FOR_SALE, first))
+    (row,) = await shop.at.db.rows(
+        text("SELECT id, account_id FROM promo_codes WHERE code = :code"), code=spelled(FOR_SALE, 0)
+    )
+    agents = len(shop.at.accounts)
+    if any(ids[-1] - ids[0] + 1 != len(ids) for ids in (shop.at.accounts, shop.tills, shop.shops)):
+        raise RuntimeError("ids are not in a row")
+    varied = {
+        "till": "cast(:till AS bigint)", "shop": "cast(:shop AS bigint)", "key": "cast(gen_random_uuid() AS text)",
+        "codes": _codes(str(sent["codes"])),
+    }  # fmt: skip
+    literals = {name: varied.get(name) or _literal(value) for name, value in sent.items()}
+    statement = re.sub(r":(\w+)", lambda found: literals[found[1]], str(service.SELL)).replace("\n", " ")
+    script = (
+        "\\set n :n + 1\n"
+        f"\\set number {first} + :client_id * {count // CLIENTS} + :n\n"
+        f"\\set code {row.id} + :number\n"
+        f"\\set account {row.account_id} + :number % {agents}\n"
+        f"\\set till {shop.tills[0]} + :number % {len(shop.tills)}\n"
+        f"\\set shop :till + {shop.shops[0] - shop.tills[0]}\n"
+        f"{statement};\n"
+    )
+    return await http.by_pgbench(shop.at, script, "-t", str(count // CLIENTS), "-D", "n=-1")
+
+
+async def _what_is_sent(shop: Shop, code: str) -> dict[str, Any]:
+    """What the service tells checkout_sell of a sale with this code."""
+    db = shop.at.db
+    checkout = Checkout(db, shop.at.settings, Books(db))
+    till = TillAt(shop.tills[0], shop.shops[0], "till", None, False, "Europe/Moscow")
+    body = msgspec.json.decode(_body(code, total=TOTAL), type=SaleIn)
+    request = service.asked(checkout, till, body, str(uuid.uuid4()), at=datetime.now(UTC))
+    look = await service.look_up(checkout, request)
+    found = await service.judge(checkout, request, look)
+    return service.sale_of(checkout, request, look, found, service.digest_of(body))
+
+
+def _codes(sent: str) -> str:
+    """What is sent of a code, as pgbench makes it for the codes and agents in turn."""
+    (record,) = json.loads(sent)
+    record |= {"code": "@1", "account": "@2", "uses": record["uses"] | {"code": "@1"}}
+    written = _literal(json.dumps([record])).replace('"@1"', "%1$s").replace('"@2"', "%2$s")
+    return f"format({written}, cast(:code AS bigint), cast(:account AS bigint))"
+
+
+def _literal(value: Any) -> str:
+    """A value in SQL, in which pgbench takes no colon for the start of a variable."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"'\\x{value.hex()}'"
+    if isinstance(value, str):
+        return "'" + json.dumps(json.loads(value), separators=(", ", " : ")).replace("'", "''") + "'"
+    return str(value)
+
+
+async def quotes(shop: Shop, live: int, count: int) -> Quoted:
+    """Ask what a basket comes to with any of so many live codes; API and database on one core."""
+    async with serving(shop.at, SERVER_CORE) as port:
+        os.sched_setaffinity(0, {CLIENT_CORE})
+        pin_database(shop.at, SERVER_CORE)
+        try:
+            await client.run(port, _quotes(shop, live, WARM), CLIENTS, _applies)
+            pin_database(shop.at, SERVER_CORE)
+            one = await client.run(port, _quotes(shop, live, count), 1, _applies)
+            return Quoted(one, await client.run(port, _quotes(shop, live, count), CLIENTS, _applies))
+        finally:
+            os.sched_setaffinity(0, range(os.cpu_count() or 1))
+            pin_database(shop.at, None)
+
+
+async def hot(shop: Shop) -> Load:
+    """A thousand connections that all sell with one agent's code, which has no limit."""
+    await shop.for_sale(HOT, shop.many, 1)
+    async with serving(shop.at, None) as port:
+        codes = (spelled(HOT, 0) for _ in range(HOT_SALES))
+        return await client.run(port, _sales(shop, codes), HOT_CLIENTS, _applies)
