@@ -21,7 +21,7 @@ from backend.brands.door import Member, Staff
 from backend.checkout import feed_handlers as feed
 from backend.checkout import handlers as checkout
 from backend.checkout import statement_handlers as settlement
-from backend.checkout.service import Checkout
+from backend.checkout.asking import Checkout
 from backend.checkout.streams import Streams
 from backend.console import routes as console
 from backend.database import Database, Db

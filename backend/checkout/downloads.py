@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Meta
 from sqlalchemy import text
 
-from backend.checkout.service import Checkout
+from backend.checkout.asking import Checkout
 from backend.programmes.rules import Fixed, Percent, Rule
 from backend.shops.door import TillAt
 from backend.wire import Out

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from litestar import Request, Response, Router, delete, get, post, put
 from litestar.params import JSONBody, PathParameter
 
-from backend.checkout import answers, downloads, offline, returns, service
+from backend.checkout import answers, asking, downloads, offline, reservations, returns, service
+from backend.checkout.asking import CodesRefused, LineTwice, TheCheckout
 from backend.checkout.downloads import OffersOut
 from backend.checkout.schemas import (
     Fiscal,
@@ -20,7 +21,7 @@ from backend.checkout.schemas import (
     SaleIn,
     SaleOut,
 )
-from backend.checkout.service import CodesRefused, LineTwice, ReceiptTaken, TheCheckout, TotalChanged
+from backend.checkout.service import ReceiptTaken, TotalChanged
 from backend.database import Db
 from backend.errors import BodyChanged, Busy, TooManyRequests
 from backend.shops.door import CashierNeeded, TheTill
@@ -32,7 +33,7 @@ Key = Annotated[str, PathParameter(pattern=KEY, description="The till's own id."
 @post("/quotes", status_code=200, responses=raises(LineTwice, TooManyRequests))
 async def make_quote(till: TheTill, checkout: TheCheckout, data: JSONBody[QuoteIn]) -> QuoteOut:
     """What a basket comes to with its codes, and for each code why or why not. Keeps nothing."""
-    found = await service.quote(checkout, service.asked(checkout, till, data))
+    found = await service.quote(checkout, asking.asked(checkout, till, data))
     return answers.shown(QuoteOut, found.answer())
 
 
@@ -41,14 +42,14 @@ async def put_reservation(
     till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[ReservationIn]
 ) -> ReservationOut:
     """Keep the codes of a basket for it until a time; a sale that names the reservation uses them."""
-    row = await service.reserve(checkout, till, key, data)
+    row = await reservations.reserve(checkout, till, key, data)
     return answers.shown(ReservationOut, row.answer, id=key, state=row.state, expires_at=row.expires_at)
 
 
 @delete("/reservations/{key:str}")
 async def delete_reservation(till: TheTill, db: Db, key: Key) -> None:
     """Give the codes back; what was sold or has lapsed stays as it is."""
-    await service.release(db, till, key)
+    await reservations.release(db, till, key)
 
 
 @put(

@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 import psycopg
 
-from backend.checkout import service
+from backend.checkout import asking, service
+from backend.checkout.asking import Checkout, Request, written
 from backend.checkout.quotes import Quote
 from backend.checkout.schemas import OfflineSaleIn
-from backend.checkout.service import SELL, Checkout, Request, written
+from backend.checkout.service import SELL
 from backend.errors import Busy
 from backend.shops.door import TillAt
 
@@ -30,7 +31,7 @@ async def settle(checkout: Checkout, till: TillAt, sales: list[OfflineSaleIn], n
         CashierNeeded, TooManyRequests, Busy: then none of those that were not answered yet is settled.
     """
     till.need_cashier()
-    service.once([sale.id for sale in sales])
+    asking.once([sale.id for sale in sales])
     answers: dict[str, dict[str, Any]] = {}
     for sale in sorted(sales, key=lambda row: (row.taken_at, row.id)):
         answers[sale.id] = await _settle(checkout, till, sale, now)
@@ -41,22 +42,22 @@ async def _settle(checkout: Checkout, till: TillAt, sale: OfflineSaleIn, now: da
     oldest = now - timedelta(days=checkout.settings.numbers.at("offline_days", now.date()))
     likely = oldest <= sale.taken_at <= now + AHEAD
     # An unlikely time is looked at as if it were now: there may be a first answer.
-    request = service.asked(checkout, till, sale, sale.id, at=sale.taken_at if likely else now)
-    digest = service.digest_of(sale)
-    for _ in range(service.ATTEMPTS):
-        look = await service.look_up(checkout, request)
+    request = asking.asked(checkout, till, sale, sale.id, at=sale.taken_at if likely else now)
+    digest = asking.digest_of(sale)
+    for _ in range(asking.ATTEMPTS):
+        look = await asking.look_up(checkout, request)
         if look.first:
             same = look.first.digest == digest.hex()
             return look.first.answer if same else _refused(sale, "body_changed")
         if not likely:
             return _refused(sale, "taken_at_unlikely")
-        found = await service.judge(checkout, request, look, given_offline=True)
+        found = await asking.judge(checkout, request, look, given_offline=True)
         if sale.discount < found.discount:
             return _refused(sale, "gave_less")
         try:
             row = await _record(checkout, request, look, found, sale, digest)
         except psycopg.Error as error:
-            service.look_again(checkout, found, error)
+            asking.look_again(checkout, found, error)
             continue
         answer: dict[str, Any] = row.answer
         return answer if not row.changed else _refused(sale, "body_changed")

@@ -7,8 +7,9 @@ import msgspec
 import psycopg
 from sqlalchemy import text
 
+from backend.checkout.asking import once
 from backend.checkout.schemas import Fiscal, ReturnIn
-from backend.checkout.service import ReceiptTaken, once
+from backend.checkout.service import ReceiptTaken
 from backend.database import Database
 from backend.errors import BodyChanged, Conflict, Invalid, NotFound
 from backend.shops.door import TillAt

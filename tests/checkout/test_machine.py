@@ -15,10 +15,10 @@ from psycopg import AsyncConnection, Rollback
 from psycopg.rows import namedtuple_row
 from sqlalchemy import make_url, text
 
-from backend.checkout import returns, service
+from backend.checkout import asking, reservations, returns, service
+from backend.checkout.asking import Checkout, CodesRefused
 from backend.checkout.returns import MoreThanSold
 from backend.checkout.schemas import BasketLine, QuoteIn, ReservationIn, ReturnIn, ReturnLine, SaleIn
-from backend.checkout.service import Checkout, CodesRefused
 from backend.database import _written
 from backend.errors import BodyChanged
 from backend.programmes.offers import Books
@@ -103,7 +103,7 @@ class Machine(RuleBasedStateMachine):
         refused = self.model.refused(numbers, shown)
         expected = Sold(numbers, [], [code for code in sorted(shown) if code not in refused])
 
-        found = self.do(service.quote(self.checkout, service.asked(self.checkout, self.till, body))).answer()
+        found = self.do(service.quote(self.checkout, asking.asked(self.checkout, self.till, body))).answer()
 
         assert found["discount"] == expected.discount
         assert [row["discount"] for row in found["lines"]] == [
@@ -186,7 +186,7 @@ class Machine(RuleBasedStateMachine):
     def reserve(self, numbers: list[int], shown: list[str]) -> None:
         key, body = self.key(), ReservationIn(shown, self.basket(numbers))
         refused = self.model.refused(numbers, shown)
-        row, bad = self.tried(service.reserve(self.checkout, self.till, key, body))
+        row, bad = self.tried(reservations.reserve(self.checkout, self.till, key, body))
         assert bad == refused
         if bad:
             return
@@ -202,9 +202,9 @@ class Machine(RuleBasedStateMachine):
         key = self.reservation(pick)
         if lapses:
             self.do(self.checkout.db.rows(LAPSE, key=key))
-            self.do(self.checkout.db.rows(service.LAPSE, most=100))
+            self.do(self.checkout.db.rows(asking.LAPSE, most=100))
         else:
-            self.do(service.release(self.checkout.db, self.till, key))
+            self.do(reservations.release(self.checkout.db, self.till, key))
         self.model.reserved.pop(key)
 
     @rule()

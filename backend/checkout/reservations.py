@@ -1,0 +1,60 @@
+"""Uses of codes set aside for a basket until a time."""
+
+from typing import Any
+
+import psycopg
+from sqlalchemy import text
+
+from backend.checkout import quotes
+from backend.checkout.asking import (
+    ATTEMPTS,
+    Checkout,
+    asked,
+    digest_of,
+    judge,
+    look_again,
+    look_up,
+    wants_another_look,
+    written,
+)
+from backend.checkout.schemas import ReservationIn
+from backend.database import Database
+from backend.errors import BodyChanged, Busy
+from backend.shops.door import TillAt
+
+RESERVE = text("""
+    SELECT * FROM checkout_reserve(:till, :key, :digest, :seconds, CAST(:takes AS jsonb), CAST(:answer AS jsonb))
+""")
+RELEASE = text("SELECT checkout_release(:till, :key)")
+
+
+async def reserve(checkout: Checkout, till: TillAt, key: str, body: ReservationIn) -> Any:
+    """Keep the uses of a basket's codes for some time; the same id again gives the first answer.
+
+    Raises:
+        CodesRefused: a code cannot be used. BodyChanged: the id had another body. Busy, TooManyRequests.
+    """
+    request = asked(checkout, till, body, key=None, reservation=key)
+    for _ in range(ATTEMPTS):
+        look = await look_up(checkout, request)
+        found = await judge(checkout, request, look)
+        if look.reserved is None and await wants_another_look(checkout, look, found):
+            continue
+        takes = [quotes.using(row, request.buyer, till.shop_id) for row in found.applied]
+        try:
+            row = await checkout.db.call(
+                RESERVE, till=till.till_id, key=key, digest=digest_of(body), seconds=body.seconds,
+                takes=written(takes), answer=written(found.answer()),
+            )  # fmt: skip
+        except psycopg.Error as error:
+            look_again(checkout, found, error)
+            continue
+        if row.changed:
+            raise BodyChanged
+        return row
+    raise Busy(retry_after=1)
+
+
+async def release(db: Database, till: TillAt, key: str) -> None:
+    """Give back what a reservation keeps; again changes nothing."""
+    await db.rows(RELEASE, till=till.till_id, key=key)
