@@ -28,7 +28,8 @@ from backend.shops.door import TillAt
 LAPSE = text("SELECT checkout_lapse(:most)")
 ATTEMPTS = 4
 # What the functions raise: the budget or the rules have moved, or others took the last use.
-LOOK_AGAIN = ("SB010", "SB011", "SB040")
+RULES_MOVED = "SB011"
+LOOK_AGAIN = ("SB010", RULES_MOVED, "SB040")
 WINDOW_SECONDS, LAPSED_AT_ONCE = 600, 500
 
 
@@ -142,11 +143,14 @@ async def wants_another_look(checkout: Checkout, look: Look, found: Quote) -> bo
 
 
 def look_again(checkout: Checkout, found: Quote, error: psycopg.Error) -> None:
-    """Forget what the database knows better, to look again; anything else is a fault."""
+    """Forget what the database knows better, to look again; anything else is a fault.
+
+    A last use or a budget that others took is nothing that a book says: it stays, however many tills come too late.
+    """
     if error.sqlstate not in LOOK_AGAIN:
         raise error
     for row in found.applied:
-        if row.known:
+        if row.known and error.sqlstate == RULES_MOVED:
             checkout.books.forget(row.known.programme)
 
 

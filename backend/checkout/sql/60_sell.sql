@@ -52,6 +52,10 @@ BEGIN
             RAISE EXCEPTION 'the code is spent' USING ERRCODE = 'SB040', DETAIL = u.code || ':spent';
         END IF;
     END LOOP;
+    -- Most rules limit nothing but the code.
+    IF NOT (p_takes @? '$[*].counts[*]' OR p_gives @? '$[*].counts[*]') THEN
+        RETURN;
+    END IF;
     FOR u IN
         SELECT (k ->> 'campaign')::bigint AS campaign, k ->> 'scope' AS scope, k ->> 'key' AS key,
             (k ->> 'day')::date AS day, max((k ->> 'most')::bigint) AS most, sum(d)::int AS d,
@@ -126,7 +130,7 @@ BEGIN
         IF NOT EXISTS (SELECT FROM programmes o WHERE o.id = c.programme AND o.rules_version = c.rules_version) THEN
             RAISE EXCEPTION 'the rules have changed' USING ERRCODE = 'SB011';
         END IF;
-        redemption := nextval(pg_get_serial_sequence('redemptions', 'id'));
+        redemption := nextval('redemptions_id_seq');
         earned := 0; why := c.reason;
         IF c.budgeted AND c.owes_discount THEN
             owed := owed || jsonb_build_object(c.campaign::text,
@@ -150,10 +154,12 @@ BEGIN
             VALUES (p_shop, c.brand, 1, c.due, 4, redemption);
         END IF;
         PERFORM promocodes_count(c.code, c.run, 1, c.base, earned, c.matures_on);
-        INSERT INTO fraud_signals (brand_id, redemption_id, rule, version, shadow, inputs)
-        SELECT c.brand, redemption, x.rule, x.version, x.shadow, x.inputs
-        FROM jsonb_to_recordset(p_signals) AS x (code bigint, rule text, version int, shadow boolean, inputs jsonb)
-        WHERE x.code = c.code;
+        IF p_signals <> '[]' THEN
+            INSERT INTO fraud_signals (brand_id, redemption_id, rule, version, shadow, inputs)
+            SELECT c.brand, redemption, x.rule, x.version, x.shadow, x.inputs
+            FROM jsonb_to_recordset(p_signals) AS x (code bigint, rule text, version int, shadow boolean, inputs jsonb)
+            WHERE x.code = c.code;
+        END IF;
         INSERT INTO events (brand_id, account_id, kind, body) VALUES (c.brand, c.account, 'promo.redeemed',
             jsonb_build_object('redemption', redemption, 'code_id', c.code, 'run', c.run, 'shop_id', p_shop,
                 'base', c.base, 'discount', c.discount, 'bonus', earned));
