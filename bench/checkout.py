@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from backend.checkout import service
+from backend.checkout import asking, service
+from backend.checkout.asking import Checkout
 from backend.checkout.schemas import SaleIn
-from backend.checkout.service import Checkout
 from backend.programmes.offers import Books
 from backend.shops.door import TillAt
 from bench import client, http, peer
@@ -132,10 +132,10 @@ async def _what_is_sent(shop: Shop, code: str) -> dict[str, Any]:
     checkout = Checkout(db, shop.at.settings, Books(db))
     till = TillAt(shop.tills[0], shop.shops[0], "till", None, False, "Europe/Moscow")
     body = msgspec.json.decode(_body(code, total=TOTAL), type=SaleIn)
-    request = service.asked(checkout, till, body, str(uuid.uuid4()), at=datetime.now(UTC))
-    look = await service.look_up(checkout, request)
-    found = await service.judge(checkout, request, look)
-    return service.sale_of(checkout, request, look, found, service.digest_of(body))
+    request = asking.asked(checkout, till, body, str(uuid.uuid4()), at=datetime.now(UTC))
+    look = await asking.look_up(checkout, request)
+    found = await asking.judge(checkout, request, look)
+    return service.sale_of(checkout, request, look, found, asking.digest_of(body))
 
 
 def _codes(sent: str) -> str:
