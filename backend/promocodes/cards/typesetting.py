@@ -12,6 +12,7 @@ CAP = 0.72  # how high capitals of the typeface stand
 SHRINK = 0.96
 ELLIPSIS = "…"
 _BLANKS = re.compile(r"[ \t\r\n]+")  # others keep what stands beside them together: 1 000 ₽
+ONE_WORD = 8  # symbols
 
 
 class Style(NamedTuple):
@@ -35,8 +36,9 @@ def set_in(box: Box, text: str, style: Style, *, middle: bool = False) -> list[L
 
 
 def set_whole(box: Box, text: str, style: Style, most_rows: int) -> list[Line]:
-    """A code in the middle of a box as large as it goes, never cut: on several lines where they make it larger."""
-    ways = [_even(text, rows) for rows in range(1, most_rows + 1)]
+    """A code in the middle of a box as large as it goes, never cut: on several lines where they make it larger, but a
+    short word in one, so that nobody reads it as two."""
+    ways = [_even(text, rows) for rows in range(1, (1 if len(text) <= ONE_WORD else most_rows) + 1)]
     sizes = [_whole_size(rows, style, box) for rows in ways]
     size = max(sizes)
     return _stacked(box, ways[sizes.index(size)], size, style, middle=True)
