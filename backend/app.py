@@ -21,7 +21,7 @@ from backend.brands.door import Member, Staff
 from backend.checkout import feed_handlers as feed
 from backend.checkout import handlers as checkout
 from backend.checkout import statement_handlers as settlement
-from backend.checkout.asking import Checkout
+from backend.checkout.asking import Checkout, TheCheckout
 from backend.checkout.streams import Streams
 from backend.console import routes as console
 from backend.database import Database, Db
@@ -66,8 +66,8 @@ def the_staff(request: Request[Any, Any, Any]) -> Member:
     return member
 
 
-def the_till(request: Request[Any, Any, Any]) -> TillAt:
-    """Which till calls: the guard has asked already."""
+def the_till(request: Request[Any, Any, Any], checkout: TheCheckout) -> TillAt:  # noqa: ARG001
+    """Which till calls: the guard has asked already. Wants the checkout for an agent's reason to want the desk."""
     till: TillAt = request.scope["state"]["till"]
     return till
 
