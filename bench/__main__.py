@@ -83,12 +83,14 @@ async def sales(shop: Shop, count: int) -> list[dict[str, Any]]:
         say("(till) ratio to the same transaction by pgbench", load.rate / sold.pgbench, f">= {LEAST_SALES_RATIO}",
             load.rate / sold.pgbench >= LEAST_SALES_RATIO, pgbench=sold.pgbench),
     ]  # fmt: skip
-    if sold.peer is None:
-        print(f"---  (till) no comparison with hf-nostro: {sold.refused}", flush=True)
+    if sold.peer.refused:
+        print(f"---  (till) no comparison with hf-nostro: {sold.peer.refused}", flush=True)
         return rows
-    times = load.rate / sold.peer
+    times = load.rate / sold.peer.standing
     rows.append(say("(till) multiple of hf-nostro's redemptions, in-process on the same core", times,
-                    f">= {LEAST_OF_PEER}", times >= LEAST_OF_PEER, peer=sold.peer))  # fmt: skip
+                    f">= {LEAST_OF_PEER}", times >= LEAST_OF_PEER, peer=sold.peer.standing,
+                    peer_with_new_accounts=sold.peer.fresh,
+                    multiple_of_that=load.rate / sold.peer.fresh))  # fmt: skip
     return rows
 
 
