@@ -1,4 +1,4 @@
-"""`make bench`: what the issue asks to hold, each as a ratio; 20 million claims with --full."""
+"""`make bench`: what the issues ask to hold; 20 million claims and 10 million promo codes with --full."""
 
 import argparse
 import asyncio
@@ -135,7 +135,7 @@ async def main(full: bool, count: int) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--full", action="store_true", help="again with 1 and 20 million claims standing")
+    parser.add_argument("--full", action="store_true", help="also with 1 and 20 million claims, 10 million promo codes")
     parser.add_argument("--count", type=int, default=6000, help="requests of each kind")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
