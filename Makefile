@@ -46,8 +46,8 @@ bench: dev ## Measure (10 minutes at most)
 crash: dev ## Kill everything again and again under load; nothing may be lost or doubled
 	@$(BIN)/python -m bench.crash
 
-fuzz: dev ## A million steps of the ledger's machine beside its model, a thousand requests for each route
-	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/payouts -k machine
+fuzz: dev ## A million steps of the ledger and of checkout, each beside its model; a thousand requests for each route
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/payouts tests/checkout -k machine
 	@SCANBACK_EXAMPLES=1000 $(BIN)/pytest tests/openapi/test_schemathesis.py
 
 lock: dev ## Resolve the dependencies again (UPGRADE=--upgrade takes the newest)
