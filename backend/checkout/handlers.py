@@ -24,7 +24,7 @@ from backend.checkout.schemas import (
 from backend.checkout.service import ReceiptTaken, TotalChanged
 from backend.database import Db
 from backend.errors import BodyChanged, Busy, TooManyRequests
-from backend.shops.door import CashierNeeded, TheTill
+from backend.shops.door import CashierNeeded, TheTill, TokenInPages
 from backend.wire import KEY, Now, raises, with_etag
 
 Key = Annotated[str, PathParameter(pattern=KEY, description="The till's own id.")]
@@ -54,7 +54,9 @@ async def delete_reservation(till: TheTill, db: Db, key: Key) -> None:
 
 @put(
     "/sales/{key:str}",
-    responses=raises(CodesRefused, TotalChanged, BodyChanged, CashierNeeded, TooManyRequests, Busy, ReceiptTaken),
+    responses=raises(
+        CodesRefused, TotalChanged, BodyChanged, CashierNeeded, TokenInPages, TooManyRequests, Busy, ReceiptTaken
+    ),
 )
 async def put_sale(till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[SaleIn]) -> SaleOut:
     """Sell under the till's own id: uses the codes, awards their agents, owes the shop, all or nothing.
@@ -64,7 +66,7 @@ async def put_sale(till: TheTill, checkout: TheCheckout, key: Key, data: JSONBod
     return answers.shown(SaleOut, await service.sell(checkout, till, key, data))
 
 
-@post("/sales/batch", status_code=200, responses=raises(LineTwice, CashierNeeded, TooManyRequests, Busy))
+@post("/sales/batch", status_code=200, responses=raises(LineTwice, CashierNeeded, TokenInPages, TooManyRequests, Busy))
 async def send_sales(till: TheTill, checkout: TheCheckout, data: JSONBody[OfflineSalesIn], now: Now) -> OfflineSalesOut:
     """Hand in sales that were made without a network, in any order; the whole may be sent again.
 
@@ -89,7 +91,13 @@ async def put_fiscal(till: TheTill, db: Db, key: Key, data: JSONBody[Fiscal]) ->
 @put(
     "/sales/{key:str}/returns/{return_key:str}",
     responses=raises(
-        returns.SaleUnknown, returns.MoreThanSold, returns.NothingReturned, LineTwice, BodyChanged, CashierNeeded
+        returns.SaleUnknown,
+        returns.MoreThanSold,
+        returns.NothingReturned,
+        LineTwice,
+        BodyChanged,
+        CashierNeeded,
+        TokenInPages,
     ),
 )
 async def put_return(

@@ -28,9 +28,9 @@ async def settle(checkout: Checkout, till: TillAt, sales: list[OfflineSaleIn], n
     """Settle sales in the order in which they were made; answers in the order sent. Sending them again is harmless.
 
     Raises:
-        CashierNeeded, TooManyRequests, Busy: then none of those that were not answered yet is settled.
+        CashierNeeded, TokenInPages, TooManyRequests, Busy: then none of those that were not answered yet is settled.
     """
-    till.need_cashier()
+    till.need_seller()
     asking.once([sale.id for sale in sales])
     answers: dict[str, dict[str, Any]] = {}
     for sale in sorted(sales, key=lambda row: (row.taken_at, row.id)):

@@ -53,9 +53,9 @@ async def take_back(db: Database, till: TillAt, sale_key: str, key: str, body: R
     """Take lines back; the same id again gives the first answer.
 
     Raises:
-        SaleUnknown, MoreThanSold, LineTwice, NothingReturned. BodyChanged: the id had another body. CashierNeeded.
+        SaleUnknown, MoreThanSold, LineTwice, NothingReturned. BodyChanged: the id had another body. CashierNeeded, TokenInPages.
     """
-    till.need_cashier()
+    till.need_seller()
     once([line.line for line in body.lines])
     if not any(line.amount or line.quantity for line in body.lines):
         raise NothingReturned

@@ -53,9 +53,9 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
 
     Raises:
         CodesRefused, TotalChanged, ReceiptTaken: nothing was sold. BodyChanged: the id had another body.
-        CashierNeeded, Busy, TooManyRequests.
+        CashierNeeded, TokenInPages, Busy, TooManyRequests.
     """
-    till.need_cashier()
+    till.need_seller()
     request, digest = asked(checkout, till, body, key, body.reservation), digest_of(body)
     for _ in range(ATTEMPTS):
         look = await look_up(checkout, request)

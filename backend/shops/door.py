@@ -29,7 +29,7 @@ class CashierNeeded(Forbidden):
 
 
 class TokenInPages(Forbidden):
-    """Whoever opens a page of this web shop can read its token, so it shows no statements. Ask at another till."""
+    """Whoever opens a page of this web shop can read its token: it quotes and reserves. Do all else from your server."""
 
 
 class TillAt(msgspec.Struct, frozen=True):
@@ -44,12 +44,13 @@ class TillAt(msgspec.Struct, frozen=True):
     # Where its pages may call from, if it is a web shop.
     origins: tuple[str, ...] = ()
 
-    def need_cashier(self) -> None:
-        """Refuse what this till may do with a cashier only.
+    def need_seller(self) -> None:
+        """Refuse what moves money, where anybody could be calling.
 
         Raises:
-            CashierNeeded: it wants one, and nobody is signed in.
+            TokenInPages: pages call with this token. CashierNeeded: it wants a cashier, and nobody is signed in.
         """
+        self.need_secret()
         if self.needs_cashier and self.cashier_id is None:
             raise CashierNeeded
 

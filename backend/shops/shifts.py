@@ -36,7 +36,7 @@ class ShiftRefused(Forbidden):
 async def home(db: Database, till: TillAt) -> TillHome:
     """The till's shop, the brands it serves, who stands at it and what it may."""
     row = await db.call(HOME, till=till.till_id, cashier=till.cashier_id)
-    can_sell = till.cashier_id is not None or not till.needs_cashier
+    can_sell = not till.origins and (till.cashier_id is not None or not till.needs_cashier)
     return TillHome(
         till=row.key,
         kind=row.kind,

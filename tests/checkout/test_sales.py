@@ -248,3 +248,21 @@ async def test_what_stands_twice_or_says_nothing_is_refused(shopping):
         (422, "line_twice"),
         (422, "nothing_returned"),
     ]
+
+
+async def test_a_token_that_stands_in_pages_quotes_and_sells_nothing(shopping, world):
+    code = await shopping.code(await shopping.offer())
+    pages = await world.till(shop=shopping.shop, kind="web", origins=["https://shop.example"])
+    await shopping.sell(code, key="a")
+    body = {"codes": [code], "basket": BASKET}
+
+    quote = await shopping.ask("POST", "quotes", body, till=pages)
+    deeds = [
+        await shopping.ask("PUT", "sales/b", body, till=pages),
+        await shopping.ask(
+            "PUT", "sales/a/returns/r", {"lines": [{"line": 1, "quantity": 1, "amount": 1}]}, till=pages
+        ),
+    ]
+
+    assert quote.status_code == 200
+    assert [(deed.status_code, deed.json()["code"]) for deed in deeds] == [(403, "token_in_pages")] * 2
