@@ -55,8 +55,16 @@ async def delete_reservation(till: TheTill, db: Db, key: Key) -> None:
 @put(
     "/sales/{key:str}",
     responses=raises(
-        CodesRefused, TotalChanged, BodyChanged, CashierNeeded, TokenInPages, TooManyRequests, Busy, ReceiptTaken
-    ),
+        CodesRefused,
+        TotalChanged,
+        ReceiptTaken,
+        LineTwice,
+        BodyChanged,
+        CashierNeeded,
+        TokenInPages,
+        TooManyRequests,
+        Busy,
+    ),  # fmt: skip
 )
 async def put_sale(till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[SaleIn]) -> SaleOut:
     """Sell under the till's own id: uses the codes, awards their agents, owes the shop, all or nothing.

@@ -53,7 +53,8 @@ async def take_back(db: Database, till: TillAt, sale_key: str, key: str, body: R
     """Take lines back; the same id again gives the first answer.
 
     Raises:
-        SaleUnknown, MoreThanSold, LineTwice, NothingReturned. BodyChanged: the id had another body. CashierNeeded, TokenInPages.
+        SaleUnknown, MoreThanSold, LineTwice, NothingReturned, CashierNeeded, TokenInPages. BodyChanged: the id had
+            another body.
     """
     till.need_seller()
     once([line.line for line in body.lines])

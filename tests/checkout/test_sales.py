@@ -254,7 +254,7 @@ async def test_a_token_that_stands_in_pages_quotes_and_sells_nothing(shopping, w
     code = await shopping.code(await shopping.offer())
     pages = await world.till(shop=shopping.shop, kind="web", origins=["https://shop.example"])
     await shopping.sell(code, key="a")
-    body = {"codes": [code], "basket": BASKET}
+    body, back = {"codes": [code], "basket": BASKET}, {"lines": [{"line": 1, "quantity": 1, "amount": 1}]}
 
     quote = await shopping.ask("POST", "quotes", body, till=pages)
     deeds = [
