@@ -64,7 +64,7 @@ async def delete_reservation(till: TheTill, db: Db, key: Key) -> None:
         TokenInPages,
         TooManyRequests,
         Busy,
-    ),  # fmt: skip
+    ),
 )
 async def put_sale(till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[SaleIn]) -> SaleOut:
     """Sell under the till's own id: uses the codes, awards their agents, owes the shop, all or nothing.

@@ -29,7 +29,7 @@ class CashierNeeded(Forbidden):
 
 
 class TokenInPages(Forbidden):
-    """Whoever opens a page of this web shop can read its token: it quotes and reserves. Do the rest from your server."""
+    """Whoever opens a page of this web shop can read its token: it only quotes and reserves. Use your server."""
 
 
 class TillAt(msgspec.Struct, frozen=True):
