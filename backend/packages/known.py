@@ -17,12 +17,12 @@ class Found(msgspec.Struct, frozen=True):
     n: int
     cause: int
     cause_id: int
-    reason: str | None
     brand_id: int
     programme_id: int
     rules_version: int
     product_id: int
     price: int | None
+    reason: str | None = None
 
 
 class Spans:
@@ -41,12 +41,16 @@ class Spans:
         return msgspec.structs.replace(spans[place][2], n=n, cause_id=slot << 37 | serial)
 
     def learn(self, slot: int, row: Any) -> None:
-        """Remember the span of a code that can be claimed; when there is no room, forget all."""
-        if row.reason is not None or row.first_serial is None:
+        """Remember the span of a code that was given out; when there is no room, forget all.
+
+        A span that is revoked or not yet active is remembered, too: its state is asked when it is paid, and the answer
+        to a stranger takes as long as any other.
+        """
+        if row.first_serial is None:
             return
         if self._count >= MOST:
             self._spans, self._count = {}, 0
-        found = Found(**{name: getattr(row, name) for name in Found.__struct_fields__})
+        found = Found(**{name: getattr(row, name) for name in Found.__struct_fields__ if name != "reason"})
         spans = self._spans.setdefault(slot, [])
         place = bisect_right(spans, row.first_serial, key=_first) - 1
         if place >= 0 and spans[place][0] == row.first_serial:
