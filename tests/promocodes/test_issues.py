@@ -122,14 +122,14 @@ async def test_each_part_enqueues_the_next_and_the_last_one_none(db, settings, m
     await order(manager, campaign, count=80)
     (first,) = await db.rows(JOBS)
 
-    await issuing.make_codes(**first.args, db=db, settings=settings)
-    after_one = await db.rows(JOBS)
-    await issuing.make_codes(**first.args, db=db, settings=settings)
-    after_two = await db.rows(JOBS)
-    await issuing.make_codes(**first.args, db=db, settings=settings)
+    jobs = []
+    for _ in range(5):
+        await issuing.make_codes(**first.args, db=db, settings=settings)
+        jobs.append(len(await db.rows(JOBS)))
 
     assert first.task_name == "promo.make_codes"
-    assert (len(after_one), len(after_two), len(await db.rows(JOBS))) == (2, 2, 2)
+    # The first of two parts orders the second; where codes were drawn anew there is a third. What is done orders none.
+    assert jobs in ([2, 2, 2, 2, 2], [2, 3, 3, 3, 3])
 
 
 async def test_several_workers_at_one_issue_make_no_code_too_many(db, manager, campaign):
