@@ -1,0 +1,67 @@
+"""Receipts of other countries: whose receipt a text is, and what it says. Pure; no network, no clock."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from scanning.countries import kz
+from scanning.countries.foreign import Foreign, ForeignInvalid
+
+__all__ = ["LONGEST", "SHORTEST", "Foreign", "ForeignInvalid", "recognise"]
+
+SHORTEST = 24  # characters: the identity of a receipt in Belarus
+LONGEST = 4000  # characters; a QR code holds at most 4296
+
+_LINK = re.compile(
+    r"(?:https?://)?(?:www\.)?(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]+)?(?P<path>[^?]*)",
+    re.IGNORECASE | re.ASCII,
+)
+
+_LinkReader = Callable[[str, str, str], Foreign | None]  # host, path, query
+_TextReader = Callable[[str], Foreign | None]
+
+_OF_LINKS = (kz,)
+_OF_TEXTS: tuple[Any, ...] = ()
+
+_BY_HOST: dict[str, _LinkReader] = {host: country.read for country in _OF_LINKS for host in country.HOSTS}
+_TEST_HOSTS = {host: country.COUNTRY for country in _OF_LINKS for host in country.TEST_HOSTS}
+# By the first character, in lower case.
+_BY_OPENING: dict[str, list[_TextReader]] = {}
+for _country in _OF_TEXTS:
+    for _opening in _country.OPENINGS:
+        _BY_OPENING.setdefault(_opening, []).append(_country.read)
+
+
+def recognise(text: str) -> Foreign | None:
+    """The foreign receipt in the text of a QR code, or None where the text is no such thing.
+
+    Raises ForeignInvalid where the text is clearly one country's receipt, but damaged.
+    """
+    if not SHORTEST <= len(text) <= LONGEST:
+        return None
+    text = text.strip("\ufeff \t\r\n\x00")
+    for read in _BY_OPENING.get(text[:1].lower(), ()):
+        if found := read(text):
+            return found
+    return _of_link(text) if "." in text and "/" in text else None
+
+
+def _of_link(text: str) -> Foreign | None:
+    link = _LINK.match(text)
+    if link is None:
+        return None
+    host = link["host"].lower()
+    if host in _TEST_HOSTS:
+        raise ForeignInvalid(_TEST_HOSTS[host], "test_system", "this receipt was made in a test system")
+    read = _reader(host)
+    # Some put the question behind the hash: .../#/verify?iic=...
+    return read(host, link["path"] or "/", text[link.end() + 1 :]) if read else None
+
+
+def _reader(host: str) -> _LinkReader | None:
+    """By the host, or by the domain it belongs to."""
+    while "." in host:
+        if host in _BY_HOST:
+            return _BY_HOST[host]
+        host = host.partition(".")[2]
+    return None

@@ -1,0 +1,34 @@
+"""Kazakhstan: the link to the consumer's page of a fiscal data operator."""
+
+from scanning.countries.foreign import Foreign
+from scanning.countries.reading import Fields, in_major_units
+
+COUNTRY = "KZ"
+# Each operator has its own page, and subdomains change; the four fields are the same everywhere.
+HOSTS = ("oofd.kz", "ofd1.kz", "4ek.kz", "kofd.kz")
+TEST_HOSTS = ("dev.kofd.kz",)
+
+
+def read(host: str, path: str, query: str) -> Foreign | None:
+    """i: the fiscal sign, f: the register's number with the tax office, s: tenge, t: wall time, o: the operator.
+
+    Raises ForeignInvalid.
+    """
+    fields = Fields.of_query(COUNTRY, query)
+    if "i" not in fields and "f" not in fields:
+        return None
+    sign = fields.number("i", 20)
+    register = fields.text("f", r"[0-9]{1,14}").zfill(12)
+    operator = f"o={fields.text('o', '[a-z0-9]{1,20}')}&" if "o" in fields else ""
+    at, total = fields.moment("t"), fields.money("s")
+    return Foreign(
+        country=COUNTRY,
+        scheme="kz-ofd",
+        key=f"{register}:{sign}",
+        canonical=(
+            f"https://{host}{path}?{operator}i={sign}&f={register}&s={in_major_units(total)}&t={at:%Y%m%dT%H%M%S}"
+        ),
+        at=at,
+        total=total,
+        currency="KZT",
+    )
