@@ -1,13 +1,3 @@
--- The process may remember whose a token is; whether the device and its account are alive is asked here. SB012: no.
-CREATE OR REPLACE FUNCTION scans_alive(p_account bigint, p_device bigint) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM devices d JOIN accounts a ON a.id = d.account_id
-            WHERE d.id = p_device AND d.ended_at IS NULL AND d.expires_at > now()
-                AND a.id = p_account AND a.closed_at IS NULL) THEN
-        RAISE EXCEPTION 'the device has ended' USING ERRCODE = 'SB012';
-    END IF;
-END $$;
-
 -- Windows of made-up codes, each a row of its key, how many stop the account (null: it is an alarm only), and for how
 -- many seconds those of a scan count (null: they count elsewhere). The account's own comes first.
 
@@ -34,7 +24,7 @@ CREATE OR REPLACE FUNCTION scans_look(p_account bigint, p_device bigint, p_windo
     product_id bigint, price bigint, first_serial bigint, last_serial bigint
 ) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM scans_alive(p_account, p_device);
+    PERFORM accounts_alive(p_account, p_device);
     PERFORM scans_stopped(p_windows);
     RETURN QUERY SELECT * FROM packages_find(p_items);
 END $$;
@@ -60,7 +50,7 @@ BEGIN
     END IF;
     PERFORM scans_stopped(p_windows);
     PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
-    PERFORM scans_alive(p_account, p_device);
+    PERFORM accounts_alive(p_account, p_device);
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (
             place int, id uuid, n int, digest text, kind text, reason text, cause int, cause_id bigint, slot int,
             serial bigint, brand bigint, programme bigint, rules_version bigint, campaign bigint, version bigint,

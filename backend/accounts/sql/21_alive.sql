@@ -1,0 +1,9 @@
+-- The process may remember whose a token is; whether the device and its account are alive is asked here. SB012: no.
+CREATE OR REPLACE FUNCTION accounts_alive(p_account bigint, p_device bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM devices d JOIN accounts a ON a.id = d.account_id
+            WHERE d.id = p_device AND d.ended_at IS NULL AND d.expires_at > now()
+                AND a.id = p_account AND a.closed_at IS NULL) THEN
+        RAISE EXCEPTION 'the device has ended' USING ERRCODE = 'SB012';
+    END IF;
+END $$;

@@ -1,0 +1,260 @@
+"""Receipts: what was sent, what the tax service's data say, who holds it, its lines, and what people decided."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import (
+    TIMESTAMP,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from payouts.models import Base
+
+ReceiptState = Literal["pending", "review", "credited", "refused"]
+LineState = Literal["paid", "review", "refused"]
+Naive = TIMESTAMP(timezone=False)  # a till's own clock, never converted
+
+
+class Receipt(Base):
+    """A receipt that an agent sent. Until it is verified it is a claim of his only: anybody may send the same."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        UniqueConstraint("account_id", "key"),
+        UniqueConstraint("account_id", "country", "identity", "fp", postgresql_nulls_not_distinct=True),
+        CheckConstraint("state IN ('pending', 'review', 'credited', 'refused')", name="state"),
+        Index("ix_receipts_account_id_id", "account_id", "id"),
+        Index("ix_receipts_due_at", "due_at", postgresql_where="due_at IS NOT NULL"),
+        Index("ix_receipts_country_identity", "country", "identity"),
+        Index("ix_receipts_photos", "decided_at", postgresql_where="photo IS NOT NULL"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    key: Mapped[UUID]
+    country: Mapped[str] = mapped_column(String(2))
+    identity: Mapped[str] = mapped_column(String(200))
+    fp: Mapped[int | None]
+    canonical: Mapped[str] = mapped_column(String(2000))
+    at: Mapped[datetime | None] = mapped_column(Naive)
+    total: Mapped[int | None]
+    operation: Mapped[int | None] = mapped_column(SmallInteger)
+    state: Mapped[ReceiptState] = mapped_column(String(8), server_default="pending")
+    reason: Mapped[str | None] = mapped_column(String(24))
+    sent_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    decide_by: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    # The worker's: when it is to ask next, how often this receipt was asked for, at which provider it is.
+    due_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    provider: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    photo: Mapped[str | None]
+    answer: Mapped[str | None] = mapped_column(String(2000))
+    answered_at: Mapped[datetime | None]
+
+
+class Found(Base):
+    """What a provider told of a receipt, once for all who send it; without personal data."""
+
+    __tablename__ = "receipt_documents"
+
+    country: Mapped[str] = mapped_column(String(2), primary_key=True)
+    identity: Mapped[str] = mapped_column(String(200), primary_key=True)
+    provider: Mapped[str] = mapped_column(String(40))
+    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    raw: Mapped[Any] = mapped_column(JSONB)
+    found_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Claim(Base):
+    """Whose a verified receipt is: the primary key is the claim itself, once in the world."""
+
+    __tablename__ = "receipt_claims"
+    __table_args__ = (
+        Index("ix_receipt_claims_account_id_bought_at", "account_id", "bought_at"),
+        Index("ix_receipt_claims_till_bought_at", "till", "bought_at"),
+        Index("ix_receipt_claims_seller_inn_bought_at", "seller_inn", "bought_at"),
+    )
+
+    country: Mapped[str] = mapped_column(String(2), primary_key=True)
+    identity: Mapped[str] = mapped_column(String(200), primary_key=True)
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("receipts.id"), unique=True)
+    account_id: Mapped[int]
+    # For the rules that look at shops and tills (ledger.md, 6).
+    seller_inn: Mapped[str | None] = mapped_column(String(12))
+    till: Mapped[str] = mapped_column(String(40))
+    region: Mapped[str | None] = mapped_column(String(2))
+    bought_at: Mapped[datetime] = mapped_column(Naive)
+    number: Mapped[int]
+    quick: Mapped[bool]  # sent within two minutes of the sale
+    claimed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Line(Base):
+    """A line of a verified receipt that is a brand's goods, or may be; others are kept only in the document."""
+
+    __tablename__ = "receipt_lines"
+    __table_args__ = (
+        UniqueConstraint("receipt_id", "brand_id", "n"),
+        CheckConstraint("state IN ('paid', 'review', 'refused')", name="state"),
+        CheckConstraint("returned_quantity <= quantity", name="returned_quantity"),
+        CheckConstraint("returned <= amount", name="returned"),
+        Index("ix_receipt_lines_brand_id_state_id", "brand_id", "state", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("receipts.id"))
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    n: Mapped[int]
+    name: Mapped[str] = mapped_column(String(200))
+    quantity: Mapped[Decimal] = mapped_column(Numeric(14, 3))
+    sum: Mapped[int]
+    gtin: Mapped[str | None] = mapped_column(String(14))
+    serial: Mapped[str | None] = mapped_column(String(40))
+    product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"))
+    how: Mapped[str] = mapped_column(String(8))
+    score: Mapped[float]
+    candidates: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
+    state: Mapped[LineState] = mapped_column(String(7))
+    reason: Mapped[str | None] = mapped_column(String(24))
+    cause: Mapped[int | None] = mapped_column(SmallInteger)
+    cause_id: Mapped[int | None]
+    amount: Mapped[int] = mapped_column(server_default="0")
+    returned_quantity: Mapped[Decimal] = mapped_column(Numeric(14, 3), server_default="0")
+    returned: Mapped[int] = mapped_column(server_default="0")
+    staff_id: Mapped[int | None]
+
+
+class LineReturn(Base):
+    """What of a paid line was taken back, and why: a line of a return receipt (`n`), or a person's decision."""
+
+    __tablename__ = "receipt_line_returns"
+    __table_args__ = (UniqueConstraint("country", "identity", "n", "line_id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("receipt_lines.id"))
+    country: Mapped[str | None] = mapped_column(String(2))
+    identity: Mapped[str | None] = mapped_column(String(200))
+    n: Mapped[int | None]
+    quantity: Mapped[Decimal] = mapped_column(Numeric(14, 3))
+    amount: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Try(Base):
+    """A question to a provider and how it ended; what it told is kept only when it found the receipt."""
+
+    __tablename__ = "receipt_tries"
+    __table_args__ = (Index("ix_receipt_tries_receipt_id", "receipt_id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("receipts.id"))
+    provider: Mapped[str] = mapped_column(String(40))
+    shape: Mapped[str] = mapped_column(String(20))
+    result: Mapped[str] = mapped_column(String(12))
+    code: Mapped[str] = mapped_column(String(40))
+    http: Mapped[int | None] = mapped_column(SmallInteger)
+    milliseconds: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ProviderQuota(Base):
+    """What a provider still allows, over all workers: one row, and whoever wants to ask takes his turn in it."""
+
+    __tablename__ = "receipt_providers"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    next_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    day: Mapped[date] = mapped_column(server_default=func.current_date())
+    used: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    paused_until: Mapped[datetime | None]
+
+
+class Alias(Base):
+    """What a reviewer said a shop's wording is: a product of the brand, or nothing of the brand's."""
+
+    __tablename__ = "line_aliases"
+
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    seller_inn: Mapped[str] = mapped_column(String(12), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"))
+    staff_id: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Seller(Base):
+    """A shop that a brand pays for, or doesn't, by tax number. Once one is allowed, the others are not."""
+
+    __tablename__ = "receipt_sellers"
+
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    inn: Mapped[str] = mapped_column(String(12), primary_key=True)
+    allowed: Mapped[bool]
+    note: Mapped[str] = mapped_column(String(200), server_default="")
+
+
+class Review(Base):
+    """What a brand's reviewer is to decide about an agent: one open item for each, whatever comes together in it."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        Index("uq_reviews_open", "brand_id", "account_id", unique=True, postgresql_where="decided_at IS NULL"),
+        Index("ix_reviews_brand_id_id", "brand_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    points: Mapped[int] = mapped_column(server_default="0")
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    decide_by: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str | None] = mapped_column(String(10))
+    note: Mapped[str] = mapped_column(String(1000), server_default="")
+    staff_id: Mapped[int | None]
+
+
+class ReceiptSignal(Base):
+    """What a fraud rule saw in a receipt, for each brand that it concerns. In shadow it changes nothing."""
+
+    __tablename__ = "receipt_signals"
+    __table_args__ = (
+        UniqueConstraint("receipt_id", "brand_id", "rule"),
+        Index("ix_receipt_signals_brand_id_id", "brand_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("receipts.id"))
+    review_id: Mapped[int | None] = mapped_column(ForeignKey("reviews.id"))
+    rule: Mapped[str] = mapped_column(String(24))
+    version: Mapped[int] = mapped_column(SmallInteger)
+    shadow: Mapped[bool]
+    points: Mapped[int] = mapped_column(SmallInteger)
+    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Freeze(Base):
+    """An agent of whom a brand looks at everything before it pays."""
+
+    __tablename__ = "freezes"
+
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, autoincrement=False)
+    staff_id: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())

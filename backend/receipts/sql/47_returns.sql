@@ -1,0 +1,49 @@
+-- Takes a part of a paid line back, for a line of a return receipt (its key is used once) or because a person said so
+-- (no key). Never more than is left; the money goes in proportion to all that came back so far, so that many small
+-- returns come to what one large one does. Returns what was taken, in minor units; null: this was done before.
+CREATE OR REPLACE FUNCTION receipts_take_back(
+    p_line bigint, p_quantity numeric, p_country text, p_identity text, p_n int
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE l receipt_lines; a accruals; v record; back receipt_line_returns; part numeric; due bigint; w wallets;
+BEGIN
+    SELECT o.account_id INTO v FROM receipt_lines k JOIN receipts o ON o.id = k.receipt_id WHERE k.id = p_line;
+    PERFORM pg_advisory_xact_lock(20311, (v.account_id % 2147483647)::int);
+    SELECT * INTO l FROM receipt_lines WHERE id = p_line FOR UPDATE;
+    part := least(p_quantity, l.quantity - l.returned_quantity);
+    IF part <= 0 THEN
+        RETURN NULL;
+    END IF;
+    due := div(l.amount * (l.returned_quantity + part), l.quantity)::bigint - l.returned;
+    INSERT INTO receipt_line_returns (line_id, country, identity, n, quantity, amount)
+    VALUES (l.id, p_country, p_identity, p_n, part, due) ON CONFLICT DO NOTHING RETURNING * INTO back;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    UPDATE receipt_lines SET returned_quantity = returned_quantity + part, returned = returned + due,
+        state = CASE WHEN state = 'review' AND returned_quantity + part = quantity THEN 'refused' ELSE state END,
+        reason = CASE WHEN state = 'review' AND returned_quantity + part = quantity THEN 'returned' ELSE reason END
+    WHERE id = l.id;
+    IF due > 0 THEN
+        SELECT * INTO a FROM accruals WHERE cause = l.cause AND cause_id = l.cause_id;
+        SELECT g.timezone, k.id AS campaign, k.budget IS NOT NULL AS budgeted INTO v
+        FROM campaign_versions x JOIN campaigns k ON k.id = x.campaign_id JOIN programmes g ON g.id = k.programme_id
+        WHERE x.id = a.version_id;
+        -- Who has gone has nothing left to take.
+        IF EXISTS (SELECT FROM accounts o WHERE o.id = a.account_id AND o.closed_at IS NULL) THEN
+            w := ledger_open(a.account_id, a.programme_id, (now() AT TIME ZONE v.timezone)::date);
+            w := ledger_claw_back(w, l.cause, l.cause_id, due, 7, back.id);
+            IF v.budgeted THEN
+                UPDATE budget_slices SET remaining = remaining + due
+                WHERE campaign_id = v.campaign AND slice = (a.account_id % 16)::int;
+            END IF;
+        END IF;
+    END IF;
+    INSERT INTO events (brand_id, account_id, kind, body)
+    SELECT l.brand_id, r.account_id, 'receipt.returned',
+        jsonb_build_object('receipt', r.id, 'line', l.n, 'quantity', part, 'amount', due)
+    FROM receipts r WHERE r.id = l.receipt_id;
+    IF l.state = 'review' THEN
+        PERFORM receipts_conclude(l.receipt_id, 'returned');
+    END IF;
+    RETURN due;
+END $$;
