@@ -1,0 +1,1 @@
+"""Fiscal receipts: read, verified, matched, credited once."""
