@@ -1,0 +1,1 @@
+"""Stand-ins for the outside services, over real HTTP: for tests, the demo, and whoever integrates."""
