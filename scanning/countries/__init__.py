@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
-from scanning.countries import kz
+from scanning.countries import al, at, by, de, kg, kz, me, rs, sk, uz
 from scanning.countries.foreign import Foreign, ForeignInvalid
+from scanning.countries.reading import Link
 
 __all__ = ["LONGEST", "SHORTEST", "Foreign", "ForeignInvalid", "recognise"]
 
@@ -17,11 +17,11 @@ _LINK = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
-_LinkReader = Callable[[str, str, str], Foreign | None]  # host, path, query
+_LinkReader = Callable[[Link], Foreign | None]
 _TextReader = Callable[[str], Foreign | None]
 
-_OF_LINKS = (kz,)
-_OF_TEXTS: tuple[Any, ...] = ()
+_OF_LINKS = (kz, kg, rs, me, al, uz)
+_OF_TEXTS = (sk, by, at, de)
 
 _BY_HOST: dict[str, _LinkReader] = {host: country.read for country in _OF_LINKS for host in country.HOSTS}
 _TEST_HOSTS = {host: country.COUNTRY for country in _OF_LINKS for host in country.TEST_HOSTS}
@@ -55,7 +55,7 @@ def _of_link(text: str) -> Foreign | None:
         raise ForeignInvalid(_TEST_HOSTS[host], "test_system", "this receipt was made in a test system")
     read = _reader(host)
     # Some put the question behind the hash: .../#/verify?iic=...
-    return read(host, link["path"] or "/", text[link.end() + 1 :]) if read else None
+    return read(Link(host, link["path"] or "/", text[link.end() + 1 :])) if read else None
 
 
 def _reader(host: str) -> _LinkReader | None:

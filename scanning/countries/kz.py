@@ -1,7 +1,7 @@
 """Kazakhstan: the link to the consumer's page of a fiscal data operator."""
 
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Fields, in_major_units
+from scanning.countries.reading import Fields, Link, in_major_units
 
 COUNTRY = "KZ"
 # Each operator has its own page, and subdomains change; the four fields are the same everywhere.
@@ -9,12 +9,12 @@ HOSTS = ("oofd.kz", "ofd1.kz", "4ek.kz", "kofd.kz")
 TEST_HOSTS = ("dev.kofd.kz",)
 
 
-def read(host: str, path: str, query: str) -> Foreign | None:
+def read(link: Link) -> Foreign | None:
     """i: the fiscal sign, f: the register's number with the tax office, s: tenge, t: wall time, o: the operator.
 
     Raises ForeignInvalid.
     """
-    fields = Fields.of_query(COUNTRY, query)
+    fields = Fields.of_query(COUNTRY, link.query)
     if "i" not in fields and "f" not in fields:
         return None
     sign = fields.number("i", 20)
@@ -26,7 +26,7 @@ def read(host: str, path: str, query: str) -> Foreign | None:
         scheme="kz-ofd",
         key=f"{register}:{sign}",
         canonical=(
-            f"https://{host}{path}?{operator}i={sign}&f={register}&s={in_major_units(total)}&t={at:%Y%m%dT%H%M%S}"
+            f"https://{link.host}{link.path}?{operator}i={sign}&f={register}&s={in_major_units(total)}&t={at:%Y%m%dT%H%M%S}"
         ),
         at=at,
         total=total,

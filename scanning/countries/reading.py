@@ -1,8 +1,10 @@
 """How the fields of foreign receipts are read: ASCII digits only, calendar checks, amounts as integers."""
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from scanning.countries.foreign import ForeignInvalid
@@ -10,6 +12,14 @@ from scanning.countries.foreign import ForeignInvalid
 # Digits in front of the decimal sign; the result still fits a database's bigint with three decimals.
 _AMOUNT = re.compile(r"(?P<sign>-?)(?P<amount>[0-9]{1,14}(?:[.,][0-9]{0,8})?)", re.ASCII)
 _TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[Tt_ ]?(\d\d):?(\d\d)(?::?(\d\d))?)?(?:[.,]\d{1,9})?", re.ASCII)
+
+
+class Link(NamedTuple):
+    """A link in parts: the host in lower case, the path with what may stand behind a hash, the query unread."""
+
+    host: str
+    path: str
+    query: str
 
 
 class Fields:
@@ -92,6 +102,14 @@ def money(country: str, text: str, decimals: int = 2) -> int:
     if amount != int(amount):
         raise ForeignInvalid(country, "sum_invalid", "the sum has parts of the smallest coin")
     return -int(amount) if match["sign"] else int(amount)
+
+
+def decoded(country: str, text: str) -> bytes:
+    """The bytes of a base64 text. Raises ForeignInvalid: encoding_invalid."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise ForeignInvalid(country, "encoding_invalid", "a field is not base64") from error
 
 
 def in_major_units(amount: int) -> str:
