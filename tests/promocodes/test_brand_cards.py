@@ -1,0 +1,98 @@
+"""What a brand sets of its cards: colours, a logo, and what the law wants said of an advertisement."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from backend.brands.models import Brand
+from backend.promocodes.cards.content import Kind
+from backend.promocodes.models import PromoCode
+from tests.make import World
+from tests.promocodes.cards import a_code, card, raster, read
+
+
+def a_logo() -> bytes:
+    content = io.BytesIO()
+    Image.new("RGBA", (300, 100), "#CC0033").save(content, format="PNG")
+    return content.getvalue()
+
+
+async def test_a_brands_colours_logo_and_label_stand_on_the_card(world: World):
+    agent, row = await a_code(world)
+    owner = await world.staff(await brand_of(world, row))
+    before = await card(world, agent, row, "svg")
+    look = {"background": "#101820", "ink": "#ffffff", "accent": "#F2AA4C"}
+    labels = [
+        {"from": "2020-01-01", "until": "2020-12-31", "advertiser": "ООО «Прошлое»", "erid": "past"},
+        {"from": "2026-01-01", "advertiser": "ООО «Тепломастер».", "erid": "2Vtz"},
+        {"from": "2090-01-01", "advertiser": "ООО «Будущее»"},
+    ]
+
+    put = await owner.put("/v1/console/brand/card", look | {"labels": labels})
+    logo = await owner.ask(
+        "PUT", "/v1/console/brand/card/logo", content=a_logo(), headers={"Content-Type": "image/png"}
+    )
+    after = await card(world, agent, row, "svg", headers={"Accept-Language": "ru"})
+
+    assert put.status_code == 200, put.text
+    assert logo.json() == put.json() | {"has_logo": True}
+    assert "Реклама. ООО «Тепломастер». erid: 2Vtz" in after.text
+    assert "Прошлое" not in after.text
+    assert "Будущее" not in after.text
+    assert "Скидка 5\xa0%" in after.text
+    assert "#101820" in after.text
+    assert "data:image/png;base64," in after.text
+    assert "Реклама" not in before.text
+    for kind in ("png", "pdf"):
+        drawn = await card(world, agent, row, kind, size="business")
+        assert set(read(raster(drawn.content, Kind(kind)))) == {"HTTP://SCANBACK.TEST/P/1VAN7"}
+
+
+async def brand_of(world: World, row: PromoCode):
+    async with world.db.begin() as session:
+        return await session.get_one(Brand, row.brand_id)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"background": "#FFFFFF", "ink": "#BBBBBB"}, "colours_too_close"),
+        ({"labels": [{"from": "2026-02-01", "until": "2026-01-01", "advertiser": "X"}]}, "label_dates"),
+        ({"labels": [{"from": "2026-02-01", "advertiser": "X", "campaign": "no"}]}, "label_campaign_unknown"),
+    ],
+)
+async def test_a_look_that_nobody_could_read_or_a_wrong_label_is_refused(world: World, body, code):
+    owner = await world.staff()
+
+    response = await owner.put("/v1/console/brand/card", body)
+
+    assert (response.status_code, response.json()["code"]) == (422, code)
+
+
+async def test_a_logo_can_be_seen_and_taken_away_and_must_be_a_png(world: World):
+    owner, path = await world.staff(), "/v1/console/brand/card/logo"
+
+    wrong = await owner.ask("PUT", path, content=b"GIF89a", headers={"Content-Type": "image/png"})
+    other = await owner.ask("PUT", path, content=b"<svg/>", headers={"Content-Type": "image/svg+xml"})
+    missing = await owner.get(path)
+    await owner.ask("PUT", path, content=a_logo(), headers={"Content-Type": "image/png"})
+    seen = await owner.get(path)
+    gone = await owner.delete(path)
+
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "logo_refused")
+    assert other.status_code == 415
+    assert (missing.status_code, missing.json()["code"]) == (404, "card_logo_missing")
+    assert Image.open(io.BytesIO(seen.content)).size == (300, 100)
+    assert gone.status_code == 204
+    assert (await owner.get("/v1/console/brand/card")).json()["has_logo"] is False
+
+
+async def test_a_card_read_before_another_change_is_not_overwritten(world: World):
+    owner = await world.staff()
+    read_before = (await owner.get("/v1/console/brand/card")).headers["etag"]
+    await owner.put("/v1/console/brand/card", {"accent": "#123456"})
+
+    response = await owner.put("/v1/console/brand/card", {}, headers={"If-Match": read_before})
+
+    assert response.status_code == 412
