@@ -7,10 +7,17 @@ from urllib.parse import urlsplit
 import msgspec
 
 from backend.receipts.providers.answers import Answer, Kind, Provider, ProviderSettings, Question, Result
+from backend.receipts.providers.callback import Callback
+from backend.receipts.providers.exchange import Spend
+from backend.receipts.providers.fns import PATIENCE, Fns
 from backend.receipts.providers.manual import Manual
+from backend.receipts.providers.proverkacheka import Proverkacheka
 from backend.settings import SettingMissing
 
-__all__ = ["Answer", "Kind", "Provider", "ProviderSettings", "Question", "Result", "open_provider", "read_settings"]
+__all__ = [
+    "Answer", "Kind", "Provider", "ProviderSettings", "Question", "Result", "longest_ask", "open_provider",
+    "read_settings",
+]  # fmt: skip
 
 OTHERS = 0o077  # a file with tokens is its owner's alone
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -22,15 +29,37 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: list[ProviderSettings]
 
 
-def open_provider(settings: ProviderSettings) -> Provider:
+async def _always() -> bool:
+    return True
+
+
+def open_provider(settings: ProviderSettings, *, callback_secret: bytes = b"", spend: Spend = _always) -> Provider:
     """A client for one provider; close it when done.
+
+    An ask costs one request. Where it needs another that counts (the tax service: a token was refused, or the
+    minute before is tried) it awaits `spend` first, which waits for a turn and gives True, or gives False when the
+    quota has none: then the request is not sent.
 
     Raises:
         SettingMissing: the settings lack what this kind needs.
     """
     if settings.kind == "manual":
         return Manual()
-    raise SettingMissing(f"no client for the kind {settings.kind!r} yet")
+    if settings.kind == "proverkacheka":
+        return Proverkacheka(settings)
+    if settings.kind == "callback":
+        if not callback_secret:
+            raise SettingMissing(f"provider {settings.name!r} needs a secret for its callbacks")
+        return Callback(settings, callback_secret)
+    try:
+        return Fns(settings, spend)
+    except ValueError as error:
+        raise SettingMissing(str(error)) from error
+
+
+def longest_ask(settings: ProviderSettings) -> float:
+    """How many seconds an ask may last: a lease must be longer."""
+    return (PATIENCE if settings.kind == "fns" else 1) * settings.timeout
 
 
 def read_settings(path: Path) -> list[ProviderSettings]:
