@@ -3,7 +3,31 @@
 import re
 from collections.abc import Callable
 
-from scanning.countries import al, at, by, de, kg, kz, me, rs, sk, uz
+from scanning.countries import (
+    al,
+    at,
+    br,
+    by,
+    de,
+    es,
+    hr,
+    in_,
+    ke,
+    kg,
+    kz,
+    md,
+    me,
+    mx,
+    pl,
+    pt,
+    rs,
+    sa,
+    si,
+    sk,
+    tr,
+    ua,
+    uz,
+)
 from scanning.countries.foreign import Foreign, ForeignInvalid
 from scanning.countries.reading import Link
 
@@ -20,8 +44,8 @@ _LINK = re.compile(
 _LinkReader = Callable[[Link], Foreign | None]
 _TextReader = Callable[[str], Foreign | None]
 
-_OF_LINKS = (kz, kg, rs, me, al, uz)
-_OF_TEXTS = (sk, by, at, de)
+_OF_LINKS = (kz, kg, rs, me, al, uz, hr, ua, md, es, pl, br, mx, ke)
+_OF_TEXTS = (sk, by, at, de, pt, sa, in_, si, tr)
 
 _BY_HOST: dict[str, _LinkReader] = {host: country.read for country in _OF_LINKS for host in country.HOSTS}
 _TEST_HOSTS = {host: country.COUNTRY for country in _OF_LINKS for host in country.TEST_HOSTS}

@@ -93,7 +93,7 @@ def _line(text: str) -> _Line:
     if len(parts) != 1 + len(_Line._fields) or parts[0]:
         raise ForeignInvalid(COUNTRY, "field_missing", "the line has 13 fields, each behind a low line")
     line = _Line(*parts[1:])
-    if not re.fullmatch(r"R1-AT[0-9]{1,2}", line.suite, re.ASCII) or not all(line):
+    if not re.fullmatch(r"R1-AT[0-9]{1,2}", line.suite, re.ASCII) or not all(line) or not text.strip().isprintable():
         raise ForeignInvalid(COUNTRY, "field_invalid", "the line is not well formed")
     return line
 

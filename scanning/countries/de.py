@@ -93,6 +93,8 @@ def _code(text: str) -> _Code:
     if len(parts) != len(_Code._fields):
         raise ForeignInvalid(COUNTRY, "field_missing", "the code has 12 fields between semicolons")
     code = _Code(*parts)
+    if code.version.upper() != "V0" or not all(code) or not text.strip().isprintable():
+        raise ForeignInvalid(COUNTRY, "field_invalid", "the code is not well formed")
     for number in (code.transaction, code.counter):
         if not re.fullmatch(r"[0-9]{1,18}", number, re.ASCII):
             raise ForeignInvalid(COUNTRY, "field_invalid", "the transaction and its counter are numbers")

@@ -38,7 +38,7 @@ def _online(text: str) -> Foreign | None:
 
 
 def _offline(match: re.Match[str]) -> Foreign:
-    """The till's code is 888 (or 999 in training), the shop's tax number of ten digits, and a counter."""
+    """The till's code holds the shop's tax number (DIC): three digits, the ten of the number, four more."""
     okp, till, number = match["okp"].upper(), match["till"], int(match["number"])
     at, total = moment(COUNTRY, f"20{match['time']}"), money(COUNTRY, match["total"])
     amount = f"-{in_major_units(-total)}" if total < 0 else in_major_units(total)
