@@ -1,13 +1,21 @@
 """The neutral receipt: what any provider's answer becomes before a rule looks at it."""
 
+import re
 from datetime import date, datetime
 
 import msgspec
 
-from scanning.document_fields import DocumentUnreadable
+from scanning import document_fields as fields
+from scanning import document_lines, document_shapes, personal
+from scanning.document_fields import DocumentUnreadable, Record
 from scanning.document_lines import Line
 
 __all__ = ["Correction", "Document", "DocumentUnreadable", "Line", "read", "read_many"]
+
+RECEIPT, STRICT_FORM = 3, 4
+CORRECTIONS = frozenset({31, 41})
+
+_REGION = re.compile(r"(?:^|[,;]\s*)([0-9]{2}) ?- ?\w")  # «47 - Ленинградская область», alone or after the post code
 
 
 class Correction(msgspec.Struct, frozen=True):
@@ -45,13 +53,120 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def read(raw: object) -> Document:
-    """The one receipt in a provider's decoded JSON. Raises DocumentUnreadable."""
+    """The one receipt in a provider's decoded JSON. Raises DocumentUnreadable, also for "several_receipts"."""
     documents = read_many(raw)
     if len(documents) != 1:
-        raise DocumentUnreadable("several_receipts", f"{len(documents)} receipts where one was asked for")
+        raise DocumentUnreadable("several_receipts", f"{len(documents)} where one was asked for")
     return documents[0]
 
 
 def read_many(raw: object) -> list[Document]:
-    """Every receipt in a provider's decoded JSON, such as an export. Raises DocumentUnreadable."""
-    raise DocumentUnreadable("no_receipt")
+    """Every receipt in a provider's decoded JSON, such as an export; a copy of one counts once.
+
+    Raises DocumentUnreadable: "no_receipt", "too_large", "requisites_missing", "time_invalid", "kind_unknown",
+    "operation_invalid", "total_invalid", "sum_invalid", "no_lines", and what document_lines.read says.
+    """
+    receipts = document_shapes.receipts(raw)
+    if not receipts:
+        raise DocumentUnreadable("no_receipt", "nothing here looks like a receipt")
+    documents: list[Document] = []
+    for receipt in receipts:
+        document = _document(receipt)
+        if document not in documents:
+            documents.append(document)
+    return documents
+
+
+def _document(receipt: Record) -> Document:
+    at, time_source = fields.wall_time(receipt)
+    total = fields.kopecks(receipt.get("totalSum"), "total_invalid")
+    kind = _kind(receipt)
+    listed = document_lines.read(receipt, total)
+    if not listed.lines and kind not in CORRECTIONS:
+        raise DocumentUnreadable("no_lines", "a receipt lists what is sold")
+    seller_inn = fields.inn(receipt.get("userInn"))
+    name = fields.text(receipt.get("user"), 256)
+    seller = personal.seller_name(name, seller_inn)
+    place, address = _shop(receipt, frozenset() if seller else personal.trader_words(name))
+    return Document(
+        fn=_drive(receipt.get("fiscalDriveNumber")),
+        fd=fields.whole(receipt.get("fiscalDocumentNumber"), "requisites_missing", least=1),
+        fp=fields.whole(receipt.get("fiscalSign"), "requisites_missing", least=1),
+        at=at,
+        time_source=time_source,
+        kind=kind,
+        operation=fields.whole(receipt.get("operationType"), "operation_invalid", least=1, most=4),
+        total=total,
+        prepaid=_optional_sum(receipt, "prepaidSum"),
+        credit=_optional_sum(receipt, "creditSum"),
+        seller_inn=seller_inn,
+        seller=seller,
+        place=place,
+        address=address,
+        kkt=fields.text(receipt.get("kktRegId"), 20),
+        region=_region(receipt, place, address),
+        marketplace=listed.by_agent or any(line.supplier_inn not in (None, seller_inn) for line in listed.lines),
+        corrects=_correction(receipt) if kind in CORRECTIONS else None,
+        lines=listed.lines,
+        warnings=listed.warnings,
+    )
+
+
+def _drive(value: object) -> str:
+    """The number of the fiscal drive: sixteen digits. A float has lost the last of them."""
+    number = "" if isinstance(value, float) else fields.text(value, 40)
+    if not re.fullmatch(r"[0-9]{16}", number):
+        raise DocumentUnreadable("requisites_missing", "the number of a fiscal drive has 16 digits")
+    return number
+
+
+def _kind(receipt: Record) -> int:
+    kind = fields.whole(receipt.get("code"), "kind_unknown")
+    if kind not in {RECEIPT, STRICT_FORM} | CORRECTIONS:
+        raise DocumentUnreadable("kind_unknown", "neither a receipt, a strict form nor a correction")
+    return kind
+
+
+def _optional_sum(receipt: Record, name: str) -> int:
+    return 0 if receipt.get(name) is None else fields.kopecks(receipt[name], "sum_invalid")
+
+
+def _shop(receipt: Record, trader: frozenset[str]) -> tuple[str, str]:
+    """The name and address of the shop, less a sole trader's name."""
+    metadata = receipt.get("metadata")
+    address = receipt.get("retailPlaceAddress") or (metadata.get("address") if isinstance(metadata, dict) else None)
+    place = fields.text(receipt.get("retailPlace"), 256)
+    return personal.without_trader(place, trader), personal.without_trader(fields.text(address, 512), trader)
+
+
+def _region(receipt: Record, *texts: str) -> str | None:
+    """Two digits of the subject of the federation, from its field or from the head of the address."""
+    code = fields.text(receipt.get("region"), 4).zfill(2)
+    if re.fullmatch(r"[0-9]{2}", code) and code != "00":
+        return code
+    found = (_REGION.search(text) for text in texts)
+    return next((match[1] for match in found if match), None)
+
+
+def _correction(receipt: Record) -> Correction:
+    """Tags 1173, 1174 (day and number) and 1192, where FFD 1.1 and 1.2 put the sign of the wrong receipt."""
+    base = receipt.get("correctionBase")
+    source = base if isinstance(base, dict) else receipt
+    by_order = fields.open_code(receipt.get("correctionType"))
+    sign = fields.text(receipt.get("propertiesData"), 40)
+    return Correction(
+        by_order=None if by_order is None else bool(by_order),
+        day=_day(source.get("documentDate", source.get("correctionDocumentDate"))),
+        number=fields.text(source.get("documentNumber", source.get("correctionDocumentNumber")), 32),
+        fp=int(sign) if re.fullmatch(r"[0-9]{1,10}", sign) else None,
+    )
+
+
+def _day(value: object) -> date | None:
+    """The day in a written or unix time; None where there is none, for it only helps a person to find the receipt."""
+    try:
+        return fields.wall_time(
+            {"dateTime": f"{value}T00:00" if isinstance(value, str) and len(value) == 10 else value}
+        )[0].date()
+    except DocumentUnreadable:
+        return None
