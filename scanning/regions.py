@@ -1,0 +1,52 @@
+"""How far apart the regions of two receipts are, and whether one person can have been in both (fraud rule 13)."""
+
+import math
+import tomllib
+from datetime import datetime
+from importlib.resources import files
+
+import msgspec
+
+FASTEST = 500  # kilometres an hour, door to door by air
+SLACK = 300  # kilometres: shops stand anywhere in a region, not in its seat
+
+_EARTH = 6371  # kilometres, mean radius
+
+
+class Region(msgspec.Struct, frozen=True):
+    """The seat of a region: degrees north and east, hours ahead of UTC."""
+
+    town: str
+    north: float
+    east: float
+    utc: int
+
+
+REGIONS = msgspec.convert(
+    tomllib.loads(files("scanning").joinpath("regions.toml").read_text("utf-8")), dict[str, Region]
+)
+
+
+def distance_km(a: str, b: str) -> float | None:
+    """Kilometres in a straight line between the seats of two regions; None where one is unknown."""
+    if a not in REGIONS or b not in REGIONS:
+        return None
+    here, there = REGIONS[a], REGIONS[b]
+    north, other_north = math.radians(here.north), math.radians(there.north)
+    east = math.radians(there.east - here.east)
+    chord = math.sin((other_north - north) / 2) ** 2 + math.cos(north) * math.cos(other_north) * math.sin(east / 2) ** 2
+    return 2 * _EARTH * math.asin(math.sqrt(chord))
+
+
+def too_fast(first_region: str, first_at: datetime, second_region: str, second_at: datetime) -> bool:
+    """Whether nobody can have bought in both regions at these naive wall times; never where a region is unknown.
+
+    A till keeps its region's time or Moscow's, so the clocks of the two may be as far apart as their zones (ten hours
+    at most): all of that is allowed for.
+    """
+    distance = distance_km(first_region, second_region)
+    if distance is None:
+        return False
+    shift = abs(REGIONS[first_region].utc - REGIONS[second_region].utc)
+    hours = abs((second_at - first_at).total_seconds()) / 3600 + shift
+    return distance - SLACK > FASTEST * hours
