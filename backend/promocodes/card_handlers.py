@@ -1,10 +1,11 @@
 """Cards of the agent's own codes, as PNG, SVG or PDF."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
@@ -46,8 +47,20 @@ def _responses(kind: Kind) -> dict[int, ResponseSpec]:
     return {200: card, 307: elsewhere} | raises(PromoCodeUnknown, PromoRunUnknown, PromoCodeOver, StudioBusy)
 
 
-@get("/{key:uuid}/card.png", responses=_responses(Kind.PNG), response_headers=[ETAG_HEADER])
-async def card_png(
+class OwnCard(NamedTuple):
+    """A card of the caller's, whatever size and kind it is asked for in."""
+
+    request: Request[Any, Any, Any]
+    studio: Studio
+    code_id: int
+    card: Card
+
+    async def sent(self, size: Size, kind: Kind) -> Response[Any]:
+        """The card in a size and kind. Raises StudioBusy."""
+        return await answer(self.request, self.studio, self.code_id, self.card, size, kind)
+
+
+async def own_card(
     request: Request[Any, Any, Any],
     agent: SignedIn,
     db: Db,
@@ -55,46 +68,36 @@ async def card_png(
     studio: TheStudio,
     now: Now,
     key: FromPath[UUID],
-    size: SizeQuery = Size.MESSENGER,
     run: RunQuery = 0,
-) -> Response[Any]:
-    """A card to send or to post, with a QR code of the code's short link."""
+) -> OwnCard:
+    """The card that a request is about: one of the caller's own code.
+
+    Raises:
+        PromoCodeUnknown, PromoRunUnknown, PromoCodeOver: as they say.
+    """
     found = await _own(db, agent.account_id, key, run, now)
-    return await answer(request, studio, found.code_id, shown.card(found, settings), size, Kind.PNG)
+    return OwnCard(request, studio, found.code_id, shown.card(found, settings))
+
+
+TheCard = NamedDependency[OwnCard]
+
+
+@get("/{key:uuid}/card.png", responses=_responses(Kind.PNG), response_headers=[ETAG_HEADER])
+async def card_png(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[Any]:
+    """A card to send or to post, with a QR code of the code's short link."""
+    return await own.sent(size, Kind.PNG)
 
 
 @get("/{key:uuid}/card.svg", responses=_responses(Kind.SVG), response_headers=[ETAG_HEADER])
-async def card_svg(
-    request: Request[Any, Any, Any],
-    agent: SignedIn,
-    db: Db,
-    settings: TheSettings,
-    studio: TheStudio,
-    now: Now,
-    key: FromPath[UUID],
-    size: SizeQuery = Size.MESSENGER,
-    run: RunQuery = 0,
-) -> Response[Any]:
+async def card_svg(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[Any]:
     """The same card for those who lay out more around it."""
-    found = await _own(db, agent.account_id, key, run, now)
-    return await answer(request, studio, found.code_id, shown.card(found, settings), size, Kind.SVG)
+    return await own.sent(size, Kind.SVG)
 
 
 @get("/{key:uuid}/card.pdf", responses=_responses(Kind.PDF), response_headers=[ETAG_HEADER])
-async def card_pdf(
-    request: Request[Any, Any, Any],
-    agent: SignedIn,
-    db: Db,
-    settings: TheSettings,
-    studio: TheStudio,
-    now: Now,
-    key: FromPath[UUID],
-    size: SizeQuery = Size.BUSINESS,
-    run: RunQuery = 0,
-) -> Response[Any]:
+async def card_pdf(own: TheCard, size: SizeQuery = Size.BUSINESS) -> Response[Any]:
     """The same card for the print shop; business cards ten on an A4 sheet, with cut marks."""
-    found = await _own(db, agent.account_id, key, run, now)
-    return await answer(request, studio, found.code_id, shown.card(found, settings), size, Kind.PDF)
+    return await own.sent(size, Kind.PDF)
 
 
 async def _own(db: Database, account_id: int, key: UUID, run: int, now: datetime) -> Shown:
@@ -147,4 +150,9 @@ async def answer(
     return Response(await studio.read(name), media_type=MEDIA_TYPES[kind], headers=headers)
 
 
-router = Router("/promo-codes", route_handlers=[card_png, card_svg, card_pdf], tags=["Promo codes"])
+router = Router(
+    "/promo-codes",
+    route_handlers=[card_png, card_svg, card_pdf],
+    dependencies={"own": Provide(own_card)},
+    tags=["Promo codes"],
+)
