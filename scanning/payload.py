@@ -3,10 +3,11 @@
 import re
 from collections.abc import Collection
 from typing import Literal, NamedTuple
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
-from scanning import gs1, package, symbols
-from scanning.problem import Problem
+from scanning import countries, gs1, package, receipt, symbols
+from scanning.countries import ForeignInvalid
+from scanning.problem import MarkingCode, NotFiscal, Problem, TooLong
 
 Kind = Literal["package", "receipt", "promo", "certificate", "marking", "barcode", "unknown"]
 
@@ -18,8 +19,6 @@ _LINK = re.compile(
 )
 _DOORS: dict[str, Kind] = {"C": "package", "P": "promo", "G": "certificate"}
 _WORD = re.compile(r"[\w.-]{1,64}")
-
-_RECEIPT_KEYS = frozenset({"t", "s", "fn", "i", "fp"})
 
 _BETWEEN_GROUPS = re.compile(r"[\s\u2010-\u2015\u2212-]+")
 
@@ -47,17 +46,52 @@ def classify(text: str, *, hosts: Collection[str] = ()) -> Payload:
         _receipt(text)
         or _link(text, {host.lower() for host in hosts})
         or _goods(text)
+        or _look_alike(text)
         or _typed_code(text)
+        or _foreign(text)
         or Payload("unknown", text)
     )
 
 
 def _receipt(text: str) -> Payload | None:
-    """The QR code of a Russian fiscal receipt: time, sum, drive, document and sign, alone or in a link."""
-    if "=" not in text:
+    """The QR code of a Russian fiscal receipt, alone or in a link; a faulty one too, so that its fault can be told.
+
+    Package codes come here by the million: a few comparisons must do for them. No text without a sign is a receipt.
+    """
+    if "=" not in text and "%" not in text:
         return None
-    keys = {key.lower() for key, _ in parse_qsl(text.rpartition("?")[2])}
-    return Payload("receipt", text) if keys >= _RECEIPT_KEYS else None
+    small = text.lower()
+    is_likely = "fp" in small or "аз" in small or "%" in text  # "аз" is "fp" on a Russian keyboard
+    return Payload("receipt", text) if is_likely and _is_receipt(text) else None
+
+
+def _look_alike(text: str) -> Payload | None:
+    """A link to a receipt without its fields, or what people take for a receipt: the reader says which."""
+    if "/" in text:
+        return Payload("receipt", text) if _is_receipt(text) else None
+    return Payload("receipt", text) if "=" in text and receipt.look_alike(text) else None
+
+
+def _is_receipt(text: str) -> bool:
+    try:
+        receipt.read(text)
+    except (NotFiscal, MarkingCode):
+        return False
+    except TooLong:
+        return "fn=" in text.lower() and "fp=" in text.lower()
+    except Problem:
+        return True
+    return True
+
+
+def _foreign(text: str) -> Payload | None:
+    """The receipt of another country, whole or damaged."""
+    if len(text) < countries.SHORTEST:
+        return None
+    try:
+        return Payload("receipt", text) if countries.recognise(text) else None
+    except ForeignInvalid:
+        return Payload("receipt", text)
 
 
 def _link(text: str, hosts: Collection[str]) -> Payload | None:

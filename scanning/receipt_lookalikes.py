@@ -1,0 +1,56 @@
+"""Codes that people scan instead of a receipt's own: which one it is, told by the host of a link or the opening."""
+
+import re
+
+from scanning import gs1
+from scanning.problem import EgaisLink, MarkingCode, PaymentLink, Problem, ReceiptProblem, SelfEmployedReceipt
+
+_HOST = re.compile(r"(?:https?://)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)\.?(?::[0-9]+)?(?=[/?#]|$)", re.IGNORECASE | re.ASCII)
+
+# GOST R 56042-2014: the requisites of a payment, opened by the format's version and the encoding.
+_PAYMENT_ORDER = re.compile(r"ST0001[123][|]", re.IGNORECASE)
+
+_SELF_EMPLOYED = ("lknpd.nalog.ru", "npd.nalog.ru")
+_EGAIS = ("egais.ru",)
+_PAYMENTS = ("nspk.ru",)  # the national system of payment cards, which runs the fast payments (SBP)
+_OPERATORS = ("taxcom.ru",)  # those without OFD in the name of the host
+
+
+def host_of(text: str) -> str | None:
+    """The host of a link, in small letters; None where the text is no link."""
+    match = _HOST.match(text)
+    return match[1].lower() if match else None
+
+
+def look_alike(text: str) -> ReceiptProblem | None:
+    """What is wrong with a text that opens like something else that is scanned in shops."""
+    if _PAYMENT_ORDER.match(text):
+        return PaymentLink("this is a code to pay with; the receipt has another")
+    host = host_of(text)
+    if host is None:
+        return None
+    if _belongs(host, _SELF_EMPLOYED):
+        return SelfEmployedReceipt("this is a self-employed person's receipt, not a cash register's")
+    if _belongs(host, _EGAIS):
+        return EgaisLink("this is the alcohol register's code; scan the other one on the receipt")
+    if _belongs(host, _PAYMENTS):
+        return PaymentLink("this is a code to pay with; the receipt has another")
+    return None
+
+
+def marking(text: str) -> MarkingCode | None:
+    """The problem with a text that is the code of a marked item."""
+    try:
+        gs1.read_marking(text)
+    except Problem:
+        return None
+    return MarkingCode("this is the code of an item; the receipt has its own")
+
+
+def is_operator(host: str) -> bool:
+    """Whether a Russian fiscal data operator shows receipts there. Their hosts are many, and most are named so."""
+    return (host.endswith(".ru") and "ofd" in host) or _belongs(host, _OPERATORS)
+
+
+def _belongs(host: str, domains: tuple[str, ...]) -> bool:
+    return any(host == domain or host.endswith("." + domain) for domain in domains)
