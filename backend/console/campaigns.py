@@ -1,17 +1,17 @@
 """The console's page about campaigns and their rules."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, Router, get, post, put
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody
 
 from backend.brands.door import EDITORS, READERS, RoleForbids, Staff
+from backend.console.paging import AfterKey, Key, Limit
 from backend.database import Session
 from backend.programmes import budgets, campaign_views, campaigns, previews, products, rule_writing, service
 from backend.programmes.campaign_schemas import CampaignIn, CampaignOut, CampaignPage, PreviewIn, PreviewOut
 from backend.wire import (
     ETAG_HEADER,
-    KEY,
     CursorInvalid,
     IfMatch,
     Now,
@@ -24,7 +24,6 @@ from backend.wire import (
     word,
 )
 
-Key = Annotated[str, PathParameter(pattern=KEY, description="Chosen by the brand.")]
 RULE_REFUSALS = (
     *rule_writing.REFUSALS,
     campaigns.DatesInvalid,
@@ -33,12 +32,7 @@ RULE_REFUSALS = (
 
 
 @get("/campaigns", opt=READERS, responses=raises(CursorInvalid))
-async def list_campaigns(
-    staff: Staff,
-    session: Session,
-    after: Annotated[str | None, QueryParameter(name="cursor", max_length=400)] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
-) -> CampaignPage:
+async def list_campaigns(staff: Staff, session: Session, after: AfterKey = None, limit: Limit = 50) -> CampaignPage:
     """The brand's campaigns, each with its newest rule and what is left of its budget."""
     rows = await campaign_views.page(session, staff, word(after), limit + 1)
     following = cursor(rows[limit - 1].key) if len(rows) > limit else None

@@ -6,6 +6,7 @@ from litestar import Request, Response, Router, delete, get, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from backend.brands.door import EDITORS, READERS, RoleForbids, Staff
+from backend.console.paging import AfterKey, Limit
 from backend.database import Session
 from backend.programmes import products
 from backend.programmes.schemas import SKU, SKU_LENGTH, ProductIn, ProductOut, ProductPage
@@ -50,8 +51,8 @@ async def list_products(
         ),
     ] = "",
     archived: Annotated[bool, QueryParameter(description="Those that were archived.")] = False,
-    after: Annotated[str | None, QueryParameter(name="cursor", max_length=400)] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
+    after: AfterKey = None,
+    limit: Limit = 50,
 ) -> ProductPage:
     """The brand's products, or those in which all words are found."""
     rows = await products.page(session, staff, asked=asked, archived=archived, after=word(after), most=limit + 1)

@@ -1,18 +1,18 @@
 """The console's page about shops: the brand's own, and those of others that serve it."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, Router, delete, get, put
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody
 
 from backend.brands.door import EDITORS, READERS, RoleForbids, Staff
 from backend.brands.timezones import TimezoneUnknown
+from backend.console.paging import AfterKey, Key, Limit
 from backend.database import Session
 from backend.shops import service
 from backend.shops.schemas import ShopIn, ShopOut, ShopPage
 from backend.wire import (
     ETAG_HEADER,
-    KEY,
     CursorInvalid,
     IfMatch,
     PreconditionFailed,
@@ -24,16 +24,9 @@ from backend.wire import (
     word,
 )
 
-Key = Annotated[str, PathParameter(pattern=KEY, description="Chosen by the brand.")]
-
 
 @get("/shops", opt=READERS, responses=raises(CursorInvalid))
-async def list_shops(
-    staff: Staff,
-    session: Session,
-    after: Annotated[str | None, QueryParameter(name="cursor", max_length=400)] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
-) -> ShopPage:
+async def list_shops(staff: Staff, session: Session, after: AfterKey = None, limit: Limit = 50) -> ShopPage:
     """The shops that serve the brand, those included that it left."""
     rows = await service.page(session, staff, word(after), limit + 1)
     following = cursor(rows[limit - 1].link.key) if len(rows) > limit else None

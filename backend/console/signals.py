@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Router, get
-from litestar.params import QueryParameter
 from msgspec import Meta
 from sqlalchemy import select
 
 from backend.brands.door import REVIEWERS, RoleForbids, Staff
 from backend.checkout.models import Redemption, Signal
+from backend.console.paging import AfterNumber, Limit
 from backend.database import Session
 from backend.wire import CursorInvalid, Out, cursor, place, raises
 
@@ -40,12 +40,7 @@ class SignalPage(Out):
 
 
 @get("/fraud-signals", opt=REVIEWERS, responses=raises(RoleForbids, CursorInvalid))
-async def list_signals(
-    staff: Staff,
-    session: Session,
-    after: Annotated[str | None, QueryParameter(name="cursor", max_length=64)] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
-) -> SignalPage:
+async def list_signals(staff: Staff, session: Session, after: AfterNumber = None, limit: Limit = 50) -> SignalPage:
     """What fraud rules saw (docs/checkout.md), newest first."""
     before = place(after) or 2**63 - 1
     rows = (

@@ -1,10 +1,8 @@
 """The console's page about settlement: what the brand owes a shop, period by period."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated
 
 from litestar import Router, get, put
-from litestar.params import QueryParameter
 from litestar.response import Stream
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +12,7 @@ from backend.checkout import statement_files, statements
 from backend.checkout.statement_files import Format, Parties, StatementTooLong
 from backend.checkout.statement_handlers import NumberPath, file_of, sent
 from backend.checkout.statement_schemas import StatementOut, StatementPage
-from backend.console.shops import Key
+from backend.console.paging import AfterNumber, Key, Limit
 from backend.database import Database, Db, Session
 from backend.shops import service as shops
 from backend.wire import CursorInvalid, place, raises
@@ -25,11 +23,7 @@ UNKNOWN = (shops.ShopUnknown, statements.StatementUnknown)
 
 @get("/shops/{key:str}/statements", opt=READERS, responses=raises(shops.ShopUnknown, CursorInvalid))
 async def list_statements(
-    staff: Staff,
-    session: Session,
-    key: Key,
-    after: Annotated[str | None, QueryParameter(name="cursor", max_length=64)] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
+    staff: Staff, session: Session, key: Key, after: AfterNumber = None, limit: Limit = 50
 ) -> StatementPage:
     """What the brand owes the shop: closed periods, newest first, and how the open one stands."""
     shop, _ = await shops.get(session, staff, key)

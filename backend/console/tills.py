@@ -4,10 +4,10 @@ from typing import Annotated
 
 from litestar import Response, Router, delete, get, post, put
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter
 
 from backend.brands.door import EDITORS, READERS, RoleForbids, Staff, transaction
-from backend.console.shops import Key
+from backend.console.paging import AfterKey, Key, Limit
 from backend.database import Db, Session
 from backend.errors import Busy
 from backend.passwords import ThePasswords
@@ -17,14 +17,12 @@ from backend.wire import KEY, CursorInvalid, cursor, raises, word
 
 TillPath = Annotated[str, PathParameter(pattern=KEY, description="Chosen by the shop's keeper.")]
 CashierPath = Annotated[str, PathParameter(pattern=KEY, description="A label, not a name.")]
-Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=400)]
-Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 KEPT = (RoleForbids, service.ShopUnknown, service.KeeperOnly)
 MADE = ResponseSpec(TillOut, description="A new till, or one that was switched off, with its token.")
 
 
 @get("/shops/{key:str}/tills", opt=READERS, responses=raises(*KEPT, CursorInvalid))
-async def list_tills(staff: Staff, session: Session, key: Key, after: Cursor = None, limit: Limit = 50) -> TillPage:
+async def list_tills(staff: Staff, session: Session, key: Key, after: AfterKey = None, limit: Limit = 50) -> TillPage:
     """The shop's tills, those included that are switched off."""
     shop = await service.kept(session, staff, key)
     rows = await tills.page(session, shop, word(after), limit + 1)
@@ -63,7 +61,7 @@ async def disable_till(staff: Staff, session: Session, key: Key, till: TillPath)
 
 @get("/shops/{key:str}/cashiers", opt=READERS, responses=raises(*KEPT, CursorInvalid))
 async def list_cashiers(
-    staff: Staff, session: Session, key: Key, after: Cursor = None, limit: Limit = 50
+    staff: Staff, session: Session, key: Key, after: AfterKey = None, limit: Limit = 50
 ) -> CashierPage:
     """The shop's cashiers, those included who were let go."""
     shop = await service.kept(session, staff, key)

@@ -7,6 +7,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from backend import limits
 from backend.brands.door import EDITORS, OWNERS, Member, RoleForbids, Staff, transaction
+from backend.console.paging import AfterKey, AfterNumber, Key, Limit
 from backend.database import Database, Db, Session
 from backend.errors import TooManyRequests
 from backend.settings import Settings
@@ -21,21 +22,15 @@ from backend.webhooks.schemas import (
     WebhookOut,
     WebhookPage,
 )
-from backend.wire import KEY, CursorInvalid, Now, TheSettings, cursor, place, raises, word
+from backend.wire import CursorInvalid, Now, TheSettings, cursor, place, raises, word
 
-Key = Annotated[str, PathParameter(pattern=KEY, description="Chosen by the brand.")]
 DeliveryId = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 HOUR_SECONDS = 3600
 BY_HAND = (RoleForbids, service.WebhookUnknown, deliveries.WebhookDisabled, TooManyRequests)
 
 
 @get("/webhooks", opt=EDITORS, responses=raises(RoleForbids, CursorInvalid))
-async def list_webhooks(
-    staff: Staff,
-    session: Session,
-    after: Annotated[str | None, QueryParameter(name="cursor", max_length=400)] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
-) -> WebhookPage:
+async def list_webhooks(staff: Staff, session: Session, after: AfterKey = None, limit: Limit = 50) -> WebhookPage:
     """The brand's webhooks."""
     rows = await service.page(session, staff, word(after), limit + 1)
     following = cursor(rows[limit - 1].key) if len(rows) > limit else None
@@ -82,8 +77,8 @@ async def list_deliveries(
     session: Session,
     key: Key,
     in_state: Annotated[State | None, QueryParameter(name="state")] = None,
-    after: Annotated[str | None, QueryParameter(name="cursor", max_length=64)] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
+    after: AfterNumber = None,
+    limit: Limit = 50,
 ) -> DeliveryPage:
     """What was sent to a webhook in the last 30 days and what became of it, newest first."""
     endpoint = await service.get(session, staff, key)
