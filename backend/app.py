@@ -35,6 +35,7 @@ from backend.programmes.offers import Books
 from backend.promocodes import card_handlers as cards
 from backend.promocodes import handlers as promocodes
 from backend.promocodes.studio import Studio
+from backend.receipts import handlers as receipts
 from backend.scans import handlers as scans
 from backend.scans import intake
 from backend.scans.decoder import Decoder
@@ -123,6 +124,7 @@ def api() -> Router:
             accounts.router,
             wallets.router,
             scans.router,
+            receipts.router,
             promocodes.router,
             feed.router,
             cards.router,

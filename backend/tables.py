@@ -11,6 +11,7 @@ from backend.checkout import models as checkout
 from backend.packages import models as packages
 from backend.programmes import models as programmes
 from backend.promocodes import models as promocodes
+from backend.receipts import models as receipts
 from backend.scans import models as scans
 from backend.shops import models as shops
 from backend.webhooks import models as webhooks
@@ -18,7 +19,7 @@ from payouts.models import Base
 
 # Naming the modules keeps their imports: they are what fills the metadata.
 ROOMS: tuple[ModuleType, ...] = (
-    accounts, brands, checkout, events, jobs, limits, packages, programmes, promocodes, scans, shops, webhooks
+    accounts, brands, checkout, events, jobs, limits, packages, programmes, promocodes, receipts, scans, shops, webhooks
 )  # fmt: skip
 metadata: MetaData = Base.metadata
 TABLES_OF_OTHERS = ("procrastinate_", "alembic_")

@@ -20,13 +20,15 @@ from backend.database import APP_ROLE, Database
 from backend.files.store import store
 from backend.packages import printing
 from backend.promocodes import issuing, studio
+from backend.receipts import verifying
+from backend.receipts.verifying import Verifier
 from backend.settings import Settings
 from backend.webhooks import sending, telling
 
 log = structlog.get_logger("scanback")
 
 # Naming the modules keeps their imports: they are what declares the jobs, and the tables that jobs refer to.
-ROOMS: tuple[ModuleType, ...] = (printing, issuing, studio, sending, telling, upkeep, tables)
+ROOMS: tuple[ModuleType, ...] = (printing, issuing, studio, verifying, sending, telling, upkeep, tables)
 AT_ONCE = 8
 HEARTBEAT_SECONDS = 2.0
 FINISH_SECONDS = 3.0  # for jobs under way when asked to stop; `scanback run` waits two seconds longer
@@ -49,16 +51,19 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     What a job had under way then is rescued like that of a worker that died.
     """
     db, files = Database(settings.database_url, AT_ONCE), store(settings)
+    verifier = Verifier.of(db, settings)
+    given = {"db": db, "files": files, "settings": settings, "verifier": verifier}
     try:
         while not stop.is_set():
             try:
-                await _work(settings, {"db": db, "files": files, "settings": settings}, stop)
+                await _work(settings, given, stop)
             except (ConnectorException, psycopg.Error) as error:
                 log.warning("database_away", error=type(error.__cause__ or error).__name__)
             if not stop.is_set():
                 await _pause(stop)
     finally:
         files.close()
+        await verifier.providers.close()
         await db.close()
 
 

@@ -69,6 +69,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             "up such a unit, so it takes `hold_days` and `cap_per_agent_day`."
         ),
     ] = False
+    units_per_receipt: Annotated[
+        Count | None, msgspec.Meta(description="Units of one product that one receipt pays for.")
+    ] = None
     promo: Promo | None = None
 
     def __post_init__(self) -> None:
@@ -94,7 +97,8 @@ class Offer(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True):
     """What happened. `price` is the base for per-cent rules in minor units, if it is known.
 
-    `listed` is False for a unit under state marking whose brand never said that it made it.
+    `listed` is False for a unit under state marking whose brand never said that it made it. A fixed amount is paid for
+    each of `units`; `price` is that of all together.
     """
 
     way: Way
@@ -103,6 +107,7 @@ class Facts(msgspec.Struct, frozen=True):
     at: datetime
     segments: frozenset[str] = frozenset()
     listed: bool = True
+    units: int = 1
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -143,7 +148,7 @@ def _worth(offer: Offer, facts: Facts) -> tuple[int, int] | None:
     if rule.segments and not rule.segments & facts.segments:
         return None
     if isinstance(rule.amount, Fixed):
-        return 0, rule.amount.value
+        return 0, rule.amount.value * facts.units
     if facts.price is None:
         return None
     gross = share(facts.price, rule.amount.basis_points, rule.amount.rounding)

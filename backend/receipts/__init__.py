@@ -1,1 +1,1 @@
-"""Fiscal receipts: read, verified, matched, credited once."""
+"""Fiscal receipts: sent by agents, verified through providers, matched to products, credited once."""

@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from backend.packages import service as packages
 from backend.packages.service import Lookup, Unread
 from backend.packages.units import UNLISTED
 from backend.programmes.offers import Books
 from backend.programmes.rules import Decision, Facts, Way, decide
+from backend.receipts.sending import Sent
+from backend.scans import receipts
 from backend.scans.outcomes import Incoming, Record
 from backend.settings import Settings
 from scanning.payload import Payload
 
 # What a kind that has no feature yet says next; the later features take these lines out.
-UNSERVED = {"receipt": "not_yet_served", "promo": "show_at_till", "certificate": "show_at_till"}
+ELSEWHERE = "elsewhere"  # a receipt: its own room says what became of it
+UNSERVED = {"promo": "show_at_till", "certificate": "show_at_till"}
 
 
 def read(settings: Settings, texts: Sequence[Incoming]) -> list[Lookup | Unread]:
@@ -32,6 +37,8 @@ def read(settings: Settings, texts: Sequence[Incoming]) -> list[Lookup | Unread]
 def _read_other(settings: Settings, place: int, found: Payload) -> Lookup | Unread:
     if not found.value:
         return Unread("nothing_found")
+    if found.kind == "receipt":
+        return Unread(ELSEWHERE)
     if found.kind == "marking":
         return packages.read_marking(place, found.value)
     if found.kind in UNSERVED:
@@ -44,6 +51,7 @@ async def records(
     texts: Sequence[Incoming],
     read: Sequence[Lookup | Unread],
     found: dict[int, Any],
+    sent: dict[int, Sent],
     now: datetime,
 ) -> tuple[list[Record], set[int]]:
     """What to record for each text, and the programmes whose rules were used."""
@@ -54,6 +62,9 @@ async def records(
             place, incoming_text.id, incoming_text.n, incoming_text.digest.hex(), incoming_text.payload.kind
         )
         made.append(record)
+        if place in sent:
+            made[-1] = msgspec.structs.replace(record, **receipts.references(sent[place]))
+            continue
         if isinstance(asked, Unread) or row is None:
             record.reason = asked.reason if isinstance(asked, Unread) else "unknown_code"
             continue

@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from backend import limits
 from backend.accounts.door import ASKS_ITSELF, Agent, SignedIn
 from backend.errors import BodyChanged, Busy, TooLarge, TooManyRequests
-from backend.scans import intake, service
+from backend.scans import intake, receipts, service
 from backend.scans.intake import Picture, PictureBroken, PictureKind, PictureTooBig
 from backend.scans.outcomes import Outcome, from_picture, incoming
 from backend.scans.schemas import QueueIn, QueueOut, ScanOut, picture_out, scan_out
@@ -38,9 +38,11 @@ async def scan(
     body = await intake.read(request)
     if isinstance(body, Picture):
         outcomes = await _picture(desk, agent, scan_id, body, now)
-        return picture_out(outcomes, await desk.versions.load(row.version_id for row in outcomes))
+        known = await desk.versions.load(row.version_id for row in outcomes)
+        return picture_out(outcomes, known, await receipts.shown(desk.db, agent, outcomes, {}))
     (outcome,) = service.alone(await service.handle(desk, agent, [incoming(scan_id, body.text)], now))
-    return scan_out(outcome, await desk.versions.load([outcome.version_id]))
+    shown = await receipts.shown(desk.db, agent, [outcome], {(scan_id, 0): body.text})
+    return scan_out(outcome, await desk.versions.load([outcome.version_id]), shown)
 
 
 async def _picture(desk: Desk, agent: Agent, scan_id: UUID, picture: Picture, now: datetime) -> list[Outcome]:
@@ -63,7 +65,8 @@ async def scan_queue(
     texts = [incoming(row.id, row.text) for row in data.scans]
     outcomes = await service.handle(desk, agent, texts, datetime.now(UTC))
     known = await desk.versions.load(row.version_id for row in outcomes)
-    return QueueOut([scan_out(row, known) for row in outcomes])
+    shown = await receipts.shown(desk.db, agent, outcomes, {(row.id, 0): row.text for row in data.scans})
+    return QueueOut([scan_out(row, known, shown) for row in outcomes])
 
 
 router = Router("/", route_handlers=[scan, scan_queue], tags=["Scans"])

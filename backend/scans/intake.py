@@ -13,6 +13,7 @@ from litestar.openapi.spec import Encoding, OpenAPIMediaType, Operation, Referen
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from backend.errors import Invalid, TooLarge, Unsupported
+from backend.scans import receipts
 from backend.scans.decoder import Decoder
 from backend.scans.schemas import ScanIn
 from backend.settings import Settings
@@ -98,7 +99,7 @@ async def codes(decoder: Decoder, picture: Picture) -> list[payload.Payload]:
     except PictureUnreadable as error:
         raise PictureBroken from error
     found = [payload.classify(symbol.text) for symbol in symbols if symbol.text.strip()]
-    return list(dict.fromkeys(found))[:MOST_CODES]
+    return receipts.chosen(list(dict.fromkeys(found)))[:MOST_CODES]
 
 
 def limits(settings: Settings, now: datetime) -> Limits:

@@ -37,16 +37,18 @@ class Outcome(msgspec.Struct, frozen=True):
     amount: int | None
     matures_on: date | None
     expires_on: date | None
+    receipt_id: int | None
 
 
 class Record(msgspec.Struct, omit_defaults=True):
-    """What scans_record is told about one text: a decision to pay, or a reason not to."""
+    """What scans_record is told about one text: a decision to pay, or a reason not to. `status`: it waits elsewhere."""
 
     place: int
     id: UUID
     n: int
     digest: str
     kind: str
+    status: str | None = None
     reason: str | None = None
     cause: int | None = None
     cause_id: int | None = None

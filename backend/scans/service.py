@@ -19,7 +19,7 @@ from backend.packages.service import Lookup, Unread
 from backend.programmes.explain import Versions
 from backend.programmes.offers import Books
 from backend.programmes.rules import Facts, decide
-from backend.scans import decisions, guesses
+from backend.scans import decisions, guesses, receipts
 from backend.scans.decoder import Decoder
 from backend.scans.outcomes import Incoming, Outcome, Record, outcome
 from backend.settings import Settings
@@ -30,7 +30,8 @@ RECORD = text("""
 """)
 ANSWERED = text("""
     SELECT s.id, s.n, s.digest, s.kind, s.status, s.reason, a.programme_id,
-        a.version_id, a.product_id, a.base, a.gross, a.amount, a.matures_on, a.expires_on
+        a.version_id, a.product_id, a.base, a.gross, a.amount, a.matures_on, a.expires_on,
+        CASE WHEN s.cause = 9 THEN s.cause_id END AS receipt_id
     FROM scans s LEFT JOIN accruals a ON s.status <> 'refused' AND a.cause = s.cause AND a.cause_id = s.cause_id
     WHERE s.account_id = :account AND s.id = ANY(:ids) ORDER BY s.n
 """)
@@ -100,9 +101,10 @@ def alone(outcomes: list[Outcome]) -> list[Outcome]:
 async def _find_and_record(
     desk: Desk, agent: Agent, texts: Sequence[Incoming], read: Sequence[Lookup | Unread], now: datetime
 ) -> list[Any]:
+    sent = await receipts.send(desk.db, desk.settings, agent, texts, now)
     for _ in range(ATTEMPTS):
         found = await _look(desk, agent, read, now)
-        records, programmes = await decisions.records(desk.books, texts, read, found, now)
+        records, programmes = await decisions.records(desk.books, texts, read, found, sent, now)
         await _number_units(desk, read, records)
         try:
             return await _record(desk, agent, read, records, now)

@@ -47,3 +47,22 @@ BEGIN
     END IF;
     RETURN due;
 END $$;
+
+-- A doubt about a line that is paid already: a signal in the agent's item of the brand's review queue.
+CREATE OR REPLACE FUNCTION receipts_doubt(
+    p_line bigint, p_rule text, p_points int, p_inputs jsonb, p_decide_by timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE l record; item bigint;
+BEGIN
+    SELECT k.brand_id, k.receipt_id, r.account_id INTO l FROM receipt_lines k JOIN receipts r ON r.id = k.receipt_id
+    WHERE k.id = p_line;
+    IF EXISTS (SELECT FROM receipt_signals s
+            WHERE s.receipt_id = l.receipt_id AND s.brand_id = l.brand_id AND s.rule = p_rule) THEN
+        RETURN;
+    END IF;
+    INSERT INTO reviews AS v (brand_id, account_id, points, decide_by) VALUES (l.brand_id, l.account_id, p_points, p_decide_by)
+    ON CONFLICT (brand_id, account_id) WHERE decided_at IS NULL DO UPDATE SET points = v.points + excluded.points
+    RETURNING v.id INTO item;
+    INSERT INTO receipt_signals (brand_id, receipt_id, review_id, rule, version, shadow, points, inputs)
+    VALUES (l.brand_id, l.receipt_id, item, p_rule, 1, false, p_points, p_inputs) ON CONFLICT DO NOTHING;
+END $$;

@@ -39,7 +39,7 @@ CREATE OR REPLACE FUNCTION scans_record(
 ) RETURNS TABLE (
     place int, changed boolean, replayed boolean, kind text, status text, reason text,
     programme_id bigint, version_id bigint, product_id bigint, base bigint, gross bigint, amount bigint,
-    matures_on date, expires_on date
+    matures_on date, expires_on date, receipt_id bigint
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE i record; s scans; r ranges; awarded record; a accruals; counted record; owed jsonb := '{}'; wrong int := 0;
@@ -52,7 +52,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
     PERFORM accounts_alive(p_account, p_device);
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (
-            place int, id uuid, n int, digest text, kind text, reason text, cause int, cause_id bigint, slot int,
+            place int, id uuid, n int, digest text, kind text, status text, reason text, cause int, cause_id bigint, slot int,
             serial bigint, brand bigint, programme bigint, rules_version bigint, campaign bigint, version bigint,
             product bigint, base bigint, gross bigint, day_cap bigint, budgeted boolean, today date, matures_on date,
             expires_on date)
@@ -67,8 +67,9 @@ BEGIN
             END IF;
         ELSE
             replayed := false;
-            s.kind := i.kind; s.status := 'refused'; s.reason := i.reason;
-            IF i.reason IS NULL THEN
+            s.kind := i.kind; s.status := coalesce(i.status, 'refused'); s.reason := i.reason;
+            s.cause := i.cause; s.cause_id := i.cause_id;
+            IF i.reason IS NULL AND i.status IS NULL THEN
                 IF NOT EXISTS (SELECT FROM programmes o WHERE o.id = i.programme AND o.rules_version = i.rules_version)
                 THEN
                     RAISE EXCEPTION 'the rules have changed' USING ERRCODE = 'SB011';
@@ -82,7 +83,9 @@ BEGIN
                         UNION ALL SELECT u.batch_id FROM marked_units u WHERE i.cause = 3 AND u.id = i.cause_id);
                 END IF;
             END IF;
-            IF s.reason IS NULL THEN
+            IF i.status IS NOT NULL THEN
+                NULL; -- A receipt: it waits in its own room.
+            ELSIF s.reason IS NULL THEN
                 SELECT * INTO awarded FROM programmes_award(p_account, i.cause, i.cause_id, i.programme, i.campaign,
                     i.version, i.product, i.base, i.gross, i.day_cap, i.budgeted, owed, i.today, i.matures_on,
                     i.expires_on);
@@ -113,6 +116,7 @@ BEGIN
         END IF;
         place := i.place; kind := s.kind; status := s.status; reason := s.reason;
         programme_id := a.programme_id; version_id := a.version_id; product_id := a.product_id; base := a.base;
+        receipt_id := CASE WHEN s.cause = 9 THEN s.cause_id END;
         gross := a.gross; amount := a.amount; matures_on := a.matures_on; expires_on := a.expires_on;
         RETURN NEXT;
     END LOOP;

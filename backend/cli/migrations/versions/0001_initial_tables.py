@@ -140,6 +140,26 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_failures_at", "job_failures", ["at"], unique=False)
     op.create_table(
+        "receipt_documents",
+        sa.Column("country", sa.String(length=2), nullable=False),
+        sa.Column("identity", sa.String(length=200), nullable=False),
+        sa.Column("provider", sa.String(length=40), nullable=False),
+        sa.Column("document", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("raw", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("country", "identity", name=op.f("pk_receipt_documents")),
+    )
+    op.create_table(
+        "receipt_providers",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("day", sa.Date(), server_default=sa.text("CURRENT_DATE"), nullable=False),
+        sa.Column("used", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("failures", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_receipt_providers")),
+    )
+    op.create_table(
         "seals",
         sa.Column("upto", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("previous", sa.LargeBinary(), nullable=False),
@@ -251,6 +271,16 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_devices_account_id", "devices", ["account_id"], unique=False, postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.create_table(
+        "freezes",
+        sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_freezes_account_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_freezes_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "account_id", name=op.f("pk_freezes")),
     )
     op.create_table(
         "lots",
@@ -386,6 +416,77 @@ def upgrade() -> None:
         postgresql_where="issue_id IS NOT NULL",
     )
     op.create_table(
+        "receipt_sellers",
+        sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("inn", sa.String(length=12), nullable=False),
+        sa.Column("allowed", sa.Boolean(), nullable=False),
+        sa.Column("note", sa.String(length=200), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_receipt_sellers_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "inn", name=op.f("pk_receipt_sellers")),
+    )
+    op.create_table(
+        "receipts",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Uuid(), nullable=False),
+        sa.Column("country", sa.String(length=2), nullable=False),
+        sa.Column("identity", sa.String(length=200), nullable=False),
+        sa.Column("fp", sa.BigInteger(), nullable=True),
+        sa.Column("canonical", sa.String(length=2000), nullable=False),
+        sa.Column("at", sa.TIMESTAMP(), nullable=True),
+        sa.Column("total", sa.BigInteger(), nullable=True),
+        sa.Column("operation", sa.SmallInteger(), nullable=True),
+        sa.Column("state", sa.String(length=8), server_default="pending", nullable=False),
+        sa.Column("reason", sa.String(length=24), nullable=True),
+        sa.Column("sent_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("decide_by", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("provider", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("photo", sa.String(), nullable=True),
+        sa.Column("answer", sa.String(length=2000), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('pending', 'review', 'credited', 'refused')", name=op.f("ck_receipts_state")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_receipts_account_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipts")),
+        sa.UniqueConstraint(
+            "account_id",
+            "country",
+            "identity",
+            "fp",
+            name=op.f("uq_receipts_account_id_country_identity_fp"),
+            postgresql_nulls_not_distinct=True,
+        ),
+        sa.UniqueConstraint("account_id", "key", name=op.f("uq_receipts_account_id_key")),
+    )
+    op.create_index("ix_receipts_account_id_id", "receipts", ["account_id", "id"], unique=False)
+    op.create_index("ix_receipts_country_identity", "receipts", ["country", "identity"], unique=False)
+    op.create_index("ix_receipts_due_at", "receipts", ["due_at"], unique=False, postgresql_where="due_at IS NOT NULL")
+    op.create_index(
+        "ix_receipts_photos", "receipts", ["decided_at"], unique=False, postgresql_where="photo IS NOT NULL"
+    )
+    op.create_table(
+        "reviews",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("points", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("decide_by", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decision", sa.String(length=10), nullable=True),
+        sa.Column("note", sa.String(length=1000), server_default="", nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_reviews_account_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_reviews_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reviews")),
+    )
+    op.create_index("ix_reviews_brand_id_id", "reviews", ["brand_id", "id"], unique=False)
+    op.create_index(
+        "uq_reviews_open", "reviews", ["brand_id", "account_id"], unique=True, postgresql_where="decided_at IS NULL"
+    )
+    op.create_table(
         "scans",
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -511,6 +612,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_campaigns_programme_id", "campaigns", ["programme_id"], unique=False)
     op.create_table(
+        "line_aliases",
+        sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seller_inn", sa.String(length=12), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("product_id", sa.BigInteger(), nullable=True),
+        sa.Column("staff_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_line_aliases_brand_id")),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_line_aliases_product_id")),
+        sa.PrimaryKeyConstraint("brand_id", "seller_inn", "key", name=op.f("pk_line_aliases")),
+    )
+    op.create_table(
         "lot_uses",
         sa.Column("movement_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lot_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -554,6 +667,97 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["code_id"], ["promo_codes.id"], name=op.f("fk_promo_views_code_id")),
         sa.PrimaryKeyConstraint("code_id", "n", "day", name=op.f("pk_promo_views")),
     )
+    op.create_table(
+        "receipt_claims",
+        sa.Column("country", sa.String(length=2), nullable=False),
+        sa.Column("identity", sa.String(length=200), nullable=False),
+        sa.Column("receipt_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("seller_inn", sa.String(length=12), nullable=True),
+        sa.Column("till", sa.String(length=40), nullable=False),
+        sa.Column("region", sa.String(length=2), nullable=True),
+        sa.Column("bought_at", sa.TIMESTAMP(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("quick", sa.Boolean(), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["receipt_id"], ["receipts.id"], name=op.f("fk_receipt_claims_receipt_id")),
+        sa.PrimaryKeyConstraint("country", "identity", name=op.f("pk_receipt_claims")),
+        sa.UniqueConstraint("receipt_id", name=op.f("uq_receipt_claims_receipt_id")),
+    )
+    op.create_index(
+        "ix_receipt_claims_account_id_bought_at", "receipt_claims", ["account_id", "bought_at"], unique=False
+    )
+    op.create_index(
+        "ix_receipt_claims_seller_inn_bought_at", "receipt_claims", ["seller_inn", "bought_at"], unique=False
+    )
+    op.create_index("ix_receipt_claims_till_bought_at", "receipt_claims", ["till", "bought_at"], unique=False)
+    op.create_table(
+        "receipt_lines",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("receipt_id", sa.BigInteger(), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("quantity", sa.Numeric(precision=14, scale=3), nullable=False),
+        sa.Column("sum", sa.BigInteger(), nullable=False),
+        sa.Column("gtin", sa.String(length=14), nullable=True),
+        sa.Column("serial", sa.String(length=40), nullable=True),
+        sa.Column("product_id", sa.BigInteger(), nullable=True),
+        sa.Column("how", sa.String(length=8), nullable=False),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.Column("candidates", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("state", sa.String(length=7), nullable=False),
+        sa.Column("reason", sa.String(length=24), nullable=True),
+        sa.Column("cause", sa.SmallInteger(), nullable=True),
+        sa.Column("cause_id", sa.BigInteger(), nullable=True),
+        sa.Column("amount", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("returned_quantity", sa.Numeric(precision=14, scale=3), server_default="0", nullable=False),
+        sa.Column("returned", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("state IN ('paid', 'review', 'refused')", name=op.f("ck_receipt_lines_state")),
+        sa.CheckConstraint("returned <= amount", name=op.f("ck_receipt_lines_returned")),
+        sa.CheckConstraint("returned_quantity <= quantity", name=op.f("ck_receipt_lines_returned_quantity")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_receipt_lines_brand_id")),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_receipt_lines_product_id")),
+        sa.ForeignKeyConstraint(["receipt_id"], ["receipts.id"], name=op.f("fk_receipt_lines_receipt_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt_lines")),
+        sa.UniqueConstraint("receipt_id", "brand_id", "n", name=op.f("uq_receipt_lines_receipt_id_brand_id_n")),
+    )
+    op.create_index("ix_receipt_lines_brand_id_state_id", "receipt_lines", ["brand_id", "state", "id"], unique=False)
+    op.create_table(
+        "receipt_signals",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("receipt_id", sa.BigInteger(), nullable=False),
+        sa.Column("review_id", sa.BigInteger(), nullable=True),
+        sa.Column("rule", sa.String(length=24), nullable=False),
+        sa.Column("version", sa.SmallInteger(), nullable=False),
+        sa.Column("shadow", sa.Boolean(), nullable=False),
+        sa.Column("points", sa.SmallInteger(), nullable=False),
+        sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_receipt_signals_brand_id")),
+        sa.ForeignKeyConstraint(["receipt_id"], ["receipts.id"], name=op.f("fk_receipt_signals_receipt_id")),
+        sa.ForeignKeyConstraint(["review_id"], ["reviews.id"], name=op.f("fk_receipt_signals_review_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt_signals")),
+        sa.UniqueConstraint("receipt_id", "brand_id", "rule", name=op.f("uq_receipt_signals_receipt_id_brand_id_rule")),
+    )
+    op.create_index("ix_receipt_signals_brand_id_id", "receipt_signals", ["brand_id", "id"], unique=False)
+    op.create_table(
+        "receipt_tries",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("receipt_id", sa.BigInteger(), nullable=False),
+        sa.Column("provider", sa.String(length=40), nullable=False),
+        sa.Column("shape", sa.String(length=20), nullable=False),
+        sa.Column("result", sa.String(length=12), nullable=False),
+        sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("http", sa.SmallInteger(), nullable=True),
+        sa.Column("milliseconds", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["receipt_id"], ["receipts.id"], name=op.f("fk_receipt_tries_receipt_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt_tries")),
+    )
+    op.create_index("ix_receipt_tries_receipt_id", "receipt_tries", ["receipt_id"], unique=False)
     op.create_table(
         "staff_sessions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -728,6 +932,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("slot", "first_serial", name=op.f("pk_ranges")),
     )
     op.create_index("ix_ranges_batch_id", "ranges", ["batch_id"], unique=False)
+    op.create_table(
+        "receipt_line_returns",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("line_id", sa.BigInteger(), nullable=False),
+        sa.Column("country", sa.String(length=2), nullable=True),
+        sa.Column("identity", sa.String(length=200), nullable=True),
+        sa.Column("n", sa.BigInteger(), nullable=True),
+        sa.Column("quantity", sa.Numeric(precision=14, scale=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["line_id"], ["receipt_lines.id"], name=op.f("fk_receipt_line_returns_line_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt_line_returns")),
+        sa.UniqueConstraint(
+            "country", "identity", "n", "line_id", name=op.f("uq_receipt_line_returns_country_identity_n_line_id")
+        ),
+    )
     op.create_table(
         "reservations",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

@@ -1,0 +1,106 @@
+"""Which provider is asked next, when, and what its answer means for a receipt."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import text
+
+from backend.database import Database
+from backend.receipts.providers.asking import Answer, Provider, ProviderSettings, Question, open_provider, read_settings
+from backend.settings import Settings
+
+log = structlog.get_logger("scanback")
+
+TURN = text("SELECT * FROM receipts_turn(:name, :gap, :per_day, :most)")
+ASKED = text("SELECT receipts_asked(:name, :failed, :pause, :spent)")
+TRIED = text("""
+    INSERT INTO receipt_tries (receipt_id, provider, shape, result, code, http, milliseconds)
+    VALUES (:receipt, :provider, :shape, :result, :code, :http, :milliseconds)
+""")
+# A turn is used at once or not at all: requests that bunch up would break the provider's second.
+MOST_WAIT_MS, LATE_SECONDS = 2000, 0.05
+# Turns stand a little farther apart than the rate says, so that a slow network bunches none of them up.
+APART = 1.15
+LIMIT_PAUSE = 3600  # seconds, when a provider says that its limit is reached and not for how long
+TROUBLE = ("unavailable", "limit")
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """A provider that may be asked now, or when to come again."""
+
+    provider: int | None
+    again_at: datetime | None = None
+
+
+class Providers:
+    """The installation's providers in the order in which they are asked, with their clients."""
+
+    def __init__(self, named: list[ProviderSettings]) -> None:
+        self.named = named
+        self._clients: list[Provider] = [open_provider(one) for one in named]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Providers":
+        """Those that SCANBACK_RECEIPT_PROVIDERS names; none without it: then people decide.
+
+        Raises:
+            SettingMissing: the file cannot be read.
+        """
+        return cls(read_settings(settings.receipt_providers) if settings.receipt_providers else [])
+
+    async def close(self) -> None:
+        """Close all clients."""
+        async with AsyncExitStack() as stack:
+            for client in self._clients:
+                stack.push_async_callback(client.close)
+
+    async def turn(self, db: Database, first: int) -> Turn:
+        """Take a turn with the first provider, from `first` on, that has one; waits for it up to two seconds."""
+        again: list[datetime] = []
+        for number in range(first, len(self.named)):
+            at = await self._turn(db, self.named[number])
+            if at is None:
+                return Turn(number)
+            again.append(at)
+        return Turn(None, min(again) if again else None)
+
+    async def _turn(self, db: Database, one: ProviderSettings) -> datetime | None:
+        """None: ask now. Else when the next turn may be had."""
+        while True:
+            gap = round(1000 / one.per_second * APART)
+            row = await db.call(TURN, name=one.name, gap=gap, per_day=one.per_day, most=MOST_WAIT_MS)
+            if row.wait is None:
+                again: datetime = row.at
+                return again
+            begun = time.monotonic()
+            await asyncio.sleep(row.wait / 1000)
+            # Whoever overslept his turn takes another: nobody else has it, and it is only a part of a second.
+            if time.monotonic() - begun <= row.wait / 1000 + LATE_SECONDS:
+                return None
+
+    async def ask(self, db: Database, number: int, receipt_id: int, question: Question) -> Answer:
+        """Ask a provider whose turn this is, and write down how it went. Never raises what the network did."""
+        one, begun = self.named[number], time.monotonic()
+        answer = await self._clients[number].ask(question)
+        spent = round((time.monotonic() - begun) * 1000)
+        await db.rows(TRIED, receipt=receipt_id, provider=one.name, shape=answer.shape[:20], result=answer.result,
+                      code=answer.code[:40], http=answer.http, milliseconds=spent)  # fmt: skip
+        failed = answer.result in TROUBLE
+        pause = (answer.retry_after or LIMIT_PAUSE) if answer.result == "limit" else answer.retry_after if failed else 0
+        await db.rows(ASKED, name=one.name, failed=failed, pause=pause or 0, spent=answer.spent)
+        log.info("receipt_asked", receipt=receipt_id, provider=one.name, result=answer.result, ms=spent)
+        return answer
+
+
+def question(receipt: Any) -> Question:
+    """What a provider is asked about a Russian receipt."""
+    fn, _, fd = receipt.identity.partition(":")
+    return Question(
+        fn, int(fd), receipt.fp, receipt.at, receipt.total, receipt.operation, receipt.canonical, receipt.tries,
+        str(receipt.id),
+    )  # fmt: skip

@@ -1,0 +1,77 @@
+"""What a return receipt takes back. It does not name its sale, so the sale is found by the goods themselves."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+
+from backend.database import Database
+from backend.receipts.matching import key
+from scanning.document import Document, Line
+
+WINDOW = timedelta(days=60)
+# Lines that were bought in the same shop before, and have something left to come back.
+SOLD = text("""
+    SELECT l.id, l.name, l.quantity, l.sum, l.gtin, l.serial, l.quantity - l.returned_quantity AS rest,
+        c.account_id, o.fp
+    FROM receipt_claims c JOIN receipt_lines l ON l.receipt_id = c.receipt_id JOIN receipts o ON o.id = c.receipt_id
+    WHERE c.seller_inn = :seller AND c.bought_at BETWEEN :since AND :until
+        AND l.state IN ('paid', 'review') AND l.returned_quantity < l.quantity
+    ORDER BY c.bought_at DESC, l.id
+""")
+TAKE_BACK = text("SELECT receipts_take_back(:line, :quantity, :country, :identity, :n) AS amount")
+DOUBT = text("SELECT receipts_doubt(:line, 'unclear_return', 10, CAST(:inputs AS jsonb), :decide_by)")
+
+
+async def take_back(db: Database, found: Document, sender: int, decide_by: datetime) -> int:
+    """Take back what came back, line by line; safe to run again. Returns how many lines of sales were touched.
+
+    A unit's serial number, or a correction that names its receipt, says for sure which sale it was. Else the shop, the
+    wording and the price of one must be the same, and the sale the sender's own: of others reviewers are told, or
+    anybody could take a stranger's bonus away with a return of the like.
+    """
+    if found.seller_inn is None:
+        return 0
+    sold = await db.rows(SOLD, seller=found.seller_inn, since=found.at - WINDOW, until=found.at)
+    touched = 0
+    for line in found.lines:
+        candidates = [row for row in sold if _is_of(row, line, found)]
+        mine = [row for row in candidates if row.account_id == sender or _is_named(line, found)]
+        touched += await _take(db, found, line, mine)
+        if candidates and not mine:
+            await _doubt(db, candidates, found, decide_by)
+    return touched
+
+
+def _is_of(row: Any, line: Line, found: Document) -> bool:
+    if line.serial is not None and row.serial is not None:
+        return bool(row.serial == line.serial and row.gtin == line.gtin)
+    if found.corrects is not None and found.corrects.fp is not None and found.corrects.fp != row.fp:
+        return False
+    return key(row.name) == key(line.name) and round(row.sum / row.quantity) == round(line.sum / line.quantity)
+
+
+def _is_named(line: Line, found: Document) -> bool:
+    """Whether the document itself names the sale."""
+    return line.serial is not None or (found.corrects is not None and found.corrects.fp is not None)
+
+
+async def _take(db: Database, found: Document, line: Line, candidates: Sequence[Any]) -> int:
+    left, touched = line.quantity, 0
+    for row in candidates:
+        part = min(left, Decimal(row.rest))
+        if part <= 0:
+            continue
+        await db.rows(TAKE_BACK, line=row.id, quantity=part, country="RU",
+                      identity=f"{found.fn}:{found.fd}", n=line.n)  # fmt: skip
+        left, touched = left - part, touched + 1
+    return touched
+
+
+async def _doubt(db: Database, candidates: Sequence[Any], found: Document, decide_by: datetime) -> None:
+    inputs = msgspec.json.encode({"return": f"{found.fn}:{found.fd}"}).decode()
+    for row in candidates:
+        await db.rows(DOUBT, line=row.id, inputs=inputs, decide_by=decide_by)

@@ -1,0 +1,56 @@
+"""What fraud rules 7 to 10 and 13 go by (ledger.md, 6): their limits, and what is seen before the transaction."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from backend.database import Database
+from backend.settings import Settings
+from scanning import regions
+from scanning.document import Document
+
+RULES = ("receipt_velocity", "cashier_pattern", "till_share", "two_places")
+LIMITS = {
+    "day": "receipts_agent_day", "hour": "receipts_agent_hour", "shop": "receipts_agent_shop",
+    "quick": "receipts_quick_week", "share": "till_share_percent", "least": "till_share_least",
+}  # fmt: skip
+NEAREST = text("""
+    (SELECT region, bought_at FROM receipt_claims
+        WHERE account_id = :account AND region IS NOT NULL AND bought_at <= :at ORDER BY bought_at DESC LIMIT 1)
+    UNION ALL
+    (SELECT region, bought_at FROM receipt_claims
+        WHERE account_id = :account AND region IS NOT NULL AND bought_at > :at ORDER BY bought_at LIMIT 1)
+""")
+# How people decided about what a rule had found: `rule_wrong` overturns it, and so does a release.
+OVERTURNED = text("""
+    SELECT s.rule FROM receipt_signals s JOIN reviews v ON v.id = s.review_id
+    WHERE v.decided_at > now() - interval '90 days' AND NOT s.shadow
+    GROUP BY s.rule
+    HAVING count(*) >= :least
+        AND count(*) FILTER (WHERE v.decision IN ('release', 'rule_wrong')) * 100 > :percent * count(*)
+""")
+
+
+async def limits(db: Database, settings: Settings, now: datetime) -> dict[str, Any]:
+    """The limits of today, and the rules that only take note: by a setting, or because people overturn them."""
+    at, day = settings.numbers.at, now.date()
+    shadow = {rule for rule in RULES if at(f"shadow_{rule}", day)} | set(await _overturned(db, settings, now))
+    return {name: at(number, day) for name, number in LIMITS.items()} | {"shadow": sorted(shadow)}
+
+
+async def _overturned(db: Database, settings: Settings, now: datetime) -> list[str]:
+    least, percent = (settings.numbers.at(name, now.date()) for name in ("overturned_least", "overturned_percent"))
+    return [row.rule for row in await db.rows(OVERTURNED, least=least, percent=percent)]
+
+
+async def seen(db: Database, account_id: int, document: Document) -> list[dict[str, Any]]:
+    """Rule 13: two places too far apart for the time between two purchases."""
+    if document.region is None:
+        return []
+    for other in await db.rows(NEAREST, account=account_id, at=document.at):
+        first, second = sorted([(other.bought_at, other.region), (document.at, document.region)])
+        if regions.too_fast(first[1], first[0], second[1], second[0]):
+            inputs = {"from": first[1], "to": second[1], "at": [str(first[0]), str(second[0])]}
+            return [{"rule": "two_places", "points": 20, "inputs": inputs}]
+    return []

@@ -1,0 +1,234 @@
+"""The worker's part: take what is due, ask a provider with no transaction open, and go by its answer."""
+
+import asyncio
+import random
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import text
+
+from backend import jobs
+from backend.database import Database
+from backend.programmes.offers import Books
+from backend.receipts import returns, settling
+from backend.receipts.asking import TROUBLE, Providers, question
+from backend.receipts.catalogues import Catalogues
+from backend.receipts.providers.asking import Answer
+from backend.receipts.settling import Accepted, Unsettled
+from backend.settings import Settings
+from scanning import document, personal
+from scanning.document import Document, DocumentUnreadable
+
+log = structlog.get_logger("scanback")
+
+MINUTE, HOUR = 60, 3600
+# How long a receipt waits after it was not there yet; after the last one a person looks at it.
+LADDER = (5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR)
+LEASE_SECONDS = 180  # a worker that died leaves its receipts for this long
+AT_ONCE = 8
+RUN_SECONDS = 300.0
+CALLBACK_HOURS = 24  # after that another provider is asked
+NEAR = timedelta(minutes=5)  # tills round, and their clocks go wrong
+
+CLAIM = text("""
+    WITH due AS (
+        SELECT id FROM receipts WHERE due_at <= now() ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED)
+    UPDATE receipts r SET due_at = now() + :lease * interval '1 second' FROM due WHERE r.id = due.id
+    RETURNING r.id, r.account_id, r.country, r.identity, r.fp, r.canonical, r.at, r.total, r.operation, r.sent_at,
+        r.tries, r.provider, r.due_at
+""")
+CACHED = text("SELECT document FROM receipt_documents WHERE country = :country AND identity = :identity")
+KEEP = text("""
+    INSERT INTO receipt_documents (country, identity, provider, document, raw)
+    VALUES (:country, :identity, :provider, CAST(:document AS jsonb), CAST(:raw AS jsonb)) ON CONFLICT DO NOTHING
+""")
+# Only whoever holds the claim may write: the time until which it lasts is nobody else's.
+LATER = text("""
+    UPDATE receipts SET due_at = :at, tries = :tries, provider = :provider
+    WHERE id = :id AND state = 'pending' AND due_at = :claimed
+""")
+FOR_PEOPLE = text("""
+    UPDATE receipts SET state = 'review', due_at = NULL,
+        reason = CASE WHEN photo IS NULL THEN 'photo_needed' ELSE 'being_checked' END
+    WHERE id = :id AND state = 'pending' AND due_at = :claimed
+""")
+REFUSE = text("SELECT receipts_refuse(:id, :reason)")
+
+_running = asyncio.Lock()
+
+
+class Verifier(msgspec.Struct, frozen=True):
+    """What verifying needs of the process, in one piece."""
+
+    db: Database
+    settings: Settings
+    providers: Providers
+    catalogues: Catalogues
+    books: Books
+
+    @classmethod
+    def of(cls, db: Database, settings: Settings) -> "Verifier":
+        """A verifier with the installation's providers.
+
+        Raises:
+            SettingMissing: their file cannot be read.
+        """
+        return cls(db, settings, Providers.of(settings), Catalogues(db), Books(db))
+
+
+@jobs.task("receipts", cron="* * * * * *")
+async def verify_due(*, verifier: Verifier) -> None:
+    """Verify what is due. One run in a process is enough: it takes up what becomes due meanwhile."""
+    if _running.locked():
+        return
+    async with _running:
+        await verify_all(verifier)
+
+
+async def verify_all(verifier: Verifier) -> None:
+    """Verify until nothing is due, or for some minutes."""
+    deadline = time.monotonic() + RUN_SECONDS
+    flying: set[asyncio.Task[None]] = set()
+    async with asyncio.TaskGroup() as group:
+        while True:
+            room = AT_ONCE - len(flying) if time.monotonic() < deadline else 0
+            rows = await verifier.db.rows(CLAIM, most=room, lease=LEASE_SECONDS) if room else []
+            flying |= {group.create_task(verify(verifier, row)) for row in rows}
+            if not flying:
+                return
+            _, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def verify(verifier: Verifier, row: Any) -> None:
+    """Bring one receipt a step further: decided, or due again later."""
+    db = verifier.db
+    known = await db.rows(CACHED, country=row.country, identity=row.identity)
+    if known:
+        await _go_by(verifier, row, msgspec.convert(known[0].document, Document, strict=False))
+        return
+    turn = await verifier.providers.turn(db, row.provider)
+    if turn.provider is None:
+        await _without_a_turn(db, row, turn.again_at)
+        return
+    answer = await verifier.providers.ask(db, turn.provider, row.id, question(row))
+    await _answered(verifier, row, turn.provider, answer)
+
+
+async def _without_a_turn(db: Database, row: Any, again_at: datetime | None) -> None:
+    """No provider has a turn now: from the first one again when one has; without any, people decide."""
+    if again_at is None and row.provider == 0:
+        await db.rows(FOR_PEOPLE, id=row.id, claimed=row.due_at)
+        return
+    # A little at random: ten thousand that wait for one turn need not all ask for it in the same millisecond.
+    at = max(again_at or _now(), _now()) + timedelta(seconds=random.uniform(0.1, 1.0))  # noqa: S311 - no secret
+    await _later(db, row, at=at, provider=0)
+
+
+async def _answered(verifier: Verifier, row: Any, provider: int, answer: Answer) -> None:
+    db = verifier.db
+    if answer.result == "found":
+        found = await _read(verifier, row, provider, answer)
+        if found is not None:
+            await _go_by(verifier, row, found)
+    elif answer.result in TROUBLE:
+        # The provider's trouble is not the receipt's: the next one is asked, or the first again a minute later.
+        more = provider + 1 < len(verifier.providers.named)
+        wait = timedelta(seconds=0 if more else MINUTE)
+        await _later(db, row, at=_now() + wait, provider=provider + 1 if more else 0)
+    elif answer.result == "not_yet":
+        await _not_yet(db, row)
+    elif answer.result == "waiting":
+        await _waits(verifier, row, provider)
+    else:
+        await db.rows(REFUSE, id=row.id, reason={"rejected": "not_genuine"}.get(answer.result, answer.result))
+
+
+async def _not_yet(db: Database, row: Any) -> None:
+    """The next step of the ladder; behind the last one a person."""
+    if row.tries >= len(LADDER):
+        await db.rows(FOR_PEOPLE, id=row.id, claimed=row.due_at)
+    else:
+        at = _now() + timedelta(seconds=LADDER[row.tries])
+        await _later(db, row, at=at, provider=0, tries=row.tries + 1)
+
+
+async def _waits(verifier: Verifier, row: Any, provider: int) -> None:
+    """Somebody else answers: a person, or a provider by callback, which may forget it."""
+    if verifier.providers.named[provider].kind == "manual":
+        await verifier.db.rows(FOR_PEOPLE, id=row.id, claimed=row.due_at)
+    else:
+        at = _now() + timedelta(hours=CALLBACK_HOURS)
+        await _later(verifier.db, row, at=at, provider=(provider + 1) % len(verifier.providers.named))
+
+
+async def _later(db: Database, row: Any, *, at: datetime, provider: int, tries: int | None = None) -> None:
+    tries = row.tries if tries is None else tries
+    await db.rows(LATER, id=row.id, at=at, provider=provider, tries=tries, claimed=row.due_at)
+
+
+async def _read(verifier: Verifier, row: Any, provider: int, answer: Answer) -> Document | None:
+    """The document, kept for all who send this receipt; one that cannot be read is the provider's trouble."""
+    try:
+        found = document.read(answer.raw)
+    except DocumentUnreadable as problem:
+        log.warning("receipt_unreadable", receipt=row.id, code=problem.code)
+        await _not_yet(verifier.db, row)
+        return None
+    if f"{found.fn}:{found.fd}" == row.identity:
+        # The wrong document of the right provider is kept for nobody.
+        await keep(verifier.db, row.country, row.identity, verifier.providers.named[provider].name, found, answer.raw)
+    return found
+
+
+async def keep(db: Database, country: str, identity: str, provider: str, found: Document, raw: object) -> None:
+    """Keep a document without personal data."""
+    written, stripped = msgspec.json.encode(found).decode(), msgspec.json.encode(personal.stripped(raw)).decode()
+    await db.rows(KEEP, country=country, identity=identity, provider=provider, document=written, raw=stripped)
+
+
+async def _go_by(verifier: Verifier, row: Any, found: Document) -> None:
+    """The document decides, if it is that of the receipt that was sent."""
+    reason = disagreement(row, found)
+    if reason is None and found.operation == 2:
+        hours = verifier.settings.numbers.at("review_hours", _now().date())
+        await returns.take_back(verifier.db, found, row.account_id, _now() + timedelta(hours=hours))
+        reason = "is_return"
+    if reason is not None:
+        await verifier.db.rows(REFUSE, id=row.id, reason=reason)
+        return
+    accepted = Accepted(row.id, row.account_id, row.sent_at, found)
+    try:
+        await settling.settle(verifier.db, verifier.settings, verifier.books, verifier.catalogues, accepted, _now())
+    except Unsettled:
+        await _later(verifier.db, row, at=_now() + timedelta(seconds=5), provider=row.provider)
+
+
+def disagreement(row: Any, found: Document) -> str | None:
+    """Why a document is not that of the receipt that was sent, or pays nothing by itself."""
+    same = (
+        row.identity == f"{found.fn}:{found.fd}"
+        and row.fp == found.fp
+        and row.total == found.total
+        and row.operation == found.operation
+        and _at_one_time(row.at, found)
+    )
+    if not same:
+        return "differs"
+    if found.operation in (3, 4):
+        return "not_a_purchase"
+    return "is_correction" if found.kind in (31, 41) and found.operation == 1 else None
+
+
+def _at_one_time(shown: datetime, found: Document) -> bool:
+    """Whether it is the same moment: some sources give the wall time a wrong zone, off by whole hours."""
+    apart = abs(shown - found.at)
+    if found.time_source.startswith(("unix", "iso_zoned")):
+        apart = min(apart % timedelta(hours=1), -apart % timedelta(hours=1)) if apart < timedelta(hours=13) else apart
+    return apart <= NEAR
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
