@@ -1,5 +1,7 @@
 """What must be true of dues and statements, as queries like those of payouts/checks.py."""
 
+from backend.programmes.checks import differences
+
 _HASH = (
     "hashint8extended({amount}, hashint8extended({shop}, hashint8extended({brand}, hashint8extended({id}, {cause}))))"
 )
@@ -15,22 +17,11 @@ _OWED = f"""
     SELECT cause, cause_id,
         {_HASH.format(amount="amount", shop="creditor_id", brand="debtor_id", id="cause_id", cause="kind + 3")} AS h
     FROM dues WHERE cause IN (4, 5)"""  # noqa: S608 - our own columns
-_SUSPECT = "EXISTS (SELECT FROM wrong) AND h & 4095 IN (SELECT bucket FROM wrong)"
 
 # Each redemption that took something off is owed once, each reversal of one takes away once, and nothing is owed
 # besides; only what a till took offline beyond its limit is the shop's own loss. A sale adds (kind 1, cause 4) and a
-# return takes away (kind 2, cause 5). Hashes are summed in buckets first; rows are compared only where sums differ.
-DUES = f"""
-    WITH caused AS NOT MATERIALIZED ({_CAUSED}), owed AS NOT MATERIALIZED ({_OWED}), wrong AS MATERIALIZED (
-        SELECT bucket FROM (
-            SELECT h & 4095 AS bucket, h >> 2 AS h FROM caused
-            UNION ALL SELECT h & 4095, -(h >> 2) FROM owed) AS sides
-        GROUP BY bucket HAVING sum(h) <> 0)
-    SELECT DISTINCT coalesce(c.cause_id, o.cause_id), 'a due is not what its sale or return took off'
-    FROM (SELECT * FROM caused WHERE {_SUSPECT}) AS c FULL JOIN (SELECT * FROM owed WHERE {_SUSPECT}) AS o
-        ON c.cause = o.cause AND c.cause_id = o.cause_id AND c.h = o.h
-    WHERE c.h IS NULL OR o.h IS NULL
-"""  # noqa: S608
+# return takes away (kind 2, cause 5).
+DUES = differences(_CAUSED, _OWED, "a due is not what its sale or return took off")
 
 # A closed statement is the sum of its dues, and begins where the one before it ends.
 STATEMENTS = """
