@@ -46,9 +46,16 @@ bench: dev ## Measure (10 minutes at most)
 crash: dev ## Kill everything again and again under load; nothing may be lost or doubled
 	@$(BIN)/python -m bench.crash
 
-fuzz: dev ## A million steps of the ledger and of checkout, each beside its model; a thousand requests for each route
+# atheris has wheels for few systems and is wanted here alone, so the lock leaves it out.
+ATHERIS = $(BIN)/uv pip install -q --python $(BIN)/python --group fuzz
+FUZZ_SECONDS ?= 600
+
+fuzz: dev ## A million steps of the ledger and of checkout beside their models; a thousand requests a route; receipts
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/payouts tests/checkout -k machine
 	@SCANBACK_EXAMPLES=1000 $(BIN)/pytest tests/openapi/test_schemathesis.py
+	@if { $(ATHERIS) || $(ATHERIS) --system-certs; } >.venv/atheris.log 2>&1; \
+	then $(BIN)/python -m fuzz.receipt $(FUZZ_SECONDS); \
+	else echo "atheris cannot be installed here (see .venv/atheris.log): receipts were not fuzzed."; fi
 
 lock: dev ## Resolve the dependencies again (UPGRADE=--upgrade takes the newest)
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header $(UPGRADE) pyproject.toml -o requirements/run.lock
