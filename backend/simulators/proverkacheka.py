@@ -1,0 +1,97 @@
+"""proverkacheka.com, played: one address, a form, HTTP 200 and a code."""
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request, Response, post
+
+from backend.simulators import trouble
+from backend.simulators.book import Asked, Book
+
+CODES = {"found": 1, "not_yet": 2, "mismatch": 0}
+TEXTS = {
+    0: "Чек некорректен",
+    2: "Данные чека пока не получены",
+    3: "Превышено количество запросов",
+    4: "Ожидание перед повторным запросом",
+    5: "Данные не получены",
+}
+TIMES = ("%Y%m%dT%H%M", "%Y%m%dT%H%M%S", "%d.%m.%Y %H:%M")
+
+
+@post("/api/v1/check/get")
+async def check(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Look a receipt up by a token and one of `qrraw` and the fields."""
+    book: Book = request.app.state.book
+    form = await _form(request)
+    if not form.get("token"):
+        return Response(b"", status_code=200, media_type="application/json")
+    try:
+        asked, shape = asked_for(form)
+    except (KeyError, ValueError, InvalidOperation):
+        return _answer(0, form)
+    if not book.arrive("proverkacheka", asked.key, shape):
+        return _answer(3, form)
+    fault = book.fault("proverkacheka", asked.key)
+    if fault.startswith("code_"):
+        return _answer(int(fault.removeprefix("code_")), form)
+    played = await trouble.play(fault, book.setup, "application/json")
+    if played is not None:
+        return played
+    code = CODES[book.verdict("proverkacheka", asked)]
+    book.logs["proverkacheka"].answers[str(code)] += 1
+    return _answer(code, form, book.entries[asked.key].receipt if code == 1 else None)
+
+
+async def _form(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """The fields of a form or of JSON, whichever came."""
+    body = await request.body()
+    if "json" in request.headers.get("Content-Type", ""):
+        try:
+            return msgspec.json.decode(body, type=dict[str, str], strict=False)
+        except msgspec.DecodeError:
+            return {}
+    return dict(parse_qsl(body.decode("utf-8", "replace")))
+
+
+def asked_for(form: dict[str, str]) -> tuple[Asked, str]:
+    """The requisites and the shape in which they came.
+
+    Raises:
+        KeyError, ValueError, InvalidOperation: there are none, or they make no sense.
+    """
+    if "qrraw" in form:
+        found = dict(parse_qsl(form["qrraw"]))
+        return _asked(found["fn"], found["i"], found["fp"], found["t"], found["s"], found["n"]), "qrraw"
+    shape = "fields_seconds" if len(form["t"]) == len("20240917T180100") else "fields"
+    return _asked(*(form[name] for name in ("fn", "fd", "fp", "t", "s", "n"))), shape
+
+
+def _asked(*found: str) -> Asked:
+    fn, fd, fp, at, total, operation = found
+    return Asked(fn, int(fd), int(fp), _time(at.upper()), int(Decimal(total) * 100), int(operation))
+
+
+def _time(text: str) -> datetime:
+    for form in TIMES:
+        try:
+            return datetime.strptime(text, form)  # noqa: DTZ007 - a shop's wall time
+        except ValueError:
+            continue
+    raise ValueError(text)
+
+
+def _answer(code: int, form: dict[str, str], receipt: dict[str, Any] | None = None) -> Response[bytes]:
+    """The code, the data, and the request without its token."""
+    manual = {"fn": form.get("fn", ""), "fd": form.get("fd", ""), "fp": form.get("fp", ""),
+              "check_time": form.get("t", ""), "type": form.get("n", ""), "sum": form.get("s", "")}  # fmt: skip
+    told = {
+        "code": code,
+        "first": 0,
+        "data": {"json": receipt, "html": "<p>receipt</p>"} if receipt is not None else TEXTS.get(code, ""),
+        "request": {"qrurl": "", "qrfile": "", "qrraw": form.get("qrraw", ""), "manual": manual},
+    }
+    return Response(msgspec.json.encode(told), status_code=200, media_type="application/json")
