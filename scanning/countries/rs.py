@@ -46,7 +46,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _invoice(host: str, invoice: bytes) -> Foreign:
-    if len(invoice) < _BUYER_AT + _MD5 or hashlib.md5(invoice[:-_MD5]).digest() != invoice[-_MD5:]:  # noqa: S324
+    if len(invoice) < _BUYER_AT + _MD5 or hashlib.md5(invoice[:-_MD5]).digest() != invoice[-_MD5:]:  # noqa: S324 - the format's own check sum
         raise ForeignInvalid(COUNTRY, "check_failed", "the code is cut or changed: its MD5 does not fit")
     version, asked, signed, counter, _of_kind, amount = _HEAD.unpack_from(invoice)
     milliseconds, invoice_kind, transaction, buyer_length = _TAIL.unpack_from(invoice, _HEAD.size)

@@ -22,10 +22,15 @@ def read(text: str) -> Foreign | None:
     fields = Fields(COUNTRY, _pairs(text))
     identity = fields.text("ettn", "[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}").lower()
     seller, number = fields.text("vkntckn", "[0-9]{10,11}"), fields.text("no", "[A-Za-z0-9]{3,20}").upper()
-    at, total, kind = fields.moment("tarih"), fields.money("odenecek"), fields.optional("tip", "[A-Za-z]{1,30}")
+    at, total, kind = (
+        fields.moment("tarih"),
+        fields.money("odenecek"),
+        (fields.optional("tip", "[A-Za-z]{1,30}") or "").upper(),
+    )
     currency = (fields.optional("parabirimi", "[A-Za-z]{3}") or "TRY").upper()
     canonical = {
         "vkntckn": seller,
+        "tip": kind,
         "tarih": f"{at:%Y-%m-%d}",
         "no": number,
         "ettn": identity,
@@ -41,7 +46,7 @@ def read(text: str) -> Foreign | None:
         total=total,
         currency=currency,
         seller=seller,
-        operation=_OPERATIONS.get((kind or "").upper()),
+        operation=_OPERATIONS.get(kind),
     )
 
 

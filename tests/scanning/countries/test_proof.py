@@ -1,0 +1,146 @@
+import base64
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from scanning.countries import ForeignInvalid, at, de, in_, recognise
+from scanning.countries.keys import KeyInvalid
+from tests.scanning.countries import make
+
+CURVES = [
+    (ec.SECP256R1, "SHA256"),
+    (ec.BrainpoolP256R1, "SHA256"),
+    (ec.SECP384R1, "SHA384"),
+    (ec.BrainpoolP384R1, "SHA384"),
+]
+
+
+def spki(key, encoding=Encoding.PEM):
+    return key.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_an_austrian_receipt_waits_for_the_certificate():
+    assert recognise(make.austrian()).proof == "needs_certificate"
+
+
+@pytest.mark.parametrize(
+    "certified",
+    [
+        make.certificate(make.ec_key(), 0x1A2B3C4D),
+        make.ec_key().public_key(),
+        spki(make.ec_key()),
+        spki(make.ec_key(), Encoding.DER),
+    ],
+    ids=["certificate", "key", "PEM", "DER"],
+)
+def test_an_austrian_signature_is_proved_with_the_certificate_or_its_key(certified):
+    assert at.prove(make.austrian(), certified) == "signature_valid"
+
+
+@pytest.mark.parametrize(("was", "becomes"), [("12,00", "21,00"), ("_4711_", "_4712_"), ("14:05", "14:06")])
+def test_an_austrian_receipt_that_was_changed_is_caught(was, becomes):
+    assert at.prove(make.austrian().replace(was, becomes), make.ec_key().public_key()) == "signature_invalid"
+
+
+def test_an_austrian_receipt_of_another_key_is_caught():
+    forged = make.austrian(key=ec.generate_private_key(ec.SECP256R1()))
+
+    assert at.prove(forged, make.certificate(make.ec_key(), 0x1A2B3C4D)) == "signature_invalid"
+
+
+def test_another_shops_certificate_says_nothing_of_an_austrian_receipt():
+    assert at.prove(make.austrian(), make.certificate(make.ec_key(), 5)) == "needs_certificate"
+
+
+def test_an_austrian_receipt_from_a_broken_device_proves_nothing():
+    line = make.austrian().rpartition("_")[0]
+    text = f"{line}_{base64.b64encode(b'Sicherheitseinrichtung ausgefallen').decode()}"
+
+    assert recognise(text).proof == "none"
+    assert at.prove(text, make.ec_key().public_key()) == "none"
+
+
+@pytest.mark.parametrize(("curve", "sha"), CURVES)
+@pytest.mark.parametrize("clock", ["unixTime", "utcTime", "generalizedTime"])
+def test_a_german_signature_is_proved_with_the_key_inside(curve, sha, clock):
+    found = recognise(make.german(curve=curve, sha=sha, clock=clock))
+
+    assert (found.proof, found.total, found.operation) == ("signature_valid", 1400, 1)
+    assert found.at.isoformat() == "2025-12-01T17:30:05"
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [("11.90", "91.90"), (";200;", ";201;"), ("16:30:05", "16:30:06"), ("KASSE-12", "KASSE-13"), (";400;", ";401;")],
+)
+def test_a_german_receipt_that_was_changed_is_caught(was, becomes):
+    assert recognise(make.german().replace(was, becomes)).proof == "signature_invalid"
+
+
+def test_a_long_german_receipt_is_proved_too():
+    process = "Beleg^11.90_0.00_0.00_0.00_0.00^" + "_".join(["1.00:Unbar"] * 10) + "_1.90:Bar"
+
+    assert recognise(make.german(process=process)).proof == "signature_valid"
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"), [("ecdsa-plain-SHA256", "ecdsa-plain-SHA999"), ("unixTime", "moonTime"), (";BA", ";AA")]
+)
+def test_nothing_is_said_against_a_german_receipt_signed_in_an_unknown_way(was, becomes):
+    text = make.german()
+    if was == ";BA":
+        head, _, key = text.rpartition(";")
+        text = f"{head};{base64.b64encode(b'unknown' + base64.b64decode(key)).decode()}"
+
+    assert recognise(text.replace(was, becomes) if was != ";BA" else text).proof == "needs_certificate"
+
+
+def test_a_german_receipt_is_known_by_the_device_and_its_transaction():
+    first, again = recognise(make.german()), recognise(make.german().replace("V0;", "v0;"))
+    other = recognise(make.german(curve=ec.BrainpoolP256R1))
+
+    assert first.key == again.key != other.key
+    assert first.key.endswith(":200")
+
+
+def test_a_german_device_is_certified_by_its_own_certificate_only():
+    assert de.prove(make.german(), make.certificate(make.ec_key(ec.SECP256R1), 9)) == "signature_valid"
+    assert de.prove(make.german(), make.ec_key(ec.BrainpoolP256R1).public_key()) == "needs_certificate"
+    assert de.prove(make.german(), make.rsa_key().public_key()) == "needs_certificate"
+
+
+def test_an_indian_invoice_is_proved_with_the_portals_key():
+    assert recognise(make.indian()).proof == "needs_certificate"
+    assert in_.prove(make.indian(), make.rsa_key().public_key()) == "signature_valid"
+    assert in_.prove(make.indian(), make.certificate(make.rsa_key(), 1)) == "signature_valid"
+
+
+def test_an_indian_invoice_with_other_contents_is_caught():
+    head, _, signature = make.indian().split(".")
+    _, claims, _ = make.indian(TotInvVal=1).split(".")
+
+    assert in_.prove(f"{head}.{claims}.{signature}", make.rsa_key().public_key()) == "signature_invalid"
+
+
+def test_a_key_of_the_wrong_kind_is_refused():
+    with pytest.raises(KeyInvalid):
+        at.prove(make.austrian(), make.rsa_key().public_key())
+    with pytest.raises(KeyInvalid):
+        in_.prove(make.indian(), make.ec_key().public_key())
+    with pytest.raises(KeyInvalid):
+        at.prove(make.austrian(), b"no certificate")
+
+
+@pytest.mark.parametrize("country", [at, de, in_])
+def test_a_text_of_another_kind_is_refused(country):
+    with pytest.raises(ForeignInvalid):
+        country.prove("a text of another kind", make.ec_key().public_key())
+
+
+def test_a_serbian_invoice_says_that_its_signature_was_not_checked():
+    assert recognise(make.serbian_link()).proof == "needs_certificate"
+
+
+def test_the_saudi_second_phase_proves_nothing_of_what_we_read():
+    assert recognise(make.saudi(b"aGFzaA==", b"MEUCIQ==", b"key", b"stamp")).proof == "none"
