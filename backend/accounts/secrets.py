@@ -17,7 +17,7 @@ def card_number() -> str:
 
 
 def recovery_code() -> str:
-    """A recovery code as a person writes it down: XXXXX-XXXXX-XXXXX-XXXXXC."""
+    """A recovery code as written down: three groups of five symbols, and one of six that ends with the check."""
     body = "".join(secrets.choice(symbols.ALPHABET) for _ in range(RECOVERY_SYMBOLS))
     code = body + symbols.check_symbol(body)
     return "-".join((code[:5], code[5:10], code[10:15], code[15:]))

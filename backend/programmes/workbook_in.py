@@ -33,6 +33,7 @@ def rows(file: IO[bytes], *, most_bytes: int, most_texts: int) -> Iterator[tuple
             if sum(part.file_size for part in archive.infolist()) > most_bytes:
                 raise SheetUnreadable("unpacked it is too large")
             yield from _rows(archive, most_texts)
+    # By NotImplementedError zipfile says that a part is packed in a way that it does not know.
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
         raise SheetUnreadable("the archive is damaged") from error
     except (expat.ExpatError, ValueError, IndexError) as error:
