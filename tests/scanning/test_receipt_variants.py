@@ -1,0 +1,110 @@
+import string
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from scanning import payload, receipt
+from scanning.problem import FieldsInvalid, Problem, ReceiptProblem
+from scanning.receipt_typed import LARGEST_DOCUMENT
+from tests.scanning.spellings import receipts, spellings
+
+SIGNS = string.digits + string.ascii_letters + "&=?.,;%#/+:- \n\ufeff٠٣７аптеЕюЗО"
+
+
+@given(st.data(), receipts)
+@settings(max_examples=400)
+def test_every_spelling_is_the_same_receipt(data, written):
+    text = data.draw(spellings(written))
+
+    found = receipt.read(text)
+
+    assert found == written
+    assert (found.identity, found.total, found.fp) == (f"{written.fn}:{written.fd}", written.total, written.fp)
+    assert payload.classify(text).kind == "receipt"
+    assert receipt.choose(["https://example.com/", text]) == 1
+
+
+@given(receipts)
+def test_the_canonical_spelling_is_read_as_the_same_and_stays_as_it_is(written):
+    found = receipt.read(written.canonical)
+
+    assert found == written
+    assert found.canonical == written.canonical
+
+
+@given(receipts)
+def test_the_typed_fields_are_the_same_receipt(written):
+    # A number that no drive reaches, beside a tiny sign, counts as a slip of the person.
+    assume(written.fd <= LARGEST_DOCUMENT or written.fp > LARGEST_DOCUMENT)
+    rubles = f"{written.total // 100},{written.total % 100:02}"
+    at = f"{written.at:%d.%m.}{written.at.year:04}{written.at: %H:%M:%S}"
+
+    found = receipt.typed(written.fn, str(written.fd), str(written.fp), at, rubles, written.operation)
+
+    assert found == written
+
+
+@given(st.data(), receipts)
+def test_two_spellings_of_one_receipt_have_one_identity_and_one_canonical_form(data, written):
+    one, other = (receipt.read(data.draw(spellings(written))) for _ in range(2))
+
+    assert one.identity == other.identity
+    assert one.canonical == other.canonical
+
+
+@given(st.data(), receipts)
+@settings(max_examples=400)
+def test_a_changed_digit_of_drive_or_document_is_never_the_same_receipt(data, written):
+    text = data.draw(st.just(written.canonical) | spellings(written))
+    value = data.draw(st.sampled_from([written.fn, f"i={written.fd}&"]))
+    assume(text.count(value) == 1)
+    place = data.draw(st.sampled_from([place for place, sign in enumerate(value) if sign.isdigit()]))
+    digit = data.draw(st.sampled_from(string.digits))
+    assume(digit != value[place])
+    text = text.replace(value, value[:place] + digit + value[place + 1 :])
+
+    try:
+        found = receipt.read(text)
+    except Problem:
+        return
+
+    assert found.identity != written.identity
+
+
+@given(st.data(), receipts)
+@settings(max_examples=400)
+def test_a_mutant_is_refused_with_a_problem_or_read_whole(data, written):
+    text = data.draw(spellings(written))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = start + data.draw(st.integers(0, 3))
+        text = text[:start] + data.draw(st.text(SIGNS, max_size=3)) + text[end:]
+
+    kind = payload.classify(text).kind
+    try:
+        found = receipt.read(text)
+    except Problem:
+        return
+
+    assert kind == "receipt"
+    assert receipt.read(found.canonical) == found
+
+
+@given(st.text(max_size=400) | st.text("tsfnip=&0123456789.T", max_size=120))
+def test_no_text_upsets_the_reader(text):
+    code = None
+    try:
+        found = receipt.read(text)
+    except ReceiptProblem as problem:
+        found, code = None, problem.code
+
+    assert code or receipt.read(found.canonical) == found
+
+
+@given(st.lists(st.text(max_size=60), min_size=6, max_size=6))
+def test_no_typed_field_upsets_the_form(fields):
+    with pytest.raises(FieldsInvalid) as refused:
+        receipt.typed(*fields[:5], operation=len(fields[5]) + 5)
+
+    assert refused.value.faults[-1].field == "operation"
