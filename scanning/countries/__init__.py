@@ -47,7 +47,9 @@ _TextReader = Callable[[str], Foreign | None]
 _OF_LINKS = (kz, kg, rs, me, al, uz, hr, ua, md, es, pl, br, mx, ke)
 _OF_TEXTS = (sk, by, at, de, pt, sa, in_, si, tr)
 
-_BY_HOST: dict[str, _LinkReader] = {host: country.read for country in _OF_LINKS for host in country.HOSTS}
+_BY_HOST: dict[str, tuple[str, _LinkReader]] = {
+    host: (country.COUNTRY, country.read) for country in _OF_LINKS for host in country.HOSTS
+}
 _TEST_HOSTS = {host: country.COUNTRY for country in _OF_LINKS for host in country.TEST_HOSTS}
 # By the first character, in lower case.
 _BY_OPENING: dict[str, list[_TextReader]] = {}
@@ -77,12 +79,17 @@ def _of_link(text: str) -> Foreign | None:
     host = link["host"].lower()
     if host in _TEST_HOSTS:
         raise ForeignInvalid(_TEST_HOSTS[host], "test_system", "this receipt was made in a test system")
-    read = _reader(host)
+    found = _reader(host)
+    if found is None:
+        return None
+    country, read = found
+    if not text.isprintable():
+        raise ForeignInvalid(country, "encoding_invalid", "the link holds characters that cannot be printed")
     # Some put the question behind the hash: .../#/verify?iic=...
-    return read(Link(host, link["path"] or "/", text[link.end() + 1 :])) if read else None
+    return read(Link(host, link["path"] or "/", text[link.end() + 1 :]))
 
 
-def _reader(host: str) -> _LinkReader | None:
+def _reader(host: str) -> tuple[str, _LinkReader] | None:
     """By the host, or by the domain it belongs to."""
     while "." in host:
         if host in _BY_HOST:

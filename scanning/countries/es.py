@@ -57,7 +57,7 @@ def _ticketbai(link: Link) -> Foreign | None:
         return None
     identity = fields.text("id", "[!-~]{36,42}")
     ticket = _TICKET.fullmatch(identity)
-    if ticket is None or not link.query.isascii():
+    if ticket is None:
         raise ForeignInvalid(COUNTRY, "field_invalid", "this is no identifier of TicketBAI")
     # The link's sum is over its spelling, percent signs and all; the order of the fields is given.
     before, _, check = link.query.partition("&cr=")

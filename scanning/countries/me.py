@@ -26,23 +26,23 @@ def read_invoice(country: str, currency: str, page: str, query: str) -> Foreign 
         return None
     identity = fields.text("iic", "[0-9A-Fa-f]{32}").upper()
     seller = fields.text("tin", "[A-Za-z0-9]{8,13}").upper()
-    created, total = _created(fields), fields.money("prc")
+    written, zone = _created(fields)
+    total = fields.money("prc")
     return Foreign(
         country=country,
         scheme=f"{country.lower()}-efi",
         key=identity,
         canonical=(
-            f"{page}?iic={identity}&tin={seller}&crtd={fields.text('crtd', '.{19,35}').replace(' ', '+')}"
-            f"&prc={in_major_units(total)}"
+            f"{page}?iic={identity}&tin={seller}&crtd={written:%Y-%m-%dT%H:%M:%S}{zone}&prc={in_major_units(total)}"
         ),
-        at=created,
+        at=central_european(written) if zone == "Z" else written,
         total=total,
         currency=currency,
         seller=seller,
     )
 
 
-def _created(fields: Fields) -> datetime:
-    """The wall clock; a time of UTC is moved to it."""
-    at = fields.moment("crtd")
-    return central_european(at) if re.search(r"[Zz]$", fields.text("crtd", ".{19,35}")) else at
+def _created(fields: Fields) -> tuple[datetime, str]:
+    """The time as it is written, and its zone; a plus that became a space on the way is a plus again."""
+    zone = re.search(r"(?:[+ -][0-9]{2}:?[0-9]{2}|[Zz])$", fields.text("crtd", ".{19,35}"))
+    return fields.moment("crtd"), zone[0].upper().replace(" ", "+") if zone else ""

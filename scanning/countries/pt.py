@@ -22,12 +22,14 @@ def read(text: str) -> Foreign | None:
     """
     if not re.match(r"A:[0-9]{9}\*", text, re.ASCII | re.IGNORECASE):
         return None
+    if not text.isprintable():
+        raise ForeignInvalid(COUNTRY, "encoding_invalid", "the code holds characters that cannot be printed")
     parts = [part.partition(":") for part in text.split("*") if part]
     fields = Fields(COUNTRY, [(name, value) for name, _, value in parts])
     seller, kind = fields.text("a", "[0-9]{9}"), fields.text("d", "[A-Za-z]{2}").upper()
     if not nif.is_valid(seller):
         raise ForeignInvalid(COUNTRY, "check_failed", "the shop's tax number has a wrong check digit")
-    state, number = fields.text("e", "[A-Za-z]").upper(), fields.text("g", r"[^\x00-\x1f*]{1,60}")
+    state, number = fields.text("e", "[A-Za-z]").upper(), fields.text("g", ".{1,60}")
     day, total, tax = fields.text("f", "[0-9]{8}"), fields.money("o"), fields.money("n")
     unique = fields.text("h", "[A-Za-z0-9]{8,}-[0-9]{1,30}|0").upper()
     return Foreign(

@@ -12,6 +12,7 @@ from scanning.countries.foreign import ForeignInvalid
 # Digits in front of the decimal sign; the result still fits a database's bigint with three decimals.
 _AMOUNT = re.compile(r"(?P<sign>-?)(?P<amount>[0-9]{1,14}(?:[.,][0-9]{0,8})?)", re.ASCII)
 _TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[Tt_ ]?(\d\d):?(\d\d)(?::?(\d\d))?)?(?:[.,]\d{1,9})?", re.ASCII)
+_FIRST_YEAR, _LAST_YEAR = 2000, 2099
 
 
 class Link(NamedTuple):
@@ -81,13 +82,21 @@ def moment(country: str, text: str) -> datetime:
     Raises ForeignInvalid: date_invalid.
     """
     match = re.fullmatch(rf"(?:{_TIME.pattern})(?:Z|z|[+ -]\d\d:?\d\d)?", text, re.ASCII)
+    if match is None:
+        raise ForeignInvalid(country, "date_invalid", "this is no day or time")
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     try:
-        if match is not None:
-            year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-            return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the wall clock
-    except ValueError:
-        pass
-    raise ForeignInvalid(country, "date_invalid", "this day or time is not in the calendar")
+        at = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the wall clock
+    except ValueError as error:
+        raise ForeignInvalid(country, "date_invalid", "this day or time is not in the calendar") from error
+    return in_our_time(country, at)
+
+
+def in_our_time(country: str, at: datetime) -> datetime:
+    """The same time, if receipts had such codes then. Raises ForeignInvalid: date_invalid."""
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise ForeignInvalid(country, "date_invalid", "no receipt is from that year")
+    return at
 
 
 def money(country: str, text: str, decimals: int = 2) -> int:

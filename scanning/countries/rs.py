@@ -8,7 +8,7 @@ from struct import Struct
 from urllib.parse import quote
 
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import Fields, Link, central_european
+from scanning.countries.reading import Fields, Link, central_european, in_our_time
 
 COUNTRY = "RS"
 HOSTS = ("suf.purs.gov.rs",)
@@ -83,6 +83,7 @@ def _para(amount: int) -> int:
 
 def _wall_clock(milliseconds: int) -> datetime:
     try:
-        return central_european(_UNIX + timedelta(milliseconds=milliseconds)).replace(microsecond=0)
+        at = central_european(_UNIX + timedelta(milliseconds=milliseconds)).replace(microsecond=0)
     except OverflowError as error:
         raise ForeignInvalid(COUNTRY, "date_invalid", "this time is beyond the calendar") from error
+    return in_our_time(COUNTRY, at)

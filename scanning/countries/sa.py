@@ -31,7 +31,7 @@ def read(text: str) -> Foreign | None:
     at, total = moment(COUNTRY, _text(values, _TIME)), money(COUNTRY, _text(values, _TOTAL))
     tax = money(COUNTRY, _text(values, _VAT))
     is_second_phase = values.keys() >= {_HASH, _SIGNATURE, _PUBLIC_KEY}
-    invoice_hash = _text(values, _HASH) if is_second_phase else ""
+    invoice_hash = _invoice_hash(values[_HASH]) if is_second_phase else ""
     identity = f"{at:%Y%m%dT%H%M%S}:{in_major_units(abs(total))}:{in_major_units(abs(tax))}"
     return Foreign(
         country=COUNTRY,
@@ -60,6 +60,15 @@ def _values(text: str) -> dict[int, bytes] | None:
     if rest or len(values) < _VAT:
         raise ForeignInvalid(COUNTRY, "field_missing", "the code is cut: a tag is missing or too short")
     return values
+
+
+def _invoice_hash(value: bytes) -> str:
+    """SHA-256 in base64; some put the 32 bytes as they are."""
+    if len(value) == 32:
+        return base64.b64encode(value).decode()
+    if not re.fullmatch(rb"[A-Za-z0-9+/]{43}=", value):
+        raise ForeignInvalid(COUNTRY, "field_invalid", "the tag 6 holds the hash of the invoice")
+    return value.decode()
 
 
 def _text(values: dict[int, bytes], tag: int) -> str:

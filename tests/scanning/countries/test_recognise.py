@@ -42,8 +42,9 @@ TR = (
     '{"vkntckn":"3333333302","avkntckn":"11111111111","senaryo":"EARSIVFATURA","tip":"SATIS","tarih":"2026-10-07",'
     '"no":"GIB2026000000471","ettn":"4ae13a87-0000-4000-8000-000000000001","parabirimi":"TRY","odenecek":"15.3"}'
 )
+HASH = base64.b64encode(bytes(range(32)))
 SI = make.slovenian()
-SA2 = make.saudi(b"aGFzaA==", b"MEUCIQ==", b"key", b"stamp")
+SA2 = make.saudi(HASH, b"MEUCIQ==", b"key", b"stamp")
 
 # text: country, scheme, key, wall time, total, currency, seller, operation
 GOOD = {
@@ -63,7 +64,7 @@ GOOD = {
         *("2026-03-01T18:45:10", 23000, "SAR", "300012345600003", None),
     ),
     SA2: (
-        *("SA", "sa-zatca-2", "300012345600003:aGFzaA=="),
+        *("SA", "sa-zatca-2", f"300012345600003:{HASH.decode()}"),
         *("2026-03-01T18:45:10", 23000, "SAR", "300012345600003", None),
     ),
     make.indian(): ("IN", "in-einvoice", make.IRN, "2026-02-05T00:00:00", 11800050, "INR", make.GSTIN, 1),
@@ -173,11 +174,14 @@ def test_another_spelling_is_the_same_receipt(text, other):
         (KZ.replace("s=13507.0", "s=1e5"), "KZ", "sum_invalid"),
         (KZ.replace("s=13507.0", "s=" + "9" * 15), "KZ", "sum_invalid"),
         (KZ.replace("20250922", "20250230"), "KZ", "date_invalid"),
+        (KZ.replace("20250922", "02600922"), "KZ", "date_invalid"),
+        (make.serbian_link(make.serbian(at_ms=0)), "RS", "date_invalid"),
         (KZ.replace("T224125", "T244125"), "KZ", "date_invalid"),
         (KZ.replace("i=1734000001", "i=١٢٣"), "KZ", "field_invalid"),
         (KZ.replace("&f=010100400001", ""), "KZ", "field_missing"),
         (KZ + "&s=1.00", "KZ", "field_repeated"),
         (KZ.replace("consumer.oofd", "dev.kofd"), "KZ", "test_system"),
+        (KZ.replace("/?", "/\ud800?"), "KZ", "encoding_invalid"),
         (KG.replace("172045", "17x"), "KG", "field_invalid"),
         (UZ.replace("c=2026", "c=2026x"), "UZ", "date_invalid"),
         (ME.replace(make.IIC, make.IIC[:-1]), "ME", "field_invalid"),
@@ -199,8 +203,10 @@ def test_another_spelling_is_the_same_receipt(text, other):
         (make.german().replace(";200;", ";-1;"), "DE", "field_invalid"),
         (PT.replace("123456789", "123456788"), "PT", "check_failed"),
         (PT.replace("20260314", "20260332"), "PT", "date_invalid"),
+        (PT.replace("7/456", "7\x00456"), "PT", "encoding_invalid"),
         (PT + "*O:1.00", "PT", "field_repeated"),
         (make.saudi(total="2x"), "SA", "sum_invalid"),
+        (make.saudi(b"aGFzaA==", b"MEUCIQ==", b"key", b"stamp"), "SA", "field_invalid"),
         (base64.b64encode(base64.b64decode(make.saudi())[:-3]).decode(), "SA", "field_missing"),
         (make.indian(Irn="5c0e"), "IN", "field_invalid"),
         (make.indian(DocDt="31/02/2026"), "IN", "date_invalid"),
@@ -284,6 +290,10 @@ def test_the_buyer_is_left_out(text, number):
 
 def test_a_serbian_invoice_with_a_buyer_or_longer_hidden_data_is_read():
     assert recognise(make.serbian_link(make.serbian(buyer=b"10:123456789", hidden=512))).total == 12345
+
+
+def test_a_saudi_hash_in_bytes_is_the_same_as_in_base64():
+    assert recognise(make.saudi(bytes(range(32)), b"MEUCIQ==", b"key", b"stamp")).key == recognise(SA2).key
 
 
 def test_a_croatian_sum_without_a_comma_is_not_guessed():
