@@ -1,9 +1,12 @@
 """Which provider is asked next, when, and what its answer means for a receipt."""
 
 import asyncio
+import hashlib
+import hmac
 import time
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,13 +14,21 @@ import structlog
 from sqlalchemy import text
 
 from backend.database import Database
-from backend.receipts.providers.asking import Answer, Provider, ProviderSettings, Question, open_provider, read_settings
+from backend.receipts.providers.asking import (
+    Answer,
+    Provider,
+    ProviderSettings,
+    Question,
+    longest_ask,
+    open_provider,
+    read_settings,
+)
 from backend.settings import Settings
 
 log = structlog.get_logger("scanback")
 
 TURN = text("SELECT * FROM receipts_turn(:name, :gap, :per_day, :most)")
-ASKED = text("SELECT receipts_asked(:name, :failed, :pause, :spent)")
+ASKED = text("SELECT receipts_asked(:name, :failed, :pause)")
 TRIED = text("""
     INSERT INTO receipt_tries (receipt_id, provider, shape, result, code, http, milliseconds)
     VALUES (:receipt, :provider, :shape, :result, :code, :http, :milliseconds)
@@ -40,18 +51,31 @@ class Turn(msgspec.Struct, frozen=True):
 class Providers:
     """The installation's providers in the order in which they are asked, with their clients."""
 
-    def __init__(self, named: list[ProviderSettings]) -> None:
+    def __init__(self, db: Database, named: list[ProviderSettings], secret: bytes) -> None:
+        self.db = db
         self.named = named
-        self._clients: list[Provider] = [open_provider(one) for one in named]
+        self._clients: list[Provider] = [
+            open_provider(one, callback_secret=secret, spend=partial(self._spend, one)) for one in named
+        ]
+
+    @property
+    def lease(self) -> float:
+        """For how many seconds a receipt is its worker's: longer than any ask; one that died leaves it for so long."""
+        return 60 + max(map(longest_ask, self.named), default=0)
 
     @classmethod
-    def of(cls, settings: Settings) -> "Providers":
+    def of(cls, db: Database, settings: Settings) -> "Providers":
         """Those that SCANBACK_RECEIPT_PROVIDERS names; none without it: then people decide.
 
         Raises:
             SettingMissing: the file cannot be read.
         """
-        return cls(read_settings(settings.receipt_providers) if settings.receipt_providers else [])
+        named = read_settings(settings.receipt_providers) if settings.receipt_providers else []
+        return cls(db, named, callback_secret(settings))
+
+    async def _spend(self, one: ProviderSettings) -> bool:
+        """A turn for a further request of the same question."""
+        return await self._turn(one) is None
 
     async def close(self) -> None:
         """Close all clients."""
@@ -59,21 +83,21 @@ class Providers:
             for client in self._clients:
                 stack.push_async_callback(client.close)
 
-    async def turn(self, db: Database, first: int) -> Turn:
+    async def turn(self, first: int) -> Turn:
         """Take a turn with the first provider, from `first` on, that has one; waits for it up to two seconds."""
         again: list[datetime] = []
         for number in range(first, len(self.named)):
-            at = await self._turn(db, self.named[number])
+            at = await self._turn(self.named[number])
             if at is None:
                 return Turn(number)
             again.append(at)
         return Turn(None, min(again) if again else None)
 
-    async def _turn(self, db: Database, one: ProviderSettings) -> datetime | None:
+    async def _turn(self, one: ProviderSettings) -> datetime | None:
         """None: ask now. Else when the next turn may be had."""
         while True:
             gap = round(1000 / one.per_second * APART)
-            row = await db.call(TURN, name=one.name, gap=gap, per_day=one.per_day, most=MOST_WAIT_MS)
+            row = await self.db.call(TURN, name=one.name, gap=gap, per_day=one.per_day, most=MOST_WAIT_MS)
             if row.wait is None:
                 again: datetime = row.at
                 return again
@@ -83,18 +107,23 @@ class Providers:
             if time.monotonic() - begun <= row.wait / 1000 + LATE_SECONDS:
                 return None
 
-    async def ask(self, db: Database, number: int, receipt_id: int, question: Question) -> Answer:
+    async def ask(self, number: int, receipt_id: int, question: Question) -> Answer:
         """Ask a provider whose turn this is, and write down how it went. Never raises what the network did."""
         one, begun = self.named[number], time.monotonic()
         answer = await self._clients[number].ask(question)
         spent = round((time.monotonic() - begun) * 1000)
-        await db.rows(TRIED, receipt=receipt_id, provider=one.name, shape=answer.shape[:20], result=answer.result,
-                      code=answer.code[:40], http=answer.http, milliseconds=spent)  # fmt: skip
+        await self.db.rows(TRIED, receipt=receipt_id, provider=one.name, shape=answer.shape[:20], result=answer.result,
+                           code=answer.code[:40], http=answer.http, milliseconds=spent)  # fmt: skip
         failed = answer.result in TROUBLE
         pause = (answer.retry_after or LIMIT_PAUSE) if answer.result == "limit" else answer.retry_after if failed else 0
-        await db.rows(ASKED, name=one.name, failed=failed, pause=pause or 0, spent=answer.spent)
+        await self.db.rows(ASKED, name=one.name, failed=failed, pause=pause or 0)
         log.info("receipt_asked", receipt=receipt_id, provider=one.name, result=answer.result, ms=spent)
         return answer
+
+
+def callback_secret(settings: Settings) -> bytes:
+    """The key under which callbacks of providers are known to be ours."""
+    return hmac.digest(settings.master_key, b"receipt callbacks", hashlib.sha256)
 
 
 def question(receipt: Any) -> Question:

@@ -18,7 +18,7 @@ VERSIONS = text("SELECT id, rules_version FROM programmes WHERE id = ANY(:progra
 MOST_UNITS = 10_000
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A line as receipts_settle takes it. Without a decision of the rules it waits or is refused."""
 
     brand: int

@@ -8,18 +8,20 @@ CREATE OR REPLACE FUNCTION receipts_send(
     p_at timestamp, p_total bigint, p_operation int, p_decide_by timestamptz, p_waits boolean
 ) RETURNS TABLE (id bigint, state text, reason text, changed boolean, repeated boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE r receipts; taken boolean;
+DECLARE r receipts; taken boolean; waits boolean;
 BEGIN
     PERFORM accounts_alive(p_account, p_device);
+    -- What is known already needs nobody to be asked.
+    waits := p_waits AND NOT EXISTS (SELECT FROM receipt_documents d WHERE d.country = p_country AND d.identity = p_identity);
     taken := EXISTS (SELECT FROM receipt_claims c WHERE c.country = p_country AND c.identity = p_identity
         AND c.account_id <> p_account);
     changed := false; repeated := false;
     INSERT INTO receipts AS o (account_id, key, country, identity, fp, canonical, at, total, operation, decide_by,
         state, reason, due_at, decided_at)
     VALUES (p_account, p_key, p_country, p_identity, p_fp, p_canonical, p_at, p_total, p_operation, p_decide_by,
-        CASE WHEN taken THEN 'refused' WHEN p_waits THEN 'review' ELSE 'pending' END,
-        CASE WHEN taken THEN 'already_claimed' WHEN p_waits THEN 'photo_needed' END,
-        CASE WHEN NOT taken AND NOT p_waits THEN now() END, CASE WHEN taken THEN now() END)
+        CASE WHEN taken THEN 'refused' WHEN waits THEN 'review' ELSE 'pending' END,
+        CASE WHEN taken THEN 'already_claimed' WHEN waits THEN 'photo_needed' END,
+        CASE WHEN NOT taken AND NOT waits THEN now() END, CASE WHEN taken THEN now() END)
     ON CONFLICT DO NOTHING RETURNING * INTO r;
     IF NOT FOUND THEN
         SELECT * INTO r FROM receipts o WHERE o.account_id = p_account AND o.key = p_key;
@@ -61,11 +63,10 @@ END $$;
 
 -- What came of asking. After so many failures in a row the provider is left in peace, each time twice as long; a limit
 -- that it names itself counts at once.
-CREATE OR REPLACE FUNCTION receipts_asked(p_name text, p_failed boolean, p_pause int, p_spent int) RETURNS void
+CREATE OR REPLACE FUNCTION receipts_asked(p_name text, p_failed boolean, p_pause int) RETURNS void
 LANGUAGE sql AS $$
     UPDATE receipt_providers SET
         failures = CASE WHEN p_failed THEN least(failures + 1, 20) ELSE 0 END,
-        used = used + greatest(0, p_spent - 1),
         paused_until = CASE
             WHEN p_pause > 0 THEN greatest(paused_until, now() + p_pause * interval '1 second')
             WHEN p_failed AND failures + 1 >= 5
