@@ -98,19 +98,24 @@ def make(
             row.conflict, row.reason = row.reason, None
         judged.append(row)
     _apply(judged, look, basket)
-    # The budget is looked at when the discount is known; a code that it cannot bear makes room for the others.
-    while short := next((row for row in judged if row.taken and not row.conflict and not _bears(row)), None):
+    # What codes need beside each other is known when they apply; one that has no room makes room for the others.
+    while short := _short(judged, look, buyer, shop):
+        row, reason = short
         if given_offline:
-            short.conflict = "budget_spent"
+            row.conflict = reason
             continue
-        short.reason = "budget_spent"
+        row.reason = reason
         _apply(judged, look, basket)
     off: dict[int, int] = {}
     for row in judged:
         for line, part in row.taken.lines.items() if row.taken else ():
             off[line] = off.get(line, 0) + part
-    order = sorted(judged, key=lambda row: (row.taken is None, -row.promo.priority if row.taken else 0, _id(row)))
-    return Quote(basket, order, off)
+    return Quote(basket, sorted(judged, key=_order), off)
+
+
+def _order(row: Judged) -> tuple[bool, int, int]:
+    """Codes that apply first, in the order in which they do."""
+    return row.taken is None, -row.promo.priority if row.taken else 0, _id(row)
 
 
 def _id(row: Judged) -> int:
@@ -142,21 +147,41 @@ def _runs(offer: Offer, at: datetime) -> bool:
     return offer.starts_at <= at and (offer.ends_at is None or at < offer.ends_at)
 
 
-def _limit(row: Judged, look: Look, buyer: str | None, shop: int) -> str | None:
-    """The limit that is full, if one is; what this basket has set aside itself does not count."""
-    use, known = using(row, buyer, shop), row.known
+def _limit(row: Judged, look: Look, buyer: str | None, shop: int, before: Sequence[Use] = ()) -> str | None:
+    """The limit that is full, if one is, with what codes before it in this basket use; what the basket has set aside
+    itself does not count."""
+    use, known, mine = using(row, buyer, shop), row.known, look.reserved or ()
     if known is None:
         return "unknown"
-    mine = [own for own in look.reserved or () if own.code == known.id]
-    if use.uses is not None and known.used - len(mine) >= use.uses:
+    if use.uses is not None and known.used - sum(own.code == known.id for own in mine) >= use.uses:
         return "spent"
     if row.promo.uses_per_buyer is not None and buyer is None:
         return "buyer_needed"
     for count in use.counts:
-        own = sum((held.scope, held.key, held.day) == (count.scope, count.key, count.day)
-                  for kept in mine for held in kept.counts)  # fmt: skip
-        if known.counts.get(count.scope, 0) - own >= count.most:
+        if known.counts.get(count.scope, 0) - _times(count, mine) + _times(count, before) >= count.most:
             return f"{count.scope}_limit"
+    return None
+
+
+def _times(count: Count, uses: Sequence[Use]) -> int:
+    """How often some uses go into a counter."""
+    wanted = count.campaign, count.scope, count.key, count.day
+    return sum((held.campaign, held.scope, held.key, held.day) == wanted for use in uses for held in use.counts)
+
+
+def _short(judged: Sequence[Judged], look: Look, buyer: str | None, shop: int) -> tuple[Judged, str] | None:
+    """The first code that applies and for which those before it leave no use or no budget, and what is lacking."""
+    before: list[Use] = []
+    paid: dict[int, int] = {}
+    for row in sorted(judged, key=_order):
+        if row.taken is None or row.known is None or row.conflict:
+            continue
+        if reason := _limit(row, look, buyer, shop, before):
+            return row, reason
+        paid[row.known.campaign] = paid.get(row.known.campaign, 0) + row.taken.discount
+        if not _bears(row, paid[row.known.campaign]):
+            return row, "budget_spent"
+        before.append(using(row, buyer, shop))
     return None
 
 
@@ -202,11 +227,11 @@ def _counts(row: Judged, look: Look, line: BasketLine) -> bool:
     return not (product in (promo.excluded or ()) or (promo.own_goods and product is None))
 
 
-def _bears(row: Judged) -> bool:
-    """Whether the campaign's budget bears the discount, where both are in roubles; in points it pays bonuses only."""
-    if row.known is None or row.taken is None or row.offer is None or not row.offer.budgeted:
+def _bears(row: Judged, discounts_so_far: int) -> bool:
+    """Whether the campaign's budget bears its discounts, where both are in roubles; in points it pays bonuses only."""
+    if row.known is None or row.offer is None or not row.offer.budgeted:
         return True
-    need = row.taken.discount if row.known.currency == "RUB" else 1
+    need = discounts_so_far if row.known.currency == "RUB" else 1
     return (row.known.remaining or 0) >= need
 
 

@@ -120,6 +120,11 @@ BEGIN
     IF p_loss > 0 AND (SELECT total FROM limit_count('offline:till:' || p_till, 2592000, p_loss)) > p_loss_most THEN
         RAISE EXCEPTION 'the till has given too much away' USING ERRCODE = 'SB042';
     END IF;
+    -- All discounts first: they are promised, a bonus gets what they leave of a budget.
+    SELECT coalesce(jsonb_object_agg(d.campaign, d.amount), '{}') INTO owed FROM (
+        SELECT x.campaign, sum(x.discount)::bigint AS amount
+        FROM jsonb_to_recordset(p_codes) AS x (campaign bigint, discount bigint, budgeted boolean, owes_discount boolean)
+        WHERE x.budgeted AND x.owes_discount GROUP BY x.campaign) AS d;
     FOR c IN SELECT * FROM jsonb_to_recordset(p_codes) AS x (
             code bigint, run int, brand bigint, programme bigint, rules_version bigint, campaign bigint, version bigint,
             account bigint, base bigint, discount bigint, gross bigint, day_cap bigint, budgeted boolean,
@@ -132,10 +137,6 @@ BEGIN
         END IF;
         redemption := nextval('redemptions_id_seq');
         earned := 0; why := c.reason;
-        IF c.budgeted AND c.owes_discount THEN
-            owed := owed || jsonb_build_object(c.campaign::text,
-                coalesce((owed ->> c.campaign::text)::bigint, 0) + c.discount);
-        END IF;
         IF c.gross > 0 AND EXISTS (SELECT FROM accounts o WHERE o.id = c.account AND o.closed_at IS NULL) THEN
             SELECT * INTO awarded FROM programmes_award(c.account, 4, redemption, c.programme, c.campaign, c.version,
                 NULL, c.base, c.gross, c.day_cap, c.budgeted, owed, c.today, c.matures_on, c.expires_on);
