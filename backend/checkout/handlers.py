@@ -84,13 +84,14 @@ async def send_sales(till: TheTill, checkout: TheCheckout, data: JSONBody[Offlin
     return OfflineSalesOut([answers.settled(row) for row in rows])
 
 
-@get("/sales/{key:str}", responses=raises(returns.SaleUnknown))
+@get("/sales/{key:str}", responses=raises(returns.SaleUnknown, TokenInPages))
 async def get_sale(till: TheTill, db: Db, key: Key) -> SaleOut:
     """A sale of this shop, as it was answered first: a till that heard no answer may ask."""
+    till.need_secret()
     return answers.shown(SaleOut, (await returns.sale(db, till, key)).answer)
 
 
-@put("/sales/{key:str}/fiscal", status_code=204, responses=raises(returns.SaleUnknown, ReceiptTaken))
+@put("/sales/{key:str}/fiscal", status_code=204, responses=raises(returns.SaleUnknown, ReceiptTaken, TokenInPages))
 async def put_fiscal(till: TheTill, db: Db, key: Key, data: JSONBody[Fiscal]) -> None:
     """Name the fiscal receipt of a sale, which confirms it. One receipt confirms one sale."""
     await returns.confirm(db, till, key, data)
@@ -123,11 +124,12 @@ async def put_return(
     return answers.shown(ReturnOut, answer)
 
 
-@get("/offers", responses=raises())
+@get("/offers", responses=raises(TokenInPages))
 async def get_offers(
     request: Request[Any, Any, Any], till: TheTill, checkout: TheCheckout, now: Now
 ) -> Response[OffersOut]:
     """What a till needs to sell without a network: offers, codes and its bound, signed (JWS, RFC 7515, Ed25519)."""
+    till.need_secret()
     return with_etag(request, await downloads.offers(checkout, till, now))
 
 

@@ -79,8 +79,9 @@ async def confirm(db: Database, till: TillAt, key: str, fiscal: Fiscal) -> None:
     """Note the fiscal receipt of a sale; the same again changes nothing.
 
     Raises:
-        SaleUnknown. ReceiptTaken: the receipt is another sale's, or the sale has another one.
+        SaleUnknown, TokenInPages. ReceiptTaken: the receipt is another sale's, or the sale has another one.
     """
+    till.need_secret()
     sold = await sale(db, till, key)
     try:
         if await db.rows(CONFIRM, sale=sold.id, fn=fiscal.fn, fd=fiscal.fd, fp=fiscal.fp):

@@ -264,3 +264,18 @@ async def test_a_token_that_stands_in_pages_quotes_and_sells_nothing(shopping, w
 
     assert quote.status_code == 200
     assert [(deed.status_code, deed.json()["code"]) for deed in deeds] == [(403, "token_in_pages")] * 2
+
+
+async def test_what_only_the_shop_may_see_or_confirm_is_not_for_who_reads_a_pages_token(shopping, world):
+    page = await world.till(shop=shopping.shop, kind="web", origins=["https://shop.example"])
+    await shopping.sell(key="one")
+    fiscal = {"fn": "9960440300112233", "fd": "27118", "fp": "3456789012"}
+
+    deeds = [
+        await shopping.ask("PUT", "sales/one/fiscal", fiscal, till=page),
+        await shopping.ask("GET", "sales/one", till=page),
+        await shopping.ask("GET", "offers", till=page),
+    ]
+
+    assert [(deed.status_code, deed.json()["code"]) for deed in deeds] == [(403, "token_in_pages")] * 3
+    assert (await shopping.ask("PUT", "sales/one/fiscal", fiscal)).status_code == 204
