@@ -9,6 +9,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import DamerauLevenshtein
 
 from backend.receipts.matching import articles, decide, names
 from backend.receipts.matching.entry import Entry, Match
@@ -17,7 +18,7 @@ from backend.receipts.matching.weighing import weigh
 
 SHORTLIST, CLOSE = 200, 32
 UNKNOWN_WEIGHT, LEAST_WEIGHT = 9.0, 0.1
-FOREIGN_LETTERS = 4
+FOREIGN_LETTERS, LONG_BRAND = 4, 7
 # A line as long as this may have been cut by the till: 30 to 40 signs are usual, some count a price in.
 CUT_LENGTH = 26
 
@@ -38,6 +39,11 @@ class Catalogue:
         self._sorted_articles, self._sorted_names = sorted(self._by_article), sorted(self._by_name)
         brands = {entry.brand for entry in self._entries}
         self._brands = {spelling: brand for brand in brands for spelling in names.brand_keys(brand)}
+        self._long_brands: dict[str, list[str]] = {}
+        for spelling in self._brands:
+            if len(spelling) >= LONG_BRAND:
+                self._long_brands.setdefault(spelling[0], []).append(spelling)
+        self._words = {word for text in self._texts for word in text.split()}
         self._longest_brand = max((len(spelling.split()) for spelling in self._brands), default=0)
 
     def match(self, name: str, gtin: str | None = None) -> Match:
@@ -136,9 +142,21 @@ class Catalogue:
                 if start and words[start - 1] in names.MEANT_FOR:
                     continue
                 for end in range(start + 1, min(start + self._longest_brand, len(words)) + 1):
-                    brand = self._brands.get(" ".join(words[start:end]))
+                    brand = self._brand(" ".join(words[start:end]))
                     if brand:
                         yield brand
+
+    def _brand(self, words: str) -> str:
+        """The maker of this name; a long name may have one typing error if no product has such a word."""
+        brand = self._brands.get(words, "")
+        if brand or len(words) < LONG_BRAND - 1 or words in self._words:
+            return brand
+        near = [
+            text
+            for text in self._long_brands.get(words[0], ())
+            if DamerauLevenshtein.distance(words, text, score_cutoff=1) == 1
+        ]
+        return self._brands[near[0]] if len({self._brands[text] for text in near}) == 1 else ""
 
 
 def is_cut(name: str) -> bool:

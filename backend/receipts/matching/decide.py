@@ -10,11 +10,14 @@ from backend.receipts.matching.weighing import SOFT, Weighed, kind_of
 
 # Below this nothing comes near, and a reviewer is shown nothing.
 NEAR = 0.3
-LEAST_SHARE, LEAST_COVER = 0.7, 0.5
+LEAST_SHARE, LEAST_COVER = 0.65, 0.45
 NAMELESS_SHARE, NAMELESS_COVER = 0.95, 0.95
+LONG_WORD = 4
 LONG_ARTICLE, LONG_ARTICLE_DIGITS = 6, 3
 # Others within this much of the best score must be told apart by the line itself.
 RIVAL_GAP = 0.35
+# Products of the same maker within this much show in what its variants differ.
+KIN_GAP = 0.3
 MOST_CANDIDATES = 5
 
 
@@ -84,7 +87,7 @@ def by_article(line: Line, entries: Sequence[Entry]) -> Iterator[Pick]:
     for text, products in line.by_article.items():
         for at in products:
             same_thing = any(part.startswith("~") for part in held[at].explained)
-            trusted = is_makers(line, entries[at]) or (is_long(text) and not line.foreign)
+            trusted = is_makers(line, entries[at]) or (is_long(text) and not line.foreign and not strangers(held[at]))
             sure = len(found) == 1 and same_thing and trusted and fits(line, held[at], entries[at])
             yield Pick(held[at], "article", 0.99 if sure else held[at].score, sure)
 
@@ -94,13 +97,14 @@ def by_words(line: Line, ranked: Sequence[Weighed], entries: Sequence[Entry]) ->
     best = ranked[0]
     entry = entries[best.at]
     least = (LEAST_SHARE, LEAST_COVER) if entry.brand else (NAMELESS_SHARE, NAMELESS_COVER)
+    kin = [held for held in ranked if entries[held.at].brand == entry.brand and held.score >= best.score - KIN_GAP]
     sure = (
         fits(line, best, entry)
         and is_makers(line, entry)
         and best.share >= least[0]
         and best.cover >= least[1]
         and not any(part.startswith("#") or is_hard(part) for part in best.unexplained)
-        and not any(is_hard(part) for part in best.unsaid)
+        and not any(is_hard(part) and varies(part, best, kin) for part in best.unsaid)
         and all(is_told_apart(best, rival) for rival in ranked[1:] if rival.score >= best.score - RIVAL_GAP)
     )
     return Pick(best, "fuzzy" if best.bent else "tokens", best.score, sure)
@@ -117,9 +121,21 @@ def is_makers(line: Line, entry: Entry) -> bool:
     return not entry.brand or entry.brand in line.brands
 
 
+def strangers(held: Weighed) -> bool:
+    """Whether the line has a word that the product hasn't: it may be another maker's name."""
+    return any(part.startswith("~") and len(part) > LONG_WORD for part in held.unexplained)
+
+
 def is_told_apart(best: Weighed, rival: Weighed) -> bool:
     """Whether the line says something that only the best has, and nothing that only the rival has."""
     return rival.contradicts or best.explained > rival.explained
+
+
+def varies(part: str, best: Weighed, kin: Sequence[Weighed]) -> bool:
+    """Whether the maker's like products differ in this attribute's kind."""
+    kind = kind_of(part)
+    own = {text for text in best.attributes if kind_of(text) == kind}
+    return any({text for text in held.attributes if kind_of(text) == kind} not in (own, set()) for held in kin)
 
 
 def is_hard(part: str) -> bool:

@@ -12,6 +12,7 @@ from backend.receipts.matching.names import RUN, fold
 NEGATIONS = frozenset(map(fold, ("без", "б", "б/", "without")))
 # The spellings of a thread's side: inner (the nut's) and outer (the nipple's).
 INNER = frozenset(map(fold, ("вн", "внутр", "в", "г")))
+REPEATED = re.compile(r"([\s.])\1+")
 MAINS = range(220, 251)
 Collect = Callable[[str, str], None]
 
@@ -32,11 +33,12 @@ def said(name: str) -> Said:
     def collect(kind: str, value: str) -> None:
         values.setdefault(kind, set()).add(value)
 
-    text = fold(name)
+    text = REPEATED.sub(r"\1", fold(name))
     for pattern, read in READERS:
         text = pattern.sub(lambda found, read=read: read(found, collect), text)  # type: ignore[misc]
     plain, codes = set(), set()
-    for run in RUN.findall(text):
+    for glued in words.GLUED.findall(text):
+        run = "".join(RUN.findall(glued))
         attribute = attribute_of(run)
         if attribute:
             collect(*attribute)
@@ -95,6 +97,12 @@ def curve(found: re.Match[str], collect: Collect) -> str:
     return " "
 
 
+def mount(found: re.Match[str], collect: Collect) -> str:
+    """О/у and с/у: открытой and скрытой установки."""
+    collect("mount", "surface" if found.group(1) == "o" else "flush")
+    return " "
+
+
 def ground(found: re.Match[str], collect: Collect) -> str:
     collect("ground", "no" if found.group(1) in NEGATIONS else "yes")
     return " "
@@ -125,6 +133,8 @@ READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Collect], str]], 
     (words.PROTECTION, valued("protection")),
     (words.RAL, valued("ral")),
     (words.BASE, valued("base")),
+    (words.NAMED_CURVE, valued("curve")),
+    (words.MOUNT, mount),
     (words.GROUND, ground),
     (words.COUNTED, valued("gang")),
     (words.POLES, valued("pole")),

@@ -36,7 +36,7 @@ STEMS: dict[str, tuple[str, str]] = {
     fold(stem): (kind, value)
     for kind, value, stems in (
         ("colour", "white", "бел white"),
-        ("colour", "black", "черн чёрн black"),
+        ("colour", "black", "чер черн black"),
         ("colour", "grey", "серый серая серое серые серог grey gray"),
         ("colour", "silver", "серебр сереб silver"),
         ("colour", "beige", "беж бежев beige"),
@@ -57,7 +57,7 @@ STEMS: dict[str, tuple[str, str]] = {
         ("decor", "pine", "сосн pine"),
         ("decor", "beech", "бук beech"),
         ("finish", "matt", "мат матов matt"),
-        ("finish", "gloss", "глянц gloss"),
+        ("finish", "gloss", "глянц глянец gloss"),
         ("finish", "semi", "полумат semi"),
         ("side", "left", "лев left"),
         ("side", "right", "прав right"),
@@ -65,8 +65,8 @@ STEMS: dict[str, tuple[str, str]] = {
         ("bend", "angle", "углов угл angle"),
         ("heat", "hot", "горяч гор hot"),
         ("heat", "cold", "холодн хол cold"),
-        ("mount", "surface", "накладн наклад открыт наруж surface"),
-        ("mount", "flush", "встраив встроен скрыт внутр flush"),
+        ("mount", "surface", "накл наклад накладн открыт откр наруж surface"),
+        ("mount", "flush", "встраив встроен скрыт скр внутр flush"),
         ("gang", "1", "одноместн одномест одинарн одноклав однокл однопост single 1gang"),
         ("gang", "2", "двухместн двухмест двойн двухклав двухкл двухпост double 2gang"),
         ("gang", "3", "трехместн трехмест тройн трехклав трехкл трехпост triple 3gang"),
@@ -85,8 +85,10 @@ STOP = frozenset(map(fold, STOP_WORDS.split()))
 ENDING_LETTERS = "а и ы ый ая ое ые ой ого ых ым ий яя ее ие его их"
 ENDINGS = frozenset(map(fold, ("", *ENDING_LETTERS.split())))
 
+# A code's parts stay together over a hyphen or stroke: ПФ-115 is ПФ115.
+GLUED = re.compile(r"[0-9a-zа-я]+(?:[-/](?=[0-9a-zа-я]*[0-9])[0-9a-zа-я]+|(?<=[0-9])[-/.][0-9a-zа-я]+)*")
 NUMBER = r"(\d+(?:[.,]\d+)?)"
-FREE, ENDED = r"(?<![0-9a-zа-я.,])", r"(?![0-9a-zа-я])"
+FREE, ENDED = r"(?<![0-9a-zа-я])(?<![0-9][.,])", r"(?![0-9a-zа-я])"
 UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 # Not "2 в 1", which is no voltage.
 MEASURE = re.compile(rf"{FREE}{NUMBER}(?:\s?[-/]\s?{NUMBER})?[\s-]?({UNIT}){ENDED}(?!\s1(?!\d))")
@@ -97,15 +99,18 @@ INCH = re.compile(
 PROTECTION = re.compile(r"ip\s?-?(\d\d)(?!\d)")
 BASE = re.compile(rf"{FREE}(e14|e27|e40|gu10|gu5\.3|gx53|g4|g9|g13|mr16){ENDED}")
 COUNTED = re.compile(
-    r"(?<![0-9.,])([1-9])\s?-?"
+    r"(?<![0-9])(?<![0-9][.,])([1-9])\s?-?"
     + fold(r"(?:х|ух|ех|и|но)?[\s.-]{0,2}(?:мест|пост|клав|кл(?![а-я])|гн(?:езд|\.)|gang)[а-я]*")
 )
-POLES = re.compile(r"(?<![0-9.,])([1-4])\s?-?" + fold(r"(?:п|p|пол(?:юс[а-я]*|\.)|pole)") + ENDED)
+POLES = re.compile(r"(?<![0-9])(?<![0-9][.,])([1-4])\s?-?" + fold(r"(?:п|p|пол|полюс[а-я]*|pole)") + ENDED)
 CURVE = re.compile(rf"{FREE}([bcd])\s?(6|10|13|16|20|25|32|40|50|63)(?:a)?(?![0-9a-zа-я.,])")
+NAMED_CURVE = re.compile(fold(r"(?<![а-яa-z])(?:хар[а-я]*|х-ка|тип|type)") + rf"\.?\s?([abcd]){ENDED}")
+MOUNT = re.compile(r"(?<![0-9a-zа-я])(o|c)/y(?![0-9a-zа-я])")
 DIAMETER = re.compile(FREE + fold(r"(?:dn|ду|ф|ø|d|д|диам\.?)") + rf"\s?=?{NUMBER}(?:\s?mm)?{ENDED}")
 RAL = re.compile(r"ral\s?(\d{4})")
 GROUND = re.compile(
-    r"(?<![а-яa-z])" + fold(r"(без|б|с)?[\s./]{0,2}(?:з/к|(?<=[с/])з(?![а-яa-z0-9])|заземл[а-яa-z]*|earth[a-z]*)")
+    r"(?<![а-яa-z])"
+    + fold(r"(без|б|without|with|со?)?[\s./]{0,2}(?:з/к|(?<=[с/])з(?![а-яa-z0-9])|заземл[а-яa-z]*|earth[a-z]*)")
 )
 SEX = fold(r"(вн|внутр|нар|наруж|в|н|г|ш)")
 THREAD = re.compile(rf"(?<![а-яa-z]){SEX}\.?\s?[/-]\s?{SEX}(?![а-яa-z0-9])")

@@ -7,14 +7,18 @@ import msgspec
 from rapidfuzz.distance import DamerauLevenshtein
 
 from backend.receipts.matching.entry import Entry
-from backend.receipts.matching.names import RUN, article_key, brand_keys, fold
+from backend.receipts.matching.names import RUN, brand_keys, fold
 from backend.receipts.matching.parts import Said, said
 
 ATTRIBUTE_WEIGHT, CODE_WEIGHT = 4.0, 6.0
 LINE_SHARE = 0.6
+PART_OF_CODE = 3
 # Kinds that every product of a sort has alike; a shop adds or drops them as it likes.
 SOFT = frozenset({"volt", "piece", "degree", "square", "break"})
 ADDITIVE = frozenset({"millimetre", "inch", "diameter"})
+
+
+NOTHING = Said(frozenset(), frozenset(), {})
 
 
 class Weighed(msgspec.Struct, frozen=True):
@@ -24,7 +28,8 @@ class Weighed(msgspec.Struct, frozen=True):
     score: float  # 0 to 1
     explained: frozenset[str]  # parts of the line that the product has
     unexplained: frozenset[str]  # parts of the line that it doesn't have
-    unsaid: frozenset[str]  # attributes of the product that the line doesn't name
+    unsaid: frozenset[str]  # attributes of the product's best name that the line doesn't say
+    attributes: frozenset[str]  # all attributes of the product
     share: float  # of the line's words, by weight, that the product has
     cover: float  # of the product's best name, by weight, that the line has
     contradicts: bool
@@ -43,7 +48,7 @@ def profile(entry: Entry) -> Profile:
     """A product's names taken apart; its brand's words are left out, they are asked for by themselves."""
     brand = {word for spelling in brand_keys(entry.brand) for word in spelling.split()}
     parts = tuple(without(said(name), brand) for name in entry.names)
-    codes = {run for article in entry.articles for run in (*RUN.findall(fold(article)), article_key(article))}
+    codes = {"".join(RUN.findall(fold(article))) for article in entry.articles}
     values: dict[str, set[str]] = {}
     for part in parts:
         for kind, found in part.attributes.items():
@@ -54,6 +59,10 @@ def profile(entry: Entry) -> Profile:
         attributes={kind: frozenset(found) for kind, found in values.items()},
     )
     return Profile(whole, parts)
+
+
+def first(pair: tuple[float, Said]) -> float:
+    return pair[0]
 
 
 def without(parts: Said, brand: Iterable[str]) -> Said:
@@ -71,13 +80,18 @@ def weigh(at: int, entry: Entry, line: Said, last_code: str, weight: Callable[[s
     explained |= attributes_of(line) & attributes_of(product.whole)
     total = sum(worth.values())
     share = sum(worth[part] for part in explained) / total if total else 0.0
-    cover = max((covered(name, line, weight) for name in product.names), default=0.0)
+    cover, name = max(
+        ((covered(name, line, weight), name) for name in product.names),
+        key=lambda pair: pair[0],
+        default=(0.0, NOTHING),
+    )
     return Weighed(
         at=at,
         score=LINE_SHARE * share + (1 - LINE_SHARE) * cover,
         explained=frozenset(explained),
         unexplained=frozenset(worth) - explained,
-        unsaid=attributes_of(product.whole) - attributes_of(line),
+        attributes=attributes_of(product.whole),
+        unsaid=attributes_of(name) - attributes_of(line),
         share=share,
         cover=cover,
         contradicts=contradicts(line.attributes, product.whole.attributes),
@@ -123,7 +137,9 @@ def contradicts(line: dict[str, frozenset[str]], product: dict[str, frozenset[st
 
 
 def has_code(code: str, codes: frozenset[str], last_code: str) -> bool:
-    return code in codes or (code == last_code and any(known.startswith(code) for known in codes))
+    """Whether a product has a code, whole or as the beginning or end of one written apart."""
+    long = len(code) >= PART_OF_CODE or code == last_code
+    return code in codes or (long and any(known.startswith(code) or known.endswith(code) for known in codes))
 
 
 def meets(word: str, others: Iterable[str]) -> str:

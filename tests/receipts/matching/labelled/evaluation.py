@@ -49,9 +49,14 @@ def ours(catalogue: Catalogue, lines: Sequence[Line]) -> Figures:
 
 
 def wratio(entries: Sequence[Entry]) -> Callable[[Line], Answer]:
-    """Plain rapidfuzz over all names, with its own default processor."""
-    names = [utils.default_process(name) for entry in entries for name in entry.names]
-    owners = [entry.product_id for entry in entries for _ in entry.names]
+    """Plain rapidfuzz over every name alone, and with its articles, by its own default processor."""
+    texts = [
+        (utils.default_process(text), entry.product_id)
+        for entry in entries
+        for name in entry.names
+        for text in (name, " ".join((name, *entry.articles)))
+    ]
+    names, owners = [text for text, _ in texts], [owner for _, owner in texts]
 
     def answer(line: Line) -> Answer:
         found = process.extractOne(utils.default_process(line.text), names, scorer=fuzz.WRatio)
@@ -64,14 +69,10 @@ def best_threshold(lines: Sequence[Line], answers: Sequence[Answer]) -> float:
     """The threshold with the most right credits at the least precision; where none has it, the most precise one."""
     thresholds = sorted({score for _, score in answers})
     tried = [(at_threshold(lines, answers, threshold), threshold) for threshold in thresholds]
-    good = [
-        (tried_figures.right, threshold)
-        for tried_figures, threshold in tried
-        if tried_figures.precision >= LEAST_PRECISION and tried_figures.right
-    ]
+    good = [(have.right, threshold) for have, threshold in tried if have.right and have.precision >= LEAST_PRECISION]
     if good:
         return max(good)[1]
-    return max((tried_figures.precision, tried_figures.right, threshold) for tried_figures, threshold in tried)[2]
+    return max((have.precision, have.right, threshold) for have, threshold in tried)[2]
 
 
 def at_threshold(lines: Sequence[Line], answers: Sequence[Answer], threshold: float) -> Figures:

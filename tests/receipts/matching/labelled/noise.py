@@ -56,7 +56,7 @@ def separators(name: str, dice: random.Random) -> str:
 
 def mistyped(name: str, dice: random.Random) -> str:
     """One letter of one long word lost, doubled or swapped."""
-    words = [found for found in re.finditer(r"[А-Яа-я]{7,}", name)]
+    words = list(re.finditer(r"[А-Яа-я]{7,}", name))
     if not words:
         return name
     at = dice.choice(words).start() + dice.randint(2, 5)
