@@ -6,7 +6,7 @@ from datetime import date, datetime
 import msgspec
 
 from scanning import document_fields as fields
-from scanning import document_lines, document_shapes, personal
+from scanning import document_lines, document_shapes, personal, regions
 from scanning.document_fields import DocumentUnreadable, Record
 from scanning.document_lines import Line
 
@@ -14,8 +14,6 @@ __all__ = ["Correction", "Document", "DocumentUnreadable", "Line", "read", "read
 
 RECEIPT, STRICT_FORM = 3, 4
 CORRECTIONS = frozenset({31, 41})
-
-_REGION = re.compile(r"(?:^|[,;]\s*)([0-9]{2}) ?- ?\w")  # «47 - Ленинградская область», alone or after the post code
 
 
 class Correction(msgspec.Struct, frozen=True):
@@ -45,7 +43,7 @@ class Document(msgspec.Struct, frozen=True):
     place: str
     address: str
     kkt: str
-    region: str | None
+    region: str | None  # where the shop stands; None unknown, or sold over the internet
     marketplace: bool
     corrects: Correction | None
     lines: tuple[Line, ...]
@@ -104,7 +102,7 @@ def _document(receipt: Record) -> Document:
         place=place,
         address=address,
         kkt=fields.text(receipt.get("kktRegId"), 20),
-        region=_region(receipt, place, address),
+        region=_region(receipt, address, place),
         marketplace=listed.by_agent or any(line.supplier_inn not in (None, seller_inn) for line in listed.lines),
         corrects=_correction(receipt) if kind in CORRECTIONS else None,
         lines=listed.lines,
@@ -139,13 +137,15 @@ def _shop(receipt: Record, trader: frozenset[str]) -> tuple[str, str]:
     return personal.without_trader(place, trader), personal.without_trader(fields.text(address, 512), trader)
 
 
-def _region(receipt: Record, *texts: str) -> str | None:
-    """Two digits of the subject of the federation, from its field or from the head of the address."""
+def _region(receipt: Record, address: str, place: str) -> str | None:
+    """Two digits of the subject of the federation where the shop stands, from its field or the address.
+
+    None for a sale over the internet (tag 1108): it says nothing of where the buyer was.
+    """
+    if fields.open_code(receipt.get("internetSign")):
+        return None
     code = fields.text(receipt.get("region"), 4).zfill(2)
-    if re.fullmatch(r"[0-9]{2}", code) and code != "00":
-        return code
-    found = (_REGION.search(text) for text in texts)
-    return next((match[1] for match in found if match), None)
+    return code if code in regions.REGIONS else regions.of_address(address) or regions.of_address(place)
 
 
 def _correction(receipt: Record) -> Correction:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from scanning import document_fields as fields
+from scanning import personal
 from scanning.document_fields import DocumentUnreadable, Record
 
 MOST_BYTES = 1_000_000
@@ -151,6 +152,7 @@ def _page(value: Mapping[str, object]) -> Record:
     assert isinstance(requisites, Mapping)  # noqa: S101  # as the caller saw
     assert isinstance(items, list)  # noqa: S101
     shop = shop if isinstance(shop, Mapping) else {}
+    tax = fields.inn(fields.text(shop.get("tin"), 40).removeprefix("ИНН"))
     total = value["totalSum"] if value.get("totalSum") is not None else requisites.get("s")
     return {
         "fiscalDriveNumber": requisites.get("fn"),
@@ -160,8 +162,8 @@ def _page(value: Mapping[str, object]) -> Record:
         "code": 3,
         "operationType": requisites.get("n"),
         "totalSum": fields.roubles(total, "total_invalid"),
-        "userInn": fields.text(shop.get("tin"), 40).removeprefix("ИНН").strip(),
-        "retailPlace": _unescaped(shop.get("title")),
+        "userInn": tax,
+        "retailPlace": "" if personal.is_person(tax) else _unescaped(shop.get("title")),  # that may be a bare name
         "retailPlaceAddress": _unescaped(shop.get("address")),
         "items": [_page_line(line) for line in items[:MOST_VALUES]],
     }

@@ -1,6 +1,7 @@
 """How far apart the regions of two receipts are, and whether one person can have been in both (fraud rule 13)."""
 
 import math
+import re
 import tomllib
 from datetime import datetime
 from importlib.resources import files
@@ -13,18 +14,32 @@ SLACK = 300  # kilometres: shops stand anywhere in a region, not in its seat
 _EARTH = 6371  # kilometres, mean radius
 
 
+_NUMBER = re.compile(r"(?:^|[,;]\s*)([0-9]{2}) ?- ?[^\W\d]")  # «47 - Ленинградская область», after the post code or not
+_POST_CODE = re.compile(r"(?<![0-9])([1-6][0-9]{2})[0-9]{3}(?![0-9])")
+
+
 class Region(msgspec.Struct, frozen=True):
-    """The seat of a region: degrees north and east, hours ahead of UTC."""
+    """The seat of a region: degrees north and east, hours ahead of UTC; the heads of its post codes, from and to."""
 
     town: str
     north: float
     east: float
     utc: int
+    post: tuple[int, int] | None = None
 
 
 REGIONS = msgspec.convert(
     tomllib.loads(files("scanning").joinpath("regions.toml").read_text("utf-8")), dict[str, Region]
 )
+
+
+def of_address(address: str) -> str | None:
+    """The region whose number or post code an address names."""
+    numbers: list[str] = [number for number in _NUMBER.findall(address) if number in REGIONS]
+    if numbers:
+        return numbers[0]
+    heads = [int(head) for head in _POST_CODE.findall(address)]
+    return next((code for head in heads[:1] for code, region in REGIONS.items() if _has_post(region, head)), None)
 
 
 def distance_km(a: str, b: str) -> float | None:
@@ -50,3 +65,7 @@ def too_fast(first_region: str, first_at: datetime, second_region: str, second_a
     shift = abs(REGIONS[first_region].utc - REGIONS[second_region].utc)
     hours = abs((second_at - first_at).total_seconds()) / 3600 + shift
     return distance - SLACK > FASTEST * hours
+
+
+def _has_post(region: Region, head: int) -> bool:
+    return region.post is not None and region.post[0] <= head <= region.post[1]

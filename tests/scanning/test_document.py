@@ -96,8 +96,11 @@ def test_the_shop_and_its_region_are_read():
         ({"region": 3}, "03"),
         ({"region": None}, "54"),
         ({"region": None, "retailPlaceAddress": "77-Москва, ул. Примерная"}, "77"),
-        ({"region": None, "retailPlaceAddress": "г. Москва, 12 - 14"}, "12"),
+        ({"region": None, "retailPlaceAddress": "г. Москва, 12 - 14"}, None),
+        ({"region": None, "retailPlaceAddress": "Россия, 656014,Г. БАРНАУЛ"}, "22"),
+        ({"region": "00", "retailPlaceAddress": None, "retailPlace": "54 - Новосибирская область, 0000"}, "54"),
         ({"region": None, "retailPlaceAddress": "г. Москва"}, None),
+        ({"internetSign": 1}, None),
     ],
 )
 def test_the_region_is_its_field_or_the_head_of_the_address(changes, region):

@@ -23,6 +23,31 @@ def test_every_region_of_the_tax_service_is_known():
     assert set(regions.REGIONS) == {f"{code:02d}" for code in range(1, 96) if code not in former} | {"99"}
 
 
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("47 - Ленинградская область, Приозерск", "47"),
+        ("000000, 27 - Хабаровский край", "27"),
+        ("Россия, 188643,Ленинградская обл.", "47"),
+        ("630049, Новосибирск", "54"),
+        ("101000", "77"),
+        ("г. Москва, ул. Примерная, 12 - 14", None),
+        ("дом 12345678", None),
+        ("", None),
+    ],
+)
+def test_the_region_of_an_address_is_its_number_or_its_post_code(address, code):
+    assert regions.of_address(address) == code
+
+
+def test_no_two_regions_share_a_post_code():
+    heads = [
+        head for region in regions.REGIONS.values() if region.post for head in range(region.post[0], region.post[1] + 1)
+    ]
+
+    assert len(heads) == len(set(heads))
+
+
 def test_an_unknown_region_is_at_no_distance_and_accuses_nobody():
     assert regions.distance_km("77", "00") is None
     assert not regions.too_fast("77", NOON, "00", NOON)
