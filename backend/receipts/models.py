@@ -258,3 +258,35 @@ class Freeze(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, autoincrement=False)
     staff_id: Mapped[int | None]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ReviewStep(Base):
+    """What a member of staff said about an item: a freeze, a proposal that a second one is to confirm, the decision."""
+
+    __tablename__ = "review_steps"
+    __table_args__ = (
+        Index("ix_review_steps_review_id_id", "review_id", "id"),
+        Index("uq_review_steps_final", "review_id", unique=True, postgresql_where="final"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    review_id: Mapped[int] = mapped_column(ForeignKey("reviews.id"))
+    staff_id: Mapped[int]
+    action: Mapped[str] = mapped_column(String(10))
+    rule: Mapped[str | None] = mapped_column(String(24))  # the one that was wrong; none: all that found something
+    note: Mapped[str] = mapped_column(String(1000), server_default="")
+    amount: Mapped[int] = mapped_column(server_default="0")  # what it would pay, by the rules of that moment
+    final: Mapped[bool]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ReceiptPass(Base):
+    """A brand's word that nothing on a receipt that people look at is its own."""
+
+    __tablename__ = "receipt_passes"
+
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("receipts.id"), primary_key=True, autoincrement=False)
+    staff_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())

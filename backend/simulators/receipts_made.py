@@ -72,7 +72,7 @@ def made(
     return {
         "code": 3,
         "user": SOLE_TRADER if sole_trader else f'ООО "СТРОЙДВОР {shop}"',
-        "userInn": f"{_inn(shop)}  ",
+        "userInn": _person(shop) if sole_trader else f"{_inn(shop)}  ",
         "items": items,
         "region": "00",
         "dateTime": at.isoformat(),
@@ -121,6 +121,14 @@ def _item(line: Line, payment_type: int) -> dict[str, Any]:
         "productType": GOODS,
         "itemsQuantityMeasure": 0,
     } | line.more
+
+
+def _person(shop: int) -> str:
+    """A person's tax number of a region that does not exist, with its two check digits."""
+    digits = f"00{shop + 1:08}"
+    for weights in ((7, 2, 4, 10, 3, 5, 9, 4, 6, 8), (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)):
+        digits += str(sum(weight * int(digit) for weight, digit in zip(weights, digits, strict=True)) % 11 % 10)
+    return digits
 
 
 def _inn(shop: int) -> str:
