@@ -37,7 +37,7 @@ SHORTEST = 24  # characters: the identity of a receipt in Belarus
 LONGEST = 4000  # characters; a QR code holds at most 4296
 
 _LINK = re.compile(
-    r"(?:https?://)?(?:www\.)?(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]+)?(?P<path>[^?]*)",
+    r"(?:https?://)?(?:www\.)?(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]+)?(?P<path>/[^?]*|)(?:[?#]|$)",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -86,7 +86,7 @@ def _of_link(text: str) -> Foreign | None:
     if not text.isprintable():
         raise ForeignInvalid(country, "encoding_invalid", "the link holds characters that cannot be printed")
     # Some put the question behind the hash: .../#/verify?iic=...
-    return read(Link(host, link["path"] or "/", text[link.end() + 1 :]))
+    return read(Link(host, link["path"] or "/", text[link.end() :]))
 
 
 def _reader(host: str) -> tuple[str, _LinkReader] | None:
