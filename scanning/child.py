@@ -1,4 +1,4 @@
-"""The process that opens pictures: `python -m scanning.child`, pictures on stdin, codes on stdout.
+"""The process that opens pictures: `python -m scanning.child`, pictures on stdin, codes or clean photos on stdout.
 
 A picture can do anything to the library that opens it, so this process has little to lose: limited memory and
 time, no file or socket to open, and nothing of the web process but the two pipes. When stdin ends, so does it.
@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from scanning import decode, scan
-from scanning.messages import LENGTH_BYTES, Found, Hello, Refused, Setup, framed, refusal
+from scanning import decode, photo, scan
+from scanning.messages import LENGTH_BYTES, Answer, Found, Hello, Photo, Read, Request, Setup, framed, refusal
 from scanning.problem import PictureUnreadable, Problem
 
 if sys.platform != "win32":
@@ -39,15 +39,17 @@ def main() -> None:
     _warm_up()
     _confine(setup.memory_bytes)
     _send(sink, Hello(decode.live_engines()))
-    while (picture := _receive(source)) is not None:
+    while (asked := _receive(source)) is not None:
         _renew_time(setup.seconds)
-        _send(sink, _answer(picture, setup))
+        _send(sink, _answer(msgspec.msgpack.decode(asked, type=Request), setup))
 
 
-def _answer(picture: bytes, setup: Setup) -> Found | Refused:
+def _answer(request: Request, setup: Setup) -> Answer:
     ends = time.monotonic() + setup.seconds
     try:
-        return Found(scan.read(picture, setup.limits, lambda: time.monotonic() < ends))
+        if isinstance(request, Read):
+            return Found(scan.read(request.picture, setup.limits, lambda: time.monotonic() < ends))
+        return Photo(photo.clean(request.picture, setup.limits))
     except Problem as problem:
         return refusal(problem)
     except MemoryError:
@@ -70,7 +72,7 @@ def _receive(source: BinaryIO) -> bytes | None:
     return body if len(body) == length else None
 
 
-def _send(sink: BinaryIO, message: Hello | Found | Refused) -> None:
+def _send(sink: BinaryIO, message: Hello | Answer) -> None:
     sink.write(framed(msgspec.msgpack.encode(message)))
     sink.flush()
 
@@ -83,6 +85,7 @@ def _warm_up() -> None:
         blank = io.BytesIO()
         Image.fromarray(np.full((64, 64), 255, np.uint8)).save(blank, format_)
         scan.read(blank.getvalue())
+        photo.clean(blank.getvalue())
     decode.text_of(b"\xff\x98")
 
 

@@ -1,7 +1,7 @@
 """What the web process and the process that opens pictures say to each other.
 
-Each message is four bytes of length and a body. The web process sends Setup once, then pictures as they are; the
-other answers Hello once, then to each picture Found or Refused.
+Each message is four bytes of length and a body. The web process sends Setup once, then requests; the other answers
+Hello once, then Found or Refused to each Read, and Photo or Refused to each Shrink.
 """
 
 from typing import Literal
@@ -38,10 +38,28 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
     engines: list[str]
 
 
+class Read(msgspec.Struct, frozen=True, tag=True):
+    """Read the codes of a picture."""
+
+    picture: bytes
+
+
+class Shrink(msgspec.Struct, frozen=True, tag=True):
+    """Make a picture fit to be kept."""
+
+    picture: bytes
+
+
 class Found(msgspec.Struct, frozen=True, tag=True):
     """The codes of a picture."""
 
     symbols: list[Symbol]
+
+
+class Photo(msgspec.Struct, frozen=True, tag=True):
+    """A picture that is fit to be kept."""
+
+    jpeg: bytes
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
@@ -53,6 +71,10 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     def problem(self) -> Problem:
         """The exception that the picture deserves."""
         return _REASONS[self.reason](self.text)
+
+
+Request = Read | Shrink
+Answer = Found | Photo | Refused
 
 
 def refusal(problem: Problem) -> Refused:

@@ -36,7 +36,7 @@ _UPRIGHT = {
 }
 
 # What codecs raise at a damaged file; there is no class above these.
-_DAMAGE = (
+DAMAGE = (
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -66,7 +66,7 @@ def pages(data: bytes, limits: Limits = Limits()) -> list[Gray]:  # noqa: B008 -
         raise
     except MemoryError as error:
         raise PictureUnreadable("the picture takes too much memory") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise PictureUnreadable(f"the {header.format} file is damaged: {type(error).__name__}") from error
 
 
@@ -79,8 +79,13 @@ def _picture(data: bytes, format_: Format, limits: Limits) -> Gray:
             image.draft("L", image.size)  # the colours are not even decoded
         image.load()
         gray = _gray(image)
-        turn = _UPRIGHT.get(_orientation(image.info.get("exif") or b""))
-        return np.asarray(gray.transpose(turn) if turn is not None else gray)
+        return np.asarray(upright(gray, image.info.get("exif") or b""))
+
+
+def upright(image: Image.Image, exif: bytes) -> Image.Image:
+    """The picture as the eye sees it, by what its camera noted."""
+    turn = _UPRIGHT.get(_orientation(exif))
+    return image.transpose(turn) if turn is not None else image
 
 
 def _orientation(exif: bytes) -> int:

@@ -20,7 +20,19 @@ from backend.errors import Busy
 from scanning import header
 from scanning.decode import Symbol
 from scanning.header import Limits
-from scanning.messages import LENGTH_BYTES, LONGEST_ANSWER, Found, Hello, Refused, Setup
+from scanning.messages import (
+    LENGTH_BYTES,
+    LONGEST_ANSWER,
+    Answer,
+    Found,
+    Hello,
+    Photo,
+    Read,
+    Refused,
+    Request,
+    Setup,
+    Shrink,
+)
 from scanning.problem import PictureUnreadable
 
 START_SECONDS = 30.0
@@ -96,21 +108,34 @@ class Decoder:
         memory included, and DecoderBusy if too many wait already.
         """
         header.inspect(data, self.limits)
+        return (await self._answered(Read(data), Found)).symbols
+
+    async def clean(self, data: bytes) -> bytes:
+        """A picture, or the pages of a PDF, fit to be kept: a JPEG as `scanning.photo.clean` makes it.
+
+        Raises the same as `read`.
+        """
+        header.inspect(data, self.limits)
+        return (await self._answered(Shrink(data), Photo)).jpeg
+
+    async def _answered(self, request: Request, kind: type[T]) -> T:
         if self._room <= 0:
             raise DecoderBusy(retry_after=1)
         self._room -= 1
         # A caller who leaves must not leave a half-read answer in the pipe for the next one.
-        return await asyncio.shield(self._run(self._read(data)))
+        return await asyncio.shield(self._run(self._done(request, kind)))
 
-    async def _read(self, data: bytes) -> list[Symbol]:
+    async def _done(self, request: Request, kind: type[T]) -> T:
         try:
             child = await self._free_child()
-            answer = await self._ask(child, data)
+            answer = await self._ask(child, request)
         finally:
             self._room += 1
         if isinstance(answer, Refused):
             raise answer.problem()
-        return answer.symbols
+        if not isinstance(answer, kind):
+            raise TypeError(f"the process answers {type(answer).__name__} to {type(request).__name__}")
+        return answer
 
     async def _free_child(self) -> "_Child":
         try:
@@ -123,12 +148,12 @@ class Decoder:
         except TimeoutError as error:
             raise DecoderBusy(retry_after=1) from error
 
-    async def _ask(self, child: "_Child", data: bytes) -> Found | Refused:
+    async def _ask(self, child: "_Child", request: Request) -> Answer:
         """One picture by one child, which is free again or replaced afterwards, come what may."""
         lost: BaseException | None = None
         try:
             async with asyncio.timeout(self._seconds):
-                return await child.ask(data)
+                return await child.ask(request)
         except _LOST as error:
             lost = error
             reason = "took too long" if isinstance(error, TimeoutError) else "broke the reader"
@@ -212,11 +237,12 @@ class _Child:
     def lives(self) -> bool:
         return self._process.returncode is None
 
-    async def ask(self, picture: bytes) -> Found | Refused:
+    async def ask(self, request: Request) -> Answer:
         """What the process makes of a picture. Raises EOFError, OSError or MsgspecError if it has gone wrong."""
         self.pictures += 1
-        await self._send(picture)
-        return msgspec.msgpack.decode(await self._receive(), type=Found | Refused)
+        await self._send(msgspec.msgpack.encode(request))
+        answer: Answer = msgspec.msgpack.decode(await self._receive(), type=Answer)
+        return answer
 
     async def stop(self) -> None:
         """Kill the process and wait for its end; it holds nothing worth a farewell."""
