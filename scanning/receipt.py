@@ -102,7 +102,8 @@ def _usual(match: re.Match[str]) -> Receipt | None:
 
 
 def _forgiving(text: str) -> Receipt:
-    if problem := look_alike(text.strip(receipt_text.BLANKS)):
+    text = text.strip(receipt_text.BLANKS)
+    if problem := look_alike(text):
         raise problem
     if len(text) > LONGEST:
         raise TooLong(f"a receipt's text has at most {LONGEST} characters")
@@ -122,13 +123,13 @@ def _blame(found: Found, text: str) -> None:
     keys = found.fields.keys()
     if found.host is None:
         if not ("fn" in keys and len(found.missing) <= 2):
-            raise lookalikes.marking(text.strip()) or NotFiscal("this is no text of a receipt's QR code")
+            raise lookalikes.marking(text) or NotFiscal("this is no text of a receipt's QR code")
         return
     message = f"the link does not name {', '.join(found.missing)}"
     if lookalikes.is_operator(found.host):
         raise OfdLinkIncomplete(message, found.missing)
     if len(keys & {"fn", "i", "fp"}) < 2:
-        raise lookalikes.marking(text.strip()) or NotFiscal("this is a link, but not to a receipt")
+        raise lookalikes.marking(text) or NotFiscal("this is a link, but not to a receipt")
     raise IncompleteLink(message, found.missing)
 
 

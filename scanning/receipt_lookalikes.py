@@ -11,9 +11,10 @@ _HOST = re.compile(r"(?:https?://)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)\.?(?::[0-9]+)?(
 _PAYMENT_ORDER = re.compile(r"ST0001[123][|]", re.IGNORECASE)
 
 _SELF_EMPLOYED = ("lknpd.nalog.ru", "npd.nalog.ru")
-_EGAIS = ("egais.ru",)
+_EGAIS = ("egais.ru", "fsrar.ru")  # the register, and the office that ran it first
 _PAYMENTS = ("nspk.ru",)  # the national system of payment cards, which runs the fast payments (SBP)
-_OPERATORS = ("taxcom.ru",)  # those without OFD in the name of the host
+# Operators are many, and most are named so: 1-ofd.ru, ofd.yandex.ru, platformaofd.ru.
+_OPERATOR = re.compile(r".*ofd(?![a-z]).*\.ru|(?:.+\.)?taxcom\.ru", re.ASCII)
 
 
 def host_of(text: str) -> str | None:
@@ -48,8 +49,8 @@ def marking(text: str) -> MarkingCode | None:
 
 
 def is_operator(host: str) -> bool:
-    """Whether a Russian fiscal data operator shows receipts there. Their hosts are many, and most are named so."""
-    return (host.endswith(".ru") and "ofd" in host) or _belongs(host, _OPERATORS)
+    """Whether a Russian fiscal data operator shows receipts there."""
+    return _OPERATOR.fullmatch(host) is not None
 
 
 def _belongs(host: str, domains: tuple[str, ...]) -> bool:

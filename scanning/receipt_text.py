@@ -71,6 +71,7 @@ def find(text: str) -> Found:
     text = text.replace("+", " ")
     # The last question mark, for a link may carry another link; the first, where "&" has become one itself.
     start = text.rfind("?") if "&" in text else text.find("?")
+    start = text.rfind("#") if start < 0 else start
     path, query = (text[:start], text[start + 1 :]) if start >= 0 else (text, "")
     return _found(query.partition("#")[0], _of_path(path), host)
 

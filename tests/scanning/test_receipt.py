@@ -110,6 +110,8 @@ def test_the_requisites_of_a_hundred_receipts_are_read_and_typed_alike():
         f"https://check.ofd.ru/rec/{FN}/30526/1168453787?t=20240917T1801&s=1285.21",
         f"https://check.ofd.ru/rec/{FN}/0000030526/1168453787/?t=20240917T1801&s=1285.21",
         f"https://example.com/#/check?{TEXT}",
+        f"https://example.com/check#{TEXT}",
+        f"{TEXT}{' ' * 400}",
         f"е=20240917Е1801?ы=1285ю21?ат={FN}?ш=30526?аз=1168453787?т=1",
         f"Е=20240917е1801?Ы=1285Ю21?АТ={FN}?Ш=30526?АЗ=1168453787?Т=1",
         f"е=20240917Е18017ы=1285ю217ат={FN}7ш=305267аз=11684537877т=1",
@@ -207,6 +209,9 @@ def test_every_fault_has_its_code(old, new, code):
     [
         ("", "not_fiscal"),
         ("hello", "not_fiscal"),
+        ("https://roofdecor.ru/", "not_fiscal"),
+        ("https://proofd.com/", "not_fiscal"),
+        ("http://check1.fsrar.ru?id=1", "egais_link"),
         (ADVERT, "not_fiscal"),
         ("https://shop.example/?t=1&t=2", "not_fiscal"),
         ("http://consumer.oofd.kz/?i=1734974179&f=010100465991&s=13507.0&t=20210922T224125", "not_fiscal"),
