@@ -22,7 +22,7 @@ from scanning.document import Document, Line
 from tests.make import World, bearer
 
 NUMBERS = itertools.count(100)
-SELLER = "7707083893"  # a valid check digit, and a bank's: no shop
+SELLER, OTHER_SELLER = "7707083893", "5024051564"  # valid check digits; no shops
 SOCKET, PLUG = "Розетка двойная белая ОПТИМА РА16-374 с з/к 16А", "Вилка угловая ОПТИМА А0112 черная 16А"
 
 
@@ -57,7 +57,7 @@ def document(*lines: Line, **fields: Any) -> Document:
     lines = tuple(msgspec.structs.replace(row, n=n) for n, row in enumerate(lines or (line(),)))
     number = next(NUMBERS)
     given = {
-        "fn": "9999000000000001", "fd": number, "fp": 1_000_000 + number, "at": bought(minutes=60 + 11 * number),
+        "fn": "9999000000000001", "fd": number, "fp": 1_000_000 + number, "at": bought(minutes=60 + 11 * (number % 100)),
         "time_source": "iso", "kind": 3, "operation": 1, "total": sum(row.sum for row in lines), "prepaid": 0,
         "credit": 0, "seller_inn": SELLER, "seller": "ООО «Стройдвор»", "place": "Магазин", "address": "",
         "kkt": "0000000000000001", "region": None, "marketplace": False, "corrects": None, "warnings": (),

@@ -1,0 +1,130 @@
+"""What comes back takes its bonus back, and nobody else's."""
+
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import text
+
+from scanning.document import Correction
+from tests.make import World
+from tests.receipts.buying import OTHER_SELLER, SOCKET, Buying, document, goods, line
+
+UNIT = {"gtin": "04606203090785", "serial": "5AB1C2D3E4F5G"}
+
+
+def _return_of(sale, *lines, **fields):
+    return document(*(lines or sale.lines), operation=2, at=sale.at + timedelta(minutes=30), fn=sale.fn, **fields)
+
+
+async def _send_return(buying: Buying, account, found):
+    await buying.known(found)
+    answer = (await buying.scan(account, found)).json()
+    await buying.work()
+    return answer
+
+
+async def _line(buying: Buying, account, fd: int):
+    (mine,) = [row for row in await buying.receipts(account) if row["receipt"]["fd"] == fd]
+    return mine["lines"][0]
+
+
+async def _balance(world: World, account) -> int:
+    return (await world.home(account))["wallets"][0].get("available", 0)
+
+
+async def test_a_return_takes_the_bonus_back(world: World, buying: Buying):
+    await goods(world)
+    account, sale = await world.account(), document()
+    await buying.bring(account, sale)
+
+    await _send_return(buying, account, _return_of(sale))
+
+    assert (await _line(buying, account, sale.fd))["status"] == "returned"
+    assert await _balance(world, account) == 0
+
+
+async def test_a_part_takes_its_part_and_the_rest_the_rest(world: World, buying: Buying):
+    await goods(world)
+    account, sale = await world.account(), document(line(amount=100_001, quantity=3))
+    await buying.bring(account, sale)
+    one = line(amount=33_334, quantity=1)
+
+    balances = []
+    for _ in range(3):
+        await _send_return(buying, account, _return_of(sale, one))
+        balances.append(await _balance(world, account))
+
+    assert balances == [4000, 2000, 0]
+
+
+async def test_the_same_return_again_takes_nothing_more(world: World, buying: Buying):
+    await goods(world)
+    account, sale = await world.account(), document(line(quantity=2))
+    await buying.bring(account, sale)
+    back = _return_of(sale, line(amount=45_000, quantity=1))
+    await _send_return(buying, account, back)
+
+    async with world.db.begin() as session:
+        await session.execute(text("UPDATE receipts SET state = 'pending', due_at = now() WHERE operation = 2"))
+    await buying.work()
+
+    assert await _balance(world, account) == 2700
+
+
+async def test_a_stranger_with_a_return_of_the_like_takes_nothing_and_reviewers_are_told(world: World, buying: Buying):
+    await goods(world)
+    account, stranger, sale = await world.account(), await world.account(), document()
+    await buying.bring(account, sale)
+
+    await _send_return(buying, stranger, _return_of(sale))
+
+    assert await _balance(world, account) == 5400
+    async with world.db.begin() as session:
+        signals = (await session.execute(text("SELECT rule, shadow, review_id IS NOT NULL FROM receipt_signals"))).all()
+    assert signals == [("unclear_return", False, True)]
+
+
+async def test_a_units_serial_number_says_whose_it_was_whoever_sends_the_return(world: World, buying: Buying):
+    await goods(world)
+    account, stranger = await world.account(), await world.account()
+    sale = document(line(quantity=1, amount=45_000, **UNIT))
+    await buying.bring(account, sale)
+
+    await _send_return(buying, stranger, _return_of(sale))
+
+    assert await _balance(world, account) == 0
+
+
+async def test_a_correction_that_names_its_receipt_takes_it_back(world: World, buying: Buying):
+    await goods(world)
+    account, stranger, sale = await world.account(), await world.account(), document()
+    await buying.bring(account, sale)
+    named = Correction(by_order=False, day=sale.at.date(), number="", fp=sale.fp)
+
+    await _send_return(buying, stranger, _return_of(sale, kind=31, corrects=named))
+
+    assert await _balance(world, account) == 0
+
+
+async def test_another_shop_another_price_and_another_time_are_another_sale(world: World, buying: Buying):
+    await goods(world)
+    account, sale = await world.account(), document()
+    await buying.bring(account, sale)
+
+    await _send_return(buying, account, _return_of(sale, seller_inn=OTHER_SELLER))
+    await _send_return(buying, account, _return_of(sale, line(SOCKET, 90_002, 2)))
+    early = msgspec.structs.replace(_return_of(sale), at=sale.at - timedelta(minutes=5))
+    await _send_return(buying, account, early)
+
+    assert await _balance(world, account) == 5400
+
+
+async def test_a_return_pays_nothing_itself(world: World, buying: Buying):
+    await goods(world)
+    account = await world.account()
+    answer = await _send_return(buying, account, document(operation=2))
+
+    (mine,) = await buying.receipts(account)
+
+    assert answer["status"] == "pending"
+    assert (mine["status"], mine["reason"]) == ("refused", "is_return")
