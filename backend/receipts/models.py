@@ -39,6 +39,7 @@ class Receipt(Base):
         Index("ix_receipts_due_at", "due_at", postgresql_where="due_at IS NOT NULL"),
         Index("ix_receipts_country_identity", "country", "identity"),
         Index("ix_receipts_photos", "decided_at", postgresql_where="photo IS NOT NULL"),
+        Index("ix_receipts_review", "id", postgresql_where="state = 'review'"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -235,6 +236,7 @@ class ReceiptSignal(Base):
     __table_args__ = (
         UniqueConstraint("receipt_id", "brand_id", "rule"),
         Index("ix_receipt_signals_brand_id_id", "brand_id", "id"),
+        Index("ix_receipt_signals_review_id", "review_id"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

@@ -466,6 +466,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_receipts_photos", "receipts", ["decided_at"], unique=False, postgresql_where="photo IS NOT NULL"
     )
+    op.create_index("ix_receipts_review", "receipts", ["id"], unique=False, postgresql_where="state = 'review'")
     op.create_table(
         "reviews",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -725,6 +726,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_receipt_lines_brand_id_state_id", "receipt_lines", ["brand_id", "state", "id"], unique=False)
     op.create_table(
+        "receipt_passes",
+        sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("receipt_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_receipt_passes_brand_id")),
+        sa.ForeignKeyConstraint(["receipt_id"], ["receipts.id"], name=op.f("fk_receipt_passes_receipt_id")),
+        sa.PrimaryKeyConstraint("brand_id", "receipt_id", name=op.f("pk_receipt_passes")),
+    )
+    op.create_table(
         "receipt_signals",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
@@ -743,6 +754,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("receipt_id", "brand_id", "rule", name=op.f("uq_receipt_signals_receipt_id_brand_id_rule")),
     )
     op.create_index("ix_receipt_signals_brand_id_id", "receipt_signals", ["brand_id", "id"], unique=False)
+    op.create_index("ix_receipt_signals_review_id", "receipt_signals", ["review_id"], unique=False)
     op.create_table(
         "receipt_tries",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -758,6 +770,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt_tries")),
     )
     op.create_index("ix_receipt_tries_receipt_id", "receipt_tries", ["receipt_id"], unique=False)
+    op.create_table(
+        "review_steps",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("review_id", sa.BigInteger(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.String(length=10), nullable=False),
+        sa.Column("rule", sa.String(length=24), nullable=True),
+        sa.Column("note", sa.String(length=1000), server_default="", nullable=False),
+        sa.Column("amount", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_review_steps_brand_id")),
+        sa.ForeignKeyConstraint(["review_id"], ["reviews.id"], name=op.f("fk_review_steps_review_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_review_steps")),
+    )
+    op.create_index("ix_review_steps_review_id_id", "review_steps", ["review_id", "id"], unique=False)
+    op.create_index("uq_review_steps_final", "review_steps", ["review_id"], unique=True, postgresql_where="final")
     op.create_table(
         "staff_sessions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
