@@ -12,10 +12,10 @@ from importlib.resources import files
 
 from stdnum.ru import inn as tax_number
 
-_LONGEST = 4096  # characters of one text; what is longer is a page or a file
+_LONGEST = 1024  # characters of one text; what is longer is a page or a file
 _DEEPEST = 40
 
-_MAIL = re.compile(r"[^\s@<>()\[\],;:\"']+@[^\s@<>()\[\],;:\"']+")
+_MAIL = re.compile(r"[^\s@<>()\[\],;:\"']{1,64}@[^\s@<>()\[\],;:\"']{1,255}")  # lengths of RFC 5321, 4.5.3.1
 _PHONE = re.compile(
     r"\+(?:[ ()\-.\u00a0\u2010-\u2015]{0,3}[0-9]){9,15}(?![0-9])"  # any country, as ITU-T E.123 writes it
     r"|(?<![0-9])[78][ \-.(]{0,2}[3489](?:[ \-.()]{0,2}[0-9]){9}(?![0-9])"  # Russia, without the plus
