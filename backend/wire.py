@@ -22,9 +22,10 @@ from backend.settings import Settings
 PROBLEM = "application/problem+json"
 T = TypeVar("T")
 # Patterns that Python and the OpenAPI read alike: one line, one with something to read in it, a key in an address.
-LINE_OR_NOTHING = r"^[^\x00-\x1f\x7f]*$"
-LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
-KEY = r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$"
+# Python's `$` lets a line's end stand behind it, and others' does not: so `(?!\n)` goes before.
+LINE_OR_NOTHING = r"^[^\x00-\x1f\x7f]*(?!\n)$"
+LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*(?!\n)$"
+KEY = r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}(?!\n)$"
 
 TheSettings = NamedDependency[Settings]
 Now = NamedDependency[datetime]

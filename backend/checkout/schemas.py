@@ -55,9 +55,9 @@ class ReservationIn(QuoteIn, kw_only=True):
 class Fiscal(In):
     """The fiscal receipt of a sale: drive, document and sign (Federal Law 54-FZ)."""
 
-    fn: Annotated[str, Meta(pattern=r"^[0-9]{16}$", examples=["9960440300112233"])]
-    fd: Annotated[str, Meta(pattern=r"^[0-9]{1,10}$", examples=["27118"])]
-    fp: Annotated[str, Meta(pattern=r"^[0-9]{1,10}$", examples=["3456789012"])]
+    fn: Annotated[str, Meta(pattern=r"^[0-9]{16}(?!\n)$", examples=["9960440300112233"])]
+    fd: Annotated[str, Meta(pattern=r"^[0-9]{1,10}(?!\n)$", examples=["27118"])]
+    fp: Annotated[str, Meta(pattern=r"^[0-9]{1,10}(?!\n)$", examples=["3456789012"])]
 
 
 class SaleIn(QuoteIn, kw_only=True):

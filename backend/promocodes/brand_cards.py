@@ -48,7 +48,7 @@ class AdLabel(In, omit_defaults=True):
 
     start: Annotated[date, Meta(examples=["2026-11-22"])] = msgspec.field(name="from")
     advertiser: Annotated[str, Meta(min_length=1, max_length=120, pattern=LINE, examples=["ООО «Тепломастер»"])]
-    erid: Annotated[str, Meta(max_length=64, pattern=r"^[0-9A-Za-z_-]*$", examples=["2VtzqwQwerty"])] = ""
+    erid: Annotated[str, Meta(max_length=64, pattern=r"^[0-9A-Za-z_-]*(?!\n)$", examples=["2VtzqwQwerty"])] = ""
     until: Annotated[date, Meta(examples=["2026-12-31"])] | None = None
     campaign: Annotated[str, Meta(pattern=KEY, description="For all campaigns when left out.", examples=["autumn"])] | (
         None

@@ -15,7 +15,7 @@ from backend.wire import KEY, In, Out
 
 MOST_CODES = 10_000_000
 # What a capital becomes in two letters (a sharp s) has no place here.
-PREFIX = r"^([0-9A-Za-zА-Яа-яЁё][0-9A-Za-zА-Яа-яЁё-]*)?$"
+PREFIX = r"^([0-9A-Za-zА-Яа-яЁё][0-9A-Za-zА-Яа-яЁё-]*)?(?!\n)$"
 
 CampaignKey = Annotated[str, Meta(pattern=KEY, description="With a rule for promo codes.", examples=["autumn"])]
 Codes = Annotated[int, Meta(ge=1, le=MOST_CODES, examples=[100_000])]

@@ -18,7 +18,7 @@ Wish = Annotated[
         description="Latin or Cyrillic letters and digits. Letters that look alike are one: IVAN7 and 1VAN7.",
         min_length=3,
         max_length=16,
-        pattern="^[0-9A-Za-z\u0400-\u04ff]+$",
+        pattern=r"^[0-9A-Za-z\u0400-\u04ff]+(?!\n)$",
         examples=["IVAN7"],
     ),
 ]

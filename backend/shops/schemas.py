@@ -11,7 +11,7 @@ from backend.wire import KEY, LINE, LINE_OR_NOTHING, In, Out
 
 # What a browser sends as `Origin`: scheme, host and port in small letters. Pages of a developer's own machine may go
 # without TLS.
-ORIGIN = r"^(https://[0-9a-z.-]{1,253}|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?$"
+ORIGIN = r"^(https://[0-9a-z.-]{1,253}|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?(?!\n)$"
 
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 Ended = Annotated[datetime, Meta(tz=True, examples=["2026-12-01T10:00:00Z"])]
@@ -22,7 +22,7 @@ Number = Annotated[
     str,
     Meta(
         description="Public: by it another brand says which shop it means.",
-        pattern="^[0-9]{10}$",
+        pattern=r"^[0-9]{10}(?!\n)$",
         examples=["4071553820"],
     ),
 ]

@@ -10,7 +10,7 @@ from backend.webhooks.kinds import Kind
 from backend.webhooks.models import Delivery, Endpoint, Problem, State
 from backend.wire import In, Out
 
-URL = r"^https?://[\x21-\x7e]+$"
+URL = r"^https?://[\x21-\x7e]+(?!\n)$"
 SECRET_HOURS = 24
 
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]

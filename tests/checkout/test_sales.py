@@ -1,5 +1,6 @@
 """Quotes, sales and returns over HTTP, to the kopeck."""
 
+import pytest
 from sqlalchemy import text
 
 from backend.programmes.rules import Fixed, Percent, Promo
@@ -279,3 +280,18 @@ async def test_what_only_the_shop_may_see_or_confirm_is_not_for_who_reads_a_page
 
     assert [(deed.status_code, deed.json()["code"]) for deed in deeds] == [(403, "token_in_pages")] * 3
     assert (await shopping.ask("PUT", "sales/one/fiscal", fiscal)).status_code == 204
+
+
+@pytest.mark.parametrize("name", ["fn", "fd", "fp"])
+async def test_a_number_with_an_end_of_line_behind_it_is_refused(shopping, name):
+    fiscal = {"fn": "9960440300112233", "fd": "27118", "fp": "3456789012"}
+
+    sale = await shopping.sell(key="one", fiscal=fiscal | {name: fiscal[name] + "\n"})
+
+    assert (sale.status_code, sale.json()["code"]) == (400, "validation_failed")
+
+
+async def test_an_id_with_an_end_of_line_behind_it_is_refused(shopping):
+    sale = await shopping.sell(key="x" * 64 + "%0A")
+
+    assert sale.status_code == 400

@@ -272,3 +272,11 @@ async def test_a_fixed_offer_in_points_is_told_in_roubles(world: World, account)
     (code,) = (await world.client.get("/v1/promo-codes", headers=asked)).json()["items"]
 
     assert (code["offer"], code["currency"]) == ("Скидка 300\xa0₽", "PTS")
+
+
+async def test_a_wish_with_an_end_of_line_behind_it_is_refused(world: World, account, programme):
+    await world.campaign(programme, rule())
+
+    made = await make(world, account, programme, wish="IVAN7\n")
+
+    assert (made.status_code, made.json()["code"]) == (400, "validation_failed")

@@ -2,7 +2,7 @@
 
 import re
 
-COLOUR = r"^#[0-9A-Fa-f]{6}$"
+COLOUR = r"^#[0-9A-Fa-f]{6}(?!\n)$"
 TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 SHAPE_CONTRAST = 3.0  # WCAG 2.2, 1.4.11
 DARK, LIGHT = "#111111", "#FFFFFF"  # of every QR code: readers expect dark on light
