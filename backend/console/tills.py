@@ -18,7 +18,7 @@ from backend.wire import KEY, CursorInvalid, cursor, raises, word
 TillPath = Annotated[str, PathParameter(pattern=KEY, description="Chosen by the shop's keeper.")]
 CashierPath = Annotated[str, PathParameter(pattern=KEY, description="A label, not a name.")]
 KEPT = (RoleForbids, service.ShopUnknown, service.KeeperOnly)
-MADE = ResponseSpec(TillOut, description="A new till, or one that was switched off, with its token.")
+MADE = ResponseSpec(TillOut, description="A new till, or one that was switched off or called by pages, with its token.")
 
 
 @get("/shops/{key:str}/tills", opt=READERS, responses=raises(*KEPT, CursorInvalid))

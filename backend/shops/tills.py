@@ -47,8 +47,9 @@ async def get(session: AsyncSession, shop: Shop, key: str, *, lock: bool = False
 
 
 async def put(session: AsyncSession, member: Member, shop: Shop, key: str, new: TillIn) -> tuple[Till, str | None]:
-    """Make a till, or make it so; one that was switched off comes back, with a token of its own. Returns the till and
-    a new token that is to be shown.
+    """Make a till, or make it so; one that was switched off comes back with another token. So does one that pages
+    called: whoever opened one knows the token, and without origins it would sell. Returns the till and a new token
+    that is to be shown.
 
     Raises:
         OriginsForWebOnly: a till has no pages.
@@ -63,9 +64,10 @@ async def put(session: AsyncSession, member: Member, shop: Shop, key: str, new: 
         audit.note(session, member, "till.created", id=made.id, shop_id=shop.id)
         return made, token
     found = await get(session, shop, key, lock=True)
+    is_known_too_widely = bool(found.origins) and not values["origins"]
     back = found.disabled_at is not None
     await _change(session, member, found, values | {"disabled_at": None})
-    return found, await _draw(session, member, found) if back else None
+    return found, await _draw(session, member, found) if back or is_known_too_widely else None
 
 
 async def _change(session: AsyncSession, member: Member, till: Till, values: dict[str, Any]) -> None:

@@ -46,6 +46,18 @@ async def test_settings_change_and_the_token_stays(keeper, client):
     assert await opens(client, token)
 
 
+async def test_a_token_that_stood_in_pages_ends_with_them(keeper, client):
+    page = {"kind": "web", "origins": ["https://shop.example"]}
+    old = (await keeper.put(TILL, page)).json()["token"]
+
+    same = await keeper.put(TILL, page | {"origins": ["https://other.example"]})
+    closed = await keeper.put(TILL, {"kind": "web"})
+
+    assert (same.status_code, closed.status_code) == (200, 201)
+    assert "token" not in same.json()
+    assert [await opens(client, token) for token in (old, closed.json()["token"])] == [False, True]
+
+
 async def test_a_new_token_ends_the_old_one(keeper, client):
     old = (await keeper.put(TILL, {})).json()["token"]
 
