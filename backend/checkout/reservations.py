@@ -9,6 +9,7 @@ from backend.checkout import quotes
 from backend.checkout.asking import (
     ATTEMPTS,
     Checkout,
+    CodesRefused,
     asked,
     digest_of,
     judge,
@@ -25,6 +26,11 @@ from backend.shops.door import TillAt
 RESERVE = text("""
     SELECT * FROM checkout_reserve(:till, :key, :digest, :seconds, CAST(:takes AS jsonb), CAST(:answer AS jsonb))
 """)
+FIRST = text("""
+    SELECT answer, digest <> :digest AS changed, expires_at,
+        CASE WHEN state = 'open' AND expires_at <= now() THEN 'ended' ELSE state END AS state
+    FROM reservations WHERE till_id = :till AND key = :key
+""")
 RELEASE = text("SELECT checkout_release(:till, :key)")
 
 
@@ -34,25 +40,36 @@ async def reserve(checkout: Checkout, till: TillAt, key: str, body: ReservationI
     Raises:
         CodesRefused: a code cannot be used. BodyChanged: the id had another body. Busy, TooManyRequests.
     """
-    request = asked(checkout, till, body, key=None, reservation=key)
+    request, digest = asked(checkout, till, body, key=None, reservation=key), digest_of(body)
     for _ in range(ATTEMPTS):
         look = await look_up(checkout, request)
         found = await judge(checkout, request, look)
-        if look.reserved is None and await wants_another_look(checkout, look, found):
-            continue
+        try:
+            if look.reserved is None and await wants_another_look(checkout, look, found):
+                continue
+        except CodesRefused:
+            # What this very reservation kept may be sold by now: then there is a first answer.
+            rows = await checkout.db.rows(FIRST, till=till.till_id, key=key, digest=digest)
+            if not rows:
+                raise
+            return _first(rows[0])
         takes = [quotes.using(row, request.buyer, till.shop_id) for row in found.applied]
         try:
             row = await checkout.db.call(
-                RESERVE, till=till.till_id, key=key, digest=digest_of(body), seconds=body.seconds,
+                RESERVE, till=till.till_id, key=key, digest=digest, seconds=body.seconds,
                 takes=written(takes), answer=written(found.answer()),
             )  # fmt: skip
         except psycopg.Error as error:
             look_again(checkout, found, error)
             continue
-        if row.changed:
-            raise BodyChanged
-        return row
+        return _first(row)
     raise Busy(retry_after=1)
+
+
+def _first(row: Any) -> Any:
+    if row.changed:
+        raise BodyChanged
+    return row
 
 
 async def release(db: Database, till: TillAt, key: str) -> None:

@@ -40,6 +40,20 @@ async def test_the_same_reservation_again_gets_the_first_answer(shopping):
     assert changed.status_code == 422
 
 
+async def test_a_reservation_that_was_sold_still_gets_its_first_answer(shopping):
+    code = await last_one(shopping)
+    first = await reserve(shopping, "cart", code)
+    await shopping.sell(code, reservation="cart")
+
+    again = await reserve(shopping, "cart", code)
+    changed = await reserve(shopping, "cart", code, basket=[line(1, 5)])
+    other = await reserve(shopping, "other", code)
+
+    assert (again.status_code, again.json()) == (200, first.json() | {"state": "sold"})
+    assert (changed.status_code, changed.json()["code"]) == (422, "body_changed")
+    assert (other.status_code, other.json()["code"]) == (409, "codes_refused")
+
+
 async def test_what_lapses_is_free_again_at_the_next_touch(shopping, world):
     code = await last_one(shopping)
     await reserve(shopping, "cart", code)
