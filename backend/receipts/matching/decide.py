@@ -96,6 +96,8 @@ def by_words(line: Line, ranked: Sequence[Weighed], entries: Sequence[Entry]) ->
     """The product that the words tell: all that sets it apart from its neighbours must have been said."""
     best = ranked[0]
     entry = entries[best.at]
+    # Another maker's product is told apart by the maker's name, which the line has or nothing is sure.
+    rivals = [held for held in ranked[1:] if entries[held.at].brand in ("", entry.brand)]
     least = (LEAST_SHARE, LEAST_COVER) if entry.brand else (NAMELESS_SHARE, NAMELESS_COVER)
     kin = [held for held in ranked if entries[held.at].brand == entry.brand and held.score >= best.score - KIN_GAP]
     sure = (
@@ -105,7 +107,7 @@ def by_words(line: Line, ranked: Sequence[Weighed], entries: Sequence[Entry]) ->
         and best.cover >= least[1]
         and not any(part.startswith("#") or is_hard(part) for part in best.unexplained)
         and not any(is_hard(part) and varies(part, best, kin) for part in best.unsaid)
-        and all(is_told_apart(best, rival) for rival in ranked[1:] if rival.score >= best.score - RIVAL_GAP)
+        and all(is_told_apart(best, rival) for rival in rivals if rival.score >= best.score - RIVAL_GAP)
     )
     return Pick(best, "fuzzy" if best.bent else "tokens", best.score, sure)
 

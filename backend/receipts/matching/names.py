@@ -11,7 +11,7 @@ MEANINGLESS = re.compile(r"[^0-9a-zа-я.,/+%-]+|(?<![0-9])[.,/+%-]+|[.,/+-]+(?!
 RUN = re.compile(r"[0-9a-zа-я]+")
 # What a shop puts before the name: signs, its own article, an EAN, the place in the list.
 LEAD = re.compile(
-    r"^[\s*~#№.]*(?:\[[^\]]{1,14}\][\s,.]*)?(?:[0-9]{1,2}/[0-9]{1,2}\s+)?(?:([0-9]{5,14})\*?(?=\s)[\s,]*)?[\s*~,.]*"
+    r"^[\s*~#№.]*(?:\[[^\]]{1,14}\][\s,.]*)?(?:[0-9]{1,2}/[0-9]{1,2}\s+(?=[0-9]{5}))?(?:([0-9]{5,14})\*?(?=\s)[\s,]*)?[\s*~,.]*"
 )
 SOUNDS = str.maketrans(
     dict(zip("абвгдезийклмнопрстуфыэё", "abvgdeziiklmnoprstufyee", strict=True))
