@@ -16,6 +16,7 @@ ASYNC = "urn://x-artefacts-gnivc-ru/inplat/servin/OpenApiAsyncMessageConsumerSer
 AUTH = "urn://x-artefacts-gnivc-ru/ais3/kkt/AuthService/types/1.0"
 TICKET = "urn://x-artefacts-gnivc-ru/ais3/kkt/KktTicketService/types/1.0"
 LONGEST_TOKEN = 4096
+DEEPEST = 32  # elements in one another; a ticket stands nine deep
 
 
 class AuthenticationFault(Exception):
@@ -34,6 +35,24 @@ class Ticket(NamedTuple):
 
     code: str
     receipt: object
+
+
+class _Shallow(ET.TreeBuilder):
+    """Builds no tree of a hundred thousand elements in one another: that alone would take seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depth = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> ET.Element:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise ValueError("elements too deep in one another")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ET.Element:
+        self.depth -= 1
+        return super().end(tag)
 
 
 def auth_request(master_token: str) -> bytes:
@@ -149,7 +168,9 @@ def _body(reply: Reply) -> ET.Element:
     if "xml" not in reply.content_type:
         raise Trouble("content_type" if reply.status == 200 else f"http_{reply.status}", reply.status)
     try:
-        envelope: ET.Element = defusedxml.ElementTree.fromstring(reply.body, forbid_dtd=True)
+        parser = defusedxml.ElementTree.XMLParser(target=_Shallow(), forbid_dtd=True)
+        parser.feed(reply.body)
+        envelope: ET.Element = parser.close()
     except (ET.ParseError, ValueError, LookupError) as error:  # defusedxml's refusals are ValueErrors
         raise Trouble("garbage" if reply.status == 200 else f"http_{reply.status}", reply.status) from error
     body = envelope.find(f"{{{SOAP}}}Body")

@@ -1,0 +1,33 @@
+"""A bad day at a provider: two in five questions fail in every documented way, and every receipt is found in the end."""
+
+import asyncio
+
+import pytest
+
+from backend.simulators import faults
+from tests.receipts.providers.conftest import opened, question
+
+TRIES = 30
+
+
+@pytest.mark.parametrize("kind", ["fns", "proverkacheka"])
+async def test_every_receipt_is_found_once_the_trouble_is_over(simulators, kind):
+    receipts = [simulators.put(appears_after=1) for _ in range(60)]
+    simulators.set_up(seed=4, faults=0.4, timeout_seconds=1.5, slow_seconds=0.2)
+
+    async def found(provider, receipt):
+        """Every result on the way: a receipt's own tries are those that were answered."""
+        results, attempt = [], 0
+        while "found" not in results and len(results) < TRIES:
+            answer = await provider.ask(question(receipt, attempt))
+            attempt += answer.result == "not_yet"
+            results.append(answer.result)
+        return results, answer.raw
+
+    async with opened(kind, simulators.url, timeout=1.2) as provider:
+        ends = await asyncio.gather(*(found(provider, receipt) for receipt in receipts))
+
+    assert all(results[-1] == "found" for results, _ in ends)
+    assert [raw["document"]["receipt"] if kind == "fns" else raw for _, raw in ends] == receipts
+    assert {result for results, _ in ends for result in results} <= {"found", "not_yet", "unavailable", "limit"}
+    assert len(simulators.log(kind)["faults"]) >= len(faults.AT_RANDOM[kind]) - 2  # nearly every kind was met
