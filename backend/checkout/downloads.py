@@ -25,7 +25,8 @@ OFFERS = text("""
     JOIN campaign_versions v ON v.campaign_id = c.id AND v.version = c.version
     WHERE b.shop_id = :shop AND b.ended_at IS NULL AND v.rule -> 'promo' IS NOT NULL ORDER BY c.id
 """)
-PRODUCTS = text("SELECT id, sku, gtin FROM products WHERE id = ANY(:ids)")
+# Without archived ones, which checkout_look does not find either.
+PRODUCTS = text("SELECT id, sku, gtin FROM products WHERE id = ANY(:ids) AND archived_at IS NULL")
 # The newest codes first: a till has room for so many.
 CODES = text("""
     SELECT code, campaign_id FROM promo_codes

@@ -75,11 +75,13 @@ async def _record(
     values["loss"] = loss
     values["loss_most"] = checkout.settings.numbers.at("offline_loss_per_till", sale.taken_at.date())
     values["answer"] = written(_answer(found, sale, repaid=found.discount))
-    try:
-        return await checkout.db.call(SELL, **values)
-    except psycopg.Error as error:
-        if error.sqlstate != BOUND:
-            raise
+    # What is beyond the whole bound by itself is not counted against it: it may be more than a counter holds.
+    if loss <= values["loss_most"]:
+        try:
+            return await checkout.db.call(SELL, **values)
+        except psycopg.Error as error:
+            if error.sqlstate != BOUND:
+                raise
     values["loss"] = 0
     values["codes"] = written(_borne_by_the_shop(msgspec.json.decode(values["codes"]), conflicts))
     values["answer"] = written(_answer(found, sale, repaid=found.discount - loss))

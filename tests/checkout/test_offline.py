@@ -128,3 +128,27 @@ async def test_what_cannot_be_settled_says_why_and_records_nothing(shopping, wor
         ("conflict", 50, []),
     ]
     assert (await world.db.call(DUES)).owed == 50
+
+
+async def test_a_till_takes_along_no_product_that_was_archived(shopping, world):
+    gone, kept = [await world.product(shopping.programme.brand_id, sku=sku) for sku in ("GONE", "KEPT")]
+    code = await shopping.code(await shopping.offer(products=frozenset({gone.id, kept.id})))
+    await world.db.rows(text("UPDATE products SET archived_at = now() WHERE sku = 'GONE'"))
+    till, basket = await along(shopping), [line(1, 10000, sku="GONE"), line(2, 10000, sku="KEPT")]
+
+    given = till.sell("one", code, basket)
+    (row,) = await hand_in(shopping, till)
+
+    assert (given, row["status"], row["repaid"]) == (500, "sold", 500)
+
+
+async def test_a_loss_beyond_all_bounds_is_the_shops(shopping):
+    code = await shopping.code(await shopping.offer(Promo(Percent(10_000), uses=1)))
+    await shopping.sell(code)
+    sale = {"id": "one", "taken_at": datetime.now(UTC).isoformat(), "codes": [code], "basket": [line(1, 10**12)],
+            "discount": 10**12}  # fmt: skip
+
+    answer = await shopping.ask("POST", "sales/batch", {"sales": [sale]})
+
+    assert answer.status_code == 200, answer.text
+    assert [(row["status"], row["repaid"]) for row in answer.json()["items"]] == [("conflict", 0)]
