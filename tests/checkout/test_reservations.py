@@ -73,3 +73,18 @@ async def test_what_is_given_back_is_free_at_once(shopping):
 
     assert [answer.status_code for answer in released] == [204, 204]
     assert (await shopping.sell(code)).status_code == 200
+
+
+async def test_what_a_page_reserved_its_shops_server_sells_and_no_other_shop(shopping, world):
+    code = await last_one(shopping)
+    page = await world.till(shop=shopping.shop, kind="web", origins=["https://shop.example"])
+    elsewhere = await world.till(shopping.programme.brand_id)
+    body = {"codes": [code], "basket": BASKET}
+
+    kept = await shopping.ask("PUT", "reservations/cart", body, till=page)
+    stolen = await shopping.ask("PUT", "sales/a", body | {"reservation": "cart"}, till=elsewhere)
+    sold = await shopping.sell(code, reservation="cart")
+    again = await shopping.ask("PUT", "reservations/cart", body, till=page)
+
+    assert [kept.status_code, stolen.status_code, sold.status_code] == [200, 409, 200]
+    assert again.json()["state"] == "sold"

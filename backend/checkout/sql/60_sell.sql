@@ -1,6 +1,14 @@
 -- Checkout: what codes are, using them, selling, setting aside. Causes: 4 a redemption, 5 a reversal.
 -- Order of locks: the shop's shared lock -> accounts -> the sale's key -> codes -> counters of use -> wallets -> budgets.
 
+-- The open reservation that a till means by an id: its own, or else one of its shop's web tills, whose pages reserve and
+-- cannot sell.
+CREATE OR REPLACE FUNCTION checkout_reserved(p_till bigint, p_shop bigint, p_key text) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT r.id FROM tills t JOIN reservations r ON r.till_id = t.id AND r.key = p_key AND r.state = 'open'
+    WHERE t.shop_id = p_shop AND (t.id = p_till OR t.kind = 'web') ORDER BY t.id = p_till DESC, r.id LIMIT 1
+$$;
+
 -- What the codes of a basket are and which products its lines are, and the first answer if the key was used before.
 -- Reads only.
 CREATE OR REPLACE FUNCTION checkout_look(
@@ -27,8 +35,7 @@ CREATE OR REPLACE FUNCTION checkout_look(
         'products', (SELECT coalesce(jsonb_agg(jsonb_build_array(p.brand_id, p.sku, p.gtin, p.id)), '[]')
             FROM products p WHERE p.brand_id IN (SELECT f.brand FROM found f) AND p.archived_at IS NULL
                 AND (p.sku = ANY (p_skus) OR p.gtin = ANY (p_gtins))),
-        'reserved', (SELECT r.uses FROM reservations r
-            WHERE r.till_id = p_till AND r.key = p_reservation AND r.state = 'open'),
+        'reserved', (SELECT r.uses FROM reservations r WHERE r.id = checkout_reserved(p_till, p_shop, p_reservation)),
         'lapsed', EXISTS (SELECT FROM reservations r WHERE r.state = 'open' AND r.expires_at <= now()),
         'wrong', (SELECT w.count FROM counters w WHERE w.key = 'promo:till:' || p_till AND w.ends_at > now()),
         'first', (SELECT jsonb_build_object('digest', encode(s.digest, 'hex'), 'answer', s.answer) FROM sales s
@@ -112,7 +119,7 @@ BEGIN
     FROM jsonb_to_recordset(p_lines) AS x (line bigint, product bigint, quantity numeric, amount bigint, discount bigint);
     IF p_reservation IS NOT NULL THEN
         UPDATE reservations o SET state = 'sold'
-        WHERE o.till_id = p_till AND o.key = p_reservation AND o.state = 'open' RETURNING o.uses INTO gives;
+        WHERE o.id = checkout_reserved(p_till, p_shop, p_reservation) AND o.state = 'open' RETURNING o.uses INTO gives;
         gives := coalesce(gives, '[]');
     END IF;
     PERFORM checkout_take((SELECT coalesce(jsonb_agg(x -> 'uses'), '[]') FROM jsonb_array_elements(p_codes) AS x
