@@ -3,7 +3,7 @@
 import pytest
 
 from backend.receipts.matching import Catalogue
-from tests.receipts.matching.labelled import evaluation, lines, products
+from tests.receipts.matching.labelled import evaluation, lines, products, samples
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +40,14 @@ def test_credits_on_the_held_out_half_are_right_and_far_more_than_plain_fuzzy_on
 
 def test_the_generator_gives_the_same_lines_again():
     assert lines.lines() == lines.lines()
+
+
+def test_real_names_are_credited_rightly_or_not_at_all():
+    real = samples.real_lines()
+    if not real:
+        pytest.skip("SCANBACK_SAMPLES is not set")
+
+    ours = evaluation.ours(Catalogue([*lines.catalogue(), *samples.entries()[0]]), real)
+
+    assert ours.credited == ours.right, ours
+    assert ours.recall >= 0.3, ours

@@ -109,7 +109,7 @@ def spaced(text: str) -> str:
 
 
 def handwritten() -> list[Line]:
-    """Lines typed by hand, with the article of the product meant or "-" """
+    """Lines typed by hand, each with the article of the product meant, or a hyphen for none."""
     known = {product.entry.articles[0]: product for product in products()}
     made = []
     for row in HANDWRITTEN.read_text("utf-8").splitlines():
