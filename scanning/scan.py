@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from scanning import payload
+from scanning import payload, receipt
 from scanning.decode import Symbol
 from scanning.header import Limits
 from scanning.ladder import FIRST, RETRIES, Step
@@ -21,18 +21,24 @@ def read(
 ) -> list[Symbol]:
     """All codes of a picture, or of a PDF's first pages, each once; none is no error.
 
-    Retries stop when one finds a QR or DataMatrix code, or when go_on says that there is no time for another. A
-    bar code alone does not stop them: the code that pays may stand beside it.
+    Retries stop when one finds a QR or DataMatrix code, or when go_on says that there is no time for another. A bar
+    code alone does not stop them, nor do the codes that stand on a receipt beside its own: the code that pays is still
+    to be found.
     Raises PictureTooLarge, PictureUnsupported, PictureUnreadable.
     """
     sheets = pages(data, limits)
     found = [symbol for step in FIRST for symbol in _climb(step, sheets)]
     for step in RETRIES:
-        if any(symbol.format != "ean" for symbol in found) or not go_on():
+        if any(_is_the_point(symbol) for symbol in found) or not go_on():
             break
         # A copy that was bent to look like a code may look like a wrong one: it must make sense.
         found += [symbol for symbol in _climb(step, sheets) if payload.classify(symbol.text).kind != "unknown"]
     return _each_once(found)[:MOST_SYMBOLS]
+
+
+def _is_the_point(symbol: Symbol) -> bool:
+    """Whether somebody may have photographed it for its own sake."""
+    return symbol.format != "ean" and receipt.look_alike(symbol.text) is None
 
 
 def _climb(step: Step, sheets: Iterable[Gray]) -> list[Symbol]:

@@ -19,7 +19,10 @@ import click
 from httpx2 import Client, Response, TransportError
 from PIL import Image, ImageFilter
 
+from backend.cli import simulate
+from backend.cli.stand_ins import provider
 from backend.cli.story import brand_story
+from backend.cli.story_receipt import receipt_story
 from backend.cli.story_shop import shop_story
 from backend.packages.labels.design import Label, LabelDesign
 from backend.packages.labels.picture import picture
@@ -37,24 +40,25 @@ def demo() -> None:
     """Play the story: join, photograph a label, see the money, be refused, come back, and prove the books."""
     with tempfile.TemporaryDirectory(prefix="scanback-demo-") as folder:
         Path(folder).chmod(0o755)
-        with _server(Path(folder)) as base_url:
-            known = json.loads((Path(folder) / "demo.json").read_text("utf-8"))
+        with simulate.running() as stand_ins, _server(Path(folder), stand_ins) as base_url:
+            known = json.loads((Path(folder) / "demo.json").read_text("utf-8")) | {"stand_ins": stand_ins}
             with Client(base_url=base_url, timeout=30, headers={"Accept-Language": "en"}) as http:
-                Story(http, known).play()
+                Story(http, known, Path(folder)).play()
             _books(Path(folder))
     click.echo("\nThe story went as it should.")
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    """A throwaway `scanback run`; gone with its data afterwards."""
+def _server(folder: Path, stand_ins: str) -> Iterator[str]:
+    """A throwaway `scanback run` with impatient workers and the stand-ins for a tax service; gone with its data
+    afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environ = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     child = subprocess.Popen(
         [sys.executable, "-m", "backend.cli", "run"],
-        env=environ | {"SCANBACK_DATA": str(folder), "SCANBACK_PORT": str(port)},
+        env=environ | {"SCANBACK_DATA": str(folder), "SCANBACK_PORT": str(port)} | _impatience(folder, stand_ins),
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -63,6 +67,16 @@ def _server(folder: Path) -> Iterator[str]:
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(30)
+
+
+def _impatience(folder: Path, stand_ins: str) -> dict[str, str]:
+    """Settings under which a receipt that was not there yet is asked for again after a second."""
+    providers, numbers = folder / "providers.toml", folder / "numbers.toml"
+    providers.touch(mode=0o600)
+    providers.write_text(provider(stand_ins), "utf-8")
+    steps = (f'[[receipt_retry_{n}]]\nfrom = 2026-01-01\nvalue = 1\nsource = "The demo."\n' for n in range(1, 9))
+    numbers.write_text("".join(steps), "utf-8")
+    return {"SCANBACK_RECEIPT_PROVIDERS": str(providers), "SCANBACK_NUMBERS": str(numbers)}
 
 
 def _await_ready(child: subprocess.Popen[bytes], port: int) -> None:
@@ -95,8 +109,9 @@ def _books(folder: Path) -> None:
 class Story:
     """The people of the story and what they do; a step that surprises ends it."""
 
-    def __init__(self, http: Client, known: dict[str, Any]) -> None:
+    def __init__(self, http: Client, known: dict[str, Any], folder: Path) -> None:
         self.http = http
+        self.folder = folder
         self.known = known
         self.codes = iter(known["package_codes"])
 
@@ -114,6 +129,7 @@ class Story:
         self.balance(agent, 5 * 150_00)
         brand_story(self)
         shop_story(self)
+        receipt_story(self)
 
     def step(self, sentence: str) -> None:
         click.echo(click.style(f"\n* {sentence}", bold=True))

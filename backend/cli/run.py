@@ -16,7 +16,8 @@ from typing import IO
 import click
 import qrcode
 
-from backend.cli import data_folder, embedded, environment, prepared
+from backend.cli import data_folder, embedded, environment, prepared, stand_ins
+from backend.cli.stand_ins import StandIns
 from backend.cli.supervise import Child, stop_all
 from backend.settings import Settings
 
@@ -98,10 +99,14 @@ def _children(settings: Settings, server: embedded.Server | None) -> Iterator[li
     """The API and the worker, from their readiness on."""
     url = server.url if server else settings.database_url
     environ = _environ(settings, url)
-    prepare = Child("preparation", "prepare", settings.data, environ)
+    tried_out = StandIns(settings.data) if stand_ins.wanted(settings) else None
+    if tried_out:
+        environ = stand_ins.environ_with(environ, tried_out.settings)
+    prepare = Child("preparation", ["prepare"], settings.data, environ)
     children = [
-        Child("API", "serve", settings.data, environ),
-        Child("worker", "worker", settings.data, environ),
+        Child("API", ["serve"], settings.data, environ),
+        Child("worker", ["worker"], settings.data, environ),
+        *([tried_out.child(environ)] if tried_out else []),
     ]
     try:
         if not prepared.is_prepared(settings, url):
@@ -109,6 +114,8 @@ def _children(settings: Settings, server: embedded.Server | None) -> Iterator[li
         for child in children:
             child.start()
         _await_ready(settings, server, children)
+        if tried_out:
+            tried_out.fill()
         yield children
     finally:
         stop_all([prepare, *children])

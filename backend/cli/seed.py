@@ -19,12 +19,14 @@ from backend.packages.models import BatchState
 from backend.packages.service import slot_key
 from backend.passwords import Passwords
 from backend.programmes.models import Campaign, CampaignVersion, Product, Programme
-from backend.programmes.rules import Fixed, Rule
+from backend.programmes.rules import Fixed, Percent, Rule
 from backend.settings import Settings
 from scanning import package
 
 CODES, BATCH = 10, 1000
 EMAIL = "owner@demo.example"
+PACK = Rule(ways=frozenset({"package"}), amount=Fixed(15000), lifetime_days=365)
+RECEIPT = Rule(ways=frozenset({"receipt"}), amount=Percent(600), hold_days=14, lifetime_days=365)
 
 
 class Login(msgspec.Struct):
@@ -83,7 +85,8 @@ async def _make(session: AsyncSession, settings: Settings, passwords: Passwords)
     )
     session.add_all([programme, product])
     await session.flush()
-    await _campaign(session, programme)
+    await _campaign(session, programme, "welcome", "Бонус за упаковку", "Bonus for a pack", PACK)
+    await _campaign(session, programme, "receipts", "Бонус за чек", "Bonus for a receipt", RECEIPT)
     codes = await _batch(session, settings, programme, product)
     corner = await open_corner(session, settings, programme)
     return Demo(
@@ -91,24 +94,25 @@ async def _make(session: AsyncSession, settings: Settings, passwords: Passwords)
     )
 
 
-async def _campaign(session: AsyncSession, programme: Programme) -> None:
+async def _campaign(
+    session: AsyncSession, programme: Programme, key: str, name_ru: str, name_en: str, rule: Rule
+) -> None:
     campaign = Campaign(
         brand_id=programme.brand_id,
         programme_id=programme.id,
-        key="welcome",
+        key=key,
         state="active",
         starts_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     session.add(campaign)
     await session.flush()
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(15000), lifetime_days=365)
     session.add(
         CampaignVersion(
             brand_id=programme.brand_id,
             campaign_id=campaign.id,
             version=1,
-            name_ru="Бонус за упаковку",
-            name_en="Bonus for a pack",
+            name_ru=name_ru,
+            name_en=name_en,
             rule=msgspec.to_builtins(rule),
         )
     )

@@ -4,6 +4,7 @@ import csv
 import io
 import time
 import uuid
+from pathlib import Path
 from typing import Any, Protocol
 
 from httpx2 import Client, Response
@@ -16,6 +17,7 @@ class Teller(Protocol):
 
     http: Client
     known: dict[str, Any]
+    folder: Path
 
     def step(self, sentence: str) -> None: ...
     def tell(self, sentence: str) -> None: ...

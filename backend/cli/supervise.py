@@ -21,10 +21,10 @@ STOP_SECONDS = 5.0
 class Child:
     """One `scanback` command in a process group of its own, with its output in a log."""
 
-    def __init__(self, name: str, command: str, data: Path, environ: dict[str, str]) -> None:
+    def __init__(self, name: str, words: list[str], data: Path, environ: dict[str, str]) -> None:
         self.name = name
         self.failures = 0
-        self._command = [sys.executable, "-P", "-m", "backend.cli", command]
+        self._command = [sys.executable, "-P", "-m", "backend.cli", *words]
         self._data = data
         self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None

@@ -33,6 +33,7 @@ ALIASES = text("""
 LOOK_AGAIN = ("SB010", "SB011")
 ATTEMPTS = 3
 FULL_SETTLEMENT = (4, None)  # tag 1214; old formats do not say
+SUMS_COMPUTED = "sums_computed"  # a warning of scanning.document
 LONGEST_SERIAL = 20  # GS1, AI 21: what is longer is no serial number of a unit
 
 
@@ -103,7 +104,8 @@ async def match(db: Database, goods: Sequence[Goods], document: Document) -> lis
         for line in document.lines:
             wanted = _wanted(row, line, aliases, keys[line.n])
             if wanted is not None:
-                found.append(_held_against(wanted, line, excluded=line.n in shut.get(row.brand_id, ())))
+                wanted = _held_against(wanted, line, excluded=line.n in shut.get(row.brand_id, ()))
+                found.append(_for_people(wanted) if SUMS_COMPUTED in document.warnings else wanted)
     return found
 
 
@@ -136,6 +138,14 @@ def _held_against(wanted: Wanted, line: Line, *, excluded: bool) -> Wanted:
     """An advance, or a shop that the brand does not pay for, refuses a line that would be paid."""
     reason = "not_full_settlement" if line.payment not in FULL_SETTLEMENT else "shop_excluded" if excluded else None
     return msgspec.structs.replace(wanted, state="refused", reason=reason) if reason else wanted
+
+
+def _for_people(wanted: Wanted) -> Wanted:
+    """A source that had no sums of lines is not believed with money: a person looks at what would be paid."""
+    if wanted.state != "paid":
+        return wanted
+    candidates = wanted.candidates or [[wanted.product, wanted.score]]
+    return msgspec.structs.replace(wanted, state="review", reason="doubtful", product=None, candidates=candidates)
 
 
 async def _shut(db: Database, brands: list[int], document: Document) -> dict[int, set[int]]:

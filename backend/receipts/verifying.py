@@ -25,9 +25,8 @@ from scanning.document import Document, DocumentUnreadable
 
 log = structlog.get_logger("scanback")
 
-MINUTE, HOUR = 60, 3600
-# How long a receipt waits after it was not there yet; after the last one a person looks at it.
-LADDER = (5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR)
+MINUTE = 60  # seconds
+STEPS = 8  # of the ladder: `receipt_retry_1` and so on say how long a receipt waits that was not there yet
 AT_ONCE = 8
 RUN_SECONDS = 300.0
 CALLBACK_HOURS = 24  # after that another provider is asked
@@ -147,20 +146,20 @@ async def _answered(verifier: Verifier, row: Any, provider: int, answer: Answer)
         wait = timedelta(seconds=0 if more else MINUTE)
         await _later(db, row, at=_now() + wait, provider=provider + 1 if more else 0)
     elif answer.result == "not_yet":
-        await _not_yet(db, row)
+        await _not_yet(verifier, row)
     elif answer.result == "waiting":
         await _waits(verifier, row, provider)
     else:
         await db.rows(REFUSE, id=row.id, reason={"rejected": "not_genuine"}.get(answer.result, answer.result))
 
 
-async def _not_yet(db: Database, row: Any) -> None:
+async def _not_yet(verifier: Verifier, row: Any) -> None:
     """The next step of the ladder; behind the last one a person."""
-    if row.tries >= len(LADDER):
-        await db.rows(FOR_PEOPLE, id=row.id, claimed=row.due_at)
-    else:
-        at = _now() + timedelta(seconds=LADDER[row.tries])
-        await _later(db, row, at=at, provider=0, tries=row.tries + 1)
+    if row.tries >= STEPS:
+        await verifier.db.rows(FOR_PEOPLE, id=row.id, claimed=row.due_at)
+        return
+    wait = verifier.settings.numbers.at(f"receipt_retry_{row.tries + 1}", _now().date())
+    await _later(verifier.db, row, at=_now() + timedelta(seconds=wait), provider=0, tries=row.tries + 1)
 
 
 async def _waits(verifier: Verifier, row: Any, provider: int) -> None:
@@ -183,7 +182,7 @@ async def _read(verifier: Verifier, row: Any, provider: int, answer: Answer) -> 
         found = document.read(answer.raw)
     except DocumentUnreadable as problem:
         log.warning("receipt_unreadable", receipt=row.id, code=problem.code)
-        await _not_yet(verifier.db, row)
+        await _not_yet(verifier, row)
         return None
     if f"{found.fn}:{found.fd}" == row.identity:
         # The wrong document of the right provider is kept for nobody.

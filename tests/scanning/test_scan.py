@@ -139,6 +139,16 @@ def test_a_hard_code_beside_an_easy_bar_code_is_still_found():
     assert [(symbol.format, symbol.step == "ean") for symbol in found] == [("ean", True), ("qr", False)]
 
 
+@pytest.mark.parametrize("beside", ["http://check.egais.ru?id=a1b2&dt=2026", "https://qr.nspk.ru/AS10003P3RH0"])
+def test_a_hard_code_of_a_receipt_beside_an_easy_one_that_is_none_is_still_found(beside):
+    receipt = draw.qr("t=20261122T1528&s=232.20&fn=7380440902582955&i=5321&fp=1291708960&n=1", module=6)
+    faint = receipt.point(lambda shade: shade // 20)
+
+    found = scan.read(draw.file(draw.noisy(draw.photo(faint, draw.qr(beside, module=6)), 2)))
+
+    assert [symbol.text[:6] for symbol in found] == [beside[:6], "t=2026"]
+
+
 @pytest.mark.parametrize("sigma", [0, 10, 60])
 def test_where_no_code_is_none_is_found(sigma):
     assert scan.read(draw.file(draw.noisy(Image.new("L", (500, 400), 128), sigma))) == []
