@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import events, jobs
+from backend.brands.models import Brand
 from backend.database import Database
 from backend.errors import BodyChanged, Conflict, Invalid, NotFound
 from backend.programmes.campaigns import CampaignEnded, CampaignUnknown
@@ -172,11 +173,15 @@ def _check_form(settings: Settings, design: Design) -> None:
 
 
 async def _check_room(session: AsyncSession, brand_id: int, wanted: Wanted) -> None:
-    """All that the brand ordered of one design must be few among what is possible."""
-    design = msgspec.to_builtins(wanted.design)
-    ordered = select(func.coalesce(func.sum(PromoIssue.count), 0)).where(
-        PromoIssue.brand_id == brand_id, PromoIssue.design == design
-    )
-    count = int((await session.execute(ordered)).scalar_one()) + wanted.count
+    """All codes of one spelling that the brand ordered must be few among what is possible."""
+    # One order after another in a brand, or two at once could pass the limit; no foreign key is held up.
+    await session.get_one(Brand, brand_id, with_for_update={"key_share": True})
+    rows = select(PromoIssue.design, func.sum(PromoIssue.count)).where(PromoIssue.brand_id == brand_id)
+    ordered = [
+        (msgspec.convert(design, Design), int(count))
+        for design, count in await session.execute(rows.group_by(PromoIssue.design))
+    ]
+    alike = wanted.design.length, wanted.design.folded
+    count = wanted.count + sum(count for design, count in ordered if (design.length, design.folded) == alike)
     if count > wanted.design.most:
         raise CodesTooShort(length=shortest(count))

@@ -271,6 +271,20 @@ async def test_what_no_issue_can_be_is_refused(manager, campaign, body):
     assert answer.status_code == 400
 
 
+async def test_one_prefix_in_another_spelling_is_no_more_room(manager, campaign):
+    fits = await order(manager, campaign, count=3355, length=6, prefix="SALE-")
+    others = [await order(manager, campaign, count=1, length=6, prefix=prefix) for prefix in ("sale", "5ALE", "S-ALE-")]
+
+    assert fits.status_code == 202
+    assert [answer.json().get("code") for answer in others] == ["codes_too_short", None, "codes_too_short"]
+
+
+async def test_orders_that_come_at_once_do_not_share_the_room(manager, campaign):
+    answers = await asyncio.gather(*(order(manager, campaign, count=2000, length=6) for _ in range(6)))
+
+    assert sorted(answer.status_code for answer in answers) == [202] + [422] * 5
+
+
 async def test_codes_that_could_be_guessed_are_refused_with_the_length_it_takes(manager, campaign):
     fits = await order(manager, campaign, count=3355, length=6)
     once_more = await order(manager, campaign, count=1, length=6)
