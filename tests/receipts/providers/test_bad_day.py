@@ -1,4 +1,4 @@
-"""A bad day at a provider: two in five questions fail in every documented way, and every receipt is found in the end."""
+"""A bad day at a provider: two in five questions fail in every documented way, and all receipts are found at last."""
 
 import asyncio
 
