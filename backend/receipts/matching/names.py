@@ -24,6 +24,12 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().translate(LOOKALIKES)
 
 
+# What stands after one of these is another's: a frame for it, not the thing itself.
+MEANT_FOR = frozenset(
+    fold(word) for word in ("для", "под", "вместо", "аналог", "dlya", "pod", "vmesto", "analog", "for")
+)
+
+
 def key(name: str) -> str:
     """A shop's wording normalised: under it a reviewer's choice becomes an alias for that shop.
 
@@ -47,9 +53,3 @@ def brand_keys(brand: str) -> frozenset[str]:
     """The spellings under which a maker is named: as it is, and in Latin letters by sound."""
     spelled = {" ".join(RUN.findall(fold(text))) for text in (brand, brand.casefold().translate(SOUNDS))}
     return frozenset(spelled - {""})
-
-
-# What stands after one of these is another's: a frame for it, not the thing itself.
-MEANT_FOR = frozenset(
-    fold(word) for word in ("для", "под", "вместо", "аналог", "dlya", "pod", "vmesto", "analog", "for")
-)
