@@ -35,9 +35,12 @@ from backend.programmes.offers import Books
 from backend.promocodes import card_handlers as cards
 from backend.promocodes import handlers as promocodes
 from backend.promocodes.studio import Studio
+from backend.receipts import callbacks, photo_handlers
 from backend.receipts import handlers as receipts
+from backend.receipts.callbacks import Callbacks
 from backend.scans import handlers as scans
 from backend.scans import intake
+from backend.scans import photo_handlers as photo_intake
 from backend.scans.decoder import Decoder
 from backend.scans.service import Desk, TheDesk
 from backend.settings import Settings
@@ -110,6 +113,7 @@ DEPENDENCIES = {
     "desk": of_state("desk"),
     "studio": of_state("studio"),
     "checkout": of_state("checkout"),
+    "callbacks": of_state("callbacks"),
     "streams": of_state("streams"),
     "now": Provide(the_time, sync_to_thread=False),
     "session": Provide(the_session),
@@ -125,6 +129,8 @@ def api() -> Router:
             wallets.router,
             scans.router,
             receipts.router,
+            photo_handlers.router,
+            photo_intake.router,
             promocodes.router,
             feed.router,
             cards.router,
@@ -148,7 +154,7 @@ def api() -> Router:
         dependencies={"till": Provide(the_till, sync_to_thread=False)},
         security=[{"till": []}],
     )
-    doors = [accounts.strangers, agents, brands.strangers, staff, tills]
+    doors = [accounts.strangers, callbacks.strangers, agents, brands.strangers, staff, tills]
     return Router("/v1", route_handlers=doors, guards=[only_what_is_described])
 
 
@@ -176,7 +182,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         )
         await db.open()
         async with decoder:
-            desk = Desk(db, settings, Books(db), Versions(db), decoder, Spans())
+            desk = Desk(db, settings, Books(db), Versions(db), decoder, Spans(), files)
             app.state.update(
                 {
                     "db": db,
@@ -203,7 +209,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     app = Litestar(
         route_handlers=[api(), web.router, promo_page.router, health.router],
         dependencies=DEPENDENCIES | {"description": Provide(description, sync_to_thread=True)},
-        state=State({"settings": settings}),
+        state=State({"settings": settings, "callbacks": Callbacks.of(settings)}),
         lifespan=[lifespan],
         exception_handlers=edge.HANDLERS,
         request_class=StrictRequest,

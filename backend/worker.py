@@ -20,7 +20,7 @@ from backend.database import APP_ROLE, Database
 from backend.files.store import store
 from backend.packages import printing
 from backend.promocodes import issuing, studio
-from backend.receipts import verifying
+from backend.receipts import forgetting, verifying
 from backend.receipts.verifying import Verifier
 from backend.settings import Settings
 from backend.webhooks import sending, telling
@@ -28,7 +28,7 @@ from backend.webhooks import sending, telling
 log = structlog.get_logger("scanback")
 
 # Naming the modules keeps their imports: they are what declares the jobs, and the tables that jobs refer to.
-ROOMS: tuple[ModuleType, ...] = (printing, issuing, studio, verifying, sending, telling, upkeep, tables)
+ROOMS: tuple[ModuleType, ...] = (printing, issuing, studio, verifying, forgetting, sending, telling, upkeep, tables)
 AT_ONCE = 8
 HEARTBEAT_SECONDS = 2.0
 FINISH_SECONDS = 3.0  # for jobs under way when asked to stop; `scanback run` waits two seconds longer

@@ -11,6 +11,7 @@ from backend.database import Database
 from backend.errors import Conflict
 from backend.programmes.models import DayCap
 from backend.promocodes import forgetting as promocodes
+from backend.receipts import forgetting as receipts
 from backend.scans.models import Scan
 from backend.settings import Settings
 
@@ -37,12 +38,14 @@ async def admit_export(db: Database, settings: Settings, account_id: int, now: d
 
 
 async def forget(session: AsyncSession, account_id: int) -> None:
-    """Close an account: what its wallets have goes to breakage, its codes are closed, its scans and ways back deleted.
+    """Close an account: what its wallets have goes to breakage, its codes are closed, its receipts, too;
+    its scans and ways back are deleted.
 
     Raises:
         OrderOpen: a wallet holds something for an order.
     """
     await session.execute(LOCK, {"account": account_id})
+    await receipts.forget(session, account_id)
     wallets = (await session.execute(WALLETS, {"account": account_id})).all()
     if any(wallet.held for wallet in wallets):
         raise OrderOpen

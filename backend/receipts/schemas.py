@@ -103,7 +103,7 @@ def receipt_out(row: Any, lines: Iterable[Any], versions: Mapping[int, Version])
     waits = row.state in ("pending", "review") or row.decided_at is None
     out = ReceiptOut(
         row.key, row.state, slip_out(row), row.sent_at, decide_by=row.decide_by if waits else None, shop=row.shop or "",
-        has_photo=row.photo is not None, may_answer=row.state == "review" and row.answered_at is None,
+        has_photo=row.photo is not None, may_answer=waits and row.state != "pending" and row.answered_at is None,
         lines=[_line_out(line, versions) for line in lines],
     )  # fmt: skip
     reason = row.reason or ("not_found" if row.state == "pending" and row.tries else None)

@@ -7,10 +7,9 @@ from uuid import UUID
 from litestar import Request, Router, post, put
 from litestar.params import FromPath, JSONBody
 
-from backend import limits
 from backend.accounts.door import ASKS_ITSELF, Agent, SignedIn
 from backend.errors import BodyChanged, Busy, TooLarge, TooManyRequests
-from backend.scans import intake, receipts, service
+from backend.scans import intake, photos, receipts, service
 from backend.scans.intake import Picture, PictureBroken, PictureKind, PictureTooBig
 from backend.scans.outcomes import Outcome, from_picture, incoming
 from backend.scans.schemas import QueueIn, QueueOut, ScanOut, picture_out, scan_out
@@ -32,12 +31,14 @@ async def scan(
 ) -> ScanOut:
     """Hand in what the phone read, or a picture: the answer says what it is and what it brought.
 
-    The id is a UUID that the phone makes. The same id with the same body gets the first answer again.
+    The id is a UUID that the phone makes. The same id with the same body gets the first answer again. A picture of a
+    receipt that waits is kept for those who may look at it, without what the camera wrote into it.
     """
     now = datetime.now(UTC)
     body = await intake.read(request)
     if isinstance(body, Picture):
         outcomes = await _picture(desk, agent, scan_id, body, now)
+        await photos.keep_scanned(desk, agent, body, outcomes)
         known = await desk.versions.load(row.version_id for row in outcomes)
         return picture_out(outcomes, known, await receipts.shown(desk.db, agent, outcomes, {}))
     (outcome,) = service.alone(await service.handle(desk, agent, [incoming(scan_id, body.text)], now))
@@ -49,8 +50,7 @@ async def _picture(desk: Desk, agent: Agent, scan_id: UUID, picture: Picture, no
     answered = await service.first_answer(desk, agent, scan_id, picture.digest)
     if answered:
         return answered
-    most = desk.settings.numbers.at("pictures_per_minute", now.date())
-    await limits.spend(desk.db, f"pictures:{agent.account_id}", seconds=60, most=most)
+    await photos.admit(desk, agent, now)
     found = await intake.codes(desk.decoder, picture)
     return service.alone(await service.handle(desk, agent, from_picture(scan_id, picture.digest, found), now))
 

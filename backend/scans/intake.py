@@ -1,6 +1,8 @@
 """What a phone hands in: JSON with a text, or a picture as multipart; read here because one address takes both."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,7 +59,7 @@ async def read(request: Request[Any, Any, Any]) -> ScanIn | Picture:
     if media == "application/json":
         return _text(await request.body())
     if media == "multipart/form-data":
-        return await _picture(request)
+        return await picture_of(request)
     raise PictureKind
 
 
@@ -70,7 +72,12 @@ def _text(body: bytes) -> ScanIn:
         raise ValidationException(extra=[{"key": "body", "message": str(error)}]) from error
 
 
-async def _picture(request: Request[Any, Any, Any]) -> Picture:
+async def picture_of(request: Request[Any, Any, Any]) -> Picture:
+    """The picture in a form.
+
+    Raises:
+        ValidationException: the form has no picture, several, or something else.
+    """
     form = await request.form()
     file = form.get("file")
     if not isinstance(file, UploadFile) or set(form) - {"file", "taken_at"} or len(form.getall("file")) > 1:
@@ -90,16 +97,33 @@ async def codes(decoder: Decoder, picture: Picture) -> list[payload.Payload]:
     Raises:
         PictureTooBig, PictureKind, PictureBroken: the picture's own faults. DecoderBusy: too many wait.
     """
-    try:
+    with _faults():
         symbols = await decoder.read(picture.content)
+    found = [payload.classify(symbol.text) for symbol in symbols if symbol.text.strip()]
+    return receipts.chosen(list(dict.fromkeys(found)))[:MOST_CODES]
+
+
+async def clean(decoder: Decoder, picture: Picture) -> bytes:
+    """A picture fit to be kept, as a JPEG without metadata.
+
+    Raises:
+        PictureTooBig, PictureKind, PictureBroken: the picture's own faults. DecoderBusy: too many wait.
+    """
+    with _faults():
+        return await decoder.clean(picture.content)
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """A picture's problems as refusals."""
+    try:
+        yield
     except PictureTooLarge as error:
         raise PictureTooBig from error
     except PictureUnsupported as error:
         raise PictureKind from error
     except PictureUnreadable as error:
         raise PictureBroken from error
-    found = [payload.classify(symbol.text) for symbol in symbols if symbol.text.strip()]
-    return receipts.chosen(list(dict.fromkeys(found)))[:MOST_CODES]
 
 
 def limits(settings: Settings, now: datetime) -> Limits:
@@ -128,6 +152,7 @@ FORM = Schema(
     additional_properties=False,
 )
 KINDS = "image/jpeg, image/png, image/webp, image/heic, application/pdf"
+PICTURE = OpenAPIMediaType(FORM, encoding={"file": Encoding(content_type=KINDS)})
 
 
 @dataclass
@@ -139,6 +164,14 @@ class ScanOperation(Operation):
             required=True,
             content={
                 "application/json": OpenAPIMediaType(Reference("#/components/schemas/ScanIn")),
-                "multipart/form-data": OpenAPIMediaType(FORM, encoding={"file": Encoding(content_type=KINDS)}),
+                "multipart/form-data": PICTURE,
             },
         )
+
+
+@dataclass
+class PictureOperation(Operation):
+    """The operation with a picture for its body."""
+
+    def __post_init__(self) -> None:
+        self.request_body = RequestBody(required=True, content={"multipart/form-data": PICTURE})

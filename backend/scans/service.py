@@ -8,11 +8,13 @@ from uuid import UUID
 import msgspec
 import psycopg
 from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 from sqlalchemy import text
 
 from backend.accounts.door import Agent
 from backend.database import Database
 from backend.errors import BodyChanged, Busy, TooManyRequests
+from backend.files.store import Files
 from backend.packages import units
 from backend.packages.known import Found, Spans
 from backend.packages.service import Lookup, Unread
@@ -48,9 +50,10 @@ class Desk(msgspec.Struct, frozen=True):
     versions: Versions
     decoder: Decoder
     spans: Spans
+    files: Files
 
 
-TheDesk = NamedDependency[Desk]
+TheDesk = NamedDependency[SkipValidation[Desk]]  # the framework cannot check the union in it
 
 
 async def first_answer(desk: Desk, agent: Agent, scan_id: UUID, digest: bytes) -> list[Outcome]:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from tests.accounts.authenticator import Authenticator
 from tests.accounts.ceremonies import offer_new, registered
 from tests.checkout.shopping import BASKET, shopping_at
 from tests.make import World, bearer
+from tests.receipts.pictures import photo
 
 Call = Callable[[AccountNew], Awaitable[Response]]
 
@@ -39,6 +40,7 @@ HARMLESS = {
     "POST /v1/accounts": "an account that nobody uses is a row without value, and creation is limited",
     "POST /v1/sessions/challenges": "a challenge is a row for five minutes, and asking is limited",
     "POST /v1/till/quotes": "a quote keeps nothing",
+    "POST /v1/receipts/callbacks/{provider:str}": "a call that comes twice changes nothing: test_callbacks.py",
     "POST /v1/passkeys/challenges": "a challenge is a row for five minutes, and asking is limited",
 }
 
@@ -126,6 +128,57 @@ async def scan_queue(world: World, account: AccountNew) -> Deed:
         return send
 
     return Deed(sending(codes[:3]), again=(200,), stranger=(200,), other=sending(codes[3:]))
+
+
+def typed(total: str = "900.00") -> dict[str, Any]:
+    """The printed fields of a receipt of two hours ago."""
+    at = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
+    return {"fn": "9999000000000001", "fd": "7", "fp": "1000007", "at": f"{at:%d.%m.%Y %H:%M}", "total": total}
+
+
+async def put_receipt(world: World, account: AccountNew) -> Deed:
+    path, body = f"/v1/receipts/{uuid.uuid4()}", typed()
+
+    def sending(body: dict[str, Any]) -> Call:
+        async def send(caller: AccountNew) -> Response:
+            return await world.client.put(path, json=body, headers=bearer(caller))
+
+        return send
+
+    # Until it is verified, anybody may claim it.
+    return Deed(sending(body), again=(200,), stranger=(200,), other=sending(body | {"fd": "8"}))
+
+
+async def add_photo(world: World, account: AccountNew) -> Deed:
+    path = await sent_receipt(world, account)
+
+    def sending(content: bytes) -> Call:
+        async def send(caller: AccountNew) -> Response:
+            files = {"file": ("photo", content)}
+            return await world.client.put(f"{path}/photo", files=files, headers=bearer(caller))
+
+        return send
+
+    return Deed(sending(photo()), again=(200,), stranger=(404,), other=sending(photo(shade=90)))
+
+
+async def answer_review(world: World, account: AccountNew) -> Deed:
+    path = await sent_receipt(world, account)
+
+    def sending(said: str) -> Call:
+        async def send(caller: AccountNew) -> Response:
+            return await world.client.put(f"{path}/answer", json={"text": said}, headers=bearer(caller))
+
+        return send
+
+    return Deed(sending("For a house."), again=(200,), stranger=(404,), other=sending("For two houses."))
+
+
+async def sent_receipt(world: World, account: AccountNew) -> str:
+    """Where a receipt is that waits for a person."""
+    path = f"/v1/receipts/{uuid.uuid4()}"
+    assert (await world.client.put(path, json=typed(), headers=bearer(account))).is_success
+    return path
 
 
 async def manned_till(world: World) -> dict[str, str]:
@@ -238,6 +291,9 @@ DEEDS: dict[str, Prepare] = {
     "DELETE /v1/me": forget_me,
     "PUT /v1/scans/{scan_id:uuid}": scan,
     "POST /v1/scans/batch": scan_queue,
+    "PUT /v1/receipts/{key:uuid}": put_receipt,
+    "PUT /v1/receipts/{key:uuid}/photo": add_photo,
+    "PUT /v1/receipts/{key:uuid}/answer": answer_review,
     "PUT /v1/till/shift": begin_shift,
     "DELETE /v1/till/shift": end_shift,
 }
