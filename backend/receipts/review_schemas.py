@@ -1,0 +1,139 @@
+"""What the review queue says over the wire."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from backend.wire import In, Out
+
+Id = Annotated[int, Meta(examples=[17])]
+Card = Annotated[str | None, Meta(description="Nothing once the account is closed.", examples=["4000123456789017"])]
+Action = Literal["release", "claw_back", "freeze", "rule_wrong"]
+Rule = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,23}$", examples=["receipt_velocity"])]
+Note = Annotated[str, Meta(max_length=1000, description="Only your brand reads it.", examples=["Spoke with him."])]
+Minor = Annotated[int, Meta(description="Minor units.", examples=[5400])]
+Kopecks = Annotated[int, Meta(description="Kopecks.", examples=[90000])]
+Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T15:31:00Z"])]
+Points = Annotated[int, Meta(description="What the rules add up to.", examples=[40])]
+
+
+class DecisionIn(In):
+    """What to do. `release` pays what waits; `rule_wrong` does too and counts against the rule; `claw_back` takes back
+    what the findings are about and refuses what waits; `freeze` has all that comes looked at, and what waits goes on
+    waiting."""
+
+    action: Annotated[Action, Meta(examples=["release"])]
+    note: Note = ""
+    rule: Annotated[Rule | None, Meta(description="Of `rule_wrong`: which; all that found something if left out.")] = (
+        None
+    )
+
+
+class Item(Out):
+    """An agent about whom the brand is to decide."""
+
+    id: Id
+    card_number: Card
+    state: Annotated[Literal["open", "decided"], Meta(examples=["open"])]
+    points: Points
+    opened_at: Moment
+    decide_by: Moment
+    waiting: Annotated[int, Meta(description="Lines that wait.", examples=[2])]
+    frozen: Annotated[bool, Meta(examples=[False])] = False
+    decision: Annotated[Action | None, Meta(examples=[None])] = None
+    decided_at: Annotated[datetime | None, Meta(tz=True, examples=[None])] = None
+
+
+class ReviewPage(Out):
+    """Items: open ones first, those with most points before the others."""
+
+    items: list[Item]
+    next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
+
+
+class Finding(Out):
+    """What a rule saw, and in which receipt. In shadow it changed nothing."""
+
+    rule: Rule
+    version: Annotated[int, Meta(examples=[1])]
+    shadow: Annotated[bool, Meta(examples=[False])]
+    points: Points
+    inputs: Annotated[dict[str, Any], Meta(examples=[{"day": 9, "hour": 1, "shop": 1}])]
+    receipt: Id
+    at: Moment
+
+
+class ReviewLine(Out):
+    """A line of the brand's. `would_pay`: by the rules of now, while it waits."""
+
+    id: Id
+    name: Annotated[str, Meta(examples=["Розетка Оптима РА16-374"])]
+    quantity: Annotated[Decimal, Meta(examples=["2"])]
+    sum: Kopecks
+    state: Annotated[Literal["paid", "review", "refused"], Meta(examples=["review"])]
+    reason: Annotated[str | None, Meta(examples=["checked"])] = None
+    amount: Annotated[int, Meta(description="Minor units, less what came back.", examples=[0])] = 0
+    would_pay: Annotated[int | None, Meta(description="Minor units.", examples=[5400])] = None
+
+
+class ReviewReceipt(Out):
+    """A receipt of the agent's with goods of the brand; other goods on it are not shown."""
+
+    id: Id
+    sent_at: Moment
+    bought_at: Annotated[datetime | None, Meta(tz=False, examples=["2026-11-22T15:28:00"])]
+    shop: Annotated[str, Meta(examples=["ООО «Стройдвор»"])]
+    has_photo: Annotated[bool, Meta(examples=[False])]
+    answer: Annotated[str | None, Meta(description="What the agent wrote.", examples=["A large order."])]
+    lines: list[ReviewLine]
+
+
+class Linked(Out):
+    """Somebody else with receipts of your goods from a till that a rule names."""
+
+    card_number: Card
+    till: Annotated[str, Meta(examples=["7380440902582955"])]
+    receipts: Annotated[int, Meta(examples=[3])]
+
+
+class Step(Out):
+    """What a member of staff said. Not final: a freeze, or a proposal that a second person is to confirm."""
+
+    action: Annotated[Action, Meta(examples=["release"])]
+    rule: Annotated[str | None, Meta(examples=[None])]
+    note: Note
+    amount: Minor
+    staff: Annotated[str, Meta(examples=["anna@teplo.example"])]
+    final: Annotated[bool, Meta(examples=[False])]
+    at: Moment
+
+
+class ReviewOut(Out):
+    """All that a reviewer goes by."""
+
+    item: Item
+    findings: list[Finding]
+    receipts: Annotated[list[ReviewReceipt], Meta(description="The newest hundred, and all that wait.")]
+    linked: list[Linked]
+    steps: list[Step]
+    would_pay: Annotated[int, Meta(description="Minor units that a release would pay.", examples=[5400])] = 0
+    second_person: Annotated[bool, Meta(description="A release needs two.", examples=[False])] = False
+
+
+class RuleFigures(Out):
+    """How a rule does. `overturned`: of what was decided, the share that people released."""
+
+    rule: Rule
+    findings: Annotated[int, Meta(examples=[41])]
+    in_shadow: Annotated[int, Meta(examples=[3])]
+    decided: Annotated[int, Meta(examples=[30])]
+    overturned: Annotated[float | None, Meta(examples=[0.1])]
+    hours: Annotated[float | None, Meta(description="Median until the decision.", examples=[5.5])]
+
+
+class Figures(Out):
+    """How each rule does, over all time."""
+
+    items: list[RuleFigures]
