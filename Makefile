@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check fix demo bench crash fuzz lock rehearse image clean
+.PHONY: help run dev test check fix demo bench crash storm fuzz lock rehearse image clean
 
 help: ## List these words
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -49,6 +49,9 @@ crash: dev ## Kill everything again and again under load; nothing may be lost or
 # atheris has wheels for few systems and is wanted here alone, so the lock leaves it out.
 ATHERIS = $(BIN)/uv pip install -q --python $(BIN)/python --group fuzz
 FUZZ_SECONDS ?= 600
+
+storm: dev ## 10,000 receipts over a provider that allows 5 questions a second and fails often (an hour)
+	@$(BIN)/python -m bench.storm
 
 fuzz: dev ## A million steps of the ledger and of checkout beside their models; a thousand requests a route; receipts
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/payouts tests/checkout -k machine

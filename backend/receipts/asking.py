@@ -28,7 +28,7 @@ from backend.settings import Settings
 log = structlog.get_logger("scanback")
 
 TURN = text("SELECT * FROM receipts_turn(:name, :gap, :per_day, :most)")
-ASKED = text("SELECT receipts_asked(:name, :failed, :pause)")
+ASKED = text("SELECT receipts_asked(:name, :failed, :limited, :pause)")
 TRIED = text("""
     INSERT INTO receipt_tries (receipt_id, provider, shape, result, code, http, milliseconds)
     VALUES (:receipt, :provider, :shape, :result, :code, :http, :milliseconds)
@@ -37,7 +37,6 @@ TRIED = text("""
 MOST_WAIT_MS, LATE_SECONDS = 2000, 0.05
 # Turns stand a little farther apart than the rate says, so that a slow network bunches none of them up.
 APART = 1.15
-LIMIT_PAUSE = 3600  # seconds, when a provider says that its limit is reached and not for how long
 TROUBLE = ("unavailable", "limit")
 
 
@@ -61,7 +60,7 @@ class Providers:
     @property
     def lease(self) -> float:
         """For how many seconds a receipt is its worker's: longer than any ask; one that died leaves it for so long."""
-        return 60 + max(map(longest_ask, self.named), default=0)
+        return 20 + 2 * max(map(longest_ask, self.named), default=0)
 
     @classmethod
     def of(cls, db: Database, settings: Settings) -> "Providers":
@@ -114,9 +113,8 @@ class Providers:
         spent = round((time.monotonic() - begun) * 1000)
         await self.db.rows(TRIED, receipt=receipt_id, provider=one.name, shape=answer.shape[:20], result=answer.result,
                            code=answer.code[:40], http=answer.http, milliseconds=spent)  # fmt: skip
-        failed = answer.result in TROUBLE
-        pause = (answer.retry_after or LIMIT_PAUSE) if answer.result == "limit" else answer.retry_after if failed else 0
-        await self.db.rows(ASKED, name=one.name, failed=failed, pause=pause or 0)
+        await self.db.rows(ASKED, name=one.name, failed=answer.result in TROUBLE, limited=answer.result == "limit",
+                           pause=answer.retry_after or 0)  # fmt: skip
         log.info("receipt_asked", receipt=receipt_id, provider=one.name, result=answer.result, ms=spent)
         return answer
 

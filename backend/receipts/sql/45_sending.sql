@@ -61,17 +61,17 @@ BEGIN
     WHERE name = p_name;
 END $$;
 
--- What came of asking. After so many failures in a row the provider is left in peace, each time twice as long; a limit
--- that it names itself counts at once.
-CREATE OR REPLACE FUNCTION receipts_asked(p_name text, p_failed boolean, p_pause int) RETURNS void
+-- What came of asking. A provider that fails five times in a row is left in peace, each time twice as long, up to an
+-- hour; one that speaks of its limit is left so from the first time on, and for as long as it says itself.
+CREATE OR REPLACE FUNCTION receipts_asked(p_name text, p_failed boolean, p_limited boolean, p_pause int) RETURNS void
 LANGUAGE sql AS $$
     UPDATE receipt_providers SET
         failures = CASE WHEN p_failed THEN least(failures + 1, 20) ELSE 0 END,
         paused_until = CASE
-            WHEN p_pause > 0 THEN greatest(paused_until, now() + p_pause * interval '1 second')
-            WHEN p_failed AND failures + 1 >= 5
-                THEN greatest(paused_until, now() + least(3600, 15 * 2 ^ (failures - 4)) * interval '1 second')
             WHEN NOT p_failed THEN NULL
+            WHEN p_pause > 0 THEN greatest(paused_until, now() + p_pause * interval '1 second')
+            WHEN p_limited THEN greatest(paused_until, now() + least(3600, 2 * 2 ^ failures) * interval '1 second')
+            WHEN failures >= 4 THEN greatest(paused_until, now() + least(3600, 15 * 2 ^ (failures - 4)) * interval '1 second')
             ELSE paused_until END
     WHERE name = p_name
 $$;
