@@ -12,7 +12,7 @@ from sqlalchemy import text
 from backend.database import Database, Db
 from backend.errors import NotFound, TooLarge
 from backend.receipts import verifying
-from backend.receipts.asking import ASKED, LIMIT_PAUSE, TROUBLE, callback_secret
+from backend.receipts.asking import ASKED, TROUBLE, callback_secret
 from backend.receipts.providers import exchange
 from backend.receipts.providers.answers import Answer
 from backend.receipts.providers.asking import read_settings
@@ -106,8 +106,7 @@ async def take(db: Database, provider: str, receipt_id: int, answer: Answer) -> 
     if answer.result == "found":
         await _found(db, provider, rows[0], answer.raw)
     elif answer.result in TROUBLE:
-        pause = LIMIT_PAUSE if answer.result == "limit" else 0
-        await db.rows(ASKED, name=provider, failed=True, pause=pause)
+        await db.rows(ASKED, name=provider, failed=True, limited=answer.result == "limit", pause=0)
         await db.rows(SOON, id=receipt_id)
     elif answer.result == "rejected":
         await db.rows(REFUSE, id=receipt_id, reason="not_genuine")
