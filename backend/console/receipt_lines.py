@@ -15,7 +15,7 @@ from backend.programmes.offers import TheBooks
 from backend.programmes.products import ProductUnknown
 from backend.receipts import by_hand, wordings
 from backend.receipts.review_schemas import Id, Minor, Moment
-from backend.receipts.schemas import Slip, slip_out
+from backend.receipts.schemas import SlipOut, slip_out
 from backend.receipts.wording_schemas import NamedIn, NamedOut, ReadIn, WordingPage
 from backend.wire import CursorInvalid, Now, Out, TheSettings, cursor, place, raises
 
@@ -28,7 +28,7 @@ class WaitingReceipt(Out):
     """A receipt that only people can read; whose it is is not shown."""
 
     id: Id
-    receipt: Slip
+    receipt: SlipOut
     sent_at: Moment
     decide_by: Annotated[datetime, Meta(tz=True, examples=["2026-11-27T15:31:00Z"])]
     has_photo: Annotated[bool, Meta(examples=[True])]

@@ -26,6 +26,7 @@ from backend.wire import CursorInvalid, cursor, word
 # What a person may look at: the provider's ladder has ended or there is none, and nobody has the receipt yet.
 WAITS = """
     SELECT r.*, (r.photo IS NOT NULL OR r.answer IS NOT NULL)::int AS shown FROM receipts r
+    JOIN accounts a ON a.id = r.account_id AND a.closed_at IS NULL
     WHERE r.state = 'review' AND NOT EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
         AND NOT EXISTS (SELECT FROM receipt_passes p WHERE p.receipt_id = r.id AND p.brand_id = :brand)
         AND :brand IN (SELECT receipts_lookers())
@@ -48,7 +49,6 @@ STATE = text("""
         WHERE l.receipt_id = r.id AND l.brand_id = :brand) AS amount FROM receipts r WHERE r.id = :receipt
 """)
 PLACE = re.compile(r"(-?[01])\.([0-9]{1,18})")
-THOUSANDTHS = Decimal("0.001")
 
 
 class ReceiptNotWaiting(NotFound):
@@ -64,7 +64,7 @@ class AmountsTooLarge(Invalid):
 
 
 class QuantityInvalid(Invalid):
-    """A quantity has at most three decimals."""
+    """A quantity is more than nought."""
 
 
 async def page(session: AsyncSession, member: Member, after: str | None, most: int) -> tuple[list[Any], str | None]:
@@ -108,7 +108,7 @@ async def read(
 async def _wanted(db: Database, member: Member, row: Any, lines: list[ReadLine]) -> list[Wanted]:
     if row.total is not None and sum(line.amount for line in lines) > row.total:
         raise AmountsTooLarge
-    if any(line.quantity % THOUSANDTHS for line in lines):
+    if not all(Decimal(line.quantity) for line in lines):
         raise QuantityInvalid
     async with transaction(db, member) as session:
         find = select(Product).where(Product.brand_id == member.brand_id, Product.sku.in_({line.sku for line in lines}))
@@ -116,8 +116,8 @@ async def _wanted(db: Database, member: Member, row: Any, lines: list[ReadLine])
     if any(line.sku not in known for line in lines):
         raise ProductUnknown
     return [
-        Wanted(brand=member.brand_id, n=n, name=known[line.sku].name_ru, quantity=line.quantity, sum=line.amount,
-               gtin=known[line.sku].gtin, product=known[line.sku].id, how="manual", score=1.0)
+        Wanted(brand=member.brand_id, n=n, name=known[line.sku].name_ru, quantity=Decimal(line.quantity),
+               sum=line.amount, gtin=known[line.sku].gtin, product=known[line.sku].id, how="manual", score=1.0)
         for n, line in enumerate(lines)
     ]  # fmt: skip
 

@@ -28,7 +28,7 @@ LOOK_AGAIN = ("SB010", "SB011")
 ATTEMPTS = 5
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class WaitingLine(msgspec.Struct, frozen=True):
     """A line that waits for a person, and what it is of."""
 
     id: int
@@ -68,14 +68,14 @@ async def payer(db: Database, brand_id: int) -> Goods:
 
 
 async def reprice(
-    db: Database, books: Books, brand_id: int, lines: Sequence[Waiting], now: datetime
+    db: Database, books: Books, brand_id: int, lines: Sequence[WaitingLine], now: datetime
 ) -> tuple[list[Priced], set[int]]:
     """The lines with what the rules give for each, and the programmes that were asked.
 
     What a receipt has paid for already counts against the limit of units on it.
     """
     goods = await payer(db, brand_id)
-    by_receipt: dict[int, list[Waiting]] = {}
+    by_receipt: dict[int, list[WaitingLine]] = {}
     for line in lines:
         by_receipt.setdefault(line.receipt_id, []).append(line)
     paid: dict[int, list[Any]] = {}
@@ -105,6 +105,6 @@ def _wanted(brand_id: int, row: Any) -> Wanted:
     return Wanted(brand=brand_id, n=row.n, name=row.name, quantity=row.quantity, sum=row.sum, product=row.product_id)
 
 
-def _priced(line: Waiting, found: Wanted) -> Priced:
+def _priced(line: WaitingLine, found: Wanted) -> Priced:
     names = [name for name in Priced.__struct_fields__ if name != "line"]
     return Priced(line.id, **{name: getattr(found, name) for name in names})

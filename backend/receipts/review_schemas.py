@@ -43,7 +43,7 @@ class Item(Out):
     waiting: Annotated[int, Meta(description="Lines that wait.", examples=[2])]
     frozen: Annotated[bool, Meta(examples=[False])] = False
     decision: Annotated[Action | None, Meta(examples=[None])] = None
-    decided_at: Annotated[datetime | None, Meta(tz=True, examples=[None])] = None
+    decided_at: Moment | None = None
 
 
 class ReviewPage(Out):
@@ -83,7 +83,9 @@ class ReviewReceipt(Out):
 
     id: Id
     sent_at: Moment
-    bought_at: Annotated[datetime | None, Meta(tz=False, examples=["2026-11-22T15:28:00"])]
+    bought_at: Annotated[
+        datetime, Meta(tz=False, description="The till's own clock.", examples=["2026-11-22T15:28:00"])
+    ]
     shop: Annotated[str, Meta(examples=["ООО «Стройдвор»"])]
     has_photo: Annotated[bool, Meta(examples=[False])]
     answer: Annotated[str | None, Meta(description="What the agent wrote.", examples=["A large order."])]

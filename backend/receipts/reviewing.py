@@ -12,7 +12,7 @@ from backend.brands.door import Member
 from backend.database import Database
 from backend.errors import Busy, Conflict, Invalid, NotFound
 from backend.programmes.offers import Books
-from backend.receipts.repricing import ATTEMPTS, LOOK_AGAIN, Priced, Waiting, reprice, written
+from backend.receipts.repricing import ATTEMPTS, LOOK_AGAIN, Priced, WaitingLine, reprice, written
 from backend.receipts.review_schemas import DecisionIn
 from backend.settings import Settings
 
@@ -106,10 +106,10 @@ async def priced(
     return await reprice(db, books, member.brand_id, [waiting(row) for row in rows], now)
 
 
-def waiting(row: Any, product: int | None = None) -> Waiting:
+def waiting(row: Any, product: int | None = None) -> WaitingLine:
     """A line that waits, from its row; the product may be one that a person has just named."""
     of = product if product is not None else row.product_id
-    return Waiting(row.id, row.receipt_id, row.sent_at, row.n, row.name, row.quantity, row.sum, of)
+    return WaitingLine(row.id, row.receipt_id, row.sent_at, row.n, row.name, row.quantity, row.sum, of)
 
 
 def _said(said: str) -> bool:

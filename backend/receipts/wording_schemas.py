@@ -1,6 +1,5 @@
 """What the queue of unclear wordings says over the wire."""
 
-from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta
@@ -17,7 +16,7 @@ class NamedIn(In):
     sku: Sku | None
 
 
-class Candidate(Out):
+class LikelyProduct(Out):
     """A product that it may be, the best first."""
 
     sku: Sku
@@ -35,7 +34,7 @@ class Wording(Out):
     lines: Annotated[int, Meta(examples=[3])]
     sum: Kopecks
     decide_by: Moment
-    candidates: list[Candidate]
+    candidates: list[LikelyProduct]
 
 
 class WordingPage(Out):
@@ -58,7 +57,9 @@ class ReadLine(In):
     """A line that somebody read off a receipt."""
 
     sku: Sku
-    quantity: Annotated[Decimal, Meta(gt=0, le=100_000, description="At most three decimals.", examples=["2"])]
+    quantity: Annotated[
+        str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})?$", description="More than nought.", examples=["2", "1.5"])
+    ]
     amount: Annotated[int, Meta(ge=1, le=10**11, description="What all of it cost, kopecks.", examples=[90000])]
 
 

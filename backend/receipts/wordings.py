@@ -20,7 +20,7 @@ from backend.receipts.matching import key
 from backend.receipts.models import Alias
 from backend.receipts.repricing import ATTEMPTS, LOOK_AGAIN, Priced, refused, reprice, written
 from backend.receipts.reviewing import waiting
-from backend.receipts.wording_schemas import Candidate, NamedOut, Wording
+from backend.receipts.wording_schemas import LikelyProduct, NamedOut, Wording
 from backend.settings import Settings
 
 # One row for each spelling of a shop; spellings that are made plain the same way come together in Python.
@@ -91,7 +91,7 @@ async def _fill(session: AsyncSession, member: Member, found: list[Wording]) -> 
     for one in found:
         one.shop = first[one.line].shop or ""
         pairs = [(known[number], score) for number, score in first[one.line].candidates if number in known]
-        one.candidates = [Candidate(product.sku, product.name_ru, round(score, 4)) for product, score in pairs]
+        one.candidates = [LikelyProduct(product.sku, product.name_ru, round(score, 4)) for product, score in pairs]
 
 
 async def name(

@@ -5,6 +5,7 @@ A new route stands here or test_doors.py fails.
 
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,6 +17,17 @@ from backend.checkout.models import Signal
 from backend.programmes.models import Programme
 from backend.programmes.rules import Percent, Promo, Rule
 from backend.promocodes import issues, issuing
+from backend.receipts.models import (
+    Alias,
+    Claim,
+    Freeze,
+    Line,
+    Receipt,
+    ReceiptPass,
+    ReceiptSignal,
+    Review,
+    ReviewStep,
+)
 from tests.make import Worker, World
 
 MARK = "Zapretno"
@@ -35,6 +47,15 @@ class Way(NamedTuple):
     stranger: int | None = None
 
 
+class Reviewed(NamedTuple):
+    """What the brand's reviewers have before them."""
+
+    card: str
+    receipt: int
+    line: int
+    review: int
+
+
 class House(NamedTuple):
     """A brand with one of everything, all of it marked."""
 
@@ -43,6 +64,7 @@ class House(NamedTuple):
     batch: str
     delivery: int
     issue: str
+    reviewed: Reviewed
 
 
 async def house(world: World) -> House:
@@ -63,7 +85,40 @@ async def house(world: World) -> House:
     delivery = (await owner.ask("POST", "/v1/console/webhooks/erp/tests")).json()
     issue = await issued(world, owner, programme)
     await sold(world, owner, till)
-    return House(owner, programme.id, str(batch.key), delivery["id"], issue)
+    reviewed = await held(world, owner, product.id)
+    return House(owner, programme.id, str(batch.key), delivery["id"], issue, reviewed)
+
+
+async def held(world: World, owner: Worker, product: int) -> Reviewed:
+    """A receipt with a line that is not clear, whose sender is frozen and proposed to be released."""
+    brand, card, soon = owner.brand_id, (await world.account()).card_number, datetime.now(UTC) + timedelta(days=5)
+    found = await world.db.call(text("SELECT id FROM accounts WHERE card_number = :card"), card=card)
+    receipt = await world.add(
+        Receipt(account_id=found.id, key=uuid.uuid4(), country="RU", identity=f"9999000000000001:{found.id}", fp=1,
+                canonical="x", at=datetime.now(UTC).replace(tzinfo=None), total=1000, operation=1, state="review",
+                decide_by=soon)
+    )  # fmt: skip
+    await world.add(
+        Claim(country="RU", identity=receipt.identity, receipt_id=receipt.id, account_id=found.id,
+              seller_inn="7707083893", till="9999000000000001", bought_at=receipt.at, number=found.id, quick=False)
+    )  # fmt: skip
+    line = await world.add(
+        Line(receipt_id=receipt.id, brand_id=brand, n=0, name=f"{MARK} socket", quantity=1, sum=1000, how="fuzzy",
+             score=0.5, candidates=[[product, 0.5]], state="review", reason="doubtful")
+    )  # fmt: skip
+    review = await world.add(Review(brand_id=brand, account_id=found.id, points=20, decide_by=soon))
+    of = {"brand_id": brand, "receipt_id": receipt.id}
+    await world.add(
+        ReceiptSignal(review_id=review.id, rule="till_share", version=1, shadow=False, points=20, inputs={}, **of)
+    )
+    await world.add(ReceiptPass(staff_id=owner.id, **of))
+    await world.add(Freeze(brand_id=brand, account_id=found.id, staff_id=owner.id))
+    await world.add(
+        ReviewStep(brand_id=brand, review_id=review.id, staff_id=owner.id, action="release", note=MARK, final=False)
+    )
+    await world.add(Alias(brand_id=brand, seller_inn="7707083893", key=MARK, product_id=product))
+    await owner.put("/v1/console/sellers/7707083893", {"allowed": True, "note": MARK})
+    return Reviewed(card, receipt.id, line.id, review.id)
 
 
 async def issued(world: World, owner: Worker, programme: Programme) -> str:
@@ -94,7 +149,7 @@ def ways(of: House) -> dict[Route, Way]:
     """Each route with the names of one brand's things."""
     console, batch = "/v1/console", f"/v1/console/batches/{of.batch}"
     shop, hook = f"{console}/shops/main", f"{console}/webhooks/erp"
-    issue = f"{console}/promo-issues/{of.issue}"
+    issue, at = f"{console}/promo-issues/{of.issue}", of.reviewed
     rule = {"ways": ["package"], "amount": {"type": "fixed", "value": 1}}
     campaign = {"programme_id": of.programme, "name_ru": "x", "starts_at": "2026-01-01T00:00:00Z", "rule": rule}
     preview = {"programme_id": of.programme, "rule": rule, "way": "package", "sku": "SKU"}
@@ -154,6 +209,30 @@ def ways(of: House) -> dict[Route, Way]:
         ),
         ("POST", f"{console}/webhooks/{{key}}/tests"): Way(EDIT, f"{hook}/tests", {}, 404),
         ("GET", f"{console}/fraud-signals"): Way(REVIEW, f"{console}/fraud-signals"),
+        ("GET", f"{console}/reviews"): Way(REVIEW, f"{console}/reviews"),
+        ("GET", f"{console}/reviews/figures"): Way(REVIEW, f"{console}/reviews/figures"),
+        ("GET", f"{console}/reviews/{{review}}"): Way(REVIEW, f"{console}/reviews/{at.review}", {}, 404),
+        ("PUT", f"{console}/reviews/{{review}}/decision"): Way(
+            REVIEW, f"{console}/reviews/{at.review}/decision", {"json": {"action": "claw_back"}}, 404
+        ),
+        ("DELETE", f"{console}/freezes/{{card}}"): Way(REVIEW, f"{console}/freezes/{at.card}", {}, 404),
+        ("GET", f"{console}/receipt-lines"): Way(REVIEW, f"{console}/receipt-lines"),
+        ("PUT", f"{console}/receipt-lines/{{line}}/product"): Way(
+            REVIEW, f"{console}/receipt-lines/{at.line}/product", {"json": {"sku": None}}, 404
+        ),
+        ("GET", f"{console}/receipts"): Way(REVIEW, f"{console}/receipts"),
+        ("PUT", f"{console}/receipts/{{receipt}}/lines"): Way(
+            REVIEW, f"{console}/receipts/{at.receipt}/lines", {"json": {"lines": []}}, 404
+        ),
+        ("GET", f"{console}/receipts/{{receipt_id}}/photo"): Way(
+            REVIEW, f"{console}/receipts/{at.receipt}/photo", {}, 404
+        ),
+        ("GET", f"{console}/sellers"): Way(REVIEW, f"{console}/sellers"),
+        ("GET", f"{console}/sellers/{{inn}}"): Way(REVIEW, f"{console}/sellers/7707083893", {}, 404),
+        ("PUT", f"{console}/sellers/{{inn}}"): Way(
+            REVIEW, f"{console}/sellers/7707083893", {"json": {"allowed": False}}
+        ),
+        ("DELETE", f"{console}/sellers/{{inn}}"): Way(REVIEW, f"{console}/sellers/7707083893", {}, 404),
         ("GET", f"{console}/shops/{{key}}/statements"): Way(READ, f"{shop}/statements", {}, 404),
         ("PUT", f"{console}/shops/{{key}}/statements/{{number}}"): Way(EDIT, f"{shop}/statements/2", {}, 404),
         ("GET", f"{console}/shops/{{key}}/statements/{{number}}/file.csv"): Way(

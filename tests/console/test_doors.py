@@ -125,8 +125,9 @@ async def test_no_route_reaches_into_another_brand(world: World, owner, theirs):
 
 BRANDED = {
     "batch_files", "batches", "brand_cards", "brand_shops", "brands", "campaign_versions", "campaigns", "events",
-    "fraud_signals", "products", "programmes", "promo_codes", "promo_issues", "redemptions", "slots", "staff",
-    "staff_sessions", "statements", "webhook_deliveries", "webhook_endpoints",
+    "fraud_signals", "freezes", "line_aliases", "products", "programmes", "promo_codes", "promo_issues",
+    "receipt_lines", "receipt_passes", "receipt_sellers", "receipt_signals", "redemptions", "review_steps", "reviews",
+    "slots", "staff", "staff_sessions", "statements", "webhook_deliveries", "webhook_endpoints",
 }  # fmt: skip
 # What belongs to whoever asks.
 OWN = {

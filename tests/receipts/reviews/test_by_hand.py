@@ -1,0 +1,197 @@
+"""Receipts that only people can read: who may, who has it, and what it pays."""
+
+import asyncio
+import uuid
+
+import pytest
+from sqlalchemy import text
+
+from backend.programmes.rules import Percent, Rule
+from tests.make import Worker, World, bearer
+from tests.receipts.buying import bought, document, line
+from tests.receipts.reviews.conftest import CONSOLE, Held
+
+FOREIGN = "http://consumer.oofd.kz/?i=1734000001&f=010100400001&s=13507.0&t={at:%Y%m%dT%H%M%S}"
+RECEIPTS = f"{CONSOLE}/receipts"
+SOCKETS = {"sku": "РА16-374", "quantity": "2", "amount": 90_000}
+
+
+@pytest.fixture
+async def other(world: World, brand: Held) -> Worker:
+    """A reviewer of another brand that pays for receipts."""
+    programme = await world.programme(await world.brand("Кабелево"))
+    await world.campaign(programme, Rule(ways=frozenset({"receipt"}), amount=Percent(100)))
+    await world.product(programme.brand_id, sku="KB-1", name_ru="Кабель")
+    return await world.staff(await world.brand_by_id(programme.brand_id), "reviewer")
+
+
+async def send(held: Held, account=None, found=None):
+    """A receipt that nobody can verify: without a provider it waits for people."""
+    found = found or document(line(amount=90_000), line("Труба", 10_000, 1))
+    answer = await held.buying.scan(account or held.account, found)
+    assert answer.status_code < 300, answer.text
+
+
+async def listed(worker: Worker, **params):
+    return (await worker.get(RECEIPTS, params=params)).json()["items"]
+
+
+async def read(worker: Worker, number: int, *lines: dict):
+    return await worker.put(f"{RECEIPTS}/{number}/lines", {"lines": list(lines)})
+
+
+async def test_what_a_person_reads_off_a_receipt_is_paid(brand: Held):
+    await send(brand)
+    (row,) = await listed(brand.anna, state="waiting")
+
+    answer = await read(brand.anna, row["id"], SOCKETS)
+
+    assert row["receipt"]["total"] == 100_000
+    assert not row["has_photo"]
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"status": "credited", "amount": 5400}
+    assert await brand.balance() == 5400
+    assert await listed(brand.anna) == []
+    (mine,) = await brand.buying.receipts(brand.account)
+    assert [(line["status"], line["amount"]) for line in mine["lines"]] == [("paid", 5400)]
+
+
+async def test_the_same_again_is_harmless_and_anything_else_comes_too_late(brand: Held, other: Worker):
+    await send(brand)
+    (row,) = await listed(brand.anna)
+    await read(brand.anna, row["id"], SOCKETS)
+
+    again = await read(brand.boris, row["id"], SOCKETS)
+    more = await read(brand.anna, row["id"], SOCKETS | {"quantity": "1"})
+    nothing = await read(brand.anna, row["id"])
+    theirs = await read(other, row["id"], {"sku": "KB-1", "quantity": "1", "amount": 100})
+
+    assert (again.status_code, again.json()) == (200, {"status": "credited", "amount": 5400})
+    assert {answer.json()["code"] for answer in (more, nothing, theirs)} == {"receipt_decided"}
+    assert await brand.balance() == 5400
+
+
+async def test_a_receipt_on_which_nobody_finds_anything_is_refused(brand: Held, other: Worker):
+    await send(brand)
+    (row,) = await listed(brand.anna)
+
+    first = await read(brand.anna, row["id"])
+    again = await read(brand.boris, row["id"])
+    left = await listed(brand.anna), [found["id"] for found in await listed(other)]
+    last = await read(other, row["id"])
+
+    assert first.json()["status"] == again.json()["status"] == "review"
+    assert left == ([], [row["id"]])
+    assert last.json() == {"status": "refused", "amount": 0, "reason": "rejected"}
+    assert await brand.status() == [("refused", "rejected")]
+
+
+async def test_the_first_who_finds_goods_has_it(brand: Held, other: Worker):
+    await send(brand)
+    (row,) = await listed(brand.anna)
+
+    answers = await asyncio.gather(
+        read(brand.anna, row["id"], SOCKETS), read(brand.boris, row["id"], SOCKETS),
+        read(other, row["id"], {"sku": "KB-1", "quantity": "1", "amount": 10_000}),
+    )  # fmt: skip
+
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes in ([200, 200, 409], [200, 409, 409])
+    assert await brand.balance() == (5400 if answers[0].status_code == 200 else 100)
+
+
+async def test_one_receipt_of_two_agents_is_paid_once(brand: Held, world: World):
+    found = document(line(amount=90_000))
+    second = await world.account()
+    await send(brand, found=found)
+    await send(brand, second, found)
+    rows = await listed(brand.anna)
+
+    answers = await asyncio.gather(*(read(brand.anna, row["id"], SOCKETS) for row in rows))
+
+    assert sorted(answer.json()["status"] for answer in answers) == ["credited", "refused"]
+    states = [(await brand.buying.receipts(account))[0]["status"] for account in (brand.account, second)]
+    assert sorted(states) == ["credited", "refused"]
+
+
+async def test_rules_hold_a_receipt_that_was_read_by_hand(held: Held):
+    await send(held)
+    (row,) = await listed(held.anna)
+
+    answer = await read(held.anna, row["id"], SOCKETS)
+
+    assert (answer.json()["status"], answer.json()["reason"]) == ("review", "checked")
+    assert await held.balance() == 0
+    assert (await held.decide("release")).status_code == 200
+    assert await held.balance() == 5400
+
+
+async def test_what_one_person_types_in_is_not_paid_beyond_what_one_may_release(brand: Held, number):
+    number("second_person_above", 5399)
+    await send(brand)
+    (row,) = await listed(brand.anna)
+    await read(brand.anna, row["id"], SOCKETS)
+
+    alone = [await brand.decide("release") for _ in range(2)]
+    before = await brand.balance()
+    together = await brand.decide("release", brand.boris)
+
+    assert [answer.status_code for answer in alone] == [202, 409]
+    assert before == 0
+    assert [found["rule"] for found in together.json()["findings"]] == ["large_by_hand"]
+    assert await brand.balance() == 5400
+
+
+async def test_lines_do_not_come_to_more_than_the_receipt(brand: Held):
+    await send(brand)
+    (row,) = await listed(brand.anna)
+
+    large = await read(brand.anna, row["id"], SOCKETS, SOCKETS)
+    nought = await read(brand.anna, row["id"], SOCKETS | {"quantity": "0.000"})
+    unknown = await read(brand.anna, row["id"], SOCKETS | {"sku": "NOT-OURS"})
+
+    assert large.json()["code"] == "amounts_too_large"
+    assert nought.json()["code"] == "quantity_invalid"
+    assert unknown.json()["code"] == "product_unknown"
+    assert len(await listed(brand.anna)) == 1
+
+
+async def test_a_brand_that_pays_for_no_receipts_sees_none(brand: Held, world: World):
+    await send(brand)
+    (row,) = await listed(brand.anna)
+    stranger = await world.staff(role="reviewer")
+
+    assert await listed(stranger) == []
+    assert (await read(stranger, row["id"])).json()["code"] == "receipt_not_waiting"
+    assert (await read(brand.anna, 2**40)).json()["code"] == "receipt_not_waiting"
+
+
+async def test_a_receipt_with_a_photo_or_an_answer_comes_first(brand: Held, world: World, db):
+    for _ in range(3):
+        await send(brand, await world.account())
+    first = [row["id"] for row in await listed(brand.anna)]
+    await db.rows(text("UPDATE receipts SET answer = 'A large order.' WHERE id = :id"), id=first[2])
+
+    seen, following = [], {}
+    while True:
+        page = (await brand.anna.get(RECEIPTS, params={"limit": 1} | following)).json()
+        seen += page["items"]
+        if "next" not in page:
+            break
+        following = {"cursor": page["next"]}
+
+    assert [row["id"] for row in seen] == [first[2], first[0], first[1]]
+    assert seen[0]["answer"] == "A large order."
+
+
+async def test_a_receipt_of_another_country_is_read_by_people(brand: Held, world: World):
+    answer = await world.client.put(
+        f"/v1/scans/{uuid.uuid4()}", json={"text": FOREIGN.format(at=bought())}, headers=bearer(brand.account)
+    )
+    assert answer.json()["status"] == "pending", answer.text
+    (row,) = await listed(brand.anna)
+
+    paid = await read(brand.anna, row["id"], {"sku": "РА16-374", "quantity": "1", "amount": 100})
+
+    assert row["receipt"]["country"] != "RU"
+    assert paid.json() == {"status": "credited", "amount": 6}
