@@ -22,8 +22,14 @@ from backend.simulators.serve import HOST
 
 NAME = "stand-ins"
 START_SECONDS = 30.0
-GOODS = Line("РОЗЕТКА ДВОЙНАЯ С ЗАЗЕМЛ. RA16-374", 45_000, 2)
-OTHERS = (Line("Кабель ВВГнг(А)-LS 3х2,5 бухта 20м", 214_000), Line("Саморез 3,5х41 дер. черн. (200шт)", 15_300))
+# Five lines; the first and the fourth are the demo brand's socket, as two tills would print it.
+LINES = (
+    Line("РОЗЕТКА ДВОЙНАЯ С ЗАЗЕМЛ. RA16-374", 45_000, 2),
+    Line("Кабель ВВГнг(А)-LS 3х2,5 бухта 20м", 214_000),
+    Line("Саморез 3,5х41 дер. черн. (200шт)", 15_300),
+    Line("[622240], Розетка двойная с заземл. PA16-374", 44_000),
+    Line("Перчатки х/б с ПВХ 10кл", 4_200, 3),
+)
 RECEIPTS = 5
 
 
@@ -79,7 +85,7 @@ def receipt(number: int, operation: int = 1, minutes: int = 70, shop: int | None
     return receipts_made.made(
         int(time.time()) % 10**8 * 10 + number,
         at=at.replace(tzinfo=None, second=0, microsecond=0),
-        lines=[GOODS, *OTHERS],
+        lines=LINES,
         shop=number if shop is None else shop,
         operation=operation,
     )
