@@ -14,9 +14,10 @@ from sqlalchemy import text
 from backend.checkout import feed
 from backend.checkout.feed_schemas import RedemptionOut
 from backend.database import Database
-from backend.privacy.schemas import AccountKept, DeviceKept, PasskeyKept, ScanKept
+from backend.privacy.schemas import AccountKept, DeviceKept, PasskeyKept, ReceiptKept, ScanKept
 from backend.programmes.explain import Versions
 from backend.promocodes import listing as promocodes
+from backend.receipts import listing as receipts
 from backend.wallets import service as wallets
 from backend.wallets.schemas import movement_out, wallet_out
 
@@ -35,6 +36,8 @@ SCANS = text("""
     ORDER BY id, n LIMIT :most
 """)
 
+SENT = text("SELECT key, canonical, answer, answered_at FROM receipts WHERE account_id = :account AND key = ANY(:keys)")
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -50,6 +53,9 @@ async def pieces(db: Database, versions: Versions, account_id: int, base_url: st
         yield piece
     yield b'],"scans":['
     async for piece in _listed(_scans(db, account_id)):
+        yield piece
+    yield b'],"receipts":['
+    async for piece in _listed(_receipts(db, versions, account_id)):
         yield piece
     yield b'],"promo_codes":['
     async for piece in _listed(_promo_codes(db, versions, account_id, base_url)):
@@ -68,8 +74,9 @@ async def _listed(pages: AsyncIterator[list[Any]]) -> AsyncGenerator[bytes, None
     """The items of a list without its brackets."""
     first = True
     async for page in pages:
-        yield (b"" if first else b",") + b",".join(map(_encode, page))
-        first = False
+        if page:
+            yield (b"" if first else b",") + b",".join(map(_encode, page))
+            first = False
 
 
 async def _wallets(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
@@ -95,6 +102,18 @@ async def _scans(db: Database, account_id: int) -> AsyncGenerator[list[Any], Non
     while rows := await db.rows(SCANS, account=account_id, id=last, n=n, most=PIECE):
         yield _all(ScanKept, rows)
         last, n = rows[-1].id, rows[-1].n
+
+
+async def _receipts(db: Database, versions: Versions, account_id: int) -> AsyncGenerator[list[Any], None]:
+    before = None
+    while True:
+        page, before = await receipts.page(db, versions, account_id, before, PIECE)
+        sent = {row.key: row for row in await db.rows(SENT, account=account_id, keys=[one.id for one in page])}
+        # One whose account was forgotten meanwhile has another id now.
+        kept = [(one, sent[one.id]) for one in page if one.id in sent]
+        yield [ReceiptKept(one, row.canonical, row.answer, row.answered_at) for one, row in kept]
+        if before is None:
+            return
 
 
 async def _promo_codes(

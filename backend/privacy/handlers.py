@@ -27,8 +27,8 @@ FILE = {"Content-Disposition": 'attachment; filename="scanback.json"', "Cache-Co
 async def export_me(
     db: Db, settings: TheSettings, versions: TheVersions, agent: SignedIn, now: Now
 ) -> Response[Export]:
-    """Everything we hold about the caller: account, devices, wallets, movements with their explanations, scans, promo
-    codes and what was redeemed with them."""
+    """Everything we hold about the caller: account, devices, wallets, movements with their explanations, scans,
+    receipts, promo codes and what was redeemed with them."""
     await service.admit_export(db, settings, agent.account_id, now)
     pieces = export.pieces(db, versions, agent.account_id, settings.base_url)
     # The annotation is what the stream holds; the framework's own says only that it streams.
@@ -49,7 +49,7 @@ async def forget_me(
     pin: PinHeader = None,
 ) -> None:
     """Be forgotten, at once and for good. What is in the wallets is lost; tokens, recovery code and passkeys open
-    nothing any more; movements stay under a number that is nobody's."""
+    nothing any more; photos and answers are deleted; movements stay under a number that is nobody's."""
     await pins.require(db, passwords, settings, agent, pin, now)
     await service.forget(session, agent.account_id)
 

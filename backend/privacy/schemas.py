@@ -9,6 +9,7 @@ from msgspec import Meta
 from backend.accounts.schemas import CardNumber, DeviceName
 from backend.checkout.feed_schemas import RedemptionOut
 from backend.promocodes.schemas import PromoCodeCounted
+from backend.receipts.schemas import ReceiptOut
 from backend.scans.schemas import Kind, Status
 from backend.wallets.schemas import MovementOut, WalletOut
 from backend.wire import Out
@@ -56,6 +57,21 @@ class ScanKept(Out):
     reason: Annotated[str | None, Meta(examples=["already_claimed"])] = None
 
 
+class ReceiptKept(Out):
+    """A receipt as it was sent, and what became of it; its photo is at `/v1/receipts/{id}/photo`."""
+
+    receipt: ReceiptOut
+    text: Annotated[
+        str,
+        Meta(
+            description="What its QR code says.",
+            examples=["t=20261122T1528&s=232.20&fn=7380440902582955&i=5321&fp=1291708960&n=1"],
+        ),
+    ]
+    answer: Annotated[str | None, Meta(description="What the caller answered.", examples=["For a house."])] = None
+    answered_at: When | None = None
+
+
 class Export(Out):
     """Everything we hold about the caller."""
 
@@ -65,5 +81,6 @@ class Export(Out):
     wallets: list[WalletOut]
     movements: list[MovementOut]
     scans: list[ScanKept]
+    receipts: list[ReceiptKept]
     promo_codes: list[PromoCodeCounted]
     redemptions: list[RedemptionOut]

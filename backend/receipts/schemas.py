@@ -36,7 +36,7 @@ class ReceiptIn(In):
         return {"fn": self.fn, "fd": str(self.fd), "fp": str(self.fp), "at": self.at, "total": total}
 
 
-class Slip(Out):
+class SlipOut(Out):
     """What the receipt itself says."""
 
     fn: Fn | None = None
@@ -70,11 +70,14 @@ class ReceiptOut(Out):
 
     id: UUID
     status: Annotated[Literal["pending", "review", "credited", "refused"], Meta(examples=["credited"])]
-    receipt: Slip
+    receipt: SlipOut
     sent_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T15:31:00Z"])]
-    decide_by: Annotated[
-        datetime | None, Meta(tz=True, description="Until then it will be decided.", examples=["2026-11-27T15:31:00Z"])
-    ] = None
+    decide_by: (
+        Annotated[
+            datetime, Meta(tz=True, description="Until then it will be decided.", examples=["2026-11-27T15:31:00Z"])
+        ]
+        | None
+    ) = None
     shop: Annotated[str, Meta(examples=["ООО «Стройдвор»"])] = ""
     reason: Annotated[str | None, Meta(description="For machines.", examples=[None, "not_found"])] = None
     next: Annotated[str | None, Meta(description="What to do, for people.", examples=[None])] = None
@@ -90,12 +93,12 @@ class ReceiptPage(Out):
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
 
 
-def slip_out(row: Any) -> Slip:
+def slip_out(row: Any) -> SlipOut:
     """What a receipt says, from its row."""
     if row.country != "RU":
-        return Slip(total=row.total, at=row.at, operation=row.operation, country=row.country, number=row.identity)
+        return SlipOut(total=row.total, at=row.at, operation=row.operation, country=row.country, number=row.identity)
     fn, _, fd = row.identity.partition(":")
-    return Slip(fn, int(fd), row.fp, row.total, row.at, row.operation)
+    return SlipOut(fn, int(fd), row.fp, row.total, row.at, row.operation)
 
 
 def receipt_out(row: Any, lines: Iterable[Any], versions: Mapping[int, Version]) -> ReceiptOut:

@@ -10,7 +10,7 @@ import msgspec
 from backend.accounts.door import Agent
 from backend.database import Database
 from backend.receipts import listing, sending
-from backend.receipts.schemas import Slip, slip_out
+from backend.receipts.schemas import SlipOut, slip_out
 from backend.receipts.sending import Sent
 from backend.scans import guesses
 from backend.scans.outcomes import Incoming, Outcome
@@ -26,7 +26,7 @@ RECEIPT = 9  # what a scan refers to that is no cause of money by itself
 class Shown(msgspec.Struct, frozen=True):
     """What an answer tells of a receipt: its numbers, and until when it will be decided."""
 
-    slip: Slip
+    slip: SlipOut
     decide_by: datetime | None = None
 
 
@@ -74,7 +74,7 @@ async def shown(
     return found
 
 
-def _of_text(text: str) -> Slip | None:
+def _of_text(text: str) -> SlipOut | None:
     try:
         return slip_out(sending.slip_of(text))
     except Problem:

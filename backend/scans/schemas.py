@@ -10,7 +10,7 @@ from msgspec import Meta, field
 from backend.language import say
 from backend.programmes.explain import Accrued, Explanation, Version, explain
 from backend.receipts import reasons as receipts
-from backend.receipts.schemas import Slip
+from backend.receipts.schemas import SlipOut
 from backend.scans.outcomes import Outcome
 from backend.scans.receipts import Shown
 from backend.wire import In, Out
@@ -21,6 +21,13 @@ Status = Literal["credited", "pending", "repeated", "refused"]
 ScanText = Annotated[str, Meta(min_length=1, max_length=2000, examples=["HTTPS://EX.RU/C/0A7K2M9XJ4T0C8WN"])]
 TakenAt = (
     Annotated[datetime, Meta(tz=True, description="When the phone saw it.", examples=["2026-11-22T09:59:00Z"])] | None
+)
+DecideBy = (
+    Annotated[
+        datetime,
+        Meta(tz=True, description="Until then a receipt will be decided.", examples=["2026-11-27T15:31:00Z"]),
+    ]
+    | None
 )
 
 
@@ -52,10 +59,10 @@ class ScanOut(Out):
     amount: Annotated[int | None, Meta(description="Minor units.", examples=[15000])] = None
     currency: Annotated[str | None, Meta(examples=["RUB"])] = None
     explanation: Explanation | None = None
-    receipt: Annotated[Slip | None, Meta(description="Of a receipt: what it says. Look at `/v1/receipts/{id}`.")] = None
-    decide_by: Annotated[
-        datetime | None, Meta(tz=True, description="Until then a receipt will be decided.", examples=[None])
-    ] = None
+    receipt: Annotated[SlipOut | None, Meta(description="What a receipt says. Look at `/v1/receipts/{id}`.")] = (
+        None
+    )
+    decide_by: DecideBy = None
     reason: Annotated[str | None, Meta(description="Why not, for machines.", examples=[None, "already_claimed"])] = None
     next: Annotated[str | None, Meta(description="What to do, for people.", examples=[None, "Keep the label."])] = None
     others: Annotated[

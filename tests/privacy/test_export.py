@@ -29,8 +29,8 @@ async def test_a_new_account_has_little_to_export(world: World):
     document = response.json()
     assert document["account"]["card_number"] == account.card_number
     assert len(document["devices"]) == 1
-    lists = ("passkeys", "wallets", "movements", "scans", "promo_codes", "redemptions")
-    assert [document[name] for name in lists] == [[]] * 6
+    lists = ("passkeys", "wallets", "movements", "scans", "receipts", "promo_codes", "redemptions")
+    assert [document[name] for name in lists] == [[]] * 7
 
 
 async def test_the_export_holds_wallets_movements_scans_devices_and_passkeys(world: World):
