@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from bench import checkout, codes, fill, http, promo
+from bench import checkout, codes, fill, http, matching, promo, receipts
 from bench.shop import CAMPAIGNS, Shop, open_shop
 from bench.stage import Stage, serving, stage
 
@@ -55,6 +55,18 @@ def generate() -> list[dict[str, Any]]:
     return [
         say("(c) codes/s on one core", made, f">= {LEAST_CODES}", made >= LEAST_CODES, share_of_aes_pass=made / blocks)
     ]
+
+
+def parsing() -> list[dict[str, Any]]:
+    """Receipts' codes and lines, both pure."""
+    ours, theirs = receipts.parser_speed()
+    p95 = matching.p95_ms()
+    return [
+        say("(receipts) bare parse_qs a second to ours", theirs / ours, f"<= {receipts.MOST_SLOWER}",
+            theirs / ours <= receipts.MOST_SLOWER, receipts=ours),
+        say("(receipts) a line among 100,000 products, p95 ms", p95, f"<= {matching.MOST_P95_MS}",
+            p95 <= matching.MOST_P95_MS),
+    ]  # fmt: skip
 
 
 async def bulk() -> list[dict[str, Any]]:
@@ -123,7 +135,7 @@ async def hot(shop: Shop) -> dict[str, Any]:
 
 async def main(full: bool, count: int) -> list[dict[str, Any]]:
     """Measure, and with `full` again at one and twenty million claims."""
-    rows = generate() + await bulk() + await till(full, count)
+    rows = generate() + parsing() + await bulk() + await till(full, count)
     async with stage() as at:
         rows += await measure(at, count)
         for millions in (1, 20) if full else ():
