@@ -59,9 +59,7 @@ class ScanOut(Out):
     amount: Annotated[int | None, Meta(description="Minor units.", examples=[15000])] = None
     currency: Annotated[str | None, Meta(examples=["RUB"])] = None
     explanation: Explanation | None = None
-    receipt: Annotated[SlipOut | None, Meta(description="What a receipt says. Look at `/v1/receipts/{id}`.")] = (
-        None
-    )
+    receipt: Annotated[SlipOut | None, Meta(description="What a receipt says. Look at `/v1/receipts/{id}`.")] = None
     decide_by: DecideBy = None
     reason: Annotated[str | None, Meta(description="Why not, for machines.", examples=[None, "already_claimed"])] = None
     next: Annotated[str | None, Meta(description="What to do, for people.", examples=[None, "Keep the label."])] = None
