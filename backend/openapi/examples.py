@@ -20,6 +20,8 @@ PARAMETERS = {
     "q": "socket",
     "Last-Event-ID": "1041-17",
     "return_key": "return-117",
+    "card": "4000123456789017",
+    "provider": "callback",
     "Scanback-Pin": "4071",
     "If-Match": '"5f2b1c9e8d7a4b3c2d1e0f9a"',
     "If-None-Match": '"5f2b1c9e8d7a4b3c2d1e0f9a"',
@@ -46,7 +48,7 @@ def _of_parameter(parameter: dict[str, Any], known: Schemas, near: list[str]) ->
     name, schema = parameter["name"], parameter["schema"]
     if name in PARAMETERS:
         return PARAMETERS[name]
-    if schema.get("type") == "string" and not schema.keys() & {"examples", "enum"}:
+    if schema.get("type") == "string" and not schema.keys() & {"examples", "enum", "const"}:
         for struct in near:
             field = known[struct].get("properties", {}).get(name, {})
             if "examples" in field and field.get("format") == schema.get("format"):
