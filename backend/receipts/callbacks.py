@@ -6,6 +6,7 @@ import msgspec
 import structlog
 from litestar import Request, Router, post
 from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
 from litestar.params import PathParameter
 from sqlalchemy import text
 
@@ -64,6 +65,10 @@ class Callbacks(msgspec.Struct, frozen=True):
 
 
 TheCallbacks = NamedDependency[Callbacks]
+Provider = Annotated[
+    str,
+    PathParameter(pattern=KEY, description="The provider's name in our settings.", examples=[Example(value="apm")]),
+]
 
 
 @post(
@@ -76,7 +81,7 @@ async def receipt_callback(
     request: Request[Any, Any, Any],
     db: Db,
     callbacks: TheCallbacks,
-    provider: Annotated[str, PathParameter(pattern=KEY, description="The provider's name in our settings.")],
+    provider: Provider,
 ) -> None:
     """What a provider found out about a receipt, with the headers that we gave it when we asked. Whatever does not fit
     gets the same 404; the same call again, or one that comes too late, changes nothing."""
