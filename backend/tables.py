@@ -8,6 +8,7 @@ from backend import events, jobs, limits
 from backend.accounts import models as accounts
 from backend.brands import models as brands
 from backend.checkout import models as checkout
+from backend.offers import models as offers
 from backend.packages import models as packages
 from backend.programmes import models as programmes
 from backend.promocodes import models as promocodes
@@ -19,7 +20,7 @@ from payouts.models import Base
 
 # Naming the modules keeps their imports: they are what fills the metadata.
 ROOMS: tuple[ModuleType, ...] = (
-    accounts, brands, checkout, events, jobs, limits, packages, programmes, promocodes, receipts, scans, shops, webhooks
+    accounts, brands, checkout, events, jobs, limits, offers, packages, programmes, promocodes, receipts, scans, shops, webhooks
 )  # fmt: skip
 metadata: MetaData = Base.metadata
 TABLES_OF_OTHERS = ("procrastinate_", "alembic_")

@@ -564,6 +564,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "key", name=op.f("uq_webhook_endpoints_brand_id_key")),
     )
     op.create_table(
+        "yearly_sums",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("year", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("tax", sa.String(length=12), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_yearly_sums_account_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_yearly_sums_brand_id")),
+        sa.PrimaryKeyConstraint("account_id", "brand_id", "year", "tax", name=op.f("pk_yearly_sums")),
+    )
+    op.create_table(
         "batches",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("key", sa.Uuid(), nullable=False),
@@ -635,6 +646,59 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("movement_id", "lot_id", name=op.f("pk_lot_uses")),
     )
     op.create_index("ix_lot_uses_lot_id", "lot_uses", ["lot_id"], unique=False)
+    op.create_table(
+        "offers",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("programme_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=11), nullable=False),
+        sa.Column("fulfilment", sa.String(length=8), nullable=False),
+        sa.Column("suppliers", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("name_ru", sa.String(length=120), nullable=False),
+        sa.Column("name_en", sa.String(length=120), server_default="", nullable=False),
+        sa.Column("about_ru", sa.String(length=2000), server_default="", nullable=False),
+        sa.Column("about_en", sa.String(length=2000), server_default="", nullable=False),
+        sa.Column("shelf", sa.String(length=40), server_default="", nullable=False),
+        sa.Column("partner", sa.String(length=120), server_default="", nullable=False),
+        sa.Column("least", sa.BigInteger(), nullable=False),
+        sa.Column("most", sa.BigInteger(), nullable=False),
+        sa.Column("step", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=True),
+        sa.Column("stock", sa.BigInteger(), nullable=True),
+        sa.Column("rung", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("tax", sa.String(length=12), nullable=False),
+        sa.Column("places", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("valid_days", sa.BigInteger(), nullable=True),
+        sa.Column("starts_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "fulfilment IN ('stock', 'own', 'supplier', 'person', 'instant')", name=op.f("ck_offers_fulfilment")
+        ),
+        sa.CheckConstraint(
+            "kind IN ('certificate', 'goods', 'service', 'discount', 'charity', 'marketing', 'invoice')",
+            name=op.f("ck_offers_kind"),
+        ),
+        sa.CheckConstraint("least > 0 AND least <= most AND step > 0", name=op.f("ck_offers_nominal")),
+        sa.CheckConstraint("stock >= 0", name=op.f("ck_offers_stock")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_offers_brand_id")),
+        sa.ForeignKeyConstraint(["programme_id"], ["programmes.id"], name=op.f("fk_offers_programme_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_offers")),
+        sa.UniqueConstraint("brand_id", "key", name=op.f("uq_offers_brand_id_key")),
+    )
+    op.create_index("ix_offers_programme_id_id", "offers", ["programme_id", "id"], unique=False)
+    op.create_table(
+        "programme_rates",
+        sa.Column("programme_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("start", sa.Date(), nullable=False),
+        sa.Column("per_rouble", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.String(length=200), nullable=False),
+        sa.CheckConstraint("per_rouble > 0", name=op.f("ck_programme_rates_per_rouble")),
+        sa.ForeignKeyConstraint(["programme_id"], ["programmes.id"], name=op.f("fk_programme_rates_programme_id")),
+        sa.PrimaryKeyConstraint("programme_id", "start", name=op.f("pk_programme_rates")),
+    )
     op.create_table(
         "promo_bonuses",
         sa.Column("code_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -712,6 +776,7 @@ def upgrade() -> None:
         sa.Column("cause", sa.SmallInteger(), nullable=True),
         sa.Column("cause_id", sa.BigInteger(), nullable=True),
         sa.Column("amount", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("budgeted", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("returned_quantity", sa.Numeric(precision=14, scale=3), server_default="0", nullable=False),
         sa.Column("returned", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("staff_id", sa.BigInteger(), nullable=True),
@@ -926,6 +991,45 @@ def upgrade() -> None:
     )
     op.create_index("ix_marked_units_batch_id_id", "marked_units", ["batch_id", "id"], unique=False)
     op.create_table(
+        "orders",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Uuid(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("programme_id", sa.BigInteger(), nullable=False),
+        sa.Column("offer_id", sa.BigInteger(), nullable=False),
+        sa.Column("nominal", sa.BigInteger(), nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=7), nullable=False),
+        sa.Column("reason", sa.String(length=24), nullable=True),
+        sa.Column("reference", sa.String(length=120), server_default="", nullable=False),
+        sa.Column("placed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("supplier", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("unknown", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("for_person", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("delivery", sa.String(length=9), nullable=True),
+        sa.Column("place", sa.String(length=200), nullable=True),
+        sa.Column("secret", sa.LargeBinary(), nullable=True),
+        sa.Column("supplier_name", sa.String(length=40), nullable=True),
+        sa.Column("supplier_reference", sa.String(length=120), nullable=True),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.CheckConstraint("state IN ('held', 'done', 'refused')", name=op.f("ck_orders_state")),
+        sa.CheckConstraint("price > 0 AND nominal > 0", name=op.f("ck_orders_sums")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_orders_account_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_orders_brand_id")),
+        sa.ForeignKeyConstraint(["offer_id"], ["offers.id"], name=op.f("fk_orders_offer_id")),
+        sa.ForeignKeyConstraint(["programme_id"], ["programmes.id"], name=op.f("fk_orders_programme_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
+        sa.UniqueConstraint("account_id", "key", name=op.f("uq_orders_account_id_key")),
+    )
+    op.create_index("ix_orders_account_id_id", "orders", ["account_id", "id"], unique=False)
+    op.create_index("ix_orders_brand_id_id", "orders", ["brand_id", "id"], unique=False)
+    op.create_index("ix_orders_due_at", "orders", ["due_at"], unique=False, postgresql_where="due_at IS NOT NULL")
+    op.create_table(
         "promo_issues",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("key", sa.Uuid(), nullable=False),
@@ -1035,6 +1139,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("file_id", "part", name=op.f("pk_batch_file_parts")),
     )
     op.create_table(
+        "certificates",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("single", sa.Boolean(), nullable=False),
+        sa.Column("nominal", sa.BigInteger(), nullable=False),
+        sa.Column("balance", sa.BigInteger(), nullable=False),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("balance BETWEEN 0 AND nominal", name=op.f("ck_certificates_balance")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_certificates_brand_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_certificates_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_certificates")),
+        sa.UniqueConstraint("digest", name=op.f("uq_certificates_digest")),
+        sa.UniqueConstraint("order_id", name=op.f("uq_certificates_order_id")),
+    )
+    op.create_index("ix_certificates_brand_id_id", "certificates", ["brand_id", "id"], unique=False)
+    op.create_table(
+        "order_tries",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("supplier", sa.String(length=40), nullable=False),
+        sa.Column("result", sa.String(length=12), nullable=False),
+        sa.Column("code", sa.String(length=60), nullable=False),
+        sa.Column("http", sa.SmallInteger(), nullable=True),
+        sa.Column("milliseconds", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_tries_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_tries")),
+    )
+    op.create_index("ix_order_tries_order_id", "order_tries", ["order_id"], unique=False)
+    op.create_table(
         "redemptions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("sale_id", sa.BigInteger(), nullable=False),
@@ -1053,6 +1190,7 @@ def upgrade() -> None:
         sa.Column("returned_base", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("returned_discount", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("returned_bonus", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("budgeted", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("uses", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("use_given_back", sa.Boolean(), server_default="false", nullable=False),
         sa.CheckConstraint("returned_base BETWEEN 0 AND base", name=op.f("ck_redemptions_returned_base")),
@@ -1072,6 +1210,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_redemptions_brand_id_id", "redemptions", ["brand_id", "id"], unique=False)
     op.create_index("ix_redemptions_code_id_id", "redemptions", ["code_id", "id"], unique=False)
+    op.create_table(
+        "reveals",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("device_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_reveals_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reveals")),
+    )
+    op.create_index("ix_reveals_order_id", "reveals", ["order_id"], unique=False)
     op.create_table(
         "sale_lines",
         sa.Column("sale_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1100,6 +1248,61 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sale_returns")),
         sa.UniqueConstraint("sale_id", "key", name=op.f("uq_sale_returns_sale_id_key")),
     )
+    op.create_table(
+        "stock_codes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("offer_id", sa.BigInteger(), nullable=False),
+        sa.Column("nominal", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("order_id", sa.BigInteger(), nullable=True),
+        sa.Column("imported_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_stock_codes_brand_id")),
+        sa.ForeignKeyConstraint(["offer_id"], ["offers.id"], name=op.f("fk_stock_codes_offer_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_stock_codes_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_codes")),
+        sa.UniqueConstraint("brand_id", "digest", name=op.f("uq_stock_codes_brand_id_digest")),
+        sa.UniqueConstraint("order_id", name=op.f("uq_stock_codes_order_id")),
+    )
+    op.create_index(
+        "ix_stock_codes_free",
+        "stock_codes",
+        ["offer_id", "nominal", "id"],
+        unique=False,
+        postgresql_where="order_id IS NULL",
+    )
+    op.create_table(
+        "certificate_uses",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("certificate_id", sa.BigInteger(), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("till_id", sa.BigInteger(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("cashier_id", sa.BigInteger(), nullable=True),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("use_id", sa.BigInteger(), nullable=True),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("returned", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("balance_after", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_certificate_uses_amount")),
+        sa.CheckConstraint("kind IN (1, 2)", name=op.f("ck_certificate_uses_kind")),
+        sa.CheckConstraint("returned BETWEEN 0 AND amount", name=op.f("ck_certificate_uses_returned")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_certificate_uses_brand_id")),
+        sa.ForeignKeyConstraint(
+            ["certificate_id"], ["certificates.id"], name=op.f("fk_certificate_uses_certificate_id")
+        ),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_certificate_uses_shop_id")),
+        sa.ForeignKeyConstraint(["till_id"], ["tills.id"], name=op.f("fk_certificate_uses_till_id")),
+        sa.ForeignKeyConstraint(["use_id"], ["certificate_uses.id"], name=op.f("fk_certificate_uses_use_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_certificate_uses")),
+        sa.UniqueConstraint("till_id", "kind", "key", name=op.f("uq_certificate_uses_till_id_kind_key")),
+    )
+    op.create_index("ix_certificate_uses_certificate_id", "certificate_uses", ["certificate_id"], unique=False)
     op.create_table(
         "fraud_signals",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

@@ -1,0 +1,1 @@
+"""Spending: the shop window, orders, what fulfils them, and own certificates."""

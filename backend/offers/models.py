@@ -1,0 +1,228 @@
+"""The shop window, orders and what stands behind them: stocks of codes, own certificates, yearly sums."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, SmallInteger, String, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
+
+from payouts.models import Base
+
+Kind = Literal["certificate", "goods", "service", "discount", "charity", "marketing", "invoice"]
+# Who makes it true: a stock of codes, ourselves, a supplier over HTTP, a person, or nobody has to do anything.
+Fulfilment = Literal["stock", "own", "supplier", "person", "instant"]
+OrderState = Literal["held", "done", "refused"]
+
+
+class Offer(Base):
+    """Something that a wallet may be spent on. `price` is in the programme's minor units; without it the nominal's
+    price follows from the programme's rate of the day."""
+
+    __tablename__ = "offers"
+    __table_args__ = (
+        UniqueConstraint("brand_id", "key"),
+        CheckConstraint("kind IN ('certificate', 'goods', 'service', 'discount', 'charity', 'marketing', 'invoice')", name="kind"),
+        CheckConstraint("fulfilment IN ('stock', 'own', 'supplier', 'person', 'instant')", name="fulfilment"),
+        CheckConstraint("least > 0 AND least <= most AND step > 0", name="nominal"),
+        CheckConstraint("stock >= 0", name="stock"),
+        Index("ix_offers_programme_id_id", "programme_id", "id"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"))
+    key: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[Kind] = mapped_column(String(11))
+    fulfilment: Mapped[Fulfilment] = mapped_column(String(8))
+    # Suppliers over HTTP, by name, in the order in which they are asked, and what each calls this offer.
+    suppliers: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
+    name_ru: Mapped[str] = mapped_column(String(120))
+    name_en: Mapped[str] = mapped_column(String(120), server_default="")
+    about_ru: Mapped[str] = mapped_column(String(2000), server_default="")
+    about_en: Mapped[str] = mapped_column(String(2000), server_default="")
+    shelf: Mapped[str] = mapped_column(String(40), server_default="")
+    partner: Mapped[str] = mapped_column(String(120), server_default="")
+    # The nominal in kopecks: fixed where least and most are the same.
+    least: Mapped[int]
+    most: Mapped[int]
+    step: Mapped[int] = mapped_column(server_default="1")
+    price: Mapped[int | None]
+    # Units of goods left, of whatever kind a person hands over; none: as many as you like.
+    stock: Mapped[int | None]
+    # The rung of the identity ladder that it takes: 0 anonymous, 1 named, 2 company or self-employed.
+    rung: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    # What it is for the tax law: gift, discount, service, charity, marketing, settlement.
+    tax: Mapped[str] = mapped_column(String(12))
+    places: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    valid_days: Mapped[int | None]
+    starts_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ends_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    archived_at: Mapped[datetime | None]
+
+
+class Rate(Base):
+    """What a rouble costs in a programme from a day on, in its minor units."""
+
+    __tablename__ = "programme_rates"
+    __table_args__ = (CheckConstraint("per_rouble > 0", name="per_rouble"),)
+
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"), primary_key=True, autoincrement=False)
+    start: Mapped[date] = mapped_column(primary_key=True)
+    per_rouble: Mapped[int]
+    source: Mapped[str] = mapped_column(String(200))
+
+
+class Order(Base):
+    """What an agent spends on. The row is the outbox, too: whoever fulfils it takes what is due."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("account_id", "key"),
+        CheckConstraint("state IN ('held', 'done', 'refused')", name="state"),
+        CheckConstraint("price > 0 AND nominal > 0", name="sums"),
+        Index("ix_orders_account_id_id", "account_id", "id"),
+        Index("ix_orders_brand_id_id", "brand_id", "id"),
+        Index("ix_orders_due_at", "due_at", postgresql_where="due_at IS NOT NULL"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    key: Mapped[UUID]
+    digest: Mapped[bytes]
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"))
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id"))
+    nominal: Mapped[int]
+    price: Mapped[int]
+    state: Mapped[OrderState] = mapped_column(String(7))
+    reason: Mapped[str | None] = mapped_column(String(24))
+    reference: Mapped[str] = mapped_column(String(120), server_default="")
+    placed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    done_at: Mapped[datetime | None]
+    # The worker's: when to act next, at which supplier, whether that one may have sold already.
+    due_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    supplier: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    unknown: Mapped[bool] = mapped_column(server_default="false")
+    # A person has to look: nobody knows whether it was sold, or a person fulfils it anyway.
+    for_person: Mapped[bool] = mapped_column(server_default="false")
+    delivery: Mapped[str | None] = mapped_column(String(9))
+    place: Mapped[str | None] = mapped_column(String(200))
+    # What the agent gets, sealed under a key outside the database.
+    secret: Mapped[bytes | None]
+    supplier_name: Mapped[str | None] = mapped_column(String(40))
+    supplier_reference: Mapped[str | None] = mapped_column(String(120))
+    valid_until: Mapped[date | None]
+
+
+class OrderTry(Base):
+    """A call to a supplier about an order, and how it ended."""
+
+    __tablename__ = "order_tries"
+    __table_args__ = (Index("ix_order_tries_order_id", "order_id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    supplier: Mapped[str] = mapped_column(String(40))
+    result: Mapped[str] = mapped_column(String(12))
+    code: Mapped[str] = mapped_column(String(60))
+    http: Mapped[int | None] = mapped_column(SmallInteger)
+    milliseconds: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class StockCode(Base):
+    """A certificate's code bought in advance: sealed, and known again by a keyed hash."""
+
+    __tablename__ = "stock_codes"
+    __table_args__ = (
+        UniqueConstraint("brand_id", "digest"),
+        Index("ix_stock_codes_free", "offer_id", "nominal", "id", postgresql_where="order_id IS NULL"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id"))
+    nominal: Mapped[int]
+    digest: Mapped[bytes]
+    sealed: Mapped[bytes]
+    valid_until: Mapped[date | None]
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), unique=True)
+    imported_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Certificate(Base):
+    """A certificate of our own: a balance that tills redeem in part and give back to."""
+
+    __tablename__ = "certificates"
+    __table_args__ = (
+        CheckConstraint("balance BETWEEN 0 AND nominal", name="balance"),
+        Index("ix_certificates_brand_id_id", "brand_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), unique=True)
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    # A discount is used once and gives nothing back; a certificate is money.
+    single: Mapped[bool]
+    nominal: Mapped[int]
+    balance: Mapped[int]
+    valid_until: Mapped[date | None]
+    closed_at: Mapped[datetime | None]
+
+
+class CertificateUse(Base):
+    """A part of a certificate that a till took (kind 1), or gave back of such a part (kind 2); under the till's own id."""
+
+    __tablename__ = "certificate_uses"
+    __table_args__ = (
+        UniqueConstraint("till_id", "kind", "key"),
+        CheckConstraint("kind IN (1, 2)", name="kind"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("returned BETWEEN 0 AND amount", name="returned"),
+        Index("ix_certificate_uses_certificate_id", "certificate_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    certificate_id: Mapped[int] = mapped_column(ForeignKey("certificates.id"))
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    till_id: Mapped[int] = mapped_column(ForeignKey("tills.id"))
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    cashier_id: Mapped[int | None]
+    kind: Mapped[int] = mapped_column(SmallInteger)
+    key: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[bytes]
+    use_id: Mapped[int | None] = mapped_column(ForeignKey("certificate_uses.id"))
+    amount: Mapped[int]
+    returned: Mapped[int] = mapped_column(server_default="0")
+    balance_after: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class YearlySum(Base):
+    """What an agent got from a payer in a calendar year under one tax nature, in kopecks: the law counts by these."""
+
+    __tablename__ = "yearly_sums"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, autoincrement=False)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    year: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    tax: Mapped[str] = mapped_column(String(12), primary_key=True)
+    amount: Mapped[int]
+
+
+class Reveal(Base):
+    """Each time a certificate's code was shown again."""
+
+    __tablename__ = "reveals"
+    __table_args__ = (Index("ix_reveals_order_id", "order_id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    device_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())

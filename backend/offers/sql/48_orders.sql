@@ -1,0 +1,125 @@
+-- Orders: cause 8. What is spent is held first; what we can give at once is given and settled in the same statement, all
+-- else waits in the order's row until somebody has fulfilled it. Order of locks: the account -> the wallet and its lots ->
+-- the offer's stock -> a code of the stock.
+
+-- The yearly sum of an agent, payer and tax nature after adding; above p_most nothing is added and null comes back.
+CREATE OR REPLACE FUNCTION orders_count_year(
+    p_account bigint, p_brand bigint, p_year int, p_tax text, p_amount bigint, p_most bigint
+) RETURNS bigint LANGUAGE sql AS $$
+    INSERT INTO yearly_sums AS y (account_id, brand_id, year, tax, amount)
+    SELECT p_account, p_brand, p_year, p_tax, p_amount WHERE p_most IS NULL OR p_amount <= p_most
+    ON CONFLICT (account_id, brand_id, year, tax) DO UPDATE SET amount = y.amount + p_amount
+        WHERE p_most IS NULL OR y.amount + p_amount <= p_most
+    RETURNING amount
+$$;
+
+-- Places an order. A key that was used before gives its first answer (`changed`: it had another body). Refusals keep a
+-- row, too, so that they are answered again: `poor`, `sold_out`, `year_limit`, `spending_held`. SB012: the device has ended.
+CREATE OR REPLACE FUNCTION orders_place(
+    p_account bigint, p_device bigint, p_key uuid, p_digest bytea, p_offer bigint, p_nominal bigint, p_price bigint,
+    p_today date, p_year int, p_year_most bigint, p_reference text, p_secret bytea, p_code bytea, p_valid_until date
+) RETURNS TABLE (id bigint, changed boolean) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE o orders; f offers; w wallets; taken stock_codes; why text; done boolean := false;
+BEGIN
+    PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
+    PERFORM accounts_alive(p_account, p_device);
+    SELECT * INTO f FROM offers x WHERE x.id = p_offer;
+    INSERT INTO orders AS r (account_id, key, digest, brand_id, programme_id, offer_id, nominal, price, state, reference,
+        valid_until, for_person, due_at)
+    VALUES (p_account, p_key, p_digest, f.brand_id, f.programme_id, f.id, p_nominal, p_price, 'held', p_reference,
+        p_valid_until, f.fulfilment = 'person', CASE WHEN f.fulfilment = 'supplier' THEN now() END)
+    ON CONFLICT (account_id, key) DO NOTHING RETURNING * INTO o;
+    IF NOT FOUND THEN
+        SELECT * INTO o FROM orders r WHERE r.account_id = p_account AND r.key = p_key;
+        id := o.id; changed := o.digest <> p_digest;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    w := ledger_open(p_account, f.programme_id, p_today);
+    IF EXISTS (SELECT FROM accounts a WHERE a.id = p_account AND a.spending_held_until > now()) THEN
+        why := 'spending_held';
+    ELSIF w.available < p_price THEN
+        why := 'poor';
+    END IF;
+    IF why IS NULL AND f.stock IS NOT NULL THEN
+        UPDATE offers x SET stock = stock - 1 WHERE x.id = f.id AND stock > 0;
+        IF NOT FOUND THEN
+            why := 'sold_out';
+        END IF;
+    END IF;
+    IF why IS NULL AND f.fulfilment = 'stock' THEN
+        UPDATE stock_codes c SET order_id = o.id WHERE c.id = (
+            SELECT s.id FROM stock_codes s
+            WHERE s.offer_id = f.id AND s.nominal = p_nominal AND s.order_id IS NULL
+                AND (s.valid_until IS NULL OR s.valid_until > p_today)
+            ORDER BY s.id FOR UPDATE SKIP LOCKED LIMIT 1)
+        RETURNING * INTO taken;
+        IF NOT FOUND THEN
+            why := 'sold_out';
+        END IF;
+    END IF;
+    IF why IS NULL AND orders_count_year(p_account, f.brand_id, p_year, f.tax, p_nominal, p_year_most) IS NULL THEN
+        why := 'year_limit';
+        UPDATE stock_codes c SET order_id = NULL WHERE c.id = taken.id;
+        UPDATE offers x SET stock = stock + 1 WHERE x.id = f.id AND stock IS NOT NULL;
+    END IF;
+    IF why IS NOT NULL THEN
+        UPDATE orders r SET state = 'refused', reason = why, done_at = now(), due_at = NULL, for_person = false
+        WHERE r.id = o.id;
+    ELSE
+        w := ledger_hold(w, p_price, 8, o.id);
+        IF f.fulfilment IN ('stock', 'own', 'instant') THEN
+            w := ledger_settle(w, p_price, 8, o.id, 0);
+            UPDATE orders r SET state = 'done', done_at = now(), supplier_name = f.fulfilment,
+                secret = coalesce(taken.sealed, p_secret), valid_until = coalesce(taken.valid_until, r.valid_until)
+            WHERE r.id = o.id;
+            IF f.fulfilment = 'own' THEN
+                INSERT INTO certificates (brand_id, order_id, digest, single, nominal, balance, valid_until)
+                VALUES (f.brand_id, o.id, p_code, f.kind = 'discount', p_nominal, p_nominal, p_valid_until);
+            END IF;
+        END IF;
+        INSERT INTO events (brand_id, account_id, kind, body) VALUES (f.brand_id, p_account,
+            CASE WHEN f.fulfilment IN ('stock', 'own', 'instant') THEN 'order.done' ELSE 'order.held' END,
+            jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', p_nominal, 'price', p_price));
+    END IF;
+    id := o.id; changed := false;
+    RETURN NEXT;
+END $$;
+
+-- Ends an order that is held: done (with what the agent gets), or refused (the money goes back). Once only; false: it
+-- had ended already. The supplier's word is written with it.
+CREATE OR REPLACE FUNCTION orders_end(
+    p_order bigint, p_done boolean, p_reason text, p_secret bytea, p_supplier text, p_reference text, p_valid_until date,
+    p_today date
+) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE o orders; w wallets; t text;
+BEGIN
+    SELECT * INTO o FROM orders WHERE id = p_order;
+    PERFORM pg_advisory_xact_lock(20311, (o.account_id % 2147483647)::int);
+    SELECT * INTO o FROM orders WHERE id = p_order FOR UPDATE;
+    IF o.state <> 'held' THEN
+        RETURN false;
+    END IF;
+    w := ledger_open(o.account_id, o.programme_id, p_today);
+    IF p_done THEN
+        w := ledger_settle(w, o.price, 8, o.id, 0);
+    ELSE
+        w := ledger_release(w, o.price, 8, o.id, 0);
+        SELECT tax INTO t FROM offers WHERE id = o.offer_id;
+        UPDATE yearly_sums SET amount = amount - o.nominal
+        WHERE account_id = o.account_id AND brand_id = o.brand_id AND tax = t
+            AND year = extract(year FROM o.placed_at AT TIME ZONE 'Europe/Moscow');
+        UPDATE offers SET stock = stock + 1 WHERE id = o.offer_id AND stock IS NOT NULL;
+    END IF;
+    UPDATE orders SET state = CASE WHEN p_done THEN 'done' ELSE 'refused' END, reason = p_reason, done_at = now(),
+        due_at = NULL, for_person = false, unknown = false, secret = coalesce(p_secret, secret),
+        supplier_name = coalesce(p_supplier, supplier_name), supplier_reference = coalesce(p_reference, supplier_reference),
+        valid_until = coalesce(p_valid_until, valid_until)
+    WHERE id = o.id;
+    INSERT INTO events (brand_id, account_id, kind, body)
+    SELECT o.brand_id, o.account_id, CASE WHEN p_done THEN 'order.done' ELSE 'order.refused' END,
+        jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', o.nominal, 'price', o.price)
+    FROM offers f WHERE f.id = o.offer_id;
+    RETURN true;
+END $$;
