@@ -1,0 +1,1 @@
+"""Whoever sells certificates to us over HTTP: one file a supplier, all asked in the same words."""
