@@ -109,6 +109,8 @@ class Redemption(Base):
     returned_base: Mapped[int] = mapped_column(server_default="0")
     returned_discount: Mapped[int] = mapped_column(server_default="0")
     returned_bonus: Mapped[int] = mapped_column(server_default="0")
+    # Whether the campaign had a budget then, which a return gives back to.
+    budgeted: Mapped[bool] = mapped_column(server_default="false")
     # What it took of the code and of limits, to be given back.
     uses: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     use_given_back: Mapped[bool] = mapped_column(server_default="false")

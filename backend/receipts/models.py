@@ -133,6 +133,8 @@ class Line(Base):
     cause: Mapped[int | None] = mapped_column(SmallInteger)
     cause_id: Mapped[int | None]
     amount: Mapped[int] = mapped_column(server_default="0")
+    # Whether the campaign had a budget when it paid, which a return gives back to.
+    budgeted: Mapped[bool] = mapped_column(server_default="false")
     returned_quantity: Mapped[Decimal] = mapped_column(Numeric(14, 3), server_default="0")
     returned: Mapped[int] = mapped_column(server_default="0")
     staff_id: Mapped[int | None]

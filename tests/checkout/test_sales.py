@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.programmes.rules import Fixed, Percent, Promo
+from tests import budgets
 from tests.checkout.shopping import BASKET, line
 
 DUES = text("SELECT kind, amount FROM dues ORDER BY id")
@@ -90,6 +91,20 @@ async def test_many_small_returns_come_to_what_one_large_one_does(shopping, worl
     assert (wallet.get("pending", 0), wallet.get("available", 0)) == (0, 0)
     owed = await world.db.rows(DUES)
     assert sum(row.amount if row.kind == 1 else -row.amount for row in owed) == 0
+
+
+@pytest.mark.parametrize(("before", "paid"), [(10_000, 667 + 1267), (None, 0)], ids=["with a budget", "without one"])
+async def test_a_return_gives_a_budget_back_what_came_out_of_it(shopping, world, before, paid):
+    offer = await shopping.offer(budget=before)
+    code = await shopping.code(offer, account=await world.account())
+    await shopping.sell(code, key="a")
+    await budgets.change(world, offer, 10_000)
+    left = await budgets.left(world, offer)
+
+    back = await shopping.take_back("a", *((row["line"], row["quantity"], row["amount"]) for row in BASKET))
+
+    assert (back.status_code, left) == (200, 10_000 - paid)
+    assert await budgets.left(world, offer) == 10_000
 
 
 async def test_never_more_comes_back_than_was_sold(shopping):

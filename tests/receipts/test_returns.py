@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import msgspec
+import pytest
 from sqlalchemy import text
 
 from scanning.document import Correction
+from tests import budgets
 from tests.make import World
 from tests.receipts.buying import OTHER_SELLER, SOCKET, Buying, document, goods, line
 
@@ -55,6 +57,20 @@ async def test_a_part_takes_its_part_and_the_rest_the_rest(world: World, buying:
         balances.append(await _balance(world, account))
 
     assert balances == [4000, 2000, 0]
+
+
+@pytest.mark.parametrize(("before", "paid"), [(10_000, 5400), (None, 0)], ids=["with a budget", "without one"])
+async def test_a_return_gives_a_budget_back_what_came_out_of_it(world: World, buying: Buying, before, paid):
+    sold = await goods(world, budget=before)
+    account, sale = await world.account(), document()
+    await buying.bring(account, sale)
+    await budgets.change(world, sold.campaign, 10_000)
+    left = await budgets.left(world, sold.campaign)
+
+    await _send_return(buying, account, _return_of(sale))
+
+    assert (await _balance(world, account), left) == (0, 10_000 - paid)
+    assert await budgets.left(world, sold.campaign) == 10_000
 
 
 async def test_the_same_return_again_takes_nothing_more(world: World, buying: Buying):

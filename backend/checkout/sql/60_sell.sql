@@ -151,9 +151,9 @@ BEGIN
             earned := coalesce((awarded.accrual).amount, 0); why := coalesce(why, awarded.reason);
         END IF;
         INSERT INTO redemptions (id, sale_id, code_id, run, brand_id, shop_id, campaign_id, version_id, account_id,
-            base, discount, bonus, reason, uses) OVERRIDING SYSTEM VALUE
+            base, discount, bonus, reason, budgeted, uses) OVERRIDING SYSTEM VALUE
         VALUES (redemption, s.id, c.code, c.run, c.brand, p_shop, c.campaign, c.version, c.account,
-            c.base, c.discount, earned, why, c.uses);
+            c.base, c.discount, earned, why, c.budgeted, c.uses);
         INSERT INTO shares (redemption_id, line, base, discount)
         SELECT redemption, x.line, x.base, x.discount
         FROM jsonb_to_recordset(c.lines) AS x (line bigint, base bigint, discount bigint);

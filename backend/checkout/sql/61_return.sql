@@ -35,7 +35,7 @@ BEGIN
     INSERT INTO sale_returns AS o (sale_id, key, digest, answer) VALUES (s.id, p_key, p_digest, '{}') RETURNING * INTO r;
     FOR c IN
         SELECT o.*, k.programme_id, g.timezone, coalesce(v.rule -> 'promo' ->> 'gives_use_back', 'true') AS gives_back,
-            g.currency = 'RUB' AS owes_discount, k.budget IS NOT NULL AS budgeted
+            g.currency = 'RUB' AS owes_discount
         FROM redemptions o JOIN campaigns k ON k.id = o.campaign_id JOIN programmes g ON g.id = k.programme_id
         JOIN campaign_versions v ON v.id = o.version_id
         WHERE o.sale_id = s.id ORDER BY o.account_id NULLS FIRST, o.code_id
@@ -69,8 +69,8 @@ BEGIN
             w := ledger_open(c.account_id, c.programme_id, (now() AT TIME ZONE c.timezone)::date);
             w := ledger_claw_back(w, 4, c.id, d_bonus, 5, reversal);
         END IF;
-        IF c.budgeted AND c.uses IS NOT NULL THEN
-            -- A brand pays only for what happened.
+        IF c.budgeted THEN
+            -- A brand pays only for what happened, and a budget gets back only what came out of one.
             UPDATE budget_slices o
             SET remaining = remaining + d_bonus + CASE WHEN c.owes_discount THEN d_discount ELSE 0 END
             WHERE o.campaign_id = c.campaign_id AND o.slice = coalesce(c.account_id, 0) % 16;

@@ -60,7 +60,7 @@ BEGIN
         owed := awarded.owed;
         IF awarded.status IN ('credited', 'pending') THEN
             UPDATE receipt_lines SET state = 'paid', reason = NULL, product_id = i.product, cause = i.cause,
-                cause_id = i.cause_id, amount = (awarded.accrual).amount, staff_id = p_staff
+                cause_id = i.cause_id, amount = (awarded.accrual).amount, budgeted = i.budgeted, staff_id = p_staff
             WHERE id = i.line;
         ELSE
             UPDATE receipt_lines SET state = 'refused', reason = coalesce(awarded.reason, 'already_claimed'),

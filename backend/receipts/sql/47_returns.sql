@@ -25,14 +25,14 @@ BEGIN
     WHERE id = l.id;
     IF due > 0 THEN
         SELECT * INTO a FROM accruals WHERE cause = l.cause AND cause_id = l.cause_id;
-        SELECT g.timezone, k.id AS campaign, k.budget IS NOT NULL AS budgeted INTO v
+        SELECT g.timezone, k.id AS campaign INTO v
         FROM campaign_versions x JOIN campaigns k ON k.id = x.campaign_id JOIN programmes g ON g.id = k.programme_id
         WHERE x.id = a.version_id;
         -- Who has gone has nothing left to take.
         IF EXISTS (SELECT FROM accounts o WHERE o.id = a.account_id AND o.closed_at IS NULL) THEN
             w := ledger_open(a.account_id, a.programme_id, (now() AT TIME ZONE v.timezone)::date);
             w := ledger_claw_back(w, l.cause, l.cause_id, due, 7, back.id);
-            IF v.budgeted THEN
+            IF l.budgeted THEN
                 UPDATE budget_slices SET remaining = remaining + due
                 WHERE campaign_id = v.campaign AND slice = (a.account_id % 16)::int;
             END IF;

@@ -16,12 +16,12 @@ BEGIN
     UPDATE receipt_line_returns SET amount = due WHERE id = back;
     UPDATE receipt_lines SET returned = due WHERE id = l.id;
     SELECT * INTO a FROM accruals WHERE cause = l.cause AND cause_id = l.cause_id;
-    SELECT g.timezone, c.id AS campaign, c.budget IS NOT NULL AS budgeted INTO k
+    SELECT g.timezone, c.id AS campaign INTO k
     FROM campaign_versions v JOIN campaigns c ON c.id = v.campaign_id JOIN programmes g ON g.id = c.programme_id
     WHERE v.id = a.version_id;
     w := ledger_open(a.account_id, a.programme_id, (now() AT TIME ZONE k.timezone)::date);
     w := ledger_claw_back(w, l.cause, l.cause_id, due, 7, back);
-    IF k.budgeted THEN
+    IF l.budgeted THEN
         UPDATE budget_slices SET remaining = remaining + due
         WHERE campaign_id = k.campaign AND slice = (a.account_id % 16)::int;
     END IF;
