@@ -5,13 +5,13 @@ import secrets
 from datetime import datetime
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from standardwebhooks import Webhook
 
+from backend import sealing
+
 PREFIX = "whsec_"
-BYTES, NONCE_BYTES = 32, 12
+PURPOSE = b"scanback webhook secrets"
+BYTES = 32
 MOST_OLD = 4  # each signs, and each costs a header line some bytes
 
 
@@ -48,8 +48,7 @@ def new() -> Secrets:
 
 def seal(master: bytes, endpoint_id: int, kept: Secrets) -> bytes:
     """Encipher secrets for the database (AES-256-GCM): one endpoint's cannot be put in another's place."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + _cipher(master).encrypt(nonce, msgspec.json.encode(kept), b"%d" % endpoint_id)
+    return sealing.seal(master, PURPOSE, b"%d" % endpoint_id, msgspec.json.encode(kept))
 
 
 def unseal(master: bytes, endpoint_id: int, sealed: bytes) -> Secrets:
@@ -58,12 +57,7 @@ def unseal(master: bytes, endpoint_id: int, sealed: bytes) -> Secrets:
     Raises:
         cryptography.exceptions.InvalidTag: it was made under another master key, or for another endpoint.
     """
-    plain = _cipher(master).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], b"%d" % endpoint_id)
-    return msgspec.json.decode(plain, type=Secrets)
-
-
-def _cipher(master: bytes) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), BYTES, salt=None, info=b"scanback webhook secrets").derive(master))
+    return msgspec.json.decode(sealing.unseal(master, PURPOSE, b"%d" % endpoint_id, sealed), type=Secrets)
 
 
 def headers(kept: Secrets, message: str, body: str, now: datetime) -> dict[str, str]:
