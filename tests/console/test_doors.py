@@ -15,7 +15,10 @@ from tests.make import World, bearer
 
 SIGN_IN = ("POST", "/v1/staff/sessions")
 # Where anybody may knock.
-STRANGERS = {SIGN_IN, ("POST", "/v1/accounts"), ("POST", "/v1/sessions"), ("POST", "/v1/sessions/challenges")}
+STRANGERS = {
+    SIGN_IN, ("POST", "/v1/accounts"), ("POST", "/v1/sessions"), ("POST", "/v1/sessions/challenges"),
+    ("POST", "/v1/receipts/callbacks/{provider}"),
+}  # fmt: skip
 
 
 @pytest.fixture
