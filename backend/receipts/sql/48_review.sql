@@ -117,7 +117,7 @@ BEGIN
         -- What waited first: taking a part back must not conclude a receipt whose lines are about to be refused.
         UPDATE receipt_lines SET state = 'refused', reason = 'clawed_back', staff_id = p_staff WHERE id = ANY (waiting);
         FOR i IN SELECT id FROM receipt_lines WHERE receipt_id = ANY (named) AND brand_id = p_brand AND state = 'paid'
-                ORDER BY id LOOP
+                AND returned_quantity < quantity ORDER BY id LOOP
             PERFORM receipts_take_back(i, 1e9, NULL, NULL, NULL);
             UPDATE receipt_lines SET reason = 'clawed_back', staff_id = p_staff WHERE id = i;
         END LOOP;
