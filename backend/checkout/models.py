@@ -33,8 +33,8 @@ class Sale(Base):
         CheckConstraint("discount BETWEEN 0 AND amount", name="discount"),
         CheckConstraint("returned_amount BETWEEN 0 AND amount", name="returned"),
         Index("ix_sales_shop_id_id", "shop_id", "id"),
-        # A fiscal receipt confirms one sale.
-        Index("uq_sales_fn_fd", "fn", "fd", unique=True, postgresql_where="fn IS NOT NULL"),
+        # A fiscal receipt confirms one sale of its shop. A shop's word is no claim on another's receipts.
+        Index("uq_sales_shop_id_fn_fd", "shop_id", "fn", "fd", unique=True, postgresql_where="fn IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

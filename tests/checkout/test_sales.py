@@ -241,6 +241,20 @@ async def test_a_receipt_confirms_one_sale(shopping):
     assert [answer.status_code for answer in sold] == [409, 200]
 
 
+async def test_a_shop_that_names_anothers_receipt_does_not_take_it(shopping, world):
+    fiscal = {"fn": "9960440300112233", "fd": "27118", "fp": "3456789012"}
+    hostile = await world.till(shopping.programme.brand_id)
+    beside = await world.till(shop=shopping.shop)
+    body = {"codes": [], "basket": BASKET, "fiscal": fiscal}
+
+    claimed = await shopping.ask("PUT", "sales/next", body, till=hostile)
+    honest = await shopping.sell(fiscal=fiscal)
+    again = await shopping.ask("PUT", "sales/again", body, till=beside)
+
+    assert [claimed.status_code, honest.status_code] == [200, 200]
+    assert (again.status_code, again.json()["code"]) == (409, "receipt_taken")
+
+
 async def test_sums_may_be_as_large_as_their_lines_make_them(shopping):
     code = await shopping.code(await shopping.offer(bonus=Fixed(5)))
     basket = [line(number, 10**12) for number in (1, 2)]

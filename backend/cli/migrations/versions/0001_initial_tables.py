@@ -1125,7 +1125,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("till_id", "key", name=op.f("uq_sales_till_id_key")),
     )
     op.create_index("ix_sales_shop_id_id", "sales", ["shop_id", "id"], unique=False)
-    op.create_index("uq_sales_fn_fd", "sales", ["fn", "fd"], unique=True, postgresql_where="fn IS NOT NULL")
+    op.create_index(
+        "uq_sales_shop_id_fn_fd", "sales", ["shop_id", "fn", "fd"], unique=True, postgresql_where="fn IS NOT NULL"
+    )
     op.create_table(
         "batch_file_parts",
         sa.Column("file_id", sa.BigInteger(), autoincrement=False, nullable=False),
