@@ -1,8 +1,8 @@
 """Counters over windows of time, in the database, so that every process sees the same ones."""
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, SmallInteger, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Database
@@ -22,6 +22,19 @@ class Counter(Base):
     key: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int]
     ends_at: Mapped[datetime]
+
+
+class Turns(Base):
+    """What somebody outside still allows, over all processes: whoever wants to ask takes his turn in this row."""
+
+    __tablename__ = "turns"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    next_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    day: Mapped[date] = mapped_column(server_default=func.current_date())
+    used: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    paused_until: Mapped[datetime | None]
 
 
 COUNT = text("SELECT * FROM limit_count(:key, :seconds, :add)")

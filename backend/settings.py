@@ -77,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: str = ""
     webhook_private: bool = False
     receipt_providers: Path | None = None
+    suppliers: Path | None = None
     master_key: bytes = b""
     pepper: bytes = b""
     numbers: Numbers = msgspec.field(default_factory=lambda: Numbers.read(None))
@@ -110,6 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             bucket_url=env.get("SCANBACK_BUCKET"),
             metrics_token=env.get("SCANBACK_METRICS_TOKEN"),
             webhook_private=env.get("SCANBACK_WEBHOOK_PRIVATE") == "1",
+            suppliers=_readable("SCANBACK_SUPPLIERS", env.get("SCANBACK_SUPPLIERS")),
             receipt_providers=_readable("SCANBACK_RECEIPT_PROVIDERS", env.get("SCANBACK_RECEIPT_PROVIDERS")),
             master_key=_key(env.get("SCANBACK_MASTER_KEY"), data / "secrets" / "master.key"),
             pepper=_key(env.get("SCANBACK_PEPPER"), data / "secrets" / "pepper.key"),

@@ -20,7 +20,8 @@ from payouts.models import Base
 
 # Naming the modules keeps their imports: they are what fills the metadata.
 ROOMS: tuple[ModuleType, ...] = (
-    accounts, brands, checkout, events, jobs, limits, offers, packages, programmes, promocodes, receipts, scans, shops, webhooks
+    accounts, brands, checkout, events, jobs, limits, offers, packages, programmes, promocodes, receipts, scans, shops,
+    webhooks,
 )  # fmt: skip
 metadata: MetaData = Base.metadata
 TABLES_OF_OTHERS = ("procrastinate_", "alembic_")

@@ -1,7 +1,7 @@
 """The shop window, orders and what stands behind them: stocks of codes, own certificates, yearly sums."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, SmallInteger, String, UniqueConstraint, func
@@ -24,8 +24,8 @@ class Offer(Base):
     __tablename__ = "offers"
     __table_args__ = (
         UniqueConstraint("brand_id", "key"),
-        CheckConstraint("kind IN ('certificate', 'goods', 'service', 'discount', 'charity', 'marketing', 'invoice')", name="kind"),
-        CheckConstraint("fulfilment IN ('stock', 'own', 'supplier', 'person', 'instant')", name="fulfilment"),
+        CheckConstraint(f"kind IN {get_args(Kind)}", name="kind"),
+        CheckConstraint(f"fulfilment IN {get_args(Fulfilment)}", name="fulfilment"),
         CheckConstraint("least > 0 AND least <= most AND step > 0", name="nominal"),
         CheckConstraint("stock >= 0", name="stock"),
         Index("ix_offers_programme_id_id", "programme_id", "id"),
@@ -177,7 +177,7 @@ class Certificate(Base):
 
 
 class CertificateUse(Base):
-    """A part of a certificate that a till took (kind 1), or gave back of such a part (kind 2); under the till's own id."""
+    """A part that a till took (kind 1), or gave back of such a part (kind 2), under the till's own id."""
 
     __tablename__ = "certificate_uses"
     __table_args__ = (

@@ -27,8 +27,8 @@ from backend.settings import Settings
 
 log = structlog.get_logger("scanback")
 
-TURN = text("SELECT * FROM receipts_turn(:name, :gap, :per_day, :most)")
-ASKED = text("SELECT receipts_asked(:name, :failed, :limited, :pause)")
+TURN = text("SELECT * FROM limit_turn(:name, :gap, :per_day, :most)")
+ASKED = text("SELECT limit_asked(:name, :failed, :limited, :pause)")
 TRIED = text("""
     INSERT INTO receipt_tries (receipt_id, provider, shape, result, code, http, milliseconds)
     VALUES (:receipt, :provider, :shape, :result, :code, :http, :milliseconds)

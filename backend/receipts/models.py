@@ -1,6 +1,6 @@
 """Receipts: what was sent, what the tax service's data say, who holds it, its lines, and what people decided."""
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
@@ -171,19 +171,6 @@ class Try(Base):
     http: Mapped[int | None] = mapped_column(SmallInteger)
     milliseconds: Mapped[int]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class ProviderQuota(Base):
-    """What a provider still allows, over all workers: one row, and whoever wants to ask takes his turn in it."""
-
-    __tablename__ = "receipt_providers"
-
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    next_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    day: Mapped[date] = mapped_column(server_default=func.current_date())
-    used: Mapped[int] = mapped_column(server_default="0")
-    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    paused_until: Mapped[datetime | None]
 
 
 class Alias(Base):

@@ -118,7 +118,7 @@ class Buying:
         """As if the time of all that waits had come."""
         async with self.world.db.begin() as session:
             await session.execute(text("UPDATE receipts SET due_at = now() WHERE due_at IS NOT NULL"))
-            await session.execute(text("UPDATE receipt_providers SET paused_until = NULL, failures = 0"))
+            await session.execute(text("UPDATE turns SET paused_until = NULL, failures = 0"))
 
 
 def with_providers(settings: Settings, folder: Path, *tables: dict[str, Any]) -> Settings:

@@ -17,7 +17,7 @@ $$;
 -- row, too, so that they are answered again: `poor`, `sold_out`, `year_limit`, `spending_held`. SB012: the device has ended.
 CREATE OR REPLACE FUNCTION orders_place(
     p_account bigint, p_device bigint, p_key uuid, p_digest bytea, p_offer bigint, p_nominal bigint, p_price bigint,
-    p_today date, p_year int, p_year_most bigint, p_reference text, p_secret bytea, p_code bytea, p_valid_until date
+    p_today date, p_year int, p_year_most bigint, p_reference text, p_place text, p_secret bytea, p_code bytea, p_valid_until date
 ) RETURNS TABLE (id bigint, changed boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE o orders; f offers; w wallets; taken stock_codes; why text; done boolean := false;
@@ -26,9 +26,9 @@ BEGIN
     PERFORM accounts_alive(p_account, p_device);
     SELECT * INTO f FROM offers x WHERE x.id = p_offer;
     INSERT INTO orders AS r (account_id, key, digest, brand_id, programme_id, offer_id, nominal, price, state, reference,
-        valid_until, for_person, due_at)
+        place, delivery, valid_until, for_person, due_at)
     VALUES (p_account, p_key, p_digest, f.brand_id, f.programme_id, f.id, p_nominal, p_price, 'held', p_reference,
-        p_valid_until, f.fulfilment = 'person', CASE WHEN f.fulfilment = 'supplier' THEN now() END)
+        p_place, CASE WHEN f.kind = 'goods' THEN 'ordered' END, p_valid_until, f.fulfilment = 'person', CASE WHEN f.fulfilment = 'supplier' THEN now() END)
     ON CONFLICT (account_id, key) DO NOTHING RETURNING * INTO o;
     IF NOT FOUND THEN
         SELECT * INTO o FROM orders r WHERE r.account_id = p_account AND r.key = p_key;

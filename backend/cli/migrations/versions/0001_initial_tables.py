@@ -150,16 +150,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("country", "identity", name=op.f("pk_receipt_documents")),
     )
     op.create_table(
-        "receipt_providers",
-        sa.Column("name", sa.String(length=40), nullable=False),
-        sa.Column("next_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("day", sa.Date(), server_default=sa.text("CURRENT_DATE"), nullable=False),
-        sa.Column("used", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("failures", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_receipt_providers")),
-    )
-    op.create_table(
         "seals",
         sa.Column("upto", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("previous", sa.LargeBinary(), nullable=False),
@@ -180,6 +170,16 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shops")),
         sa.UniqueConstraint("number", name=op.f("uq_shops_number")),
+    )
+    op.create_table(
+        "turns",
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("day", sa.Date(), server_default=sa.text("CURRENT_DATE"), nullable=False),
+        sa.Column("used", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("failures", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_turns")),
     )
     op.create_table(
         "use_counts",
@@ -1099,6 +1099,9 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_reservations_expires_at", "reservations", ["expires_at"], unique=False, postgresql_where="state = 'open'"
+    )
+    op.create_index(
+        "ix_reservations_till_id", "reservations", ["till_id"], unique=False, postgresql_where="state = 'open'"
     )
     op.create_table(
         "sales",
