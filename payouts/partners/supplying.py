@@ -1,5 +1,6 @@
 """The words in which every supplier of certificates is asked and answers, and what is set for one."""
 
+import re
 from datetime import date
 from typing import Literal, Protocol
 
@@ -9,19 +10,29 @@ import msgspec
 # been sold, so ask again under the same reference and nobody else. busy: it certainly was not sold, come again later.
 Result = Literal["sold", "refused", "unknown", "busy"]
 Kind = Literal["tremendous", "tango", "generic"]
+REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,100}")
+MOST_NOMINAL = 10**12  # kopecks; beyond, JSON's numbers would begin to lie
 
 
 class Wanted(msgspec.Struct, frozen=True):
     """A certificate to buy.
 
-    `reference` is our order's id, under which a supplier sells once however often it is asked; `product` is what the
-    supplier calls the offer; `nominal` is in kopecks (hundredths of the currency).
+    `reference` is our order's id, under which a supplier sells once however often it is asked: letters, digits, `-` and
+    `_`, a hundred of them at most (Tango's limit); `product` is what the supplier calls the offer; `nominal` is in
+    kopecks (hundredths of the currency).
+
+    Raises:
+        ValueError: there is no such reference, product or nominal. Without a reference a repetition would buy twice.
     """
 
     reference: str
     product: str
     nominal: int
     currency: str = "RUB"
+
+    def __post_init__(self) -> None:
+        if not REFERENCE.fullmatch(self.reference) or not self.product or not 0 < self.nominal < MOST_NOMINAL:
+            raise ValueError("an order at a supplier needs a reference, a product and a nominal")
 
 
 class Sold(msgspec.Struct, frozen=True):
@@ -70,9 +81,17 @@ class Supplier(Protocol):
     """Whoever sells certificates. Trouble on the way is an answer (`unknown`, `busy`), not an exception."""
 
     async def order(self, wanted: Wanted) -> Sold:
-        """Buy, once for a reference however often this is called."""
+        """Buy, once for a reference however often this is called.
+
+        `refused` and `busy` speak of this call alone: after an earlier `unknown` under the same reference they are no
+        proof, and only `sold`, or what `look` finds, ends the doubt.
+        """
 
     async def look(self, wanted: Wanted) -> Sold:
-        """Ask what became of the reference; never buys. `refused` with `not_found`: it was not sold."""
+        """Ask what became of the reference; never buys, and is never `busy`.
+
+        `refused` with `not_found`: nothing was sold under it so far. A call of ours may still be on its way there, so
+        that is certain only some time after the last one.
+        """
 
     async def close(self) -> None: ...
