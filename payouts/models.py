@@ -159,16 +159,23 @@ class LotUse(Base):
 
 
 class Seal(Base):
-    """A hash over the movements after the seal before it up to an id, and that seal: a changed row is found."""
+    """The root of a tree of hashes over the movements after the seal before it up to an id, and a hash over that root
+    and that seal: a changed row is found, and an owner can be shown that his stands there.
+
+    `secret` keeps the leaves from being guessed by who sees them beside his own; `leaves` stand one after another.
+    """
 
     __tablename__ = "seals"
     __table_args__ = (UniqueConstraint("previous"),)
 
     upto: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     previous: Mapped[bytes]
+    root: Mapped[bytes]
     hash: Mapped[bytes]
     rows: Mapped[int]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+    secret: Mapped[bytes]
+    leaves: Mapped[bytes]
 
 
 class Due(Base):

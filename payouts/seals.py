@@ -18,17 +18,26 @@ NOTHING_BEFORE = bytes(32)
 LAST_ID = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM movements_id_seq")
 TRANSACTION = text("SELECT pg_current_xact_id()::text")
 OVER = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:transaction AS xid8)")
-SEAL = text("SELECT upto, previous, hash, rows, at FROM ledger_seal(:upto, :rows)")
-ALL = text("SELECT upto, previous, hash, rows, at FROM seals ORDER BY upto")
-FIRST = text("SELECT upto, previous, hash, rows, at FROM seals ORDER BY upto LIMIT 1")
-OF_DAY = text("SELECT upto, previous, hash, rows, at FROM seals WHERE at >= :begins AND at < :ends ORDER BY upto")
+COLUMNS = "upto, previous, root, hash, rows, at"
+SEAL = text(f"SELECT {COLUMNS} FROM ledger_seal(:upto, :rows)")  # noqa: S608 - our own columns
+ALL = text(f"SELECT {COLUMNS} FROM seals ORDER BY upto")  # noqa: S608
+FIRST = text(f"SELECT {COLUMNS} FROM seals ORDER BY upto LIMIT 1")  # noqa: S608
+OF_DAY = text(f"SELECT {COLUMNS} FROM seals WHERE at >= :begins AND at < :ends ORDER BY upto")  # noqa: S608
+PAGE = text(f"SELECT {COLUMNS} FROM seals WHERE upto > :after ORDER BY upto LIMIT :most")  # noqa: S608
 AGAIN = text("""
-    SELECT s.n, h.rows FROM unnest(
-        CAST(:afters AS bigint[]), CAST(:uptos AS bigint[]), CAST(:previous AS bytea[]), CAST(:hashes AS bytea[]))
-        WITH ORDINALITY AS s (after, upto, previous, hash, n)
-    CROSS JOIN LATERAL ledger_hash(s.after, s.upto, s.previous) AS h
-    WHERE h.hash <> s.hash ORDER BY s.n
+    SELECT r.n, h.rows
+    FROM unnest(CAST(:afters AS bigint[]), CAST(:uptos AS bigint[])) WITH ORDINALITY AS r (after, upto, n)
+    JOIN seals s ON s.upto = r.upto CROSS JOIN LATERAL ledger_hash(r.after, s.upto, s.previous, s.secret) AS h
+    WHERE h.hash <> s.hash OR h.root <> s.root OR h.leaves <> s.leaves ORDER BY r.n
 """)
+# Which rows are not what their leaves say, as long as each still stands in its place.
+CHANGED = text("""
+    SELECT m.id FROM seals s CROSS JOIN LATERAL (
+        SELECT m.id, ledger_leaf(m, s.secret) AS leaf, row_number() OVER (ORDER BY m.id) AS n
+        FROM movements m WHERE m.id > :after AND m.id <= s.upto) AS m
+    WHERE s.upto = :upto AND m.leaf <> substr(s.leaves, (32 * m.n - 31)::int, 32) ORDER BY m.id LIMIT :most
+""")
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -37,13 +46,15 @@ class Seal:
 
     upto: int
     previous: bytes
+    root: bytes
     hash: bytes
     rows: int
     at: datetime
 
     def line(self) -> str:
         """The seal as text, for the copy that is kept elsewhere."""
-        return f"{self.upto} {self.rows} {self.previous.hex()} {self.hash.hex()} {self.at.isoformat()}"
+        hashes = f"{self.previous.hex()} {self.root.hex()} {self.hash.hex()}"
+        return f"{self.upto} {self.rows} {hashes} {self.at.isoformat()}"
 
 
 class StillOpen(Exception):
@@ -122,18 +133,17 @@ def portions(made: list[Seal]) -> list[list[tuple[int, Seal]]]:
 
 async def faults(engine: AsyncEngine, portion: list[tuple[int, Seal]]) -> list[str]:
     """What is wrong with the movements under some seals; nothing when they are what was sealed."""
-    values = {
-        "afters": [after for after, _ in portion],
-        "uptos": [seal.upto for _, seal in portion],
-        "previous": [seal.previous for _, seal in portion],
-        "hashes": [seal.hash for _, seal in portion],
-    }
+    values = {"afters": [after for after, _ in portion], "uptos": [seal.upto for _, seal in portion]}
     async with engine.connect() as connection:
         rows = (await connection.execute(AGAIN, values)).all()
-    return [_said(portion[row.n - 1], row.rows) for row in rows]
+        return [await _said(connection, portion[row.n - 1], row.rows) for row in rows]
 
 
-def _said(sealed: tuple[int, Seal], rows: int) -> str:
+async def _said(connection: AsyncConnection, sealed: tuple[int, Seal], rows: int) -> str:
     after, seal = sealed
-    counted = "" if rows == seal.rows else f": {rows} rows, not {seal.rows}"
-    return f"movements {after + 1} to {seal.upto} are not what was sealed on {seal.at:%Y-%m-%d %H:%M} UTC{counted}"
+    said = f"movements {after + 1} to {seal.upto} are not what was sealed on {seal.at:%Y-%m-%d %H:%M} UTC"
+    if rows != seal.rows:
+        return f"{said}: {rows} rows, not {seal.rows}"
+    changed = await connection.execute(CHANGED, {"after": after, "upto": seal.upto, "most": MOST_NAMED})
+    named = ", ".join(str(number) for number in changed.scalars())
+    return f"{said}: changed {named}" if named else said

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.database import Database
-from payouts import books, ledger, seals
+from payouts import books, ledger, seals, tree
 from payouts.ledger import Cause
 from tests.payouts.conftest import as_superuser, empty
 from tests.payouts.owner import EARNED, Owner
@@ -74,6 +74,34 @@ async def test_a_row_that_was_changed_or_removed_is_found_and_its_range_named(
 
     assert len(faults) == 1
     assert faults[0].startswith(f"movements {first.upto + 1} to {second.upto} are not what was sealed on ")
+
+
+async def test_a_row_that_was_changed_is_named(sealed: Owner, owner: Database):
+    _, second, _ = await seals.made(owner.engine)
+    await as_superuser(owner, f"UPDATE movements SET leg = 7 WHERE id = {second.upto - 1}")  # noqa: S608
+
+    faults = [fault for fault in await books.faults(owner.engine) if "sealed" in fault]
+
+    assert len(faults) == 1
+    assert faults[0].endswith(f": changed {second.upto - 1}")
+
+
+@pytest.mark.parametrize("column", ["root", "secret", "leaves", "hash"])
+async def test_a_part_of_a_seal_that_was_changed_is_found(sealed: Owner, owner: Database, column: str):
+    *_, last = await seals.made(owner.engine)
+    await as_superuser(owner, f"UPDATE seals SET {column} = sha256('forged') WHERE upto = {last.upto}")  # noqa: S608
+
+    faults = await books.faults(owner.engine)
+
+    assert [fault.split(" on ")[0] for fault in faults] == [
+        f"movements {last.upto} to {last.upto} are not what was sealed"
+    ]
+
+
+async def test_python_seals_as_sql_does(sealed: Owner, owner: Database):
+    for made in await owner.rows(text("SELECT * FROM seals")):
+        assert made.root == tree.root(made.leaves)
+        assert made.hash == tree.seal(made.previous, made.root, made.upto, made.rows)
 
 
 async def test_a_row_that_was_added_is_found(sealed: Owner, owner: Database):
@@ -157,8 +185,8 @@ async def test_the_hash_does_not_hang_on_the_reader(pay: Database, agent: Owner,
     async with owner.begin() as session:
         await session.execute(text("SET LOCAL timezone = 'Asia/Vladivostok'"))
         await session.execute(text("SET LOCAL datestyle = 'German'"))
-        again = await session.scalar(text("SELECT hash FROM ledger_hash(0, :upto, :previous)"),
-                                     {"upto": made.upto, "previous": made.previous})  # fmt: skip
+        again = await session.scalar(text("SELECT h.hash FROM seals s, "
+                                          "ledger_hash(0, s.upto, s.previous, s.secret) AS h"))  # fmt: skip
 
     assert again == made.hash
 

@@ -153,9 +153,12 @@ def upgrade() -> None:
         "seals",
         sa.Column("upto", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("previous", sa.LargeBinary(), nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("leaves", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("upto", name=op.f("pk_seals")),
         sa.UniqueConstraint("previous", name=op.f("uq_seals_previous")),
     )
