@@ -87,6 +87,7 @@ class Order(Base):
         Index("ix_orders_account_id_id", "account_id", "id"),
         Index("ix_orders_brand_id_id", "brand_id", "id"),
         Index("ix_orders_due_at", "due_at", postgresql_where="due_at IS NOT NULL"),
+        Index("ix_orders_waiting", "brand_id", "id", postgresql_where="for_person"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -153,6 +154,35 @@ class StockCode(Base):
     valid_until: Mapped[date | None]
     order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), unique=True)
     imported_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class StockLevel(Base):
+    """From how many free codes of a nominal the brand is told that they run out; `told_at`: it was."""
+
+    __tablename__ = "stock_levels"
+
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id"), primary_key=True, autoincrement=False)
+    nominal: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    least: Mapped[int]
+    told_at: Mapped[datetime | None]
+
+
+class OrderStep(Base):
+    """What a member of staff did with an order: `done`, `turn_down`, or a step of its delivery."""
+
+    __tablename__ = "order_steps"
+    __table_args__ = (Index("ix_order_steps_order_id_id", "order_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    action: Mapped[str] = mapped_column(String(9))
+    note: Mapped[str] = mapped_column(String(500), server_default="")
+    # Of a decision, under a key: the same decision sent again is known by it, its code is not.
+    digest: Mapped[bytes | None]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Certificate(Base):

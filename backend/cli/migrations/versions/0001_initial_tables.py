@@ -544,6 +544,8 @@ def upgrade() -> None:
         sa.Column("sales", sa.BigInteger(), nullable=False),
         sa.Column("discounts", sa.BigInteger(), nullable=False),
         sa.Column("returned", sa.BigInteger(), nullable=False),
+        sa.Column("certificates", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("certificates_returned", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("staff_id", sa.BigInteger(), nullable=True),
@@ -1032,6 +1034,7 @@ def upgrade() -> None:
     op.create_index("ix_orders_account_id_id", "orders", ["account_id", "id"], unique=False)
     op.create_index("ix_orders_brand_id_id", "orders", ["brand_id", "id"], unique=False)
     op.create_index("ix_orders_due_at", "orders", ["due_at"], unique=False, postgresql_where="due_at IS NOT NULL")
+    op.create_index("ix_orders_waiting", "orders", ["brand_id", "id"], unique=False, postgresql_where="for_person")
     op.create_table(
         "promo_issues",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -1255,6 +1258,33 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["sale_id"], ["sales.id"], name=op.f("fk_sale_returns_sale_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sale_returns")),
         sa.UniqueConstraint("sale_id", "key", name=op.f("uq_sale_returns_sale_id_key")),
+    )
+    op.create_table(
+        "order_steps",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.String(length=9), nullable=False),
+        sa.Column("note", sa.String(length=500), server_default="", nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_order_steps_brand_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_steps_order_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_order_steps_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_steps")),
+    )
+    op.create_index("ix_order_steps_order_id_id", "order_steps", ["order_id", "id"], unique=False)
+    op.create_table(
+        "stock_levels",
+        sa.Column("offer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("nominal", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("least", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_stock_levels_brand_id")),
+        sa.ForeignKeyConstraint(["offer_id"], ["offers.id"], name=op.f("fk_stock_levels_offer_id")),
+        sa.PrimaryKeyConstraint("offer_id", "nominal", name=op.f("pk_stock_levels")),
     )
     op.create_table(
         "stock_codes",
