@@ -37,7 +37,10 @@ async def make_quote(till: TheTill, checkout: TheCheckout, data: JSONBody[QuoteI
     return answers.shown(QuoteOut, found.answer())
 
 
-@put("/reservations/{key:str}", responses=raises(CodesRefused, LineTwice, BodyChanged, TooManyRequests, Busy))
+@put(
+    "/reservations/{key:str}",
+    responses=raises(CodesRefused, reservations.ReservationsTooMany, LineTwice, BodyChanged, TooManyRequests, Busy),
+)
 async def put_reservation(
     till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[ReservationIn]
 ) -> ReservationOut:

@@ -163,6 +163,7 @@ class Reservation(Base):
         UniqueConstraint("till_id", "key"),
         CheckConstraint("state IN ('open', 'sold', 'ended')", name="state"),
         Index("ix_reservations_expires_at", "expires_at", postgresql_where="state = 'open'"),
+        Index("ix_reservations_till_id", "till_id", postgresql_where="state = 'open'"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

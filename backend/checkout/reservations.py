@@ -1,5 +1,6 @@
 """Uses of codes set aside for a basket until a time."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -20,11 +21,12 @@ from backend.checkout.asking import (
 )
 from backend.checkout.schemas import ReservationIn
 from backend.database import Database
-from backend.errors import BodyChanged, Busy
+from backend.errors import BodyChanged, Busy, Conflict
 from backend.shops.door import TillAt
 
 RESERVE = text("""
-    SELECT * FROM checkout_reserve(:till, :key, :digest, :seconds, CAST(:takes AS jsonb), CAST(:answer AS jsonb))
+    SELECT * FROM checkout_reserve(:till, :key, :digest, :seconds, CAST(:takes AS jsonb), CAST(:answer AS jsonb),
+        :most)
 """)
 FIRST = text("""
     SELECT answer, digest <> :digest AS changed, expires_at,
@@ -32,15 +34,22 @@ FIRST = text("""
     FROM reservations WHERE till_id = :till AND key = :key
 """)
 RELEASE = text("SELECT checkout_release(:till, :key)")
+FULL = "SB043"
+
+
+class ReservationsTooMany(Conflict):
+    """This till has {most} open reservations, and may have no more. Sell or release one, or wait until one ends."""
 
 
 async def reserve(checkout: Checkout, till: TillAt, key: str, body: ReservationIn) -> Any:
     """Keep the uses of a basket's codes for some time; the same id again gives the first answer.
 
     Raises:
-        CodesRefused: a code cannot be used. BodyChanged: the id had another body. Busy, TooManyRequests.
+        CodesRefused: a code cannot be used. BodyChanged: the id had another body. ReservationsTooMany, Busy,
+            TooManyRequests.
     """
     request, digest = asked(checkout, till, body, key=None, reservation=key), digest_of(body)
+    most = checkout.settings.numbers.at("open_reservations_per_till", datetime.now(UTC).date())
     for _ in range(ATTEMPTS):
         look = await look_up(checkout, request)
         found = await judge(checkout, request, look)
@@ -57,9 +66,11 @@ async def reserve(checkout: Checkout, till: TillAt, key: str, body: ReservationI
         try:
             row = await checkout.db.call(
                 RESERVE, till=till.till_id, key=key, digest=digest, seconds=body.seconds,
-                takes=written(takes), answer=written(found.answer()),
+                takes=written(takes), answer=written(found.answer()), most=most,
             )  # fmt: skip
         except psycopg.Error as error:
+            if error.sqlstate == FULL:
+                raise ReservationsTooMany(most=most) from error
             look_again(checkout, found, error)
             continue
         return _first(row)

@@ -1,5 +1,7 @@
 """Uses of codes set aside for a basket."""
 
+import asyncio
+
 from sqlalchemy import text
 
 from backend.programmes.rules import Percent, Promo
@@ -88,3 +90,25 @@ async def test_what_a_page_reserved_its_shops_server_sells_and_no_other_shop(sho
 
     assert [kept.status_code, stolen.status_code, sold.status_code] == [200, 409, 200]
     assert again.json()["state"] == "sold"
+
+
+async def test_a_page_cannot_set_every_use_aside(shopping, world, number):
+    number("open_reservations_per_till", 3)
+    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=10)))
+    page = await world.till(shop=shopping.shop, kind="web", origins=["https://shop.example"])
+    body = {"codes": [code], "basket": BASKET}
+
+    async def keep(key, till=page):
+        return await shopping.ask("PUT", f"reservations/{key}", body, till=till)
+
+    at_once = await asyncio.gather(*(keep(f"cart-{n}") for n in range(8)))
+    kept = [answer.json()["id"] for answer in at_once if answer.status_code == 200]
+    refused = {(answer.status_code, answer.json()["code"]) for answer in at_once if answer.status_code != 200}
+    again, beside = await keep(kept[0]), await keep("cart", shopping.till)
+    await shopping.ask("DELETE", f"reservations/{kept[0]}", till=page)
+    freed, full = await keep("next"), await keep("after")
+    await world.db.rows(LATE)
+    lapsed = await keep("late")
+
+    assert (len(kept), refused) == (3, {(409, "reservations_too_many")})
+    assert [row.status_code for row in (again, beside, freed, full, lapsed)] == [200, 200, 200, 409, 200]

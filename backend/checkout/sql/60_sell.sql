@@ -179,17 +179,23 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- Sets uses of codes aside until a time, under the till's own id; again gives the first answer.
+-- Sets uses of codes aside until a time, under the till's own id; again gives the first answer. SB043: the till keeps as
+-- many as it may. It reserves one after another, or two could pass the bound; nobody waits for that who holds a code.
 CREATE OR REPLACE FUNCTION checkout_reserve(
-    p_till bigint, p_key text, p_digest bytea, p_seconds int, p_takes jsonb, p_answer jsonb
+    p_till bigint, p_key text, p_digest bytea, p_seconds int, p_takes jsonb, p_answer jsonb, p_most int
 ) RETURNS TABLE (answer jsonb, changed boolean, state text, expires_at timestamptz) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE r reservations;
 BEGIN
+    PERFORM pg_advisory_xact_lock(20314, (p_till % 2147483647)::int);
     INSERT INTO reservations AS o (till_id, key, digest, expires_at, uses, answer)
     VALUES (p_till, p_key, p_digest, now() + p_seconds * interval '1 second', p_takes, p_answer)
     ON CONFLICT (till_id, key) DO NOTHING RETURNING * INTO r;
     IF FOUND THEN
+        IF (SELECT count(*) FROM reservations o
+                WHERE o.till_id = p_till AND o.state = 'open' AND o.expires_at > now()) > p_most THEN
+            RAISE EXCEPTION 'the till keeps too many reservations' USING ERRCODE = 'SB043';
+        END IF;
         PERFORM checkout_take(p_takes, '[]');
     ELSE
         SELECT * INTO r FROM reservations o WHERE o.till_id = p_till AND o.key = p_key;
