@@ -58,7 +58,7 @@ async def put_webhook(
 @post(
     "/webhooks/{key:str}/secrets",
     opt=OWNERS,
-    responses=raises(RoleForbids, service.WebhookUnknown, service.SecretsTooMany),
+    responses=raises(RoleForbids, service.WebhookUnknown, service.SecretsTooMany, service.SecretUnreadable),
 )
 async def replace_webhook_secret(
     staff: Staff, session: Session, settings: TheSettings, now: Now, key: Key, data: JSONBody[SecretIn]

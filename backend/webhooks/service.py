@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from cryptography.exceptions import InvalidTag
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -31,6 +32,10 @@ class UrlForbidden(Invalid):
 
 class SecretsTooMany(Conflict):
     """Too many of this webhook's older secrets still sign. Wait until they end, or end them with `old_hours` 0."""
+
+
+class SecretUnreadable(Conflict):
+    """This webhook's older secret can no longer be read, so it cannot sign on. Replace it with `old_hours` 0."""
 
 
 async def page(session: AsyncSession, member: Member, after: str | None, most: int) -> Sequence[Endpoint]:
@@ -116,15 +121,22 @@ async def replace_secret(
     A repeat makes another one and takes nothing away from the first: each has its own hours.
 
     Raises:
-        WebhookUnknown, SecretsTooMany: as they say.
+        WebhookUnknown, SecretsTooMany: as they say. SecretUnreadable: the master key is another one by now.
     """
     found = await get(session, member, key, lock=True)
     kept = signing.new()
     if old_hours:
-        before = signing.unseal(settings.master_key, found.id, found.secret).at(now)
+        before = _unsealed(settings, found).at(now)
         if len(before.old) >= signing.MOST_OLD:
             raise SecretsTooMany
         kept = before.replaced(now + timedelta(hours=old_hours))
     found.secret = signing.seal(settings.master_key, found.id, kept)
     audit.note(session, member, "webhook.secret_replaced", key=key, old_hours=old_hours)
     return kept.shown()
+
+
+def _unsealed(settings: Settings, found: Endpoint) -> signing.Secrets:
+    try:
+        return signing.unseal(settings.master_key, found.id, found.secret)
+    except InvalidTag as error:
+        raise SecretUnreadable from error

@@ -3,6 +3,7 @@
 import base64
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import text
@@ -98,6 +99,18 @@ async def test_a_leaked_secret_ends_at_once(hook, receiver):
     assert got.headers["webhook-signature"].count("v1,") == 1
     with pytest.raises(WebhookVerificationError):
         got.verified(hook.secret)
+
+
+async def test_a_secret_of_another_master_key_is_replaced_at_once_or_not_at_all(hook, receiver, app, private):
+    app.state["settings"] = hook.settings = msgspec.structs.replace(private, master_key=b"another" * 5)
+
+    kept = await hook.staff.ask("POST", f"{hook.path}/secrets", json={})
+    new = (await hook.staff.ask("POST", f"{hook.path}/secrets", json={"old_hours": 0})).json()["secret"]
+    await hook.deed()
+    await hook.work()
+
+    assert (kept.status_code, kept.json()["code"]) == (409, "secret_unreadable")
+    assert receiver.got[0].verified(new)
 
 
 async def test_only_so_many_secrets_sign(hook):
