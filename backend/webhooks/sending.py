@@ -90,7 +90,7 @@ async def send_all(db: Database, settings: Settings, resolve: Resolve = targets.
         while True:
             if time.monotonic() < deadline:
                 for one in await claim(db, busy=set(flying.values()), most=AT_ONCE - len(flying)):
-                    flying[group.create_task(send(db, settings, one, resolve))] = one.endpoint_id
+                    flying[group.create_task(_attempt(db, settings, one, resolve))] = one.endpoint_id
             if not flying:
                 return
             await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
@@ -105,6 +105,14 @@ async def claim(db: Database, *, busy: set[int], most: int) -> list[Claimed]:
                 posting.Message(str(row.message), row.kind, row.at, row.body))
         for row in rows
     ]  # fmt: skip
+
+
+async def _attempt(db: Database, settings: Settings, one: Claimed, resolve: Resolve) -> None:
+    """Send; a fault of ours is told and ends no other send: the delivery is due again when its lease is over."""
+    try:
+        await send(db, settings, one, resolve)
+    except Exception as error:
+        log.exception("webhook_failed", delivery=one.id, endpoint=one.endpoint_id, error=type(error).__name__)
 
 
 async def send(db: Database, settings: Settings, one: Claimed, resolve: Resolve = targets.resolve) -> None:

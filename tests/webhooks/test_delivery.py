@@ -4,6 +4,7 @@ import asyncio
 import uuid
 
 import pytest
+import structlog
 from sqlalchemy import text
 from standardwebhooks import WebhookVerificationError
 
@@ -106,6 +107,28 @@ async def test_an_endpoint_that_does_not_answer_is_given_up_in_time(hook, receiv
     (line,) = await hook.log()
     assert (line["state"], line["problem"], line["attempts"]) == ("waiting", "timeout", 1)
     assert "status" not in line
+
+
+async def test_a_fault_of_ours_ends_no_other_send_and_waits_for_its_lease(hook, receiver, brand, db, private):
+    faulty = await make_hook(brand, db, private, "http://faulty.example:8080/hook", "faulty")
+    receiver.seconds = 0.5
+    await hook.deed()
+
+    async def resolve(host: str, port: int) -> list[str]:
+        if host == "faulty.example":
+            await until(lambda: asyncio.sleep(0, receiver.got))  # the other one is under way
+            raise LookupError(host)
+        return [host]
+
+    with structlog.testing.capture_logs() as told:
+        await hook.work(resolve=resolve)
+
+    (left,), (done,) = await faulty.log(), await hook.log()
+    assert (done["state"], left["state"], left["attempts"]) == ("done", "sending", 1)
+    assert [(line["event"], line["error"]) for line in told if "error" in line] == [("webhook_failed", "LookupError")]
+    await faulty.later()
+    await faulty.work(resolve=resolve)
+    assert (await faulty.log())[0]["attempts"] == 2
 
 
 async def test_nobody_listening_is_a_failure_too(hook, brand, db, private):
