@@ -26,6 +26,7 @@ from backend.checkout.streams import Streams
 from backend.console import routes as console
 from backend.database import Database, Db
 from backend.files.store import store
+from backend.offers import certificate_handlers as certificates
 from backend.openapi.document import CONFIG, document, written
 from backend.packages.known import Spans
 from backend.passwords import Passwords
@@ -149,7 +150,7 @@ def api() -> Router:
     )
     tills = Router(
         "/till",
-        route_handlers=[checkout.router, shops.router, settlement.router],
+        route_handlers=[checkout.router, certificates.router, shops.router, settlement.router],
         guards=[till_door.guard],
         dependencies={"till": Provide(the_till, sync_to_thread=False)},
         security=[{"till": []}],

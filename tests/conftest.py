@@ -17,6 +17,7 @@ from backend.checkout.checks import DUES, STATEMENTS
 from backend.cli import data_folder, embedded
 from backend.cli.migrate import migrate
 from backend.database import Database
+from backend.offers.certificate_checks import CERTIFICATES
 from backend.settings import Dated, Settings, ensure_keys
 from payouts import books
 from tests.live import serving
@@ -172,7 +173,7 @@ def _books_after_each_test(request: pytest.FixtureRequest) -> None:
 async def clean_books(app: Litestar, owner: Database) -> AsyncIterator[None]:
     """After each test with a database: the books are checked, then the tables are emptied."""
     yield
-    faults = (await books.prove(owner.engine, extra=[DUES, STATEMENTS])).faults
+    faults = (await books.prove(owner.engine, extra=[CERTIFICATES, DUES, STATEMENTS])).faults
     await _empty(owner)
     app.state["books"].known.clear()
     app.state["versions"].known.clear()

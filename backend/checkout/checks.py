@@ -5,6 +5,8 @@ from backend.programmes.checks import differences
 _HASH = (
     "hashint8extended({amount}, hashint8extended({shop}, hashint8extended({brand}, hashint8extended({id}, {cause}))))"
 )
+# Sales and certificates add (kind 1), their returns take away (kind 2); what does neither matches nothing.
+_CAUSE = "CASE WHEN (cause, kind) IN ((4, 1), (5, 2), (9, 1), (10, 2)) THEN cause ELSE 0 END"
 _CAUSED = f"""
     SELECT 4 AS cause, id AS cause_id,
         {_HASH.format(amount="discount", shop="shop_id", brand="brand_id", id="id", cause=4)} AS h
@@ -12,16 +14,19 @@ _CAUSED = f"""
     UNION ALL
     SELECT 5, v.id, {_HASH.format(amount="v.discount", shop="shop_id", brand="brand_id", id="v.id", cause=5)}
     FROM reversals v JOIN redemptions r ON r.id = v.redemption_id
-    WHERE v.discount > 0 AND reason IS DISTINCT FROM 'over_offline_limit'"""  # noqa: S608 - our own columns
+    WHERE v.discount > 0 AND reason IS DISTINCT FROM 'over_offline_limit'
+    UNION ALL
+    SELECT kind + 8, id, {_HASH.format(amount="amount", shop="shop_id", brand="brand_id", id="id", cause="kind + 8")}
+    FROM certificate_uses"""  # noqa: S608 - our own columns
 _OWED = f"""
     SELECT cause, cause_id,
-        {_HASH.format(amount="amount", shop="creditor_id", brand="debtor_id", id="cause_id", cause="kind + 3")} AS h
-    FROM dues WHERE cause IN (4, 5)"""  # noqa: S608 - our own columns
+        {_HASH.format(amount="amount", shop="creditor_id", brand="debtor_id", id="cause_id", cause=_CAUSE)} AS h
+    FROM dues WHERE cause IN (4, 5, 9, 10)"""  # noqa: S608 - our own columns
 
 # Each redemption that took something off is owed once, each reversal of one takes away once, and nothing is owed
-# besides; only what a till took offline beyond its limit is the shop's own loss. A sale adds (kind 1, cause 4) and a
-# return takes away (kind 2, cause 5).
-DUES = differences(_CAUSED, _OWED, "a due is not what its sale or return took off")
+# besides; only what a till took offline beyond its limit is the shop's own loss. So with the parts of
+# certificates that tills took and gave back.
+DUES = differences(_CAUSED, _OWED, "a due is not what its sale, certificate or return took off")
 
 # A closed statement is the sum of its dues, and begins where the one before it ends.
 STATEMENTS = """
@@ -29,10 +34,13 @@ STATEMENTS = """
     FROM (SELECT *, lag(upto_due, 1, 0::bigint) OVER (PARTITION BY shop_id, brand_id ORDER BY number) AS before,
             row_number() OVER (PARTITION BY shop_id, brand_id ORDER BY number) AS place FROM statements) AS s
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(amount) FILTER (WHERE kind = 1), 0) AS discounts,
-            coalesce(sum(amount) FILTER (WHERE kind = 2), 0) AS returned
+        SELECT coalesce(sum(amount) FILTER (WHERE kind = 1 AND cause <> 9), 0) AS discounts,
+            coalesce(sum(amount) FILTER (WHERE kind = 2 AND cause <> 10), 0) AS returned,
+            coalesce(sum(amount) FILTER (WHERE cause = 9), 0) AS certificates,
+            coalesce(sum(amount) FILTER (WHERE cause = 10), 0) AS certificates_returned
         FROM dues d WHERE d.creditor_id = s.shop_id AND d.debtor_id = s.brand_id
             AND d.id > s.after_due AND d.id <= s.upto_due) AS d
-    WHERE (s.discounts, s.returned, s.total, s.after_due, s.number)
-        IS DISTINCT FROM (d.discounts, d.returned, d.discounts - d.returned, s.before, s.place)
+    WHERE (s.discounts, s.returned, s.certificates, s.certificates_returned, s.total, s.after_due, s.number)
+        IS DISTINCT FROM (d.discounts, d.returned, d.certificates, d.certificates_returned,
+            d.discounts - d.returned + d.certificates - d.certificates_returned, s.before, s.place)
 """

@@ -221,6 +221,8 @@ class Statement(Base):
     sales: Mapped[int]
     discounts: Mapped[int]
     returned: Mapped[int]
+    certificates: Mapped[int] = mapped_column(server_default="0")
+    certificates_returned: Mapped[int] = mapped_column(server_default="0")
     total: Mapped[int]
     closed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     staff_id: Mapped[int | None]

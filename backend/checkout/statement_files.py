@@ -30,19 +30,23 @@ MOST_ON_PAPER = 10_000  # rows: some 220 pages, three seconds of one core
 
 # Outer joins: each due stands in the file, whatever became of its cause.
 ROWS = text("""
-    SELECT d.id, d.kind, d.amount, d.at, s.key AS sale, b.key AS back, t.key AS till, a.key AS cashier,
+    SELECT d.id, d.kind, d.amount, d.at, d.cause, coalesce(s.key, o.key, u.key) AS sale,
+        coalesce(b.key, CASE d.cause WHEN 10 THEN u.key END) AS back, t.key AS till, a.key AS cashier,
         s.fn, s.fd, s.fp, coalesce(c.shown, c.code) AS code, CASE d.kind WHEN 1 THEN r.base ELSE -v.base END AS paid
     FROM dues d
     LEFT JOIN reversals v ON d.cause = 5 AND v.id = d.cause_id
     LEFT JOIN redemptions r ON r.id = CASE d.cause WHEN 4 THEN d.cause_id ELSE v.redemption_id END
     LEFT JOIN sale_returns b ON b.id = v.return_id
-    LEFT JOIN sales s ON s.id = r.sale_id LEFT JOIN tills t ON t.id = s.till_id
-    LEFT JOIN cashiers a ON a.id = s.cashier_id
+    LEFT JOIN sales s ON s.id = r.sale_id
+    LEFT JOIN certificate_uses u ON d.cause IN (9, 10) AND u.id = d.cause_id
+    LEFT JOIN certificate_uses o ON o.id = u.use_id
+    LEFT JOIN tills t ON t.id = coalesce(s.till_id, u.till_id)
+    LEFT JOIN cashiers a ON a.id = coalesce(s.cashier_id, u.cashier_id)
     LEFT JOIN promo_codes c ON c.id = r.code_id
     WHERE d.creditor_id = :shop AND d.debtor_id = :brand AND d.id > :after AND d.id <= :upto
     ORDER BY d.id LIMIT :most
 """)
-# What is taken off and what is paid are in roubles; widths on a page of A4 across, in millimetres.
+# What is owed and what is paid are in roubles; widths on a page of A4 across, in millimetres.
 COLUMNS = [
     Column("Дата и время", "Date and time", 27),
     Column("Операция", "Deed", 16),
@@ -53,16 +57,23 @@ COLUMNS = [
     Column("Чек: ФН/ФД/ФПД", "Receipt: FN/FD/FPD", 40),
     Column("Промокод", "Promo code", 22),
     Column("Оплачено, руб", "Paid, RUB", 19, is_amount=True),
-    Column("Скидка, руб", "Discount, RUB", 19, is_amount=True),
+    Column("К возмещению, руб", "Owed, RUB", 19, is_amount=True),
 ]
 WORDS = {
-    "ru": {"sale": "продажа", "return": "возврат", "total": "Итого", "title": "Отчёт № {} о скидках по промокодам",
+    "ru": {"sale": "продажа", "return": "возврат", "certificate": "сертификат", "certificate_return": "на сертификат",
+           "total": "Итого", "title": "Отчёт № {} о скидках и сертификатах",
            "brand": "Бренд", "shop": "Магазин", "closed": "Период закрыт", "sales": "Продаж с промокодами",
-           "discounts": "Скидки, руб", "returned": "Из них возвращено, руб", "owed": "К возмещению магазину, руб"},
-    "en": {"sale": "sale", "return": "return", "total": "Total", "title": "Statement {} of promo code discounts",
+           "discounts": "Скидки, руб", "returned": "Из них возвращено, руб",
+           "certificates": "Сертификаты, руб", "certificates_returned": "Возвращено на сертификаты, руб",
+           "owed": "К возмещению магазину, руб"},
+    "en": {"sale": "sale", "return": "return", "certificate": "certificate", "certificate_return": "to certificate",
+           "total": "Total", "title": "Statement {} of discounts and certificates",
            "brand": "Brand", "shop": "Shop", "closed": "Period closed", "sales": "Sales with promo codes",
-           "discounts": "Discounts, RUB", "returned": "Of them returned, RUB", "owed": "Owed to the shop, RUB"},
+           "discounts": "Discounts, RUB", "returned": "Of them returned, RUB",
+           "certificates": "Certificates, RUB", "certificates_returned": "Given back to certificates, RUB",
+           "owed": "Owed to the shop, RUB"},
 }  # fmt: skip
+DEEDS = {9: "certificate", 10: "certificate_return"}
 
 
 COUNT = text("""
@@ -120,7 +131,7 @@ def _cells(row: Any, zone: ZoneInfo, language: Language) -> Sequence[Cell]:
     receipt = "/".join(part for part in (row.fn, row.fd, row.fp) if part)
     return [
         _moment(row.at, zone),
-        WORDS[language]["sale" if row.kind == 1 else "return"],
+        WORDS[language][DEEDS.get(row.cause, "sale" if row.kind == 1 else "return")],
         *(part or "" for part in (row.sale, row.back, row.till, row.cashier, receipt, row.code)),
         "" if row.paid is None else _roubles(row.paid),
         _roubles(row.amount if row.kind == 1 else -row.amount),
@@ -155,5 +166,7 @@ def _head(parties: Parties, zone: ZoneInfo, language: Language) -> tuple[str, li
         (words["sales"], str(one.sales)),
         (words["discounts"], str(_roubles(one.discounts))),
         (words["returned"], str(_roubles(one.returned))),
+        (words["certificates"], str(_roubles(one.certificates))),
+        (words["certificates_returned"], str(_roubles(one.certificates_returned))),
         (words["owed"], str(_roubles(one.total))),
     ]

@@ -13,9 +13,17 @@ Number = Annotated[int, Meta(description="Counts from 1 for each shop and brand.
 Sales = Annotated[int, Meta(description="Sales in which the brand's codes were used.", examples=[118])]
 Discounts = Annotated[int, Meta(description="What the shop took off for the brand.", examples=[1846250])]
 Returned = Annotated[int, Meta(description="What of it came back with returned goods.", examples=[46250])]
+Certificates = Annotated[
+    int, Meta(description="What was paid with the brand's own certificates, or taken off by them.", examples=[300000])
+]
+CertificatesReturned = Annotated[int, Meta(description="What of it went back to certificates.", examples=[50000])]
 Total = Annotated[
     int,
-    Meta(description="What the brand owes: `discounts` less `returned`; the shop owes it below 0.", examples=[1800000]),
+    Meta(
+        description="What the brand owes: `discounts` and `certificates` less what of them came back; below 0 "
+        "the shop owes it.",
+        examples=[2050000],
+    ),
 ]
 Next = Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzNd"])]
 
@@ -27,6 +35,8 @@ class StatementOpen(Out):
     sales: Sales
     discounts: Discounts
     returned: Returned
+    certificates: Certificates
+    certificates_returned: CertificatesReturned
     total: Total
 
 
@@ -37,12 +47,23 @@ class StatementOut(Out):
     sales: Sales
     discounts: Discounts
     returned: Returned
+    certificates: Certificates
+    certificates_returned: CertificatesReturned
     total: Total
     closed_at: Annotated[datetime, Meta(tz=True, examples=["2026-12-01T10:00:00Z"])]
 
     @classmethod
     def of(cls, row: Statement) -> Self:
-        return cls(row.number, row.sales, row.discounts, row.returned, row.total, row.closed_at)
+        return cls(
+            row.number,
+            row.sales,
+            row.discounts,
+            row.returned,
+            row.certificates,
+            row.certificates_returned,
+            row.total,
+            row.closed_at,
+        )
 
 
 class StatementPage(Out):

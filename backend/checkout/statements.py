@@ -29,13 +29,15 @@ from backend.shops.models import Shop
 from backend.shops.schemas import ServedBrand
 from backend.wire import cursor
 
-# The lock that checkout_sell and checkout_return hold shared.
+# The lock that all deeds hold shared which owe a shop something, or take it back.
 ALONE = text("SELECT pg_advisory_xact_lock(20313, (CAST(:shop AS bigint) % 2147483647)::int)")
 
 _SUMS = """
     SELECT count(DISTINCT r.sale_id) AS sales,
-        coalesce(sum(d.amount) FILTER (WHERE d.kind = 1), 0)::bigint AS discounts,
-        coalesce(sum(d.amount) FILTER (WHERE d.kind = 2), 0)::bigint AS returned,
+        coalesce(sum(d.amount) FILTER (WHERE d.kind = 1 AND d.cause <> 9), 0)::bigint AS discounts,
+        coalesce(sum(d.amount) FILTER (WHERE d.kind = 2 AND d.cause <> 10), 0)::bigint AS returned,
+        coalesce(sum(d.amount) FILTER (WHERE d.cause = 9), 0)::bigint AS certificates,
+        coalesce(sum(d.amount) FILTER (WHERE d.cause = 10), 0)::bigint AS certificates_returned,
         coalesce(sum(CASE d.kind WHEN 1 THEN d.amount ELSE -d.amount END), 0)::bigint AS total, max(d.id) AS upto
     FROM dues d LEFT JOIN redemptions r ON d.cause = 4 AND r.id = d.cause_id
 """
@@ -52,7 +54,8 @@ OPEN = text(f"""
     ORDER BY b.name
 """)  # noqa: S608 - our own query
 CLOSED = text("""
-    SELECT s.id AS place, s.number, s.sales, s.discounts, s.returned, s.total, s.closed_at, b.id AS brand_id, b.name
+    SELECT s.id AS place, s.number, s.sales, s.discounts, s.returned, s.certificates, s.certificates_returned, s.total,
+        s.closed_at, b.id AS brand_id, b.name
     FROM statements s JOIN brands b ON b.id = s.brand_id
     WHERE s.shop_id = :shop AND s.id < :before ORDER BY s.id DESC LIMIT :most
 """)
@@ -89,7 +92,7 @@ async def page(session: AsyncSession, member: Member, shop: Shop, before: int | 
     last = await _last(session, shop.id, member.brand_id)
     sums = await _sums(session, shop.id, member.brand_id, last)
     return StatementPage(
-        StatementOpen(_number(last) + 1, sums.sales, sums.discounts, sums.returned, sums.total),
+        _open(_number(last) + 1, sums),
         [StatementOut.of(row) for row in found[:most]],
         cursor(found[most - 1].number) if len(found) > most else None,
     )
@@ -119,6 +122,8 @@ async def close(session: AsyncSession, member: Member, shop: Shop, number: int) 
         sales=sums.sales,
         discounts=sums.discounts,
         returned=sums.returned,
+        certificates=sums.certificates,
+        certificates_returned=sums.certificates_returned,
         total=sums.total,
         staff_id=member.staff_id,
     )
@@ -127,6 +132,12 @@ async def close(session: AsyncSession, member: Member, shop: Shop, number: int) 
     await session.refresh(made)
     audit.note(session, member, "statement.closed", id=made.id, shop_id=shop.id, number=number, total=made.total)
     return made
+
+
+def _open(number: int, sums: Any) -> StatementOpen:
+    return StatementOpen(
+        number, sums.sales, sums.discounts, sums.returned, sums.certificates, sums.certificates_returned, sums.total
+    )
 
 
 def _number(last: Statement | None) -> int:

@@ -19,7 +19,7 @@ from tests.payouts.conftest import as_superuser
 OWED = text("SELECT coalesce(sum(CASE kind WHEN 1 THEN amount ELSE -amount END), 0)::bigint AS total FROM dues")
 
 DUE = text("""
-    INSERT INTO dues (creditor_id, debtor_id, kind, amount, cause, cause_id) VALUES (:shop, :brand, 1, 7, 9, 1)
+    INSERT INTO dues (creditor_id, debtor_id, kind, amount, cause, cause_id) VALUES (:shop, :brand, 1, 7, 99, 1)
 """)
 SHARED = text("SELECT pg_advisory_xact_lock_shared(20313, (CAST(:shop AS bigint) % 2147483647)::int)")
 
@@ -62,12 +62,13 @@ async def test_a_statement_is_the_sum_of_its_dues(shopping, brand, world):
     (open_now, closed) = ((await brand.all())["open"], await brand.close(1))
 
     figures = {"number": 1, "sales": 2, "discounts": 1334, "returned": 500, "total": 834}
+    figures |= {"certificates": 0, "certificates_returned": 0}
     assert open_now == figures
     assert closed.json() | figures == closed.json()
     assert (await world.db.call(OWED)).total == 834
     after = await brand.all()
     assert after["items"] == [closed.json()]
-    assert after["open"] == {"number": 2, "sales": 0, "discounts": 0, "returned": 0, "total": 0}
+    assert after["open"] == dict.fromkeys(figures, 0) | {"number": 2}
 
 
 async def test_what_comes_back_after_closing_goes_into_the_next_period(shopping, brand, world):
@@ -152,7 +153,7 @@ async def test_the_csv_has_every_due_and_their_total(shopping, brand):
     assert english.headers["content-type"].startswith("text/csv")
     names, *rows, total = csv.reader(io.StringIO(english.text.removeprefix("\ufeff")))
     told = [dict(zip(names, row, strict=True)) for row in rows]
-    assert [(row["Deed"], row["Sale"], row["Return"], row["Paid, RUB"], row["Discount, RUB"]) for row in told] == [
+    assert [(row["Deed"], row["Sale"], row["Return"], row["Paid, RUB"], row["Owed, RUB"]) for row in told] == [
         ("sale", "a", "", "126.67", "6.67"),
         ("sale", "b", "", "126.67", "6.67"),
         ("return", "a", "r", "-95.00", "-5.00"),
@@ -160,7 +161,7 @@ async def test_the_csv_has_every_due_and_their_total(shopping, brand):
     assert {row["Promo code"] for row in told} == {code}
     assert told[0]["Receipt: FN/FD/FPD"] == "9960440300112233/27118/3456789012"
     assert (total[0], total[-1]) == ("Total", "8.34")
-    assert "Скидка, руб" in russian.text
+    assert "К возмещению, руб" in russian.text
     assert russian.text.rstrip().endswith(";8,34")
 
 
