@@ -1,0 +1,146 @@
+"""Offers and rates as a brand keeps them, over the wire. Nominals in kopecks, prices in the programme's minor units."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal, Self
+
+from msgspec import Meta, field
+
+from backend.offers.models import Fulfilment, Kind, Offer, Rate
+from backend.wire import LINE, LINE_OR_NOTHING, In, Out
+
+Tax = Literal["gift", "discount", "service", "charity", "marketing", "settlement"]
+
+Id = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[3])]
+KindName = Annotated[Kind, Meta(examples=["certificate"])]
+FulfilmentName = Annotated[
+    Fulfilment,
+    Meta(
+        description="Who makes it true: codes in stock, own certificates, suppliers over HTTP, a person, nobody.",
+        examples=["own"],
+    ),
+]
+NameRu = Annotated[str, Meta(min_length=1, max_length=120, pattern=LINE, examples=["Сертификат на инструмент"])]
+NameEn = Annotated[str, Meta(max_length=120, pattern=LINE_OR_NOTHING, examples=["Certificate for tools"])]
+About = Annotated[str, Meta(max_length=2000, examples=["Valid in all shops of the chain."])]
+Shelf = Annotated[str, Meta(max_length=40, pattern=LINE_OR_NOTHING, examples=["tools"])]
+Partner = Annotated[str, Meta(max_length=120, pattern=LINE_OR_NOTHING, examples=["Toolmarket"])]
+Nominal = Annotated[int, Meta(ge=1, le=10**12, description="Kopecks.", examples=[100000])]
+Step = Annotated[int, Meta(ge=1, le=10**12, description="Kopecks between nominals.", examples=[10000])]
+Price = Annotated[
+    int,
+    Meta(ge=1, le=10**12, description="Minor units, for the one nominal; else by the day's rate.", examples=[100000]),
+]
+Units = Annotated[int, Meta(ge=0, le=10**9, description="Left of it; no end when left out.", examples=[40])]
+Rung = Annotated[int, Meta(ge=0, le=2, description="0 anybody, 1 who is named, 2 company or self-employed.")]
+TaxName = Annotated[Tax, Meta(description="What it is for the tax law; by its kind when left out.", examples=["gift"])]
+Place = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE, examples=["Kazan, Dekabristov 85"])]
+Days = Annotated[int, Meta(ge=1, le=3660, description="For how long it is good.", examples=[365])]
+Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
+
+
+class OfferSupplier(In):
+    """A supplier of the installation, and what it calls the offer."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=40, pattern=LINE, examples=["tremendous"])]
+    product: Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, examples=["OKMHM2X2OHYV"])]
+
+
+class OfferIn(In):
+    """An offer as it should be: what is left out is empty afterwards."""
+
+    programme_id: Id
+    kind: KindName
+    fulfilment: FulfilmentName
+    name_ru: NameRu
+    least: Nominal
+    most: Annotated[Nominal | None, Meta(description="Kopecks; `least` when left out.", examples=[500000])] = None
+    step: Step = 100
+    name_en: NameEn = ""
+    about_ru: About = ""
+    about_en: About = ""
+    shelf: Shelf = ""
+    partner: Partner = ""
+    price: Price | None = None
+    stock: Units | None = None
+    rung: Rung = 0
+    tax: TaxName | None = None
+    places: Annotated[list[Place], Meta(max_length=100, description="Where goods are picked up.")] = field(
+        default_factory=list
+    )
+    valid_days: Days | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    suppliers: Annotated[
+        list[OfferSupplier], Meta(max_length=5, description="In the order in which they are asked.")
+    ] = field(default_factory=list)
+    archived: Annotated[bool, Meta(description="It is not shown any more.", examples=[False])] = False
+
+
+class OfferKept(Out):
+    """An offer of the brand."""
+
+    id: Id
+    key: Annotated[str, Meta(examples=["tools-1000"])]
+    programme_id: Id
+    kind: KindName
+    fulfilment: FulfilmentName
+    name_ru: NameRu
+    least: Nominal
+    most: Nominal
+    step: Step
+    tax: Annotated[str, Meta(examples=["gift"])]
+    starts_at: Moment
+    created_at: Moment
+    name_en: NameEn = ""
+    about_ru: About = ""
+    about_en: About = ""
+    shelf: Shelf = ""
+    partner: Partner = ""
+    price: Price | None = None
+    stock: Units | None = None
+    rung: Rung = 0
+    places: list[Place] = field(default_factory=list)
+    valid_days: Days | None = None
+    ends_at: Moment | None = None
+    suppliers: list[OfferSupplier] = field(default_factory=list)
+    archived_at: Moment | None = None
+
+    @classmethod
+    def of(cls, row: Offer) -> Self:
+        values = {name: getattr(row, name) for name in cls.__struct_fields__ if name != "suppliers"}
+        return cls(suppliers=[OfferSupplier(one["name"], one["product"]) for one in row.suppliers], **values)
+
+
+class OfferKeptPage(Out):
+    """The brand's offers in the order of their keys."""
+
+    items: list[OfferKept]
+    next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WyJ0b29scyJd"])] = None
+
+
+class RateIn(In):
+    """What a rouble costs from a day on."""
+
+    per_rouble: Annotated[int, Meta(ge=1, le=10**9, description="Minor units of the programme.", examples=[10])]
+    source: Annotated[
+        str,
+        Meta(min_length=1, max_length=200, pattern=LINE, description="Who decided it.", examples=["Order 14 of May"]),
+    ]
+
+
+class RateOut(Out):
+    """What a rouble costs from a day on, until the next rate begins."""
+
+    start: Annotated[date, Meta(examples=["2026-12-01"])]
+    per_rouble: Annotated[int, Meta(examples=[10])]
+    source: Annotated[str, Meta(examples=["Order 14 of May"])]
+
+    @classmethod
+    def of(cls, row: Rate) -> Self:
+        return cls(row.start, row.per_rouble, row.source)
+
+
+class RateList(Out):
+    """The programme's rates, newest first."""
+
+    items: list[RateOut]
