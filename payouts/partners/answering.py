@@ -99,13 +99,18 @@ def must_agree(
         raise Unclear("wrong_amount")
 
 
+def kept(reference: str) -> str:
+    """Their id of the order, if it is one that can be kept: a person who has to look asks for it."""
+    return reference if len(reference) <= LONGEST_REFERENCE and reference.isprintable() else ""
+
+
 def must_be_certificate(code: str, reference: str) -> None:
     """Look whether a code and the supplier's id are such as can be kept and shown.
 
     Raises:
         Unclear: they are empty, too long, or not printable.
     """
-    if not 0 < len(reference) <= LONGEST_REFERENCE or not reference.isprintable():
+    if not kept(reference):
         raise Unclear("bad_reference")
     if not 0 < len(code.strip()) <= LONGEST_CODE or not all(line.isprintable() for line in code.split("\n")):
         raise Unclear("bad_code")

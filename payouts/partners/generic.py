@@ -90,5 +90,5 @@ def _judged(reply: Reply, wanted: Wanted, refusal: _Refusal | None, *, buying: b
         )
         answering.must_be_certificate(code, found.id)
     except Unclear as error:
-        return Sold("unknown", why=error.why, http=reply.status)
+        return Sold("unknown", reference=answering.kept(found.id), why=error.why, http=reply.status)
     return Sold("sold", code, found.id, found.valid_until, http=reply.status)

@@ -140,14 +140,15 @@ def _judged(reply: Reply, wanted: Wanted) -> Sold:
     order = answering.read_or_none(reply, _Order)
     if order is None:
         return Sold("unknown", why="garbage", http=reply.status)
+    theirs = answering.kept(order.referenceOrderID)
     if order.status in FAILED and order.externalRefID == wanted.reference:
-        return Sold("refused", reference=order.referenceOrderID, why="failed", http=reply.status)
+        return Sold("refused", reference=theirs, why="failed", http=reply.status)
     if order.status != "COMPLETE":
-        return Sold("unknown", reference=order.referenceOrderID, why="pending", http=reply.status)
+        return Sold("unknown", reference=theirs, why="pending", http=reply.status)
     try:
         code, valid_until = _certificate(order, wanted)
     except Unclear as error:
-        return Sold("unknown", why=error.why, http=reply.status)
+        return Sold("unknown", reference=theirs, why=error.why, http=reply.status)
     return Sold("sold", code, order.referenceOrderID, valid_until, http=reply.status)
 
 

@@ -115,14 +115,15 @@ class Tremendous:
 
     async def _judged(self, order: _Order, wanted: Wanted, reply: Reply) -> Sold:
         """What an order of theirs means."""
+        theirs = answering.kept(order.id)
         if order.status in FAILED and order.external_id == wanted.reference:
-            return Sold("refused", reference=order.id, why="failed", http=reply.status)
+            return Sold("refused", reference=theirs, why="failed", http=reply.status)
         if order.status in PENDING:
-            return Sold("unknown", reference=order.id, why="pending", http=reply.status)
+            return Sold("unknown", reference=theirs, why="pending", http=reply.status)
         try:
             link = await self._certificate(order, wanted)
         except Unclear as error:
-            return Sold("unknown", why=error.why, http=reply.status)
+            return Sold("unknown", reference=theirs, why=error.why, http=reply.status)
         return Sold("sold", link, order.id, http=reply.status)
 
     async def _certificate(self, order: _Order, wanted: Wanted) -> str:
