@@ -1,4 +1,4 @@
-"""What a stand-in knows: receipts and when they appear, who asked when, and how much may be asked."""
+"""What a stand-in knows: receipts and what was sold, who asked when, and how much may be asked."""
 
 import time
 from bisect import bisect_left
@@ -9,14 +9,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from backend.simulators import faults
+from backend.simulators import calling, faults
+from backend.simulators.shop import Shop
 
-SERVICES = ("fns", "proverkacheka", "callback")
+SERVICES = ("fns", "proverkacheka", "callback", *faults.SUPPLIERS)
 Verdict = Literal["found", "not_yet", "mismatch"]
 
 
 class Setup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the stand-ins behave; 0 is no limit. `lag` is how many seconds an answer takes to be ready."""
+    """How the stand-ins behave; 0 is no limit. `lag` is how many seconds an answer takes to be ready, a call back to be
+    made. Suppliers have limits of their own (orders a second) and call `callback_url` back when they have sold."""
 
     seed: int = 1
     faults: float = 0.0
@@ -28,10 +30,14 @@ class Setup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: float = 30.0
     slow_seconds: float = 0.5
     late_seconds: float = 5.0
+    supplier_limits: dict[str, float] = msgspec.field(default_factory=lambda: {"tremendous": 10, "tango": 1})
+    callback_url: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.faults <= 1 or not all(map(faults.is_known, self.kinds or [])):
             raise ValueError("`faults` is a part from 0 to 1, `kinds` are names of known faults")
+        if self.callback_url and not calling.is_at_home(self.callback_url):
+            raise ValueError("stand-ins call this machine only")
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +99,7 @@ class Book:
     def clear(self) -> None:
         """Forget receipts and log; tokens and setup stay."""
         self.entries: dict[str, Entry] = {}
+        self.shop = Shop()
         self.logs = {service: Log() for service in SERVICES}
         self.taken: dict[str, list[float]] = {service: [] for service in SERVICES}  # what the quota counts
         self.met: Counter[tuple[str, str]] = Counter()  # questions of a receipt at a service
@@ -116,7 +123,8 @@ class Book:
         log.shapes[shape] += 1
         in_a_second = len(taken) - bisect_left(taken, now - 1)
         setup = self.setup
-        if (setup.per_second and in_a_second >= setup.per_second) or (setup.per_day and len(taken) >= setup.per_day):
+        per_second = setup.supplier_limits.get(service, 0) if service in faults.SUPPLIERS else setup.per_second
+        if (per_second and in_a_second >= per_second) or (setup.per_day and len(taken) >= setup.per_day):
             log.refused_for_quota += 1
             return False
         taken.append(now)
@@ -126,7 +134,7 @@ class Book:
         """What goes wrong with this question: as its script has it, then by chance; mostly nothing."""
         nth = self.met[service, key]
         self.met[service, key] += 1
-        script = self.entries[key].script if key in self.entries else []
+        script = self.entries[key].script if key in self.entries else self.shop.scripts.get(key, [])
         setup = self.setup
         fault = script[nth] if nth < len(script) else faults.drawn(
             service, key, nth, seed=setup.seed, rate=setup.faults, kinds=setup.kinds)  # fmt: skip

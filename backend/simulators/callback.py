@@ -3,18 +3,14 @@
 import asyncio
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
-from httpx2 import AsyncClient, TransportError
 from litestar import Request, Response, post
 
-from backend.simulators import trouble
+from backend.simulators import calling, trouble
 from backend.simulators.book import Asked, Book
 from backend.simulators.proverkacheka import asked_for
 
-HOME = {"127.0.0.1", "localhost"}  # a stand-in calls nobody outside this machine
-CALL_SECONDS = 10.0
 ASK_AGAIN_SECONDS = 0.2  # how often it looks itself, while a receipt has not appeared
 LOOKS = 100
 
@@ -84,13 +80,7 @@ class Line:
 
     async def _call(self, given: Given, told: dict[str, Any]) -> None:
         target = given.config.callback
-        status = 0
-        async with AsyncClient(timeout=CALL_SECONDS, trust_env=False, follow_redirects=False) as client:
-            try:
-                answer = await client.request(target.method, target.url, json=told, headers=target.headers)
-                status = answer.status_code
-            except (TransportError, OSError):
-                status = 0
+        status = await calling.call(target.url, told, target.headers)
         self.book.logs["callback"].callbacks.append((given.externalId, status))
 
 
@@ -107,7 +97,7 @@ async def take(request: Request[Any, Any, Any]) -> Response[bytes]:
         asked, _ = asked_for({"qrraw": given.qrStr})
     except (msgspec.DecodeError, KeyError, ValueError, ArithmeticError):
         return _answer({"status": "error"}, 400)
-    if urlsplit(given.config.callback.url).hostname not in HOME or given.config.callback.method != "POST":
+    if not calling.is_at_home(given.config.callback.url) or given.config.callback.method != "POST":
         return _answer({"status": "error"}, 400)
     if not book.arrive("callback", asked.key, "callback"):
         return Response(b"", status_code=429, headers={"Retry-After": "1"})

@@ -2,6 +2,13 @@
 
 import random
 
+SUPPLIERS = ("tremendous", "tango", "generic")
+# With `_after` the certificate is sold first, and the buyer is told this instead.
+BUYING = (
+    "timeout", "slow", "http_500", "http_500_empty", "garbage", "limit", "late", "duplicate",
+    "timeout_after", "http_500_after", "http_500_empty_after", "garbage_after", "huge_after", "empty_after",
+)  # fmt: skip
+
 # What may be drawn by chance: it delays the truth and never changes it.
 AT_RANDOM = {
     "fns": (
@@ -13,11 +20,19 @@ AT_RANDOM = {
         "code_5",
     ),
     "callback": ("timeout", "slow", "http_500", "http_500_empty", "garbage", "lost", "duplicate", "late"),
-}  # fmt: skip
+} | dict.fromkeys(SUPPLIERS, BUYING)  # fmt: skip
 # What happens only where somebody asks for it: by name, in a receipt's script or in the setup. `code_404` and its
 # like answer that code, `reject_DUPLICATE` and its like call that reason back.
-BY_NAME = {"fns": ("redirect",), "proverkacheka": ("redirect",), "callback": ("redirect", "wrong_amount")}
-PREFIXES = {"fns": ("code_",), "proverkacheka": ("code_",), "callback": ("reject_",)}
+BY_NAME = {
+    "fns": ("redirect",),
+    "proverkacheka": ("redirect",),
+    "callback": ("redirect", "wrong_amount"),
+} | dict.fromkeys(SUPPLIERS, ("redirect", "wrong_amount", "sold_out", "maintenance", "failed", "unauthorized"))
+PREFIXES: dict[str, tuple[str, ...]] = {
+    "fns": ("code_",),
+    "proverkacheka": ("code_",),
+    "callback": ("reject_",),
+} | dict.fromkeys(SUPPLIERS, ())
 
 
 def is_known(fault: str) -> bool:

@@ -8,8 +8,9 @@ from granian.log import LogLevels
 from litestar import Litestar
 from litestar.datastructures import State
 
-from backend.simulators import callback, desk, fns, proverkacheka
+from backend.simulators import callback, desk, fns, generic_supplier, order_desk, proverkacheka, tango, tremendous
 from backend.simulators.book import Book, Setup
+from backend.simulators.counter import Counter
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 2
@@ -21,8 +22,10 @@ def create_app(setup: Setup) -> Litestar:
     book = Book(setup)
     return Litestar(
         [fns.auth, fns.tickets, proverkacheka.check, callback.take, desk.put_receipts, desk.make_receipts, desk.clear,
-         desk.log, desk.setup, desk.set_up],
-        state=State({"book": book, "office": fns.Office(book), "line": callback.Line(book)}, deep_copy=False),
+         desk.log, desk.setup, desk.set_up, *tremendous.DOORS, *tango.DOORS, *generic_supplier.DOORS,
+         *order_desk.DOORS],
+        state=State({"book": book, "office": fns.Office(book), "line": callback.Line(book),
+                     "counter": Counter(book)}, deep_copy=False),
         openapi_config=None,
         request_max_body_size=MOST_BODY,
     )  # fmt: skip
