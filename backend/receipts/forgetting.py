@@ -35,7 +35,7 @@ REFUSE_LINES = text("""
         WHERE r.account_id = :account AND l.receipt_id = r.id AND l.state = 'review' RETURNING l.receipt_id)
     SELECT DISTINCT receipt_id FROM refused ORDER BY 1
 """)
-CONCLUDE = text("SELECT receipts_conclude(:receipt, 'account_closed')")
+CONCLUDE = text("SELECT receipts_conclude(:receipt, 'account_closed', NULL)")
 # The id was the phone's own, the same as the scan's.
 UNLINK = text("UPDATE receipts SET answer = NULL, key = gen_random_uuid() WHERE account_id = :account")
 

@@ -51,7 +51,7 @@ def _is_of(row: Any, line: Line, found: Document) -> bool:
         return bool(row.serial == line.serial and row.gtin == line.gtin)
     if found.corrects is not None and found.corrects.fp is not None and found.corrects.fp != row.fp:
         return False
-    return key(row.name) == key(line.name) and round(row.sum / row.quantity) == round(line.sum / line.quantity)
+    return key(row.name) == key(line.name[:200]) and round(row.sum / row.quantity) == round(line.sum / line.quantity)
 
 
 def _is_named(line: Line, found: Document) -> bool:

@@ -11,7 +11,7 @@ from backend.wire import In, Out
 Id = Annotated[int, Meta(examples=[17])]
 Card = Annotated[str | None, Meta(description="Nothing once the account is closed.", examples=["4000123456789017"])]
 Action = Literal["release", "claw_back", "freeze", "rule_wrong"]
-Rule = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,23}$", examples=["receipt_velocity"])]
+Rule = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,23}(?!\n)$", examples=["receipt_velocity"])]
 Note = Annotated[str, Meta(max_length=1000, description="Only your brand reads it.", examples=["Spoke with him."])]
 Minor = Annotated[int, Meta(description="Minor units.", examples=[5400])]
 Kopecks = Annotated[int, Meta(description="Kopecks.", examples=[90000])]

@@ -120,7 +120,7 @@ def _line_out(line: Any, versions: Mapping[int, Version]) -> LineOut:
     out = LineOut(
         line.n, line.name, line.quantity.normalize(), line.sum, "returned" if back else line.state, line.programme_id
     )
-    reason = "returned" if back else line.reason
+    reason = line.reason or ("returned" if back else None)
     if line.state == "paid":
         version = versions[line.version_id]
         out.amount, out.currency = line.amount - line.returned, version.currency

@@ -33,6 +33,7 @@ ALIASES = text("""
 LOOK_AGAIN = ("SB010", "SB011")
 ATTEMPTS = 3
 FULL_SETTLEMENT = (4, None)  # tag 1214; old formats do not say
+LONGEST_NAME = 200  # of a line, as it is kept
 SUMS_COMPUTED = "sums_computed"  # a warning of scanning.document
 LONGEST_SERIAL = 20  # GS1, AI 21: what is longer is no serial number of a unit
 
@@ -95,7 +96,7 @@ def _written(value: Any) -> str:
 async def match(db: Database, goods: Sequence[Goods], document: Document) -> list[Wanted]:
     """The lines that are some brand's goods, or may be; a shop's wording that a person decided on comes first."""
     brands = [row.brand_id for row in goods]
-    keys = {line.n: key(line.name) for line in document.lines}
+    keys = {line.n: key(line.name[:LONGEST_NAME]) for line in document.lines}
     known = await db.rows(ALIASES, brands=brands, seller=document.seller_inn or "", keys=list(keys.values()))
     aliases = {(row.brand_id, row.key): row.product_id for row in known}
     shut = await _shut(db, brands, document)
@@ -129,7 +130,7 @@ def _wanted(goods: Goods, line: Line, aliases: dict[tuple[int, str], int | None]
 def _common(brand_id: int, line: Line) -> dict[str, Any]:
     unit = line.gtin and line.serial and len(line.serial) <= LONGEST_SERIAL
     return {
-        "brand": brand_id, "n": line.n, "name": line.name[:200], "quantity": line.quantity, "sum": line.sum,
+        "brand": brand_id, "n": line.n, "name": line.name[:LONGEST_NAME], "quantity": line.quantity, "sum": line.sum,
         "gtin": line.gtin, "serial": line.serial if unit else None,
     }  # fmt: skip
 

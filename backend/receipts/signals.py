@@ -25,7 +25,8 @@ NEAREST = text("""
 # How people decided about what a rule had found: `rule_wrong` overturns it, and so does a release.
 OVERTURNED = text("""
     SELECT s.rule FROM receipt_signals s JOIN reviews v ON v.id = s.review_id
-    WHERE v.decided_at > now() - interval '90 days' AND NOT s.shadow
+    JOIN review_steps p ON p.review_id = v.id AND p.final
+    WHERE v.decided_at > now() - interval '90 days' AND NOT s.shadow AND coalesce(p.rule, s.rule) = s.rule
     GROUP BY s.rule
     HAVING count(*) >= :least
         AND count(*) FILTER (WHERE v.decision IN ('release', 'rule_wrong')) * 100 > :percent * count(*)

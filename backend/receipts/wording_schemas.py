@@ -58,7 +58,7 @@ class ReadLine(In):
 
     sku: Sku
     quantity: Annotated[
-        str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})?$", description="More than nought.", examples=["2", "1.5"])
+        str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})?(?!\n)$", description="More than nought.", examples=["2", "1.5"])
     ]
     amount: Annotated[int, Meta(ge=1, le=10**11, description="What all of it cost, kopecks.", examples=[90000])]
 

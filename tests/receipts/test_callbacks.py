@@ -178,14 +178,14 @@ async def test_each_rejection_has_its_end(provider, code, state, reason):
 
 @pytest.mark.parametrize(("code", "paused"), [("MAX_RECEIPTS_PER_DATE", True), ("BLOCKED_USER", False)])
 async def test_trouble_of_theirs_is_not_the_receipts(world: World, provider, code, paused):
-    await world.db.rows(text("INSERT INTO receipt_providers (name) VALUES (:name)"), name=NAME)
+    await world.db.rows(text("INSERT INTO turns (name) VALUES (:name)"), name=NAME)
 
     await provider.call(status="rejected", rejectCode=code)
 
     row = await provider.row()
     assert row.state == "pending"
     assert row.due_at < datetime.now(UTC) + timedelta(minutes=2)
-    quota = await world.db.call(text("SELECT failures, paused_until FROM receipt_providers"))
+    quota = await world.db.call(text("SELECT failures, paused_until FROM turns"))
     assert (quota.failures, quota.paused_until is not None) == (1, paused)
 
 

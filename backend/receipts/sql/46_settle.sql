@@ -73,11 +73,11 @@ BEGIN
     END IF;
 END $$;
 
--- What a receipt has come to, by its lines; tells the brands and the agent's phone when that is new.
-CREATE OR REPLACE FUNCTION receipts_conclude(p_receipt bigint, p_otherwise text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE before receipts; s record;
+-- What a receipt has come to, by its lines; tells the brand whose lines they are, null: each of them.
+CREATE OR REPLACE FUNCTION receipts_conclude(p_receipt bigint, p_otherwise text, p_brand bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE r receipts; s record;
 BEGIN
-    SELECT * INTO before FROM receipts WHERE id = p_receipt;
     SELECT count(*) FILTER (WHERE state = 'paid') AS paid, count(*) FILTER (WHERE state = 'review') AS waiting,
         (array_agg(reason ORDER BY CASE WHEN state = 'review' THEN 0 ELSE 1 END, n) FILTER (WHERE state <> 'paid'))[1] AS reason
     INTO s FROM receipt_lines WHERE receipt_id = p_receipt;
@@ -85,12 +85,12 @@ BEGIN
         state = CASE WHEN s.paid > 0 THEN 'credited' WHEN s.waiting > 0 THEN 'review' ELSE 'refused' END,
         reason = CASE WHEN s.paid = 0 THEN coalesce(s.reason, p_otherwise) END,
         decided_at = CASE WHEN s.waiting = 0 THEN coalesce(decided_at, now()) END
-    WHERE id = p_receipt;
+    WHERE id = p_receipt RETURNING * INTO r;
     INSERT INTO events (brand_id, account_id, kind, body)
-    SELECT l.brand_id, before.account_id, 'receipt.' || CASE WHEN sum(l.amount) > 0 THEN 'credited'
+    SELECT l.brand_id, r.account_id, 'receipt.' || CASE WHEN sum(l.amount) > 0 THEN 'credited'
             WHEN bool_or(l.state = 'review') THEN 'review' ELSE 'refused' END,
         jsonb_build_object('receipt', p_receipt, 'lines', count(*) FILTER (WHERE l.state = 'paid'), 'amount', sum(l.amount))
-    FROM receipt_lines l WHERE l.receipt_id = p_receipt GROUP BY l.brand_id;
+    FROM receipt_lines l WHERE l.receipt_id = p_receipt AND (p_brand IS NULL OR l.brand_id = p_brand) GROUP BY l.brand_id;
 END $$;
 
 -- The end of a receipt that pays nothing, unless it has ended already.
@@ -127,7 +127,7 @@ BEGIN
     END IF;
     seen := p_signals || receipts_signals(c, p_limits);
     FOR b IN SELECT DISTINCT (x ->> 'brand')::bigint AS brand FROM jsonb_array_elements(p_lines) AS x
-            WHERE x ->> 'state' = 'paid' ORDER BY 1 LOOP
+            WHERE x ->> 'state' <> 'refused' ORDER BY 1 LOOP
         item := NULL;
         SELECT coalesce(sum((x ->> 'points')::int), 0) INTO points FROM jsonb_array_elements(seen) AS x
         WHERE NOT p_limits -> 'shadow' ? (x ->> 'rule');
@@ -154,5 +154,5 @@ BEGIN
     WHERE x ->> 'state' = 'paid' AND NOT (x ->> 'brand')::bigint = ANY (held);
     PERFORM receipts_award(r.account_id, ready, NULL);
     UPDATE receipts SET decide_by = p_decide_by WHERE id = r.id;
-    PERFORM receipts_conclude(r.id, 'no_products');
+    PERFORM receipts_conclude(r.id, 'no_products', NULL);
 END $$;

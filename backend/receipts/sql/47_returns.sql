@@ -43,7 +43,7 @@ BEGIN
         jsonb_build_object('receipt', r.id, 'line', l.n, 'quantity', part, 'amount', due)
     FROM receipts r WHERE r.id = l.receipt_id;
     IF l.state = 'review' THEN
-        PERFORM receipts_conclude(l.receipt_id, 'returned');
+        PERFORM receipts_conclude(l.receipt_id, 'returned', l.brand_id);
     END IF;
     RETURN due;
 END $$;

@@ -123,7 +123,7 @@ BEGIN
         END LOOP;
     END IF;
     FOREACH i IN ARRAY touched LOOP
-        PERFORM receipts_conclude(i, 'no_products');
+        PERFORM receipts_conclude(i, 'no_products', p_brand);
     END LOOP;
     SELECT coalesce(sum(amount - returned), 0) INTO after FROM receipt_lines
     WHERE receipt_id = ANY (touched) AND brand_id = p_brand AND (id = ANY (waiting) OR p_action = 'claw_back');
@@ -165,6 +165,6 @@ BEGIN
     END IF;
     PERFORM receipts_pay_waiting(r.account_id, wanted, p_staff);
     UPDATE receipt_lines SET how = 'alias' WHERE id = ANY (named) AND state = 'paid';
-    PERFORM receipts_conclude(r.id, 'no_products');
+    PERFORM receipts_conclude(r.id, 'no_products', p_brand);
     RETURN cardinality(named);
 END $$;
