@@ -370,3 +370,12 @@ async def test_a_discount_that_was_used_twice_is_found(redeeming, owner):
     await as_superuser(owner, "DELETE FROM certificate_uses WHERE key = 'twice'")
 
     assert found
+
+
+async def test_an_agent_who_scans_one_is_told_to_show_it_at_a_till(redeeming, world):
+    code = await redeeming.certificate(1000)
+
+    answer = (await world.scan(await world.account(), certificate_codes.link("http://scanback.test", code))).json()
+
+    assert (answer["kind"], answer["reason"]) == ("certificate", "show_at_till")
+    assert (await redeeming.look(code)).json()["balance"] == 1000

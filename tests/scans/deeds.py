@@ -14,6 +14,7 @@ from tests.accounts.authenticator import Authenticator
 from tests.accounts.ceremonies import offer_new, registered
 from tests.checkout.shopping import BASKET, shopping_at
 from tests.make import World, bearer
+from tests.offers.redeeming import redeeming_at
 from tests.receipts.pictures import photo
 
 Call = Callable[[AccountNew], Awaitable[Response]]
@@ -40,6 +41,7 @@ HARMLESS = {
     "POST /v1/accounts": "an account that nobody uses is a row without value, and creation is limited",
     "POST /v1/sessions/challenges": "a challenge is a row for five minutes, and asking is limited",
     "POST /v1/till/quotes": "a quote keeps nothing",
+    "POST /v1/till/certificates/balance": "a look takes nothing, and codes that are none are limited",
     "POST /v1/receipts/callbacks/{provider:str}": "a call that comes twice changes nothing: test_callbacks.py",
     "POST /v1/passkeys/challenges": "a challenge is a row for five minutes, and asking is limited",
 }
@@ -265,6 +267,29 @@ def at_the_till(method: str, path: str, first: Any, other: Any, *, sold: bool = 
     return prepare
 
 
+def with_a_certificate(path: str, *bodies: dict[str, Any]) -> Prepare:
+    """A deed of a till with a certificate of which it took 300 as `first`."""
+
+    async def prepare(world: World, account: AccountNew) -> Deed:
+        shop = await redeeming_at(world)
+        code = await shop.certificate(1000)
+        await shop.take(code, 300, "first")
+
+        def sending(body: dict[str, Any]) -> Call:
+            shown = {} if "returns" in path else {"code": code}
+
+            async def send(caller: AccountNew) -> Response:
+                till = shop.till if caller is account else bearer(caller)
+                return await shop.ask("PUT", path, body | shown, till=till)
+
+            return send
+
+        first, other = map(sending, bodies)
+        return Deed(first, again=(200,), stranger=(401,), other=other)
+
+    return prepare
+
+
 BASKETS = {"basket": BASKET}, {"basket": BASKET[:1]}
 OFFLINE = {"id": "off", "codes": [], "discount": 0, "taken_at": datetime.now(UTC).isoformat()}
 QUEUES = [{"sales": [OFFLINE | {"basket": BASKET[:number]}]} for number in (1, 2)]
@@ -283,6 +308,10 @@ DEEDS: dict[str, Prepare] = {
         "PUT", "sales/first/returns/back", *RETURNS, sold=True
     ),
     "PUT /v1/till/sales/{key:str}/fiscal": at_the_till("PUT", "sales/first/fiscal", *RECEIPTS, sold=True),
+    "PUT /v1/till/certificate-uses/{key:str}": with_a_certificate("certificate-uses/a", {"amount": 200}, {"amount": 1}),
+    "PUT /v1/till/certificate-uses/{key:str}/returns/{return_key:str}": with_a_certificate(
+        "certificate-uses/first/returns/back", {"amount": 200}, {"amount": 1}
+    ),
     "POST /v1/sessions": create_session,
     "DELETE /v1/devices/{device_id:int}": end_device,
     "PUT /v1/me/pin": set_pin,
