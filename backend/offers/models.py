@@ -256,3 +256,34 @@ class Reveal(Base):
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
     device_id: Mapped[int]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AskedRung(Base):
+    """Which rung of the identity ladder an account asked for. Of a tax number only a keyed hash is kept."""
+
+    __tablename__ = "identities"
+    __table_args__ = (
+        CheckConstraint("rung BETWEEN 0 AND 2", name="rung"),
+        CheckConstraint("kind IN ('person', 'self_employed', 'company')", name="kind"),
+        Index("ix_identities_inn_digest", "inn_digest", postgresql_where="inn_digest IS NOT NULL"),
+    )
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, autoincrement=False)
+    rung: Mapped[int] = mapped_column(SmallInteger)
+    kind: Mapped[str] = mapped_column(String(13))
+    inn_digest: Mapped[bytes | None]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Rung(Base):
+    """Where on the identity ladder a brand has put an account: its own word, for itself alone."""
+
+    __tablename__ = "rungs"
+    __table_args__ = (CheckConstraint("rung BETWEEN 0 AND 2", name="rung"),)
+
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, autoincrement=False)
+    rung: Mapped[int] = mapped_column(SmallInteger)
+    note: Mapped[str] = mapped_column(String(200), server_default="")
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    at: Mapped[datetime] = mapped_column(server_default=func.now())

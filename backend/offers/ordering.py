@@ -19,12 +19,16 @@ from backend.settings import Settings
 
 PLACE = text("""
     SELECT * FROM orders_place(:account, :device, :key, :digest, :offer, :nominal, :price, :today, :year, :year_most,
-        :reference, :place, :secret, :code, :valid_until)
+        :order_most, :reference, :place, :secret, :code, :valid_until)
 """)
 _COLUMNS = """
     o.id, o.key, o.state, o.reason, o.offer_id, o.nominal, o.price, o.placed_at, o.done_at, o.secret, o.valid_until,
-    o.delivery, o.place, o.supplier_name, o.account_id, f.name_ru, f.name_en, g.currency
+    o.delivery, o.place, o.supplier_name, o.account_id, f.name_ru, f.name_en, g.currency,
+    f.tax, y.amount AS year_used, coalesce(r.rung, 0) AS own_rung
     FROM orders o JOIN offers f ON f.id = o.offer_id JOIN programmes g ON g.id = o.programme_id
+    LEFT JOIN yearly_sums y ON y.account_id = o.account_id AND y.brand_id = o.brand_id AND y.tax = f.tax
+        AND y.year = extract(year FROM o.placed_at AT TIME ZONE 'Europe/Moscow')
+    LEFT JOIN rungs r ON r.account_id = o.account_id AND r.brand_id = o.brand_id
 """
 PAGE = text(f"""
     SELECT {_COLUMNS} WHERE o.account_id = :account AND o.id < :before ORDER BY o.id DESC LIMIT :most
@@ -74,7 +78,8 @@ async def place(db: Database, settings: Settings, agent: Agent, key: UUID, body:
     """Place an order; the same id again gives the first answer. Returns the order's row.
 
     Raises:
-        OfferUnknown, NotOffered, NominalNotOffered, NoRate: nothing was placed. BodyChanged: the id had another body.
+        OfferUnknown, NotOffered, NominalNotOffered, RungTooLow, NoRate: nothing was placed. BodyChanged: the id had
+            another body.
     """
     digest = hashlib.sha256(msgspec.json.encode(body)).digest()[:16]
     known = await db.rows(ONE, account=agent.account_id, key=key)
@@ -86,7 +91,9 @@ async def place(db: Database, settings: Settings, agent: Agent, key: UUID, body:
         placed = await db.call(
             PLACE, account=agent.account_id, device=agent.device_id, key=key, digest=digest, offer=wanted.offer.id,
             nominal=wanted.nominal, price=wanted.price, today=today, year=tax.year(now),
-            year_most=tax.year_most(settings, wanted.offer, now), reference=body.reference, place=body.place,
+            year_most=tax.year_most(settings, wanted.offer.tax, wanted.offer.own_rung, now),
+            order_most=tax.order_most(settings, wanted.offer.tax, wanted.offer.own_rung, now),
+            reference=body.reference, place=body.place,
             secret=certificate_codes.seal(settings, owner(agent.account_id, key), code) if code else None,
             code=certificate_codes.digest(settings, code) if code else None,
             valid_until=today + timedelta(days=valid_days) if valid_days else None,
@@ -107,6 +114,9 @@ async def _priced(db: Database, account_id: int, body: OrderIn, now: datetime, *
     nominal = offer.least if body.nominal is None else body.nominal
     if not again and not offer.on_offer:
         raise NotOffered
+    # A rung that falls a moment later is the brand's word against its own: a look is enough.
+    if not again and offer.own_rung < offer.rung:
+        raise RungTooLow
     if not again and not prices.is_offered(offer, nominal):
         raise NominalNotOffered
     price = prices.price(offer, nominal, await window.rate(db, offer.programme_id, now.date()))

@@ -52,7 +52,9 @@ class OrderIn(In):
 
     offer_id: Id
     nominal: Kopecks | None = None
-    place: Annotated[str | None, Meta(max_length=200, description="Where to pick it up.", examples=[None])] = None
+    place: Annotated[str, Meta(max_length=200, description="Where to pick it up.", examples=["Main shop"])] | None = (
+        None
+    )
     reference: Annotated[
         str, Meta(max_length=120, description="The invoice or unit that it is for.", examples=[""])
     ] = ""
@@ -79,6 +81,9 @@ class OrderOut(Out):
     valid_until: Annotated[date | None, Meta(examples=["2027-11-22"])] = None
     delivery: Annotated[str | None, Meta(examples=[None, "ready"])] = None
     place: Annotated[str | None, Meta(examples=[None])] = None
+    warning: Annotated[str | None, Meta(description="A limit of the year is near or passed.", examples=[None])] = None
+    year_used: Annotated[int | None, Meta(description="Kopecks, with a warning.", examples=[None, 310000])] = None
+    year_limit: Annotated[int | None, Meta(description="Kopecks, with a warning.", examples=[None, 400000])] = None
 
 
 class OrderPage(Out):

@@ -17,6 +17,7 @@ _COLUMNS = """
         SELECT FROM stock_codes s WHERE s.offer_id = f.id AND s.order_id IS NULL)) AS in_stock,
     coalesce((SELECT w.available FROM wallets w WHERE w.owner_id = :account AND w.book_id = f.programme_id), 0)
         AS available,
+    coalesce((SELECT r.rung FROM rungs r WHERE r.account_id = :account AND r.brand_id = f.brand_id), 0) AS own_rung,
     f.archived_at IS NULL AND f.starts_at <= :now AND (f.ends_at IS NULL OR f.ends_at > :now) AS on_offer
     FROM offers f JOIN programmes g ON g.id = f.programme_id
 """

@@ -9,6 +9,7 @@ from backend import limits
 from backend.accounts import service as accounts
 from backend.database import Database
 from backend.errors import Conflict
+from backend.offers import identity
 from backend.programmes.models import DayCap
 from backend.promocodes import forgetting as promocodes
 from backend.receipts import forgetting as receipts
@@ -52,6 +53,7 @@ async def forget(session: AsyncSession, account_id: int) -> None:
     for wallet in wallets:
         await session.execute(END, {"wallet": wallet.id})
     await promocodes.forget(session, account_id)
+    await identity.forget(session, account_id)
     await session.execute(delete(Scan).where(Scan.account_id == account_id))
     await session.execute(delete(DayCap).where(DayCap.account_id == account_id))
     await accounts.close(session, account_id)

@@ -13,14 +13,45 @@ CREATE OR REPLACE FUNCTION orders_count_year(
     RETURNING amount
 $$;
 
+-- Why an order waits for the brand's person, or null; what needs nobody is counted. Orders of a day are one gift, so that
+-- none is split to slip under a line. Whoever asks has the account's lock.
+CREATE OR REPLACE FUNCTION orders_waits(o orders, p_tax text, p_year int, p_year_most bigint, p_order_most bigint)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE large boolean := o.nominal + (
+    SELECT coalesce(sum(r.nominal), 0) FROM orders r JOIN offers f ON f.id = r.offer_id
+    WHERE p_order_most IS NOT NULL AND r.account_id = o.account_id AND r.brand_id = o.brand_id AND f.tax = p_tax
+        AND r.id <> o.id AND r.state <> 'refused' AND r.placed_at > now() - interval '1 day') > p_order_most;
+BEGIN
+    IF large AND o.nominal + coalesce((SELECT y.amount FROM yearly_sums y WHERE y.account_id = o.account_id
+            AND y.brand_id = o.brand_id AND y.year = p_year AND y.tax = p_tax), 0) > p_year_most IS NOT TRUE
+    THEN
+        RETURN 'written_form';
+    ELSIF large OR orders_count_year(o.account_id, o.brand_id, p_year, p_tax, o.nominal, p_year_most) IS NULL THEN
+        RETURN 'year_limit';
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Whether an order's row says that it waits at a limit; until it is let through it is not counted in its year.
+CREATE OR REPLACE FUNCTION orders_at_limit(o orders) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT o.state = 'held' AND coalesce(o.reason, '') IN ('year_limit', 'written_form')
+$$;
+
+-- The year in which an order counts: that in which it was placed, by the payer's clock.
+CREATE OR REPLACE FUNCTION orders_year(o orders) RETURNS int LANGUAGE sql STABLE AS $$
+    SELECT extract(year FROM o.placed_at AT TIME ZONE 'Europe/Moscow')::int
+$$;
+
 -- Places an order. A key that was used before gives its first answer (`changed`: it had another body). Refusals keep a
--- row, too, so that they are answered again: `poor`, `sold_out`, `year_limit`, `spending_held`. SB012: the device has ended.
+-- row, too, so that they are answered again: `poor`, `sold_out`, `spending_held`. What is above a limit of the law is held
+-- and waits for a person: `year_limit`, `written_form`. SB012: the device has ended.
 CREATE OR REPLACE FUNCTION orders_place(
     p_account bigint, p_device bigint, p_key uuid, p_digest bytea, p_offer bigint, p_nominal bigint, p_price bigint,
-    p_today date, p_year int, p_year_most bigint, p_reference text, p_place text, p_secret bytea, p_code bytea, p_valid_until date
+    p_today date, p_year int, p_year_most bigint, p_order_most bigint, p_reference text, p_place text, p_secret bytea,
+    p_code bytea, p_valid_until date
 ) RETURNS TABLE (id bigint, changed boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE o orders; f offers; w wallets; taken stock_codes; why text; done boolean := false;
+DECLARE o orders; f offers; w wallets; taken stock_codes; why text; waits text;
 BEGIN
     PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
     PERFORM accounts_alive(p_account, p_device);
@@ -59,17 +90,20 @@ BEGIN
             why := 'sold_out';
         END IF;
     END IF;
-    IF why IS NULL AND orders_count_year(p_account, f.brand_id, p_year, f.tax, p_nominal, p_year_most) IS NULL THEN
-        why := 'year_limit';
-        UPDATE stock_codes c SET order_id = NULL WHERE c.id = taken.id;
-        UPDATE offers x SET stock = stock + 1 WHERE x.id = f.id AND stock IS NOT NULL;
+    IF why IS NULL THEN
+        waits := orders_waits(o, f.tax, p_year, p_year_most, p_order_most);
     END IF;
     IF why IS NOT NULL THEN
         UPDATE orders r SET state = 'refused', reason = why, done_at = now(), due_at = NULL, for_person = false
         WHERE r.id = o.id;
     ELSE
         w := ledger_hold(w, p_price, 8, o.id);
-        IF f.fulfilment IN ('stock', 'own', 'instant') THEN
+        IF waits IS NOT NULL THEN
+            -- The code and the unit stay taken: whoever is let through gets them.
+            UPDATE orders r SET reason = waits, for_person = true, due_at = NULL, secret = taken.sealed,
+                valid_until = coalesce(taken.valid_until, r.valid_until)
+            WHERE r.id = o.id;
+        ELSIF f.fulfilment IN ('stock', 'own', 'instant') THEN
             w := ledger_settle(w, p_price, 8, o.id, 0);
             UPDATE orders r SET state = 'done', done_at = now(), supplier_name = f.fulfilment,
                 secret = coalesce(taken.sealed, p_secret), valid_until = coalesce(taken.valid_until, r.valid_until)
@@ -80,7 +114,7 @@ BEGIN
             END IF;
         END IF;
         INSERT INTO events (brand_id, account_id, kind, body) VALUES (f.brand_id, p_account,
-            CASE WHEN f.fulfilment IN ('stock', 'own', 'instant') THEN 'order.done' ELSE 'order.held' END,
+            CASE WHEN waits IS NULL AND f.fulfilment IN ('stock', 'own', 'instant') THEN 'order.done' ELSE 'order.held' END,
             jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', p_nominal, 'price', p_price));
     END IF;
     id := o.id; changed := false;
@@ -102,18 +136,23 @@ BEGIN
         RETURN false;
     END IF;
     w := ledger_open(o.account_id, o.programme_id, p_today);
+    SELECT tax INTO t FROM offers WHERE id = o.offer_id;
     IF p_done THEN
         w := ledger_settle(w, o.price, 8, o.id, 0);
+        IF orders_at_limit(o) THEN
+            PERFORM orders_count_year(o.account_id, o.brand_id, orders_year(o), t, o.nominal, NULL);
+        END IF;
     ELSE
         w := ledger_release(w, o.price, 8, o.id, 0);
-        SELECT tax INTO t FROM offers WHERE id = o.offer_id;
-        UPDATE yearly_sums SET amount = amount - o.nominal
-        WHERE account_id = o.account_id AND brand_id = o.brand_id AND tax = t
-            AND year = extract(year FROM o.placed_at AT TIME ZONE 'Europe/Moscow');
+        IF NOT orders_at_limit(o) THEN
+            UPDATE yearly_sums SET amount = amount - o.nominal
+            WHERE account_id = o.account_id AND brand_id = o.brand_id AND tax = t AND year = orders_year(o);
+        END IF;
+        UPDATE stock_codes SET order_id = NULL WHERE order_id = o.id;
         UPDATE offers SET stock = stock + 1 WHERE id = o.offer_id AND stock IS NOT NULL;
     END IF;
     UPDATE orders SET state = CASE WHEN p_done THEN 'done' ELSE 'refused' END, reason = p_reason, done_at = now(),
-        due_at = NULL, for_person = false, unknown = false, secret = coalesce(p_secret, secret),
+        due_at = NULL, for_person = false, unknown = false, secret = CASE WHEN p_done THEN coalesce(p_secret, secret) END,
         supplier_name = coalesce(p_supplier, supplier_name), supplier_reference = coalesce(p_reference, supplier_reference),
         valid_until = coalesce(p_valid_until, valid_until)
     WHERE id = o.id;
@@ -121,5 +160,36 @@ BEGIN
     SELECT o.brand_id, o.account_id, CASE WHEN p_done THEN 'order.done' ELSE 'order.refused' END,
         jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', o.nominal, 'price', o.price)
     FROM offers f WHERE f.id = o.offer_id;
+    RETURN true;
+END $$;
+
+-- Lets an order through that waits at a limit: it counts in its year, above the limit, and goes on as it would have. What
+-- we give ourselves is given at once: a code that was taken for it, or the certificate that comes with the call. False:
+-- it does not wait there any more.
+CREATE OR REPLACE FUNCTION orders_let_through(
+    p_order bigint, p_secret bytea, p_code bytea, p_valid_until date, p_today date
+) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE o orders; f offers;
+BEGIN
+    SELECT * INTO o FROM orders WHERE id = p_order;
+    PERFORM pg_advisory_xact_lock(20311, (o.account_id % 2147483647)::int);
+    SELECT * INTO o FROM orders WHERE id = p_order FOR UPDATE;
+    IF NOT orders_at_limit(o) THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO f FROM offers WHERE id = o.offer_id;
+    IF f.fulfilment IN ('supplier', 'person') THEN
+        PERFORM orders_count_year(o.account_id, o.brand_id, orders_year(o), f.tax, o.nominal, NULL);
+        UPDATE orders SET reason = NULL, for_person = f.fulfilment = 'person',
+            due_at = CASE WHEN f.fulfilment = 'supplier' THEN now() END
+        WHERE id = o.id;
+        RETURN true;
+    END IF;
+    PERFORM orders_end(o.id, true, NULL, CASE WHEN f.fulfilment = 'own' THEN p_secret END, f.fulfilment, NULL,
+        CASE WHEN f.fulfilment = 'own' THEN p_valid_until END, p_today);
+    IF f.fulfilment = 'own' THEN
+        INSERT INTO certificates (brand_id, order_id, digest, single, nominal, balance, valid_until)
+        VALUES (o.brand_id, o.id, p_code, f.kind = 'discount', o.nominal, o.nominal, p_valid_until);
+    END IF;
     RETURN true;
 END $$;

@@ -286,6 +286,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("brand_id", "account_id", name=op.f("pk_freezes")),
     )
     op.create_table(
+        "identities",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("rung", sa.SmallInteger(), nullable=False),
+        sa.Column("kind", sa.String(length=13), nullable=False),
+        sa.Column("inn_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("kind IN ('person', 'self_employed', 'company')", name=op.f("ck_identities_kind")),
+        sa.CheckConstraint("rung BETWEEN 0 AND 2", name=op.f("ck_identities_rung")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_identities_account_id")),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_identities")),
+    )
+    op.create_index(
+        "ix_identities_inn_digest",
+        "identities",
+        ["inn_digest"],
+        unique=False,
+        postgresql_where="inn_digest IS NOT NULL",
+    )
+    op.create_table(
         "lots",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("wallet_id", sa.BigInteger(), nullable=False),
@@ -859,6 +878,20 @@ def upgrade() -> None:
     op.create_index("ix_review_steps_review_id_id", "review_steps", ["review_id", "id"], unique=False)
     op.create_index("uq_review_steps_final", "review_steps", ["review_id"], unique=True, postgresql_where="final")
     op.create_table(
+        "rungs",
+        sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("rung", sa.SmallInteger(), nullable=False),
+        sa.Column("note", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("rung BETWEEN 0 AND 2", name=op.f("ck_rungs_rung")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_rungs_account_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_rungs_brand_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_rungs_staff_id")),
+        sa.PrimaryKeyConstraint("brand_id", "account_id", name=op.f("pk_rungs")),
+    )
+    op.create_table(
         "staff_sessions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("staff_id", sa.BigInteger(), nullable=False),
@@ -1138,6 +1171,17 @@ def upgrade() -> None:
         "uq_sales_shop_id_fn_fd", "sales", ["shop_id", "fn", "fd"], unique=True, postgresql_where="fn IS NOT NULL"
     )
     op.create_table(
+        "stock_levels",
+        sa.Column("offer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("nominal", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("least", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_stock_levels_brand_id")),
+        sa.ForeignKeyConstraint(["offer_id"], ["offers.id"], name=op.f("fk_stock_levels_offer_id")),
+        sa.PrimaryKeyConstraint("offer_id", "nominal", name=op.f("pk_stock_levels")),
+    )
+    op.create_table(
         "batch_file_parts",
         sa.Column("file_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("part", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1168,6 +1212,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_id", name=op.f("uq_certificates_order_id")),
     )
     op.create_index("ix_certificates_brand_id_id", "certificates", ["brand_id", "id"], unique=False)
+    op.create_table(
+        "order_steps",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.String(length=9), nullable=False),
+        sa.Column("note", sa.String(length=500), server_default="", nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_order_steps_brand_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_steps_order_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_order_steps_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_steps")),
+    )
+    op.create_index("ix_order_steps_order_id_id", "order_steps", ["order_id", "id"], unique=False)
     op.create_table(
         "order_tries",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -1258,33 +1318,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["sale_id"], ["sales.id"], name=op.f("fk_sale_returns_sale_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sale_returns")),
         sa.UniqueConstraint("sale_id", "key", name=op.f("uq_sale_returns_sale_id_key")),
-    )
-    op.create_table(
-        "order_steps",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("brand_id", sa.BigInteger(), nullable=False),
-        sa.Column("order_id", sa.BigInteger(), nullable=False),
-        sa.Column("staff_id", sa.BigInteger(), nullable=False),
-        sa.Column("action", sa.String(length=9), nullable=False),
-        sa.Column("note", sa.String(length=500), server_default="", nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=True),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_order_steps_brand_id")),
-        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_steps_order_id")),
-        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_order_steps_staff_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_steps")),
-    )
-    op.create_index("ix_order_steps_order_id_id", "order_steps", ["order_id", "id"], unique=False)
-    op.create_table(
-        "stock_levels",
-        sa.Column("offer_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("nominal", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("brand_id", sa.BigInteger(), nullable=False),
-        sa.Column("least", sa.BigInteger(), nullable=False),
-        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_stock_levels_brand_id")),
-        sa.ForeignKeyConstraint(["offer_id"], ["offers.id"], name=op.f("fk_stock_levels_offer_id")),
-        sa.PrimaryKeyConstraint("offer_id", "nominal", name=op.f("pk_stock_levels")),
     )
     op.create_table(
         "stock_codes",
