@@ -19,10 +19,11 @@ RecoveryCode = Annotated[
         examples=["7KQ2M-9XJ4T-0C8WN-P3RVEA"],
     ),
 ]
-PIN = r"^[0-9]{4,6}$"
+PIN = r"^[0-9]{4,6}(?!\n)$"
 Pin = Annotated[str, Meta(pattern=PIN, examples=["4071"])]
 Base64 = Annotated[
-    str, Meta(pattern="^[A-Za-z0-9_-]+$", max_length=8192, description="base64url.", examples=["q83vASNFZ4mrze8"])
+    str,
+    Meta(pattern=r"^[A-Za-z0-9_-]+(?!\n)$", max_length=8192, description="base64url.", examples=["q83vASNFZ4mrze8"]),
 ]
 DeviceName = Annotated[str, Meta(max_length=40, examples=["Work phone"])]
 

@@ -9,7 +9,7 @@ from backend.brands.models import Brand, Role, Staff
 from backend.wire import LINE, In, Out
 
 # Letters that every mail server and every database folds alike; no slash, for it stands in a path.
-EMAIL = "^[!-.0-?A-~]+@[0-9A-Za-z.-]+$"
+EMAIL = r"^[!-.0-?A-~]+@[0-9A-Za-z.-]+(?!\n)$"
 Email = Annotated[str, Meta(pattern=EMAIL, max_length=254, examples=["anna@teplo.example"])]
 Password = Annotated[
     str,

@@ -23,7 +23,7 @@ SHOWN_RANGES = 100
 SpanPath = Annotated[
     str,
     PathParameter(
-        pattern=r"^[1-9][0-9]{0,9}-[1-9][0-9]{0,9}$",
+        pattern=r"^[1-9][0-9]{0,9}-[1-9][0-9]{0,9}(?!\n)$",
         description="First and last position, as in the print files.",
         examples=[Example(value="1-5000")],
     ),

@@ -18,7 +18,7 @@ from backend.settings import Settings
 from backend.wire import CursorInvalid, Now, TheSettings, raises
 
 Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
-CardPath = Annotated[str, PathParameter(pattern=r"^[0-9]{16}$", description="The agent's card number.")]
+CardPath = Annotated[str, PathParameter(pattern=r"^[0-9]{16}(?!\n)$", description="The agent's card number.")]
 State = Annotated[Literal["open", "decided"] | None, QueryParameter(name="state", description="Both if left out.")]
 PROPOSED = ResponseSpec(ReviewOut, description="It is more than one person may release: a second one is to confirm it.")
 

@@ -13,7 +13,7 @@ from backend.receipts import sellers
 from backend.receipts.models import Seller
 from backend.wire import LINE_OR_NOTHING, CursorInvalid, In, Out, cursor, raises, word
 
-Inn = Annotated[str, PathParameter(pattern=r"^[0-9]{10}([0-9]{2})?$", description="ИНН of the shop.")]
+Inn = Annotated[str, PathParameter(pattern=r"^[0-9]{10}([0-9]{2})?(?!\n)$", description="ИНН of the shop.")]
 Note = Annotated[str, Meta(max_length=200, pattern=LINE_OR_NOTHING, examples=["Sells to itself."])]
 
 

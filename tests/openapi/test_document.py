@@ -1,6 +1,7 @@
 """The description of the API: valid, complete, with examples that fit, and the committed one is the code's."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from backend.app import description
 from backend.cli import openapi
+from backend.openapi.schemas import NO_NUL
+from backend.programmes.schemas import SKU
 
 DOCUMENT = json.loads(description())
 OPERATIONS = {
@@ -41,6 +44,26 @@ def examples(content: dict[str, Any]) -> list[Any]:
 def check(schema: dict[str, Any], example: Any) -> None:
     whole = {**schema, "components": DOCUMENT["components"]}
     jsonschema_rs.Draft202012Validator(whole, validate_formats=True).validate(example)
+
+
+def patterns(node: Any) -> Iterator[str]:
+    """Every pattern of a text in the document."""
+    if isinstance(node, list):
+        for part in node:
+            yield from patterns(part)
+    if isinstance(node, dict):
+        if isinstance(node.get("pattern"), str):
+            yield node["pattern"]
+        for part in node.values():
+            yield from patterns(part)
+
+
+def test_no_pattern_lets_an_end_of_line_follow_the_last_sign():
+    # An end of line is what these two speak of themselves.
+    whole = set(patterns(DOCUMENT)) - {NO_NUL, SKU}
+
+    assert {pattern for pattern in whole if not pattern.endswith(r"(?!\n)$")} == set()
+    assert not re.search(SKU, "RA16-374\n")
 
 
 def test_the_document_is_valid_openapi():
