@@ -7,6 +7,7 @@ from typing import Annotated, Self
 import msgspec
 from msgspec import Meta
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.brands import audit
@@ -147,9 +148,8 @@ async def _check_labels(session: AsyncSession, brand_id: int, labels: list[AdLab
 
 async def _row(session: AsyncSession, brand_id: int) -> BrandCard:
     """The brand's row, locked; made with the house's colours where there is none."""
-    row = await session.get(BrandCard, brand_id, with_for_update=True)
-    if row is None:
-        look = Look()
-        row = BrandCard(brand_id=brand_id, background=look.background, ink=look.ink, accent=look.accent, labels=[])
-        session.add(row)
-    return row
+    look = Look()
+    made = insert(BrandCard).values(brand_id=brand_id, background=look.background, ink=look.ink, accent=look.accent)
+    # Two may save first at the same time: the later one waits here, and finds the row.
+    await session.execute(made.on_conflict_do_nothing())
+    return await session.get_one(BrandCard, brand_id, with_for_update=True)

@@ -1,15 +1,20 @@
 """What a brand sets of its cards: colours, a logo, and what the law wants said of an advertisement."""
 
+import asyncio
 import io
 
 import pytest
 from PIL import Image
+from sqlalchemy import text
 
 from backend.brands.models import Brand
 from backend.promocodes.cards.content import Kind
-from backend.promocodes.models import PromoCode
+from backend.promocodes.models import BrandCard, PromoCode
 from tests.make import World
 from tests.promocodes.cards import a_code, card, raster, read
+from tests.worker.working import until
+
+WAITS = text("SELECT 1 FROM pg_locks WHERE NOT granted")
 
 
 def a_logo() -> bytes:
@@ -47,6 +52,22 @@ async def test_a_brands_colours_logo_and_label_stand_on_the_card(world: World):
     for kind in ("png", "pdf"):
         drawn = await card(world, agent, row, kind, size="business")
         assert set(read(raster(drawn.content, Kind(kind)))) == {"HTTP://SCANBACK.TEST/P/1VAN7"}
+
+
+async def test_two_first_saves_at_the_same_time_are_both_kept(world: World):
+    brand = await world.brand()
+    owner = await world.staff(brand)
+    look = {"background": "#101820", "ink": "#FFFFFF", "accent": "#F2AA4C"}
+    earlier = BrandCard(brand_id=brand.id, background="#FFFFFF", ink="#000000", accent="#333333", logo=a_logo())
+
+    async with world.db.begin() as session:
+        session.add(earlier)
+        await session.flush()
+        later = asyncio.create_task(owner.put("/v1/console/brand/card", look))
+        await until(lambda: world.db.rows(WAITS))
+
+    assert (await later).status_code == 200
+    assert (await later).json() == look | {"has_logo": True}
 
 
 async def brand_of(world: World, row: PromoCode):
