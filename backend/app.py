@@ -51,6 +51,7 @@ from backend.shops import handlers as shops
 from backend.shops.door import TillAt
 from backend.strict import StrictRequest, only_what_is_described
 from backend.wallets import handlers as wallets
+from backend.wallets import statement_handlers as statements
 from backend.web import handlers as web
 from backend.web import promo as promo_page
 
@@ -128,6 +129,7 @@ def api() -> Router:
         route_handlers=[
             accounts.router,
             wallets.router,
+            statements.router,
             scans.router,
             receipts.router,
             photo_handlers.router,
@@ -155,7 +157,7 @@ def api() -> Router:
         dependencies={"till": Provide(the_till, sync_to_thread=False)},
         security=[{"till": []}],
     )
-    doors = [accounts.strangers, callbacks.strangers, agents, brands.strangers, staff, tills]
+    doors = [accounts.strangers, callbacks.strangers, statements.strangers, agents, brands.strangers, staff, tills]
     return Router("/v1", route_handlers=doors, guards=[only_what_is_described])
 
 

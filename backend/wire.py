@@ -160,11 +160,20 @@ def with_etag(request: Request[Any, Any, Any], answer: Any) -> Response[Any]:
     """The answer with its ETag, or 304 and no body when the caller has it already (RFC 9110, 13.1.2)."""
     body = msgspec.json.encode(answer)
     tag = etag(body)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
+    if knows(request, tag):
+        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=private(tag))
+    return Response(body, media_type="application/json", headers=private(tag))
+
+
+def knows(request: Request[Any, Any, Any], tag: str) -> bool:
+    """Whether the caller has this already."""
     known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
-    if tag in known or "*" in known:
-        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+    return tag in known or "*" in known
+
+
+def private(tag: str) -> dict[str, str]:
+    """The headers of an answer that only its caller may keep, and asks about before he uses it again."""
+    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
 
 
 class PreconditionFailed(Refusal):

@@ -17,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.brands.models import Brand
 from backend.checkout.models import Statement
-from backend.checkout.statement_pdf import Column, StatementPdf
 from backend.errors import Invalid
 from backend.language import Language
 from backend.programmes.files_out import Cell, CsvFile, TableFile, Workbook
+from backend.programmes.paper import Column, TablePdf
 from backend.shops.models import Shop
 
 Format = Literal["csv", "xlsx", "pdf"]
@@ -148,7 +148,7 @@ def _roubles(kopecks: int) -> Decimal:
 
 def _file(kind: Format, parties: Parties, zone: ZoneInfo, language: Language) -> TableFile:
     if kind == "pdf":
-        return StatementPdf(*_head(parties, zone, language), COLUMNS)
+        return TablePdf(*_head(parties, zone, language), COLUMNS)
     if kind == "xlsx":
         return Workbook()
     # What a Russian spreadsheet expects, and what all others do.

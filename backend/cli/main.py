@@ -32,6 +32,7 @@ COMMANDS = {
     "promo": Later("backend.cli.promo", "promo", "Issue promo codes in bulk, and take them as a file."),
     "slot": Later("backend.cli.slot", "slot", "List key slots; open the next generation of a key."),
     "books": Later("backend.cli.books", "books", "Prove the books, and seal them."),
+    "statement": Later("backend.cli.statement", "statement", "Check a wallet's statement, without a database."),
     "simulators": Later("backend.cli.simulate", "simulators", "Play the providers of receipts, to test against."),
     "demo": Later("backend.cli.demo", "demo", "Play the product's story on a throwaway server."),
     "prepare": Later("backend.cli.prepare", "prepare", "Migrate the database; make the demo brand if it is empty."),

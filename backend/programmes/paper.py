@@ -1,4 +1,4 @@
-"""A statement on paper: what it comes to, then its rows, on A4 pages across."""
+"""A table on paper: what it is about, then its rows, on A4 pages across."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -34,13 +34,13 @@ class Column(NamedTuple):
         return self.ru if language == "ru" else self.en
 
 
-class StatementPdf:
+class TablePdf:
     """A table file whose bytes come at the end. The first row that it is given names the columns on every page."""
 
     def __init__(self, title: str, head: Sequence[tuple[str, str]], columns: Sequence[Column]) -> None:
         self.columns = columns
         self.buffer = io.BytesIO()
-        # The same statement is the same bytes each time.
+        # The same table is the same bytes each time.
         self.canvas = Canvas(self.buffer, pagesize=(WIDE, HIGH), pageCompression=1, invariant=1)
         self.canvas.setTitle(title)
         self.titles: Sequence[Cell] = ()
