@@ -20,6 +20,11 @@ SINGLE = text("""
         (SELECT count(*) FROM (SELECT FROM wallets WHERE due_on < current_date - 1 LIMIT 10000) AS late) AS late,
         (SELECT count(*) FROM (SELECT FROM webhook_deliveries WHERE state IN ('waiting', 'sending') LIMIT 10000) AS w)
             AS webhooks,
+        (SELECT count(*) FROM stock_levels l JOIN offers f ON f.id = l.offer_id AND f.archived_at IS NULL
+            WHERE l.least > (SELECT count(*) FROM (
+                SELECT FROM stock_codes s WHERE s.offer_id = l.offer_id AND s.nominal = l.nominal
+                    AND s.order_id IS NULL AND (s.valid_until IS NULL OR s.valid_until > current_date)
+                LIMIT l.least) AS c)) AS stocks_low,
         b.ok, b.age, b.movements, b.seconds
     FROM (SELECT) AS one LEFT JOIN LATERAL (
         SELECT cardinality(faults) = 0 AS ok, extract(epoch FROM now() - at)::float8 AS age, movements, seconds
@@ -32,6 +37,7 @@ NAMES = {
     "unsealed": ("scanback_movements_unsealed", "Movements since the last seal."),
     "late": ("scanback_wallets_late", "Wallets that nobody brought to today; 10000 stands for more."),
     "webhooks": ("scanback_webhooks_waiting", "Deliveries that are not done; 10000 stands for more."),
+    "stocks_low": ("scanback_stocks_low", "Nominals with fewer free codes than the alarm number."),
     "ok": ("scanback_books_ok", "1: the last proof of the books found no fault."),
     "age": ("scanback_books_age_seconds", "Since the books were last proved."),
     "movements": ("scanback_books_movements", "Movements in the last proof of the books."),

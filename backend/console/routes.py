@@ -23,6 +23,7 @@ from backend.console import (
     shops,
     signals,
     statements,
+    stock,
     tills,
     webhooks,
 )
@@ -42,6 +43,7 @@ router = Router(
         promo_issues.router,
         offers.router,
         rates.router,
+        stock.router,
         identities.router,
         receipt_photos.router,
         shops.router,
