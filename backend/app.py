@@ -27,6 +27,9 @@ from backend.console import routes as console
 from backend.database import Database, Db
 from backend.files.store import store
 from backend.offers import certificate_handlers as certificates
+from backend.offers import handlers as offers
+from backend.offers import identity_handlers as identity
+from backend.offers.watching import Watches
 from backend.openapi.document import CONFIG, document, written
 from backend.packages.known import Spans
 from backend.passwords import Passwords
@@ -117,6 +120,7 @@ DEPENDENCIES = {
     "checkout": of_state("checkout"),
     "callbacks": of_state("callbacks"),
     "streams": of_state("streams"),
+    "watches": of_state("watches"),
     "now": Provide(the_time, sync_to_thread=False),
     "session": Provide(the_session),
 }
@@ -137,6 +141,8 @@ def api() -> Router:
             promocodes.router,
             feed.router,
             cards.router,
+            offers.router,
+            identity.router,
             privacy.router,
         ],
         guards=[agent_door.guard],
@@ -198,6 +204,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
                     "studio": Studio(files),
                     "checkout": Checkout(db, settings, desk.books),
                     "streams": Streams(db, is_stopping=is_stopping),
+                    "watches": Watches(db, is_stopping=is_stopping),
                     "known": agent_door.Known(),
                 }
             )

@@ -18,6 +18,9 @@ from sqlalchemy import make_url, text
 from backend import jobs, logs, tables, upkeep
 from backend.database import APP_ROLE, Database
 from backend.files.store import store
+from backend.offers import fulfilling
+from backend.offers.fulfilling import Counter
+from backend.offers.supplies import Supplies
 from backend.packages import printing
 from backend.promocodes import issuing, studio
 from backend.receipts import forgetting, verifying
@@ -28,7 +31,9 @@ from backend.webhooks import sending, telling
 log = structlog.get_logger("scanback")
 
 # Naming the modules keeps their imports: they are what declares the jobs, and the tables that jobs refer to.
-ROOMS: tuple[ModuleType, ...] = (printing, issuing, studio, verifying, forgetting, sending, telling, upkeep, tables)
+ROOMS: tuple[ModuleType, ...] = (
+    printing, issuing, studio, verifying, forgetting, fulfilling, sending, telling, upkeep, tables,
+)  # fmt: skip
 AT_ONCE = 8
 HEARTBEAT_SECONDS = 2.0
 FINISH_SECONDS = 3.0  # for jobs under way when asked to stop; `scanback run` waits two seconds longer
@@ -52,7 +57,8 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     """
     db, files = Database(settings.database_url, AT_ONCE), store(settings)
     verifier = Verifier.of(db, settings)
-    given = {"db": db, "files": files, "settings": settings, "verifier": verifier}
+    counter = Counter(db, settings, Supplies.of_settings(db, settings))
+    given = {"db": db, "files": files, "settings": settings, "verifier": verifier, "counter": counter}
     try:
         while not stop.is_set():
             try:
@@ -64,6 +70,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     finally:
         files.close()
         await verifier.providers.close()
+        await counter.supplies.close()
         await db.close()
 
 

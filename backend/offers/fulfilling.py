@@ -98,6 +98,9 @@ async def _fulfil(counter: Counter, row: Any) -> None:
 
 async def fulfil(counter: Counter, row: Any) -> None:
     """Bring one order a step further: done, refused, to be asked again, or a person's."""
+    if row.tries > 1 and _age(row) > SWEEP_SECONDS:
+        await counter.db.rows(FOR_PERSON, id=row.id, claimed=row.due_at)
+        return
     if row.supplier >= len(row.suppliers):
         await _end(counter, row, Sold("refused", why="supplier_refused"), "")
         return
@@ -147,10 +150,14 @@ async def _go_by(counter: Counter, row: Any, name: str, wanted: Wanted, sold: So
 async def _again(db: Database, row: Any, *, unknown: bool, least: int = 0) -> None:
     """Ask again, or hand it to a person before the quarter of an hour is over."""
     wait = max(least, WAITS[min(row.tries, len(WAITS)) - 1])
-    if (datetime.now(UTC) - row.placed_at).total_seconds() + wait > SWEEP_SECONDS:
+    if _age(row) + wait > SWEEP_SECONDS:
         await db.rows(FOR_PERSON, id=row.id, claimed=row.due_at)
     else:
         await _later(db, row, wait=wait, supplier=row.supplier, unknown=unknown)
+
+
+def _age(row: Any) -> float:
+    return float((datetime.now(UTC) - row.placed_at).total_seconds())
 
 
 async def _later(db: Database, row: Any, *, wait: float, supplier: int, unknown: bool) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from litestar import Request, Response, Router, get, post, put
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.response import ServerSentEvent
 
 from backend.accounts import pins
 from backend.accounts.door import SignedIn
@@ -13,6 +14,7 @@ from backend.accounts.schemas import PIN
 from backend.database import Db
 from backend.errors import BodyChanged, Busy, TooManyRequests
 from backend.offers import ordering, window
+from backend.offers.limit_schemas import warned
 from backend.offers.ordering import (
     NoCode,
     NominalNotOffered,
@@ -23,6 +25,7 @@ from backend.offers.ordering import (
     RungTooLow,
 )
 from backend.offers.schemas import KindOf, OfferPage, OrderIn, OrderOut, OrderPage, order_out, orders_out
+from backend.offers.watching import TheWatches
 from backend.passwords import ThePasswords
 from backend.wire import CursorInvalid, Now, TheSettings, cursor, place, raises, with_etag
 
@@ -40,7 +43,7 @@ async def list_offers(
     now: Now,
     after: Cursor = None,
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
-    kind: KindOf | None = None,
+    kind: Annotated[KindOf | None, QueryParameter(description="What sort of offers.")] = None,
     shelf: Annotated[str | None, QueryParameter(max_length=40)] = None,
     programme_id: Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1)] = None,
     affordable: Annotated[bool, QueryParameter(description="Only what the caller's wallets pay for now.")] = False,
@@ -71,7 +74,7 @@ async def put_order(
     await pins.require(db, passwords, settings, agent, pin, now)
     row = await ordering.place(db, settings, agent, key, data, now)
     code = await ordering.reveal(db, settings, agent, row) if row.state == "done" and row.secret else None
-    return order_out(row, code)
+    return warned(settings, row, order_out(row, code), now)
 
 
 @get("/orders", responses=raises(CursorInvalid))
@@ -90,10 +93,21 @@ async def list_orders(
 
 @get("/orders/{key:uuid}", responses=raises(OrderUnknown))
 async def get_order(
-    request: Request[Any, Any, Any], db: Db, agent: SignedIn, key: FromPath[UUID]
+    request: Request[Any, Any, Any], db: Db, settings: TheSettings, now: Now, agent: SignedIn, key: FromPath[UUID]
 ) -> Response[OrderOut]:
     """How an order stands, without its code. ETag and 304."""
-    return with_etag(request, order_out(await ordering.one(db, agent.account_id, key)))
+    row = await ordering.one(db, agent.account_id, key)
+    return with_etag(request, warned(settings, row, order_out(row), now))
+
+
+@get("/orders/{key:uuid}/stream", media_type="text/event-stream", responses=raises(OrderUnknown, Busy))
+async def stream_order(db: Db, watches: TheWatches, agent: SignedIn, key: FromPath[UUID]) -> Response[OrderOut]:
+    """An order as it goes (server-sent events): `order` with how it stands now and at each change, until it ends. A
+    comment comes each 15 seconds; after a quarter of an hour the stream ends, come again."""
+    await ordering.one(db, agent.account_id, key)
+    watches.admit()
+    # The annotation is what the events hold; the framework's own says only that it streams.
+    return ServerSentEvent(watches.watch(agent, key))  # type: ignore[return-value]
 
 
 @post(
@@ -110,4 +124,6 @@ async def reveal_code(
     return order_out(row, await ordering.reveal(db, settings, agent, row))
 
 
-router = Router("/", route_handlers=[list_offers, put_order, list_orders, get_order, reveal_code], tags=["Spending"])
+router = Router(
+    "/", route_handlers=[list_offers, put_order, list_orders, get_order, stream_order, reveal_code], tags=["Spending"]
+)

@@ -4,11 +4,11 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from payouts.partners.opening import open_supplier, read_settings
 from sqlalchemy import text
 
 from backend.database import Database
-from backend.settings import Settings
+from backend.settings import SettingMissing, Settings
+from payouts.partners.opening import SettingsWrong, longest_call, open_supplier, read_settings
 from payouts.partners.supplying import Supplier, SupplierSettings
 
 TURN = text("SELECT * FROM limit_turn(:name, :gap, 2147483647, :most)")
@@ -33,15 +33,18 @@ class Supplies:
         """Those that SCANBACK_SUPPLIERS names.
 
         Raises:
-            ValueError: the file does not fit.
+            SettingMissing: the file does not fit.
         """
         path: Path | None = settings.suppliers
-        return cls(db, read_settings(path) if path else [])
+        try:
+            return cls(db, read_settings(path) if path else [])
+        except SettingsWrong as error:
+            raise SettingMissing(str(error)) from error
 
     @property
     def lease(self) -> float:
         """For how many seconds an order is its worker's: longer than any call."""
-        return LEAST_LEASE + 3 * max((one.timeout for one in self.named.values()), default=0)
+        return LEAST_LEASE + 2 * max(map(longest_call, self.named.values()), default=0)
 
     def of(self, name: str) -> Supplier:
         """The client of a supplier.

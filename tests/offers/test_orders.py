@@ -1,0 +1,158 @@
+"""Orders: what they cost, who gets what, and that nothing is bought twice or lost."""
+
+import asyncio
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from backend.offers.models import Rate
+from tests.make import World, bearer
+from tests.offers.spending import spending
+
+
+async def test_a_certificate_of_the_stock_is_there_at_once(world: World):
+    shop = await spending(world)
+    agent, offer = await shop.agent(5000), await shop.offer()
+    (code,) = await shop.stock(offer, 1)
+
+    answer = await shop.order(agent, offer)
+
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["status"], answer.json()["code"]) == ("done", code)
+    assert await shop.wallet(agent) == (4000, 0)
+
+
+async def test_the_same_order_again_gets_the_first_one(world: World):
+    shop = await spending(world)
+    agent, offer, key = await shop.agent(5000), await shop.offer(), uuid.uuid4()
+    await shop.stock(offer, 3)
+    first = (await shop.order(agent, offer, key)).json()
+
+    again = (await shop.order(agent, offer, key)).json()
+    other = await shop.order(agent, offer, key, nominal=1000)
+
+    assert again == first
+    assert other.status_code == 422
+    assert await shop.wallet(agent) == (4000, 0)
+
+
+async def test_an_order_beyond_the_wallet_is_refused_and_costs_nothing(world: World):
+    shop = await spending(world)
+    agent, offer = await shop.agent(999), await shop.offer()
+    await shop.stock(offer, 1)
+
+    answer = (await shop.order(agent, offer)).json()
+
+    assert (answer["status"], answer["reason"]) == ("refused", "poor")
+    assert await shop.wallet(agent) == (999, 0)
+
+
+async def test_of_64_at_once_exactly_as_many_pass_as_the_wallet_pays_for(world: World):
+    shop = await spending(world)
+    agent, offer = await shop.agent(100), await shop.offer(nominal=10)
+    await shop.stock(offer, 64)
+
+    answers = await asyncio.gather(*(shop.order(agent, offer) for _ in range(64)))
+
+    assert sorted(answer.json()["status"] for answer in answers) == ["done"] * 10 + ["refused"] * 54
+    assert len({answer.json().get("code") for answer in answers} - {None}) == 10
+    assert await shop.wallet(agent) == (0, 0)
+
+
+async def test_of_a_thousand_orders_on_500_codes_500_are_sold_and_none_twice(world: World):
+    shop = await spending(world)
+    offer = await shop.offer(nominal=10)
+    codes = await shop.stock(offer, 500)
+    agents = [await shop.agent(1000) for _ in range(10)]
+
+    answers = await asyncio.gather(*(shop.order(agents[n % 10], offer) for n in range(1000)))
+
+    told = [answer.json() for answer in answers]
+    assert sorted(row["code"] for row in told if row["status"] == "done") == sorted(codes)
+    assert {row["reason"] for row in told if row["status"] == "refused"} == {"sold_out"}
+    balances = [await shop.wallet(agent) for agent in agents]
+    assert sum(available for available, _ in balances) == 5000
+    assert all(held == 0 for _, held in balances)
+
+
+async def test_a_code_is_shown_to_its_owner_only_and_each_time_is_noted(world: World):
+    shop = await spending(world)
+    agent, other, offer, key = await shop.agent(1000), await shop.agent(0), await shop.offer(), uuid.uuid4()
+    (code,) = await shop.stock(offer, 1)
+    await shop.order(agent, offer, key)
+
+    listed = await world.client.get("/v1/orders", headers=bearer(agent))
+    mine = await world.client.post(f"/v1/orders/{key}/reveal", headers=bearer(agent))
+    theirs = await world.client.post(f"/v1/orders/{key}/reveal", headers=bearer(other))
+
+    assert code not in listed.text
+    assert mine.json()["code"] == code
+    assert theirs.status_code == 404
+    async with world.db.begin() as session:
+        assert (await session.execute(text("SELECT count(*) FROM reveals"))).scalar_one() == 2
+
+
+async def test_codes_are_unreadable_in_the_database(world: World):
+    shop = await spending(world)
+    offer = await shop.offer()
+    (code,) = await shop.stock(offer, 1)
+    await shop.order(await shop.agent(1000), offer)
+
+    async with world.db.begin() as session:
+        kept = (await session.execute(text("SELECT sealed FROM stock_codes UNION SELECT secret FROM orders"))).scalars()
+        assert all(code.encode() not in bytes(row) for row in kept)
+
+
+async def test_a_price_in_points_follows_from_the_rate_of_the_day_and_is_rounded_up(world: World):
+    shop = await spending(world, currency="PTS")
+    agent, offer = await shop.agent(100), await shop.offer(nominal=1050)
+    await shop.stock(offer, 2)
+    without = await shop.order(agent, offer)
+    today = offer.created_at.date()
+    await world.add(Rate(programme_id=shop.programme.id, start=today - timedelta(days=9), per_rouble=1, source="old"))
+    await world.add(Rate(programme_id=shop.programme.id, start=today, per_rouble=2, source="new"))
+
+    answer = (await shop.order(agent, offer)).json()
+
+    assert (without.status_code, without.json()["code"]) == (409, "no_rate")
+    assert answer["price"] == 21
+    assert await shop.wallet(agent) == (79, 0)
+
+
+async def test_the_window_says_what_the_wallet_pays_for(world: World):
+    shop = await spending(world)
+    agent = await shop.agent(2500)
+    small = await shop.offer("own", least=1000, most=5000, step=500)
+    await shop.offer("own", nominal=9000)
+    await shop.offer("own", nominal=100, starts_at=small.created_at + timedelta(days=1))
+
+    page = (await world.client.get("/v1/offers", headers=bearer(agent))).json()["items"]
+    affordable = (await world.client.get("/v1/offers?affordable=true", headers=bearer(agent))).json()["items"]
+
+    assert [row.get("affordable") for row in page] == [2500, None]
+    assert [row["id"] for row in affordable] == [small.id]
+
+
+async def test_goods_wait_for_a_person_and_hold_the_money_and_the_unit(world: World):
+    shop = await spending(world)
+    agent, offer = await shop.agent(3000), await shop.offer("person", kind="goods", stock=1)
+
+    first = (await shop.order(agent, offer)).json()
+    second = (await shop.order(agent, offer)).json()
+
+    assert (first["status"], first["delivery"]) == ("held", "ordered")
+    assert (second["status"], second["reason"]) == ("refused", "sold_out")
+    assert await shop.wallet(agent) == (2000, 1000)
+
+
+async def test_what_is_refused_at_the_year_limit_leaves_the_stock_as_it_was(world: World, number):
+    number("year_most_gift", 1500)
+    shop = await spending(world)
+    agent, offer = await shop.agent(5000), await shop.offer(tax="gift")
+    await shop.stock(offer, 2)
+
+    answers = [(await shop.order(agent, offer)).json() for _ in range(2)]
+
+    assert [row["status"] for row in answers] in (["done", "refused"], ["done", "held"])
+    assert answers[1]["reason"] == "year_limit"
