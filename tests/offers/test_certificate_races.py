@@ -2,14 +2,21 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from backend.checkout import statements
+from backend.offers import certificates
+from backend.offers.certificate_schemas import CertificateReturnIn, CertificateUseIn
+from backend.shops.door import TillAt
 from tests.make import World
 from tests.offers.redeeming import Redeeming, redeeming_at
 
 TILLS = 40
+NOW = datetime.now(UTC)
 LEFT = text("SELECT balance FROM certificates")
 
 
@@ -95,3 +102,51 @@ async def test_takings_and_returns_at_once_do_not_block_each_other(redeeming, ti
     )
 
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_statement_closes_between_deeds_and_not_within_one(redeeming, world):
+    code = await redeeming.certificate(1000)
+    await redeeming.take(code, 300, "one")
+    async with world.db.begin() as session:
+        await session.execute(statements.ALONE, {"shop": redeeming.shop.id})
+        deeds = [asyncio.create_task(deed) for deed in (redeeming.take(code, 100), redeeming.give_back("one", 200))]
+        await asyncio.sleep(0.3)
+        waits = [not deed.done() for deed in deeds]
+
+    answers = await asyncio.gather(*deeds)
+
+    assert waits == [True, True]
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+class Slow:
+    """The database as a service sees it, whose deeds end with a transaction of ours."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+
+    async def call(self, statement: Any, **values: Any) -> Any:
+        return (await self.session.execute(statement, values)).one()
+
+
+@pytest.mark.parametrize("gives_back", [False, True], ids=["a part taken", "a part given back"])
+async def test_a_repeat_waits_for_the_deed_that_is_on_its_way(redeeming, world, gives_back):
+    code = await redeeming.certificate(1000)
+    await redeeming.take(code, 300, "before")
+    (row,) = await world.db.rows(text("SELECT id, shop_id FROM tills"))
+    till = TillAt(row.id, row.shop_id, "till", None, False, "Europe/Moscow")
+
+    async with world.db.begin() as session:
+        if gives_back:
+            first = await certificates.give_back(Slow(session), till, "before", "one", CertificateReturnIn(100))
+            again = asyncio.create_task(redeeming.give_back("before", 100, "one"))
+        else:
+            body = CertificateUseIn(code, 100)
+            first = await certificates.take(Slow(session), world.settings, till, "one", body, NOW)
+            again = asyncio.create_task(redeeming.take(code, 100, "one"))
+        await asyncio.sleep(0.3)
+        waits = not again.done()
+    answer = await again
+
+    assert waits
+    assert (answer.status_code, answer.json()) == (200, first._asdict())
