@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from httpx2 import AsyncClient, InvalidURL, Limits, Response, TransportError, create_ssl_context
+from httpx2 import (
+    AsyncClient,
+    ConnectTimeout,
+    InvalidURL,
+    Limits,
+    Response,
+    Timeout,
+    TransportError,
+    create_ssl_context,
+)
 
 MOST_READ = 1_000_000  # bytes; a receipt of a hundred lines has some 60,000, a certificate far less
 MOST_CONNECTIONS = 32
@@ -67,14 +76,18 @@ async def exchange(
         NoReply: nothing came in time, or nothing that may be read.
     """
     way = _Way()
-    extensions = {"trace": way.note}
+    # A handshake that is cancelled from outside leaves its socket open, so connecting has time limits of its own: half
+    # for the connection, half for TLS.
+    limit = Timeout(None, connect=patience / 2)
     try:
         async with (
             asyncio.timeout(patience),
-            client.stream(method, url, headers=dict(headers), content=content, extensions=extensions) as answer,
+            client.stream(
+                method, url, headers=dict(headers), content=content, timeout=limit, extensions={"trace": way.note}
+            ) as answer,
         ):
             return await _read(answer)
-    except TimeoutError as error:
+    except (TimeoutError, ConnectTimeout) as error:
         raise NoReply("timeout", sent=way.has_begun) from error
     except (UnicodeError, InvalidURL) as error:
         raise NoReply("unreachable", sent=bool(way.steps)) from error

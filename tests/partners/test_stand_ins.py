@@ -1,0 +1,143 @@
+"""The stand-ins for suppliers: limits, scripts, calls back, and a bad day in which nothing is sold twice."""
+
+import asyncio
+import json
+import math
+import re
+from collections import Counter
+
+import httpx2
+import pytest
+
+from backend.simulators import faults
+from tests.partners.conftest import KINDS, opened
+
+TREMENDOUS_ORDER = {
+    "reward": {
+        "value": {"denomination": 10, "currency_code": "RUB"},
+        "delivery": {"method": "LINK"},
+        "products": ["BOOKS"],
+        "recipient": {"name": "x"},
+    },
+    "payment": {"funding_source_id": "BALANCE"},
+}
+
+
+async def settled(supplier, wanted):
+    """Buy as a worker does: what is unknown is looked for, and ordered again under the same reference."""
+    for _ in range(60):
+        bought = await supplier.order(wanted)
+        if bought.result == "unknown":
+            bought = await supplier.look(wanted)
+        if bought.result == "sold":
+            return bought
+        await asyncio.sleep(0.02)
+    raise AssertionError(bought)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_on_a_bad_day_every_order_ends_with_one_certificate(desk, kind):
+    desk.set_up(seed=7, faults=0.4, timeout_seconds=0.3, slow_seconds=0.05, late_seconds=0.1)
+    orders = [desk.wanted() for _ in range(60)]
+
+    async with opened(kind, desk.url, timeout=0.2) as supplier:
+        bought = await asyncio.gather(*(settled(supplier, wanted) for wanted in orders))
+
+    assert len({one.code for one in bought}) == 60
+    assert desk.sold(kind) == {wanted.reference: 1 for wanted in orders}
+    assert set(desk.log(kind)["faults"]) >= {"timeout_after", "http_500_after", "http_500", "garbage_after", "late"}
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("tremendous", 10), ("tango", 1)])
+async def test_their_limits_hold_unless_told_otherwise(desk, kind, limit):
+    desk.http.put("/_simulator/setup", content="{}").raise_for_status()
+    orders = [desk.wanted() for _ in range(25)]
+
+    async with opened(kind, desk.url) as supplier:
+        bought = [await supplier.order(wanted) for wanted in orders]
+
+    log, results = desk.log(kind), Counter(one.result for one in bought)
+    allowed = limit * math.ceil(log["arrivals"][-1] - log["arrivals"][0] + 1e-9)
+    assert limit <= results["sold"] <= allowed
+    assert results["busy"] == log["refused_for_quota"] == 25 - results["sold"]
+    assert sum(desk.sold(kind).values()) == results["sold"]
+    assert log["most_in_a_second"] == 25
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_calls_back_come_late_and_twice(desk, kind):
+    heard, all_heard = [], asyncio.Event()
+
+    async def hear(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE).group(1))
+        heard.append(json.loads(await reader.readexactly(length)))
+        if len(heard) == 3:
+            all_heard.set()
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    desk.set_up(callback_url=url, late_seconds=0.6)
+    twice, late = desk.wanted("duplicate"), desk.wanted("late")
+    async with opened(kind, desk.url) as supplier:
+        await supplier.order(twice)
+        await supplier.order(twice)
+        await supplier.order(late)
+    await asyncio.sleep(0.3)
+    soon = [one["reference"] for one in heard]
+    await asyncio.wait_for(all_heard.wait(), 5)
+    server.close()
+    await server.wait_closed()
+
+    assert soon == [twice.reference] * 2
+    assert [one["reference"] for one in heard] == [twice.reference, twice.reference, late.reference]
+    assert sorted(desk.sold(kind).values()) == [1, 1]
+
+
+def test_without_a_key_a_repetition_buys_again(desk):
+    for _ in range(2):
+        httpx2.post(f"{desk.url}/api/v2/orders", json=TREMENDOUS_ORDER, headers={"Authorization": "Bearer x"},
+                    trust_env=False).raise_for_status()  # fmt: skip
+
+    assert desk.sold("tremendous") == {"": 2}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/api/v2/orders", 401),
+        ("GET", "/api/v2/orders?external_id=1", 401),
+        ("POST", "/api/v2/rewards/R1/generate_link", 404),
+        ("POST", "/raas/v2/orders", 401),
+        ("GET", "/raas/v2/orders?externalRefID=1", 401),
+        ("GET", "/raas/v2/orders/RA1", 404),
+        ("PUT", "/aggregator/orders/1", 401),
+        ("GET", "/aggregator/orders/1", 401),
+    ],
+)
+def test_nothing_is_sold_or_shown_without_a_token(desk, method, path, status):
+    answer = desk.http.request(method, path, content=b"{}")
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("given", ["{", '{"scripts": {"1": ["flood"]}}', '{"left": {"BOOKS": -1}}', '{"orders": []}'])
+def test_the_desk_says_what_it_cannot_take(desk, given):
+    answer = desk.http.put("/_simulator/orders", content=given)
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"]
+
+
+def test_stand_ins_call_nobody_outside(desk):
+    answer = desk.http.put("/_simulator/setup", content='{"callback_url": "https://example.invalid/"}')
+
+    assert answer.status_code == 400
+
+
+def test_what_happens_by_chance_never_changes_what_is_sold():
+    assert not set(faults.BUYING) & {"wrong_amount", "sold_out", "failed", "unauthorized"}
+    assert set(faults.AT_RANDOM) >= set(KINDS)
