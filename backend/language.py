@@ -1,7 +1,8 @@
 """The caller's language, and every sentence a person reads in it. English stands in the code, the rest in .po files."""
 
+import re
 from contextvars import ContextVar
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ RUSSIAN_PLURAL = to_python(
         "few": "v = 0 and i % 10 = 2..4 and i % 100 != 12..14",
     }
 )
+SHOWN = re.compile(r"(\D*)1(\D)234(?:\2)567(?:(\D)89)?(\D*)")
 POINTS = {"one": "балл", "few": "балла", "other": "баллов"}
 
 
@@ -58,11 +60,27 @@ def money(amount: int, currency: str) -> str:
     return _money(amount, currency, language.get())
 
 
-@lru_cache(maxsize=4096)
 def _money(amount: int, currency: str, code: Language) -> str:
+    before, group, point, after = _spelling(currency, code, negative=amount < 0)
     if currency == "PTS":
-        number = format_decimal(amount, locale=code)
+        number = before + f"{abs(amount):,}".replace(",", group) + after
         if code == "ru":
             return f"{number} {POINTS[RUSSIAN_PLURAL(abs(amount))]}"
         return f"{number} point" if abs(amount) == 1 else f"{number} points"
-    return format_currency(amount / 100, currency, locale=code)
+    whole, hundredths = divmod(abs(amount), 100)
+    return before + f"{whole:,}".replace(",", group) + f"{point}{hundredths:02}" + after
+
+
+@cache
+def _spelling(currency: str, code: Language, *, negative: bool) -> tuple[str, ...]:
+    """What stands before a number, between thousands, before the hundredths and behind it. Read off what CLDR makes of
+    one number, because statements have thousands of them and each would cost as much as the rest of its row."""
+    sign = -1 if negative else 1
+    if currency == "PTS":
+        shown = format_decimal(1_234_567 * sign, locale=code)
+    else:
+        shown = format_currency(1_234_567.89 * sign, currency, locale=code)
+    found = SHOWN.fullmatch(shown)
+    if found is None:
+        raise ValueError(f"{code} writes {currency} in a way that we do not know: {shown}")
+    return found.groups("")

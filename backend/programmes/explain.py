@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -12,7 +13,7 @@ from msgspec import Meta
 from sqlalchemy import text
 
 from backend.database import Database
-from backend.language import language, money, say
+from backend.language import Language, language, money, say
 from backend.programmes.rules import NEVER, Fixed, Rule
 from backend.wire import Out
 
@@ -109,7 +110,7 @@ def _sentence(version: Version, accrued: Accrued, *, waits: bool) -> str:
     if accrued.amount < accrued.gross:
         parts.append(say("; the day's limit left {amount}", amount=money(accrued.amount, currency)))
     if waits:
-        parts.append(say("; available from {day}", day=format_date(accrued.matures_on, "long", language.get())))
+        parts.append(say("; available from {day}", day=_day(accrued.matures_on, language.get())))
     # A Russian date ends with a dot of its own.
     return "".join(parts).rstrip(".") + "."
 
@@ -119,7 +120,17 @@ def _gross(rule: Rule, accrued: Accrued, gross: str) -> str:
     base = money(accrued.base, "RUB")
     if isinstance(rule.amount, Fixed):
         return say("your client paid {base}, you get {gross}", base=base, gross=gross) if rule.promo else gross
-    rate = format_percent(rule.amount.basis_points / 10_000, "#,##0.##%", locale=language.get())
+    rate = _rate(rule.amount.basis_points, language.get())
     if rule.promo:
         return say("your client paid {base}, {rate} of it is {gross}", base=base, rate=rate, gross=gross)
     return say("{rate} of {base} is {gross}", rate=rate, base=base, gross=gross)
+
+
+@lru_cache(maxsize=4096)
+def _day(day: date, code: Language) -> str:
+    return format_date(day, "long", code)
+
+
+@lru_cache(maxsize=4096)
+def _rate(basis_points: int, code: Language) -> str:
+    return format_percent(basis_points / 10_000, "#,##0.##%", locale=code)
