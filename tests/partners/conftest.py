@@ -27,7 +27,7 @@ class Desk:
         self.http = httpx2.Client(base_url=url, trust_env=False)
 
     def set_up(self, **setup: Any) -> None:
-        given = {"supplier_limits": FREE, "timeout_seconds": 2, "late_seconds": 0.4} | setup
+        given = {"supplier_limits": FREE, "timeout_seconds": 3, "late_seconds": 0.4} | setup
         self.http.put("/_simulator/setup", content=json.dumps(given)).raise_for_status()
 
     def clear(self) -> None:
@@ -75,7 +75,7 @@ async def opened(kind: str, url: str, **changed: Any) -> AsyncIterator[Supplier]
         "per_second": 10.0,
         "account": "ACCOUNT",
         "customer": "CUSTOMER",
-        "timeout": 1.0,
+        "timeout": 5.0,
     }
     supplier = open_supplier(SupplierSettings(**given | changed))
     try:

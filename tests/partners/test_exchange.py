@@ -31,7 +31,7 @@ async def silent():
         await server.wait_closed()
 
 
-async def told(url, patience=0.5):
+async def told(url, patience=1.5):
     client = exchange.open_client("Test/1")
     try:
         return await exchange.exchange(client, "POST", url, patience=patience, headers={}, content=b"{}")
@@ -94,9 +94,9 @@ async def test_a_request_over_a_connection_that_was_kept_counts_as_sent():
     server = await asyncio.start_server(once_and_cut, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     client = exchange.open_client("Test/1")
-    first = await exchange.exchange(client, "POST", url, patience=1, headers={}, content=b"{}")
+    first = await exchange.exchange(client, "POST", url, patience=5, headers={}, content=b"{}")
     with pytest.raises(NoReply) as raised:
-        await exchange.exchange(client, "POST", url, patience=1, headers={}, content=b"{}")
+        await exchange.exchange(client, "POST", url, patience=5, headers={}, content=b"{}")
     await client.aclose()
     server.close()
     await server.wait_closed()

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from backend.simulators import faults
+from payouts.partners.supplying import Wanted
 from tests.partners.conftest import KINDS, opened
 
 TREMENDOUS_ORDER = {
@@ -38,14 +39,16 @@ async def settled(supplier, wanted):
 @pytest.mark.parametrize("kind", KINDS)
 async def test_on_a_bad_day_every_order_ends_with_one_certificate(desk, kind):
     desk.set_up(seed=7, faults=0.4, timeout_seconds=0.3, slow_seconds=0.05, late_seconds=0.1)
-    orders = [desk.wanted() for _ in range(60)]
+    orders = [Wanted(f"bad-day-{number}", "BOOKS", 100_000) for number in range(60)]
+    met = {faults.drawn(kind, wanted.reference, 0, seed=7, rate=0.4, kinds=None) for wanted in orders}
 
-    async with opened(kind, desk.url, timeout=0.2) as supplier:
+    async with opened(kind, desk.url, timeout=0.25) as supplier:
         bought = await asyncio.gather(*(settled(supplier, wanted) for wanted in orders))
 
     assert len({one.code for one in bought}) == 60
     assert desk.sold(kind) == {wanted.reference: 1 for wanted in orders}
-    assert set(desk.log(kind)["faults"]) >= {"timeout_after", "http_500_after", "http_500", "garbage_after", "late"}
+    assert set(desk.log(kind)["faults"]) >= met - {""}
+    assert len(met) >= 10
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("tremendous", 10), ("tango", 1)])
