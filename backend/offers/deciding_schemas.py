@@ -1,0 +1,104 @@
+"""Orders as their brand sees them, over the wire. Nominals in kopecks, prices in the programme's minor units."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+
+from msgspec import Meta, field
+
+from backend.offers.keeping_schemas import FulfilmentName, Id, KindName, Moment
+from backend.wire import LINE, LINE_OR_NOTHING, In, Out
+
+Delivery = Literal["ordered", "packed", "sent", "ready", "delivered"]
+Waiting = Literal["person", "unknown", "limit"]
+Code = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=200, pattern=LINE, description="What the agent gets.", examples=["7KQ2-M9XJ-4T0C-8WNP"]
+    ),
+]
+PickUp = Annotated[
+    str, Meta(min_length=1, max_length=200, pattern=LINE, description="Where to pick it up.", examples=["Kazan"])
+]
+
+
+class OrderDecisionIn(In):
+    """What is to become of an order that waits."""
+
+    action: Annotated[
+        Literal["done", "turn_down", "allow"],
+        Meta(description="`allow` lets it through a limit of the law; it then goes on.", examples=["done"]),
+    ]
+    note: Annotated[str, Meta(max_length=500, pattern=LINE_OR_NOTHING, examples=["Booked on 14 May"])] = ""
+    code: Code | None = None
+    valid_until: Annotated[date | None, Meta(description="The code's last day.", examples=["2027-11-22"])] = None
+
+
+class DeliveryIn(In):
+    """Where goods are on their way."""
+
+    delivery: Annotated[Delivery, Meta(examples=["sent"])]
+    place: PickUp | None = None
+
+
+class OrderStepOut(Out):
+    """What somebody of the brand did with an order."""
+
+    action: Annotated[str, Meta(examples=["turn_down"])]
+    staff: Annotated[str, Meta(description="The address of who did it.", examples=["anna@teplo.example"])]
+    at: Moment
+    note: Annotated[str, Meta(examples=["Out of the catalogue"])] = ""
+
+
+class OrderKept(Out):
+    """An order of an agent for something of the brand's."""
+
+    id: Id
+    card: Annotated[str, Meta(description="The agent's card number.", examples=["1234567890123456"])]
+    offer: Annotated[str, Meta(description="The offer's key.", examples=["drill"])]
+    name: Annotated[str, Meta(examples=["Дрель"])]
+    kind: KindName
+    fulfilment: FulfilmentName
+    nominal: Annotated[int, Meta(description="Kopecks.", examples=[100000])]
+    price: Annotated[int, Meta(description="Minor units.", examples=[100000])]
+    currency: Annotated[str, Meta(examples=["RUB"])]
+    state: Annotated[Literal["held", "done", "refused"], Meta(examples=["held"])]
+    placed_at: Moment
+    done_at: Annotated[datetime | None, Meta(tz=True, examples=[None])] = None
+    waiting: Annotated[
+        Waiting | None,
+        Meta(description="For a person's hand, as nobody knows whether it was sold, or at a limit of the law."),
+    ] = None
+    reason: Annotated[str | None, Meta(description="For machines.", examples=[None, "year_limit"])] = None
+    reference: Annotated[str, Meta(description="The invoice or unit that it is for.", examples=["INV-17"])] = ""
+    delivery: Annotated[str | None, Meta(examples=[None, "sent"])] = None
+    place: Annotated[str | None, Meta(examples=[None])] = None
+    supplier: Annotated[str | None, Meta(description="Who fulfilled it.", examples=[None])] = None
+    supplier_reference: Annotated[str | None, Meta(examples=[None])] = None
+    valid_until: Annotated[date | None, Meta(examples=[None])] = None
+    steps: Annotated[list[OrderStepOut], Meta(description="Of one order that is read alone.")] = field(
+        default_factory=list
+    )
+
+    @classmethod
+    def of(cls, row: Any, steps: list[OrderStepOut] | None = None) -> Self:
+        return cls(
+            row.id, row.card or "", row.offer, row.name_ru, row.kind, row.fulfilment, row.nominal, row.price,
+            row.currency, row.state, row.placed_at, done_at=row.done_at, waiting=_waiting(row), reason=row.reason,
+            reference=row.reference, delivery=row.delivery, place=row.place, supplier=row.supplier_name,
+            supplier_reference=row.supplier_reference, valid_until=row.valid_until, steps=steps or [],
+        )  # fmt: skip
+
+
+def _waiting(row: Any) -> Waiting | None:
+    if row.state != "held" or not row.for_person:
+        return None
+    if row.at_limit:
+        return "limit"
+    return "unknown" if row.fulfilment == "supplier" else "person"
+
+
+class OrderKeptPage(Out):
+    """Orders: those that wait oldest first, all others newest first."""
+
+    items: list[OrderKept]
+    next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
