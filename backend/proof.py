@@ -14,6 +14,7 @@ from backend.checkout.checks import DUES, STATEMENTS
 from backend.database import APP_ROLE
 from backend.files.objects import FileMissing
 from backend.files.store import Files
+from backend.offers.accounting_checks import SPENDING
 from backend.offers.certificate_checks import CERTIFICATES
 from backend.programmes.checks import ACCRUALS
 from backend.settings import Settings
@@ -23,6 +24,8 @@ from payouts.models import BooksCheck
 from payouts.seals import Seal
 
 FIRST = "seals/first.txt"
+# What must be true beside the ledger itself.
+EXTRA = (ACCRUALS, CERTIFICATES, DUES, *SPENDING, STATEMENTS)
 
 
 @asynccontextmanager
@@ -38,7 +41,7 @@ async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
 async def prove(settings: Settings, files: Files, progress: Progress | None = None) -> Proof:
     """Prove the books and keep the result for /metrics."""
     async with engine(settings) as proving:
-        proof = await books.prove(proving, extra=[ACCRUALS, CERTIFICATES, DUES, STATEMENTS], progress=progress)
+        proof = await books.prove(proving, extra=EXTRA, progress=progress)
         proof = replace(proof, faults=[*proof.faults, *await copies_that_differ(proving, files)])
         async with proving.connect() as connection:
             row = {"movements": proof.movements, "seconds": proof.seconds, "faults": proof.faults}

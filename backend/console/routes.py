@@ -3,6 +3,7 @@
 from litestar import Router
 
 from backend.console import (
+    accounting,
     batches,
     brand,
     campaigns,
@@ -33,6 +34,7 @@ router = Router(
     "/console",
     route_handlers=[
         brand.router,
+        accounting.router,
         card.router,
         programmes.router,
         product_files.router,
