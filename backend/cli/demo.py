@@ -20,10 +20,12 @@ from httpx2 import Client, Response, TransportError
 from PIL import Image, ImageFilter
 
 from backend.cli import simulate
-from backend.cli.stand_ins import provider
+from backend.cli.altered import found_in_copy
+from backend.cli.stand_ins import settings_files
 from backend.cli.story import brand_story
 from backend.cli.story_receipt import receipt_story
 from backend.cli.story_shop import shop_story
+from backend.cli.story_spending import spending_story
 from backend.packages.labels.design import Label, LabelDesign
 from backend.packages.labels.picture import picture
 from scanning import symbols
@@ -45,6 +47,7 @@ def demo() -> None:
             with Client(base_url=base_url, timeout=30, headers={"Accept-Language": "en"}) as http:
                 Story(http, known, Path(folder)).play()
             _books(Path(folder))
+        _altered(Path(folder))
     click.echo("\nThe story went as it should.")
 
 
@@ -71,12 +74,10 @@ def _server(folder: Path, stand_ins: str) -> Iterator[str]:
 
 def _impatience(folder: Path, stand_ins: str) -> dict[str, str]:
     """Settings under which a receipt that was not there yet is asked for again after a second."""
-    providers, numbers = folder / "providers.toml", folder / "numbers.toml"
-    providers.touch(mode=0o600)
-    providers.write_text(provider(stand_ins), "utf-8")
+    numbers = folder / "numbers.toml"
     steps = (f'[[receipt_retry_{n}]]\nfrom = 2026-01-01\nvalue = 1\nsource = "The demo."\n' for n in range(1, 9))
     numbers.write_text("".join(steps), "utf-8")
-    return {"SCANBACK_RECEIPT_PROVIDERS": str(providers), "SCANBACK_NUMBERS": str(numbers)}
+    return settings_files(folder, stand_ins) | {"SCANBACK_NUMBERS": str(numbers)}
 
 
 def _await_ready(child: subprocess.Popen[bytes], port: int) -> None:
@@ -106,6 +107,16 @@ def _books(folder: Path) -> None:
     click.echo(f"\nThe books balance: {checked.stdout.decode().strip()}")
 
 
+def _altered(folder: Path) -> None:
+    """After the last guest has gone: the copy of the database in which somebody helped himself."""
+    click.echo(click.style("\n* In a copy of the database one row is altered behind everybody's back", bold=True))
+    faults = found_in_copy(folder)
+    if not faults:
+        raise Surprise("nobody noticed")
+    for fault in faults:
+        click.echo(f"  found: {fault}")
+
+
 class Story:
     """The people of the story and what they do; a step that surprises ends it."""
 
@@ -130,6 +141,7 @@ class Story:
         brand_story(self)
         shop_story(self)
         receipt_story(self)
+        spending_story(self)
 
     def step(self, sentence: str) -> None:
         click.echo(click.style(f"\n* {sentence}", bold=True))

@@ -101,7 +101,7 @@ def _children(settings: Settings, server: embedded.Server | None) -> Iterator[li
     environ = _environ(settings, url)
     tried_out = StandIns(settings.data) if stand_ins.wanted(settings) else None
     if tried_out:
-        environ = stand_ins.environ_with(environ, tried_out.settings)
+        environ |= tried_out.files
     prepare = Child("preparation", ["prepare"], settings.data, environ)
     children = [
         Child("API", ["serve"], settings.data, environ),

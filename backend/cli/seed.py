@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.accounts.schemas import AccountNew
 from backend.brands.models import Brand, Staff
+from backend.cli.seed_offers import open_window
 from backend.cli.seed_shop import open_corner
 from backend.database import Database
 from backend.packages import batches, ranges
@@ -89,6 +90,7 @@ async def _make(session: AsyncSession, settings: Settings, passwords: Passwords)
     await _campaign(session, programme, "receipts", "Бонус за чек", "Bonus for a receipt", RECEIPT)
     codes = await _batch(session, settings, programme, product)
     corner = await open_corner(session, settings, programme)
+    await open_window(session, settings, programme)
     return Demo(
         settings.base_url, login, brand.id, programme.id, codes, corner.till_key, corner.promo_code, corner.agent
     )

@@ -1,4 +1,4 @@
-"""The demo's tax service: stand-ins beside the demo brand, and receipts that a newcomer can scan.
+"""The demo's tax service and bookshop: stand-ins beside the demo brand, and receipts that a newcomer can scan.
 
 They are started only where the installation has neither a database of its own choice nor providers of receipts.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import click
 from httpx2 import Client, TransportError
 
+from backend.cli.seed_offers import SUPPLIER
 from backend.cli.supervise import Child
 from backend.settings import Settings
 from backend.simulators import receipts_made
@@ -41,11 +42,7 @@ class StandIns:
             probe.bind((HOST, 0))
             self.port = probe.getsockname()[1]
         self.data = data
-        self.settings = data / f"{NAME}.toml"
-        part = self.settings.with_suffix(".part")
-        part.touch(mode=0o600)
-        part.write_text(provider(self.url), "utf-8")
-        part.replace(self.settings)
+        self.files = settings_files(data, self.url)
 
     @property
     def url(self) -> str:
@@ -70,7 +67,26 @@ class StandIns:
 
 def wanted(settings: Settings) -> bool:
     """Whether this installation is one that only tries things out."""
-    return not settings.database_url and settings.receipt_providers is None
+    return not settings.database_url and settings.receipt_providers is None and settings.suppliers is None
+
+
+def settings_files(data: Path, url: str) -> dict[str, str]:
+    """Write the files that tell API and worker of the stand-ins; the variables that name them."""
+    named = {"SCANBACK_RECEIPT_PROVIDERS": provider(url), "SCANBACK_SUPPLIERS": supplier(url)}
+    for variable, content in named.items():
+        path = data / f"{NAME}-{variable.rpartition('_')[2].lower()}.toml"
+        part = path.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_text(content, "utf-8")
+        part.replace(path)
+        named[variable] = os.fspath(path)
+    return named
+
+
+def supplier(url: str) -> str:
+    """The stand-in for an aggregator of certificates as a table of the suppliers' file."""
+    table = {"name": SUPPLIER, "kind": "generic", "url": f"{url}/aggregator", "token": "demo", "per_second": 5.0}
+    return "[[supplier]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
 
 
 def provider(url: str, **more: Any) -> str:
@@ -111,8 +127,3 @@ def put(url: str, receipts: list[dict[str, Any]], appears_after: int = 0) -> lis
     answer.raise_for_status()
     texts: list[str] = answer.json()["qr"]
     return texts
-
-
-def environ_with(environ: dict[str, str], path: Path) -> dict[str, str]:
-    """The environment of API and worker with these providers."""
-    return environ | {"SCANBACK_RECEIPT_PROVIDERS": os.fspath(path)}

@@ -4,6 +4,7 @@ import csv
 import io
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ class Teller(Protocol):
     http: Client
     known: dict[str, Any]
     folder: Path
+    codes: Iterator[str]
 
     def step(self, sentence: str) -> None: ...
     def tell(self, sentence: str) -> None: ...
