@@ -17,8 +17,8 @@ from backend.language import language
 from backend.programmes.explain import TheVersions
 from backend.wallets import service, statement_files, statements
 from backend.wallets.statement_files import Format
-from backend.wallets.statement_schemas import ExpiringList, Period, SealPage, StatementOut
-from backend.wire import CursorInvalid, etag, knows, place, private, raises, with_etag
+from backend.wallets.statement_schemas import ExpiringList, Period, SealPage, WalletStatement
+from backend.wire import ETAG_HEADER, CursorInvalid, etag, knows, place, private, raises, with_etag
 
 MEDIA: dict[Format, str] = {"csv": "text/csv", "pdf": "application/pdf"}
 TOO_LONG = (statements.PeriodInvalid, statements.StatementTooLong, statements.ProofTooLong)
@@ -42,6 +42,7 @@ class StatementOperation(Operation):
     "/wallets/{wallet_id:int}/statement",
     operation_class=StatementOperation,
     responses=raises(service.WalletUnknown, *TOO_LONG),
+    response_headers=[ETAG_HEADER],
 )
 async def get_statement(
     request: Request[Any, Any, Any],
@@ -53,7 +54,7 @@ async def get_statement(
     until: Annotated[date | None, QueryParameter(name="to", description="Today, where the programme is.")] = None,
     kind: Annotated[Literal["json", "csv", "pdf"] | None, QueryParameter(name="format")] = None,
     proof: Annotated[bool, QueryParameter(description="With the proof, in JSON only.")] = False,
-) -> Response[StatementOut] | Stream:
+) -> Response[WalletStatement]:
     """A wallet's movements from one day to another, each with why it is there; with a proof that nobody has changed
     them, if asked for. `format` comes before `Accept`; days are the programme's, both are part of it."""
     asked = await statements.period(db, agent.account_id, wallet_id, since, until)
@@ -75,9 +76,7 @@ def _accepted(accept: str) -> Literal["json", "csv", "pdf"]:
     return "json"
 
 
-def _sent(
-    request: Request[Any, Any, Any], pieces: AsyncIterator[bytes], asked: Period, kind: Format
-) -> Response[Any] | Stream:
+def _sent(request: Request[Any, Any, Any], pieces: AsyncIterator[bytes], asked: Period, kind: Format) -> Response[Any]:
     """A file, written while it is sent; or 304 when the caller has it already."""
     if kind == "pdf":
         statements.check(asked, statement_files.MOST_ON_PAPER)
@@ -91,7 +90,7 @@ def _sent(
     return Stream(pieces, media_type=MEDIA[kind], headers=headers)
 
 
-@get("/wallets/{wallet_id:int}/expiring", responses=raises(service.WalletUnknown))
+@get("/wallets/{wallet_id:int}/expiring", responses=raises(service.WalletUnknown), response_headers=[ETAG_HEADER])
 async def get_expiring(
     request: Request[Any, Any, Any], db: Db, agent: SignedIn, wallet_id: Wallet
 ) -> Response[ExpiringList]:

@@ -59,7 +59,7 @@ class Totals(Out):
     write_off: Amount = 0
 
 
-class StatementOut(Out, rename={"from_day": "from", "to_day": "to"}):
+class WalletStatement(Out, rename={"from_day": "from", "to_day": "to"}):
     """A wallet's movements from one day to another, oldest first; the days are the programme's."""
 
     format: Annotated[Literal["scanback statement 1"], Meta(examples=[FORMAT])]

@@ -21,9 +21,9 @@ from backend.wallets.statement_schemas import (
     ExpiringList,
     Period,
     SealPage,
-    StatementOut,
     StatementRow,
     Totals,
+    WalletStatement,
 )
 from backend.wire import cursor
 from payouts import seals, tree
@@ -132,7 +132,7 @@ def check(asked: Period, most: int = MOST_ROWS) -> None:
         raise StatementTooLong
 
 
-async def statement(db: Database, versions: Versions, asked: Period, *, proven: bool) -> StatementOut:
+async def statement(db: Database, versions: Versions, asked: Period, *, proven: bool) -> WalletStatement:
     """The whole statement.
 
     Raises:
@@ -140,7 +140,7 @@ async def statement(db: Database, versions: Versions, asked: Period, *, proven: 
     """
     check(asked)
     items = await rows(db, versions, asked, asked.after, MOST_ROWS)
-    return StatementOut(
+    return WalletStatement(
         FORMAT, asked.wallet_id, asked.programme_id, asked.programme, asked.brand, asked.currency, asked.timezone,
         asked.since, asked.until, asked.opening, asked.closing, totals(items), items, asked.after,
         await proof(db, asked) if proven else None,
