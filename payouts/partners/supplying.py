@@ -11,7 +11,7 @@ import msgspec
 Result = Literal["sold", "refused", "unknown", "busy"]
 Kind = Literal["tremendous", "tango", "generic"]
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,100}")
-MOST_NOMINAL = 10**12  # kopecks; beyond, JSON's numbers would begin to lie
+MOST_NOMINAL = 10**12  # kopecks; far beyond, JSON's numbers begin to lie
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class Wanted(msgspec.Struct, frozen=True):
     currency: str = "RUB"
 
     def __post_init__(self) -> None:
-        if not REFERENCE.fullmatch(self.reference) or not self.product or not 0 < self.nominal < MOST_NOMINAL:
+        if not REFERENCE.fullmatch(self.reference) or not self.product or not 0 < self.nominal <= MOST_NOMINAL:
             raise ValueError("an order at a supplier needs a reference, a product and a nominal")
 
 
