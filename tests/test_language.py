@@ -12,7 +12,9 @@ import backend
 from backend.checkout.reasons import TEXTS
 from backend.errors import Refusal
 from backend.language import _catalogue, language, money, negotiate, say
-from backend.scans.schemas import REASONS, REPEATED
+from backend.offers import reasons as offers
+from backend.receipts import reasons as receipts
+from backend.scans.schemas import REASONS, REPEATED, SENT_BEFORE, VERIFYING
 
 CODE = Path(backend.__file__).parent
 
@@ -54,7 +56,10 @@ def sentences() -> set[str]:
         | set(written_on_pages())
         | set(REASONS.values())
         | set(TEXTS.values())
-        | {REPEATED}
+        | {REPEATED, SENT_BEFORE, VERIFYING}
+        | set(receipts.REASONS.values())
+        | set(receipts.SLIPS.values())
+        | set(offers.REASONS.values())
     )
 
 

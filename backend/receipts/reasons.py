@@ -14,7 +14,7 @@ RECEIPT = {
     "country_damaged": "The receipt's code is damaged. Scan it again from nearby.",
     # Refused as it is.
     "in_future": "The date of this receipt lies in the future. Check it.",
-    "too_old": "This receipt is too old. Scan receipts within three days of the purchase.",
+    "too_old": "This receipt is too old. Scan receipts soon after the purchase.",
     "is_return": "This is a receipt of a return. It pays nothing.",
     "not_a_purchase": "This receipt is not of a purchase. It pays nothing.",
     "is_correction": "This is a correction of the shop's. Send the receipt itself.",
