@@ -1,6 +1,6 @@
 """Orders as their brand sees them, over the wire. Nominals in kopecks, prices in the programme's minor units."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import Meta, field
@@ -63,7 +63,7 @@ class OrderKept(Out):
     currency: Annotated[str, Meta(examples=["RUB"])]
     state: Annotated[Literal["held", "done", "refused"], Meta(examples=["held"])]
     placed_at: Moment
-    done_at: Annotated[datetime | None, Meta(tz=True, examples=[None])] = None
+    done_at: Moment | None = None
     waiting: Annotated[
         Waiting | None,
         Meta(description="For a person's hand, as nobody knows whether it was sold, or at a limit of the law."),

@@ -41,7 +41,7 @@ class IdentityOut(Out):
     asked: Annotated[int | None, Meta(examples=[1])] = None
     kind: Annotated[Kind | None, Meta(examples=["person"])] = None
     has_inn: Annotated[bool, Meta(description="A hash of your tax number is kept.", examples=[False])] = False
-    asked_at: Annotated[datetime | None, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])] = None
+    asked_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])] | None = None
     confirmed: Annotated[list[RungOut], Meta(examples=[[]])] = field(default_factory=list)
 
 
@@ -57,12 +57,12 @@ class AgentIdentity(Out):
 
     card_number: CardNumber
     rung: Rung
-    at: Annotated[datetime | None, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])] = None
+    at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])] | None = None
     note: Note = ""
     asked: Annotated[int | None, Meta(examples=[1])] = None
     kind: Annotated[Kind | None, Meta(examples=["person"])] = None
     has_inn: Annotated[bool, Meta(examples=[False])] = False
-    asked_at: Annotated[datetime | None, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])] = None
+    asked_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])] | None = None
     same_inn: Annotated[
         int, Meta(description="Further accounts of your brand with the same tax number.", examples=[0])
     ] = 0

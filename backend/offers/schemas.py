@@ -37,7 +37,7 @@ class OfferOut(Out):
     ] = None
     rung: Annotated[int, Meta(description="0 anybody, 1 who is named, 2 company or self-employed.", examples=[0])] = 0
     places: Annotated[list[str], Meta(description="Where to pick it up.", examples=[[]])] = field(default_factory=list)
-    ends_at: Annotated[datetime | None, Meta(tz=True, examples=[None])] = None
+    ends_at: Annotated[datetime, Meta(tz=True, examples=["2026-12-31T20:59:59Z"])] | None = None
 
 
 class OfferPage(Out):
@@ -71,7 +71,7 @@ class OrderOut(Out):
     price: Annotated[int, Meta(description="Minor units.", examples=[100000])]
     currency: Annotated[str, Meta(examples=["RUB"])]
     placed_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
-    done_at: Annotated[datetime | None, Meta(tz=True, examples=["2026-11-22T10:00:01Z"])] = None
+    done_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:01Z"])] | None = None
     reason: Annotated[str | None, Meta(description="For machines.", examples=[None, "sold_out"])] = None
     next: Annotated[str | None, Meta(description="What to do, for people.", examples=[None])] = None
     has_code: Annotated[bool, Meta(description="POST .../reveal shows it.", examples=[True])] = False

@@ -29,6 +29,7 @@ from backend.receipts.models import (
     ReviewStep,
 )
 from tests.make import Worker, World
+from tests.offers.spending import Spending
 
 MARK = "Zapretno"
 READ = {"owner", "manager", "reviewer", "analyst"}
@@ -65,6 +66,8 @@ class House(NamedTuple):
     delivery: int
     issue: str
     reviewed: Reviewed
+    order: int
+    spender: str
 
 
 async def house(world: World) -> House:
@@ -86,7 +89,29 @@ async def house(world: World) -> House:
     issue = await issued(world, owner, programme)
     await sold(world, owner, till)
     reviewed = await held(world, owner, product.id)
-    return House(owner, programme.id, str(batch.key), delivery["id"], issue, reviewed)
+    order, spender = await spent(world, owner, programme, till)
+    return House(owner, programme.id, str(batch.key), delivery["id"], issue, reviewed, order, spender)
+
+
+async def spent(world: World, owner: Worker, programme: Programme, till: str) -> tuple[int, str]:
+    """Goods on order, and besides a code sold from the stock and a part of an own certificate taken at the till."""
+    shop = Spending(world, programme)
+    await owner.put("/v1/console/programmes/club/rates/2026-01-01", {"per_rouble": 100, "source": MARK})
+    named = {"name_ru": f"{MARK} offer", "name_en": f"{MARK} offer"}
+    gift = await shop.offer("stock", key="gift", **named)
+    codes = {"content": f"code,nominal\n{MARK}-1,10\n{MARK}-2,10\n", "headers": {"Content-Type": "text/csv"}}
+    await owner.ask("POST", "/v1/console/offers/gift/stock", **codes)
+    agent = await shop.agent(100_000)
+    await shop.order(agent, gift)
+    own = (await shop.order(agent, await shop.offer("own", **named))).json()
+    use = {"code": own["code"], "amount": 100}
+    await world.client.put("/v1/till/certificate-uses/first", json=use, headers={"Authorization": f"Bearer {till}"})
+    goods = await shop.offer("person", kind="goods", **named)
+    await shop.order(agent, goods, reference=MARK)
+    found = await world.db.call(text("SELECT id FROM orders WHERE offer_id = :offer"), offer=goods.id)
+    await owner.put(f"/v1/console/orders/{found.id}/delivery", {"delivery": "packed", "place": MARK})
+    await owner.put(f"/v1/console/identities/{agent.card_number}", {"rung": 1, "note": MARK})
+    return found.id, agent.card_number
 
 
 async def held(world: World, owner: Worker, product: int) -> Reviewed:
@@ -153,7 +178,14 @@ def ways(of: House) -> dict[Route, Way]:
     rule = {"ways": ["package"], "amount": {"type": "fixed", "value": 1}}
     campaign = {"programme_id": of.programme, "name_ru": "x", "starts_at": "2026-01-01T00:00:00Z", "rule": rule}
     preview = {"programme_id": of.programme, "rule": rule, "way": "package", "sku": "SKU"}
+    order = f"{console}/orders/{of.order}"
+    offer = {
+        "programme_id": of.programme, "kind": "certificate", "fulfilment": "stock", "name_ru": "x", "least": 1000,
+        "tax": "discount",
+    }  # fmt: skip
+    days = {"from": "2020-01-01", "to": "2099-01-01"}
     passwords = {"old_password": "x", "password": "nine warm radiators"}
+    period = {"from": "2026-01-01", "to": "2026-11-01"}
     file, csv = {"file": ("p.csv", b"sku,name_ru\nSKU,x\n")}, {"Content-Type": "text/csv"}
     return {
         ("GET", "/v1/staff/me"): Way(READ, "/v1/staff/me"),
@@ -244,6 +276,17 @@ def ways(of: House) -> dict[Route, Way]:
         ("GET", f"{console}/shops/{{key}}/statements/{{number}}/file.pdf"): Way(
             READ, f"{shop}/statements/1/file.pdf", {}, 404
         ),
+        ("GET", f"{console}/identities"): Way(READ, f"{console}/identities"),
+        ("GET", f"{console}/identities/{{card_number}}"): Way(READ, f"{console}/identities/{of.spender}", {}, 404),
+        ("PUT", f"{console}/identities/{{card_number}}"): Way(
+            EDIT, f"{console}/identities/{of.spender}", {"json": {"rung": 1, "note": MARK}}, 404
+        ),
+        ("GET", f"{console}/accounting"): Way(READ, f"{console}/accounting", {"params": period}),
+        ("GET", f"{console}/accounting/file.csv"): Way(READ, f"{console}/accounting/file.csv", {"params": period}),
+        ("GET", f"{console}/accounting/lots.csv"): Way(
+            EDIT, f"{console}/accounting/lots.csv", {"params": {"to": "2026-11-01"}}
+        ),
+        ("GET", f"{console}/tax-register"): Way(EDIT, f"{console}/tax-register", {"params": {"year": 2026}}),
         ("GET", f"{console}/batches"): Way(READ, f"{console}/batches"),
         ("GET", f"{console}/batches/{{key}}"): Way(READ, batch, {}, 404),
         ("PUT", f"{console}/batches/{{key}}"): Way(
@@ -263,6 +306,26 @@ def ways(of: House) -> dict[Route, Way]:
         ),
         ("PUT", f"{console}/batches/{{key}}/codes"): Way(
             EDIT, f"{batch}/codes", {"content": b"code\nABC\n", "headers": csv}, 404
+        ),
+        ("GET", f"{console}/offers"): Way(READ, f"{console}/offers"),
+        ("GET", f"{console}/offers/{{key}}"): Way(READ, f"{console}/offers/gift", {}, 404),
+        ("PUT", f"{console}/offers/{{key}}"): Way(EDIT, f"{console}/offers/gift", {"json": offer}, 404),
+        ("GET", f"{console}/offers/{{key}}/stock"): Way(READ, f"{console}/offers/gift/stock", {}, 404),
+        ("POST", f"{console}/offers/{{key}}/stock"): Way(
+            EDIT, f"{console}/offers/gift/stock", {"content": b"code,nominal\nABC,10\n", "headers": csv}, 404
+        ),
+        ("GET", f"{console}/programmes/{{key}}/rates"): Way(READ, f"{console}/programmes/club/rates", {}, 404),
+        ("PUT", f"{console}/programmes/{{key}}/rates/{{start}}"): Way(
+            EDIT, f"{console}/programmes/club/rates/2099-01-01", {"json": {"per_rouble": 5, "source": "x"}}, 404
+        ),
+        ("GET", f"{console}/orders"): Way(READ, f"{console}/orders"),
+        ("GET", f"{console}/orders/export"): Way(READ, f"{console}/orders/export", {"params": days}),
+        ("GET", f"{console}/orders/{{order}}"): Way(READ, order, {}, 404),
+        ("PUT", f"{console}/orders/{{order}}/decision"): Way(
+            EDIT, f"{order}/decision", {"json": {"action": "turn_down"}}, 404
+        ),
+        ("PUT", f"{console}/orders/{{order}}/delivery"): Way(
+            EDIT, f"{order}/delivery", {"json": {"delivery": "sent"}}, 404
         ),
         ("GET", f"{console}/promo-issues"): Way(READ, f"{console}/promo-issues"),
         ("GET", f"{console}/promo-issues/{{key}}"): Way(READ, issue, {}, 404),

@@ -127,10 +127,12 @@ async def test_no_route_reaches_into_another_brand(world: World, owner, theirs):
 
 
 BRANDED = {
-    "batch_files", "batches", "brand_cards", "brand_shops", "brands", "campaign_versions", "campaigns", "events",
-    "fraud_signals", "freezes", "line_aliases", "products", "programmes", "promo_codes", "promo_issues",
-    "receipt_lines", "receipt_passes", "receipt_sellers", "receipt_signals", "redemptions", "review_steps", "reviews",
-    "slots", "staff", "staff_sessions", "statements", "webhook_deliveries", "webhook_endpoints",
+    "batch_files", "batches", "brand_cards", "brand_shops", "brands", "campaign_versions", "campaigns",
+    "certificate_uses", "certificates", "events", "fraud_signals", "freezes", "line_aliases", "offers", "order_steps",
+    "orders", "products", "programmes", "promo_codes", "promo_issues", "receipt_lines", "receipt_passes",
+    "receipt_sellers", "receipt_signals", "redemptions", "review_steps", "reviews", "rungs", "slots", "staff",
+    "staff_sessions", "statements", "stock_codes", "stock_levels", "webhook_deliveries", "webhook_endpoints",
+    "yearly_sums",
 }  # fmt: skip
 # What belongs to whoever asks.
 OWN = {
