@@ -29,6 +29,8 @@ AT_ONCE = 8
 RUN_SECONDS = 300.0
 # How long an order waits for its next call, by its tries; all of them together stay below the sweeper's time.
 WAITS = (1, 2, 5, 10, 20, 40, 60, 120, 120, 120, 120, 120)
+# A call that was cut off may still be under way at the supplier: his "no" is believed when it cannot be any more.
+DOUBT_SECONDS = 60
 SWEEP_SECONDS = 840  # after it a person looks: the agent was promised a quarter of an hour
 
 CLAIM = text("""
@@ -111,9 +113,14 @@ async def fulfil(counter: Counter, row: Any) -> None:
         return
     if not row.unknown and not await counter.db.rows(CALLING, id=row.id, claimed=row.due_at):
         return
-    wanted = Wanted(str(row.id), product, row.nominal)
+    wanted = Wanted(reference(row), product, row.nominal)
     sold = await _call(counter, row, name, wanted)
     await _go_by(counter, row, name, wanted, sold)
+
+
+def reference(row: Any) -> str:
+    """The order's number for suppliers: with its id, because another installation, or this one restored, counts anew."""
+    return f"{row.id}-{row.key.hex}"
 
 
 async def _call(counter: Counter, row: Any, name: str, wanted: Wanted) -> Sold:
@@ -135,7 +142,7 @@ async def _go_by(counter: Counter, row: Any, name: str, wanted: Wanted, sold: So
     elif sold.result == "refused":
         # It was asked before, and nobody knew: only its own word on that question ends it.
         found = await counter.supplies.of(name).look(wanted)
-        if found.result == "refused":
+        if found.result == "refused" and _age(row) > DOUBT_SECONDS:
             await _later(counter.db, row, wait=0, supplier=row.supplier + 1, unknown=False)
         elif found.result == "sold":
             await _end(counter, row, found, name)

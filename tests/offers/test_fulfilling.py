@@ -51,7 +51,7 @@ class Till:
         async with self.shop.world.db.begin() as session:
             number = (await session.execute(text("SELECT id FROM orders WHERE key = :key"), {"key": key})).scalar_one()
         if desk is not None:
-            desk.prepare(scripts={str(number): list(script)})
+            desk.prepare(scripts={f"{number}-{key.hex}": list(script)})
         return key
 
     async def work(self, times: int = 1) -> None:
