@@ -1,7 +1,7 @@
 """What must be true of own certificates, as a query like those of payouts/checks.py."""
 
-# What is left and what tills took, less what they gave back, is the nominal; a discount is whole, or was used once and the
-# rest has lapsed. Each part gave back what its returns say.
+# What is left and what tills took, less what they gave back, is the nominal; a discount is whole, or was used once and
+# the rest has lapsed. Each part gave back what its returns say.
 CERTIFICATES = """
     SELECT c.id, 'a certificate is not its nominal less what tills took and gave back'
     FROM certificates c LEFT JOIN (

@@ -29,7 +29,7 @@ AT_ONCE = 8
 RUN_SECONDS = 300.0
 # How long an order waits for its next call, by its tries; all of them together stay below the sweeper's time.
 WAITS = (1, 2, 5, 10, 20, 40, 60, 120, 120, 120, 120, 120)
-# A call that was cut off may still be under way at the supplier: his "no" is believed when it cannot be any more.
+# A call that was cut off may still be under way at the supplier: its "no" is believed when it cannot be so.
 DOUBT_SECONDS = 60
 SWEEP_SECONDS = 840  # after it a person looks: the agent was promised a quarter of an hour
 
@@ -119,7 +119,7 @@ async def fulfil(counter: Counter, row: Any) -> None:
 
 
 def reference(row: Any) -> str:
-    """The order's number for suppliers: with its id, because another installation, or this one restored, counts anew."""
+    """The order's number for suppliers: with its UUID, because another installation counts from one, too."""
     return f"{row.id}-{row.key.hex}"
 
 

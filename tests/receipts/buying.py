@@ -57,8 +57,9 @@ def document(*lines: Line, **fields: Any) -> Document:
     lines = tuple(msgspec.structs.replace(row, n=n) for n, row in enumerate(lines or (line(),)))
     number = next(NUMBERS)
     given = {
-        "fn": "9999000000000001", "fd": number, "fp": 1_000_000 + number, "at": bought(minutes=60 + 11 * (number % 100)),
-        "time_source": "iso", "kind": 3, "operation": 1, "total": sum(row.sum for row in lines), "prepaid": 0,
+        "fn": "9999000000000001", "fd": number, "fp": 1_000_000 + number,
+        "at": bought(minutes=60 + 11 * (number % 100)), "time_source": "iso", "kind": 3, "operation": 1,
+        "total": sum(row.sum for row in lines), "prepaid": 0,
         "credit": 0, "seller_inn": SELLER, "seller": "ООО «Стройдвор»", "place": "Магазин", "address": "",
         "kkt": "0000000000000001", "region": None, "marketplace": False, "corrects": None, "warnings": (),
     } | fields  # fmt: skip
