@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.brands.door import Member
 from backend.errors import Conflict, Invalid, NotFound, Refusal
 from backend.offers import certificate_codes
-from backend.offers.deciding_schemas import DeliveryIn, OrderDecisionIn, OrderKept, OrderStepOut
+from backend.offers.deciding_schemas import DeliveryIn, OrderDecisionIn, OrderKept, OrderStepOut, OrderTryOut
 from backend.offers.ordering import owner
 from backend.settings import Settings
 
@@ -34,6 +34,7 @@ STEPS = text("""
     SELECT s.action, m.email, s.at, s.note FROM order_steps s JOIN staff m ON m.id = s.staff_id
     WHERE s.order_id = :order AND s.brand_id = :brand ORDER BY s.id
 """)
+TRIES = text("SELECT supplier, result, code, at FROM order_tries WHERE order_id = :order ORDER BY id")
 DECIDE = text("""
     SELECT orders_decide(:brand, :staff, :order, :action, :note, :digest, :secret, :code, :valid_until, :today)
 """)
@@ -94,8 +95,13 @@ async def one(session: AsyncSession, member: Member, order: int) -> OrderKept:
         OrderNotKept: the brand has none of this number.
     """
     row = await _row(session, member, order)
-    found = await session.execute(STEPS, {"order": order, "brand": member.brand_id})
-    return OrderKept.of(row, [OrderStepOut(step.action, step.email, step.at, step.note) for step in found])
+    steps = await session.execute(STEPS, {"order": row.id, "brand": member.brand_id})
+    tries = await session.execute(TRIES, {"order": row.id})
+    return OrderKept.of(
+        row,
+        [OrderStepOut(step.action, step.email, step.at, step.note) for step in steps],
+        [OrderTryOut(one.supplier, one.result, one.at, one.code) for one in tries],
+    )
 
 
 async def _row(session: AsyncSession, member: Member, order: int) -> Any:

@@ -1,5 +1,6 @@
 """Orders as their brand sees them, over the wire. Nominals in kopecks, prices in the programme's minor units."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -49,6 +50,15 @@ class OrderStepOut(Out):
     note: Annotated[str, Meta(examples=["Out of the catalogue"])] = ""
 
 
+class OrderTryOut(Out):
+    """A call to a supplier about an order."""
+
+    supplier: Annotated[str, Meta(examples=["tremendous"])]
+    result: Annotated[str, Meta(description="sold, refused, unknown or busy.", examples=["unknown"])]
+    at: Moment
+    code: Annotated[str, Meta(description="What was wrong, for machines.", examples=["timeout"])] = ""
+
+
 class OrderKept(Out):
     """An order of an agent for something of the brand's."""
 
@@ -75,17 +85,21 @@ class OrderKept(Out):
     supplier: Annotated[str | None, Meta(description="Who fulfilled it.", examples=[None])] = None
     supplier_reference: Annotated[str | None, Meta(examples=[None])] = None
     valid_until: Annotated[date | None, Meta(examples=[None])] = None
-    steps: Annotated[list[OrderStepOut], Meta(description="Of one order that is read alone.")] = field(
+    steps: Annotated[list[OrderStepOut], Meta(description="Of an order read alone: what was done.")] = field(
+        default_factory=list
+    )
+    tries: Annotated[list[OrderTryOut], Meta(description="Of an order read alone: suppliers' answers.")] = field(
         default_factory=list
     )
 
     @classmethod
-    def of(cls, row: Any, steps: list[OrderStepOut] | None = None) -> Self:
+    def of(cls, row: Any, steps: Sequence[OrderStepOut] = (), tries: Sequence[OrderTryOut] = ()) -> Self:
         return cls(
             row.id, row.card or "", row.offer, row.name_ru, row.kind, row.fulfilment, row.nominal, row.price,
             row.currency, row.state, row.placed_at, done_at=row.done_at, waiting=_waiting(row), reason=row.reason,
             reference=row.reference, delivery=row.delivery, place=row.place, supplier=row.supplier_name,
-            supplier_reference=row.supplier_reference, valid_until=row.valid_until, steps=steps or [],
+            supplier_reference=row.supplier_reference, valid_until=row.valid_until, steps=list(steps),
+            tries=list(tries),
         )  # fmt: skip
 
 

@@ -95,6 +95,8 @@ async def take(
     offer = await _stock(session, member, key)
     if not await session.scalar(LOCK, {"brand": member.brand_id}):
         raise StockUnderWay
+    # Agents may order meanwhile; only the offer's nominals must not change under the file.
+    await session.refresh(offer, with_for_update={"read": True})
     today = await _today(session, member, offer, now)
     reader = StockReader(file, offer, today, most_bytes=MOST_BYTES, most_rows=MOST_ROWS)
     with contextlib.closing(reader):

@@ -17,7 +17,7 @@ SIGN_IN = ("POST", "/v1/staff/sessions")
 # Where anybody may knock.
 STRANGERS = {
     SIGN_IN, ("POST", "/v1/accounts"), ("POST", "/v1/sessions"), ("POST", "/v1/sessions/challenges"),
-    ("POST", "/v1/receipts/callbacks/{provider}"),
+    ("POST", "/v1/receipts/callbacks/{provider}"), ("GET", "/v1/seals"),
 }  # fmt: skip
 
 

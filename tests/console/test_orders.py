@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from backend.offers.models import OrderTry
 from tests.make import World, bearer
 from tests.offers.spending import spending
 
@@ -147,12 +148,15 @@ async def test_what_nobody_knows_takes_the_code_that_was_sold_or_goes_back(world
     for order in (sold, lost):
         await world.db.rows(UNKNOWN, id=order)
 
+    await world.add(OrderTry(order_id=sold, supplier="one", result="unknown", code="timeout", milliseconds=9))
     listed = (await manager.get(ORDERS, params={"state": "waiting"})).json()["items"]
+    alone = (await manager.get(f"{ORDERS}/{sold}")).json()
     without = await decide(manager, sold)
     done = await decide(manager, sold, code="FOUND-1")
     back = await decide(manager, lost, "turn_down")
 
     assert [row["waiting"] for row in listed] == ["unknown"] * 2
+    assert [(one["supplier"], one["result"], one["code"]) for one in alone["tries"]] == [("one", "unknown", "timeout")]
     assert told(without) == (422, "code_missing")
     assert (done.json()["state"], back.json()["state"]) == ("done", "refused")
     assert await shop.wallet(agent) == (9_000, 0)

@@ -12,7 +12,7 @@ PAGE = CODE.parent / "docs" / "webhooks.md"
 IN_THE_HOUSE = {
     "account.closed", "account.created", "account.recovered", "batch.exported", "batch.file_ordered",
     "batch.file_removed", "batch.file_taken", "brand.card_changed", "brand.logo_changed", "brand.renamed",
-    "cashier.added", "cashier.changed", "cashier.disabled", "order.decided", "package.unissued", "promo_issue.ordered",
+    "cashier.added", "cashier.changed", "cashier.disabled", "identity.put", "order.decided", "package.unissued", "promo_issue.ordered",
     "promo_issue.taken", "receipt.passed", "receipt.read", "review.frozen", "review.proposed", "review.unfrozen",
     "seller.deleted", "seller.put", "shop.changed", "shop.created", "shop.left", "shop.linked", "slot.opened",
     "staff.added", "staff.changed", "staff.disabled", "staff.password_changed", "staff.signed_in", "till.changed",
