@@ -20,7 +20,7 @@ class LimitOut(Out):
     nature: Annotated[Nature, Meta(examples=["gift"])]
     used: Annotated[int, Meta(examples=[310000])]
     limit: Annotated[int | None, Meta(examples=[400000])] = None
-    warning: Annotated[str | None, Meta(description="For people.", examples=[None])] = None
+    warning: Annotated[str | None, Meta(description="For people.", examples=["You have had 31 of 40."])] = None
 
 
 class LimitList(Out):

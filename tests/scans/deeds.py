@@ -65,6 +65,14 @@ async def end_device(world: World, account: AccountNew) -> Deed:
     return Deed(send, again=(204, 401), stranger=(404,), same=False)
 
 
+async def ask_for_rung(world: World, account: AccountNew) -> Deed:
+    async def send(caller: AccountNew) -> Response:
+        return await world.client.put("/v1/me/identity", json={"rung": 1}, headers=bearer(caller))
+
+    # Whoever asks asks for himself, and for another rung as often as he likes.
+    return Deed(send, again=(200,), stranger=(200,))
+
+
 async def set_pin(world: World, account: AccountNew) -> Deed:
     def sending(pin: str) -> Call:
         async def send(caller: AccountNew) -> Response:
@@ -314,6 +322,7 @@ DEEDS: dict[str, Prepare] = {
     ),
     "POST /v1/sessions": create_session,
     "DELETE /v1/devices/{device_id:int}": end_device,
+    "PUT /v1/me/identity": ask_for_rung,
     "PUT /v1/me/pin": set_pin,
     "POST /v1/passkeys": create_passkey,
     "DELETE /v1/passkeys/{passkey_id:int}": end_passkey,
