@@ -15,6 +15,7 @@ from tests.accounts.ceremonies import offer_new, registered
 from tests.checkout.shopping import BASKET, shopping_at
 from tests.make import World, bearer
 from tests.offers.redeeming import redeeming_at
+from tests.offers.spending import spending
 from tests.receipts.pictures import photo
 
 Call = Callable[[AccountNew], Awaitable[Response]]
@@ -71,6 +72,37 @@ async def ask_for_rung(world: World, account: AccountNew) -> Deed:
 
     # Whoever asks asks for himself, and for another rung as often as he likes.
     return Deed(send, again=(200,), stranger=(200,))
+
+
+async def _window(world: World, account: AccountNew) -> tuple[Any, str]:
+    """An offer that the agent has enough for, and an id for his order."""
+    shop = await spending(world)
+    await shop.earn(account, 5000)
+    return await shop.offer("own", least=1000, most=2000), f"/v1/orders/{uuid.uuid4()}"
+
+
+async def place_order(world: World, account: AccountNew) -> Deed:
+    offer, path = await _window(world, account)
+
+    def sending(nominal: int) -> Call:
+        async def send(caller: AccountNew) -> Response:
+            body = {"offer_id": offer.id, "nominal": nominal}
+            return await world.client.put(path, json=body, headers=bearer(caller))
+
+        return send
+
+    # A stranger's order under the same id is his own, and his wallet is empty.
+    return Deed(sending(1000), again=(200,), stranger=(200,), other=sending(1100))
+
+
+async def reveal_code(world: World, account: AccountNew) -> Deed:
+    offer, path = await _window(world, account)
+    (await world.client.put(path, json={"offer_id": offer.id}, headers=bearer(account))).raise_for_status()
+
+    async def send(caller: AccountNew) -> Response:
+        return await world.client.post(f"{path}/reveal", headers=bearer(caller))
+
+    return Deed(send, again=(200,), stranger=(404,))
 
 
 async def set_pin(world: World, account: AccountNew) -> Deed:
@@ -323,6 +355,8 @@ DEEDS: dict[str, Prepare] = {
     "POST /v1/sessions": create_session,
     "DELETE /v1/devices/{device_id:int}": end_device,
     "PUT /v1/me/identity": ask_for_rung,
+    "PUT /v1/orders/{key:uuid}": place_order,
+    "POST /v1/orders/{key:uuid}/reveal": reveal_code,
     "PUT /v1/me/pin": set_pin,
     "POST /v1/passkeys": create_passkey,
     "DELETE /v1/passkeys/{passkey_id:int}": end_passkey,
