@@ -82,10 +82,19 @@ class Providers:
             for client in self._clients:
                 stack.push_async_callback(client.close)
 
+    def has_another(self, number: int) -> bool:
+        """Whether another provider than people may be asked after this one."""
+        return number + 1 < len(self.named) and self.named[number + 1].kind != "manual"
+
     async def turn(self, first: int) -> Turn:
-        """Take a turn with the first provider, from `first` on, that has one; waits for it up to two seconds."""
+        """Take a turn with the first provider, from `first` on, that has one; waits for it up to two seconds.
+
+        People are no way round a provider that is busy: they are asked only where it is they who are next.
+        """
         again: list[datetime] = []
         for number in range(first, len(self.named)):
+            if self.named[number].kind == "manual":
+                return Turn(None, min(again)) if again else Turn(number)
             at = await self._turn(self.named[number])
             if at is None:
                 return Turn(number)

@@ -27,7 +27,8 @@ from backend.wire import CursorInvalid, cursor, word
 WAITS = """
     SELECT r.*, (r.photo IS NOT NULL OR r.answer IS NOT NULL)::int AS shown FROM receipts r
     JOIN accounts a ON a.id = r.account_id AND a.closed_at IS NULL
-    WHERE r.state = 'review' AND NOT EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
+    WHERE r.state = 'review' AND r.operation IS DISTINCT FROM 2
+        AND NOT EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
         AND NOT EXISTS (SELECT FROM receipt_passes p WHERE p.receipt_id = r.id AND p.brand_id = :brand)
         AND :brand IN (SELECT receipts_lookers())
 """
@@ -35,7 +36,8 @@ PAGE = text(f"""
     SELECT * FROM ({WAITS}) AS x WHERE (-shown, id) > (:shown, :id) ORDER BY shown DESC, id LIMIT :most
 """)  # noqa: S608 - our own words
 ONE = text("""
-    SELECT r.* FROM receipts r WHERE r.id = :receipt AND :brand IN (SELECT receipts_lookers())
+    SELECT r.* FROM receipts r WHERE r.id = :receipt AND r.operation IS DISTINCT FROM 2
+        AND :brand IN (SELECT receipts_lookers())
         AND (r.state = 'review' OR EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
             OR EXISTS (SELECT FROM receipt_passes p WHERE p.receipt_id = r.id AND p.brand_id = :brand))
 """)

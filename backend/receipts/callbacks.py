@@ -38,11 +38,7 @@ _WAITS = """
 """
 SOON = text(f"UPDATE receipts r SET due_at = least(due_at, now() + interval '1 minute') WHERE {_WAITS}")  # noqa: S608 - our own text
 REFUSE = text(f"SELECT receipts_refuse(r.id, :reason) FROM receipts r WHERE {_WAITS}")  # noqa: S608
-FOR_PEOPLE = text(f"""
-    UPDATE receipts r SET state = 'review', due_at = NULL,
-        reason = CASE WHEN photo IS NULL THEN 'photo_needed' ELSE 'being_checked' END
-    WHERE {_WAITS}
-""")  # noqa: S608
+FOR_PEOPLE = text(f"SELECT receipts_for_people(r.id) FROM receipts r WHERE {_WAITS}")  # noqa: S608
 # Their word that nobody can mend; about every other `bad_request` a person has to look.
 HOPELESS = "FUTURE"
 

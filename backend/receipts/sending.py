@@ -109,19 +109,21 @@ async def send(db: Database, settings: Settings, agent: Agent, key: UUID, slip: 
     most = settings.numbers.at("receipts_per_day", now.date())
     await limits.spend(db, f"receipts:{agent.account_id}", seconds=DAY, most=most)
     hours = settings.numbers.at("receipt_decide_hours", now.date())
+    waits = not (slip.verifiable and settings.receipt_providers)
     row = await db.call(
         SEND, account=agent.account_id, device=agent.device_id, key=key, country=slip.country, identity=slip.identity,
         fp=slip.fp, canonical=slip.canonical, at=slip.at, total=slip.total, operation=slip.operation,
-        decide_by=now + timedelta(hours=hours), waits=not (slip.verifiable and settings.receipt_providers),
+        decide_by=now + timedelta(hours=hours), waits=waits,
     )  # fmt: skip
-    return _sent(row)
+    return _sent(row, waits=waits)
 
 
-def _sent(row: Any) -> Sent:
+def _sent(row: Any, *, waits: bool) -> Sent:
     if row.repeated:
         return Sent(row.id, "repeated")
     # A repeat of the request gets the first answer: what became of the receipt since is told by its own address.
-    refused = row.state == "refused" and row.reason == "already_claimed"
+    at_once = ("already_claimed", "is_return") if waits else ("already_claimed",)
+    refused = row.state == "refused" and row.reason in at_once
     return Sent(row.id, "refused" if refused else "pending", row.reason if refused else None, row.changed)
 
 

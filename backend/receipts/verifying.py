@@ -30,6 +30,7 @@ STEPS = 8  # of the ladder: `receipt_retry_1` and so on say how long a receipt w
 AT_ONCE = 8
 RUN_SECONDS = 300.0
 CALLBACK_HOURS = 24  # after that another provider is asked
+PEOPLE = timedelta(hours=24)  # what a person has before `decide_by`, whatever kept the providers from answering
 NEAR = timedelta(minutes=5)  # tills round, and their clocks go wrong
 
 CLAIM = text("""
@@ -37,7 +38,7 @@ CLAIM = text("""
         SELECT id FROM receipts WHERE due_at <= now() ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED)
     UPDATE receipts r SET due_at = now() + :lease * interval '1 second' FROM due WHERE r.id = due.id
     RETURNING r.id, r.account_id, r.country, r.identity, r.fp, r.canonical, r.at, r.total, r.operation, r.sent_at,
-        r.tries, r.provider, r.due_at
+        r.tries, r.provider, r.due_at, r.decide_by
 """)
 CACHED = text("SELECT document FROM receipt_documents WHERE country = :country AND identity = :identity")
 KEEP = text("""
@@ -50,11 +51,14 @@ LATER = text("""
     WHERE id = :id AND state = 'pending' AND due_at = :claimed
 """)
 FOR_PEOPLE = text("""
-    UPDATE receipts SET state = 'review', due_at = NULL,
-        reason = CASE WHEN photo IS NULL THEN 'photo_needed' ELSE 'being_checked' END
-    WHERE id = :id AND state = 'pending' AND due_at = :claimed
+    WITH mine AS MATERIALIZED (
+        SELECT id FROM receipts WHERE id = :id AND state = 'pending' AND due_at = :claimed FOR UPDATE)
+    SELECT receipts_for_people(id) FROM mine
 """)
-REFUSE = text("SELECT receipts_refuse(:id, :reason)")
+REFUSE = text("""
+    WITH mine AS MATERIALIZED (SELECT id FROM receipts WHERE id = :id AND due_at = :claimed FOR UPDATE)
+    SELECT receipts_refuse(id, :reason) FROM mine
+""")
 
 _running = asyncio.Lock()
 
@@ -116,6 +120,9 @@ async def verify(verifier: Verifier, row: Any) -> None:
     if known:
         await _go_by(verifier, row, msgspec.convert(known[0].document, Document, strict=False))
         return
+    if _now() > row.decide_by - PEOPLE:
+        await db.rows(FOR_PEOPLE, id=row.id, claimed=row.due_at)
+        return
     turn = await verifier.providers.turn(row.provider)
     if turn.provider is None:
         await _without_a_turn(db, row, turn.again_at)
@@ -142,7 +149,7 @@ async def _answered(verifier: Verifier, row: Any, provider: int, answer: Answer)
             await _go_by(verifier, row, found)
     elif answer.result in TROUBLE:
         # The provider's trouble is not the receipt's: the next one is asked, or the first again a minute later.
-        more = provider + 1 < len(verifier.providers.named)
+        more = verifier.providers.has_another(provider)
         wait = timedelta(seconds=0 if more else MINUTE)
         await _later(db, row, at=_now() + wait, provider=provider + 1 if more else 0)
     elif answer.result == "not_yet":
@@ -150,7 +157,8 @@ async def _answered(verifier: Verifier, row: Any, provider: int, answer: Answer)
     elif answer.result == "waiting":
         await _waits(verifier, row, provider)
     else:
-        await db.rows(REFUSE, id=row.id, reason={"rejected": "not_genuine"}.get(answer.result, answer.result))
+        reason = {"rejected": "not_genuine"}.get(answer.result, answer.result)
+        await db.rows(REFUSE, id=row.id, reason=reason, claimed=row.due_at)
 
 
 async def _not_yet(verifier: Verifier, row: Any) -> None:
@@ -199,18 +207,20 @@ async def keep(db: Database, country: str, identity: str, provider: str, found: 
 async def _go_by(verifier: Verifier, row: Any, found: Document) -> None:
     """The document decides, if it is that of the receipt that was sent."""
     reason = disagreement(row, found)
+    decide_by = _now() + timedelta(hours=verifier.settings.numbers.at("review_hours", _now().date()))
     if reason is None and found.operation == 2:
-        hours = verifier.settings.numbers.at("review_hours", _now().date())
-        await returns.take_back(verifier.db, found, row.account_id, _now() + timedelta(hours=hours))
+        await returns.take_back(verifier.db, found, row.account_id, decide_by)
         reason = "is_return"
     if reason is not None:
-        await verifier.db.rows(REFUSE, id=row.id, reason=reason)
+        await verifier.db.rows(REFUSE, id=row.id, reason=reason, claimed=row.due_at)
         return
     accepted = Accepted(row.id, row.account_id, row.sent_at, found)
     try:
         await settling.settle(verifier.db, verifier.settings, verifier.books, verifier.catalogues, accepted, _now())
     except Unsettled:
         await _later(verifier.db, row, at=_now() + timedelta(seconds=5), provider=row.provider)
+    else:
+        await returns.take_back_early(verifier.db, found, row.account_id, decide_by)
 
 
 def disagreement(row: Any, found: Document) -> str | None:

@@ -87,6 +87,39 @@ async def test_the_same_return_again_takes_nothing_more(world: World, buying: Bu
     assert await _balance(world, account) == 2700
 
 
+async def test_a_return_that_fell_in_between_takes_no_other_sale_of_the_like(world: World, buying: Buying):
+    await goods(world)
+    account, stranger, one = await world.account(), await world.account(), line(amount=45_000, quantity=1)
+    sales = [document(one), document(one)]
+    for sale in sales:
+        await buying.bring(account, sale)
+    await buying.bring(stranger, document(one))
+    back = _return_of(max(sales, key=lambda sale: sale.at))
+    await _send_return(buying, account, back)
+
+    # As if the worker had died before it wrote that it is done; then the same paper comes from somebody else, too.
+    async with world.db.begin() as session:
+        await session.execute(text("UPDATE receipts SET state = 'pending', due_at = now() WHERE operation = 2"))
+    await buying.work()
+    await buying.scan(stranger, back)
+    await buying.work()
+
+    assert (await _balance(world, account), await _balance(world, stranger)) == (2700, 2700)
+    async with world.db.begin() as session:
+        assert (await session.execute(text("SELECT count(*) FROM receipt_signals"))).scalar_one() == 0
+
+
+async def test_a_return_that_was_sent_before_its_sale_takes_it_back_all_the_same(world: World, buying: Buying):
+    await goods(world)
+    account, sale = await world.account(), document()
+    await _send_return(buying, account, _return_of(sale))
+
+    await buying.bring(account, sale)
+
+    assert (await _line(buying, account, sale.fd))["status"] == "returned"
+    assert await _balance(world, account) == 0
+
+
 async def test_a_stranger_with_a_return_of_the_like_takes_nothing_and_reviewers_are_told(world: World, buying: Buying):
     await goods(world)
     account, stranger, sale = await world.account(), await world.account(), document()

@@ -108,6 +108,61 @@ async def test_the_next_provider_is_asked_when_the_first_is_away(
     assert await _tries(buying) == ["unavailable", "found"]
 
 
+@pytest.mark.parametrize("paused", [False, True], ids=["in trouble", "left in peace"])
+async def test_people_are_no_way_round_a_provider_that_has_trouble(
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path, paused  # noqa: F811
+):  # fmt: skip
+    await goods(world)
+    people = {"name": "people", "kind": "manual"}
+    named = with_providers(settings, tmp_path, _provider(simulators), people)
+    account = await _send(buying, named, simulators.put("http_500", lines=LINES, at=bought()))
+    if paused:
+        async with world.db.begin() as session:
+            await session.execute(text("SELECT limit_turn('proverkacheka', 20, 9, 2000)"))
+            await session.execute(text("UPDATE turns SET paused_until = now() + interval '1 minute'"))
+
+    # One run: what is due a second later is not waited for.
+    task = asyncio.create_task(buying.work(named))
+    await asyncio.sleep(0.8)
+    seen = await _state(buying, account)
+    for _ in range(3):
+        await buying.make_due()
+        await asyncio.sleep(0.2)
+        await buying.work(named)
+    await task
+
+    assert seen == ("pending", None)
+    assert await _state(buying, account) == ("credited", None)
+
+
+async def test_people_decide_in_time_where_providers_never_answer(
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path  # noqa: F811
+):  # fmt: skip
+    await goods(world)
+    away = with_providers(settings, tmp_path, _provider(simulators) | {"url": "http://127.0.0.1:9"})
+    account = await _send(buying, away, simulators.put(lines=LINES, at=bought()))
+    await buying.work(away)
+    before = await _state(buying, account)
+    async with world.db.begin() as session:
+        await session.execute(text("UPDATE receipts SET decide_by = now() + interval '23 hours', due_at = now()"))
+
+    await buying.work(away)
+
+    assert before == ("pending", None)
+    assert await _state(buying, account) == ("review", "photo_needed")
+
+
+async def test_a_return_that_nobody_can_show_is_refused_in_the_end(
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path  # noqa: F811
+):  # fmt: skip
+    people = with_providers(settings, tmp_path, {"name": "people", "kind": "manual"})
+    account = await _send(buying, people, simulators.put(lines=LINES, at=bought(), operation=2))
+
+    await buying.work(people)
+
+    assert await _state(buying, account) == ("refused", "is_return")
+
+
 async def test_what_the_provider_tells_must_agree_with_what_was_sent(
     world: World, buying: Buying, simulators: Simulators, provided: Settings  # noqa: F811
 ):  # fmt: skip

@@ -94,10 +94,22 @@ BEGIN
 END $$;
 
 -- The end of a receipt that pays nothing, unless it has ended already.
-CREATE OR REPLACE FUNCTION receipts_refuse(p_receipt bigint, p_reason text) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION receipts_refuse(p_receipt bigint, p_reason text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    -- Waits for whoever settles it: an UPDATE that waits by itself would not see the claim that was made meanwhile.
+    PERFORM FROM receipts WHERE id = p_receipt FOR UPDATE;
     UPDATE receipts r SET state = 'refused', reason = p_reason, due_at = NULL, decided_at = now()
     WHERE r.id = p_receipt AND r.state IN ('pending', 'review')
-        AND NOT EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
+        AND NOT EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id);
+END $$;
+
+-- Nobody can be asked any more: a person looks. A return is refused, for nobody knows what it would take back, and it
+-- must never pay.
+CREATE OR REPLACE FUNCTION receipts_for_people(p_receipt bigint) RETURNS void LANGUAGE sql AS $$
+    UPDATE receipts SET due_at = NULL, state = CASE WHEN operation = 2 THEN 'refused' ELSE 'review' END,
+        reason = CASE WHEN operation = 2 THEN 'is_return' WHEN photo IS NULL THEN 'photo_needed' ELSE 'being_checked' END,
+        decided_at = CASE WHEN operation = 2 THEN now() END
+    WHERE id = p_receipt AND state = 'pending'
 $$;
 
 -- A verified receipt becomes its sender's, once in the world, and its lines are paid or wait for a person. Run again it

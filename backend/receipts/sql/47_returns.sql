@@ -1,15 +1,21 @@
 -- Takes a part of a paid line back, for a line of a return receipt (its key is used once) or because a person said so
--- (no key). Never more than is left; the money goes in proportion to all that came back so far, so that many small
+-- (no key). Never more than is left, nor than the line of the return has not taken from other sales, so that it may be
+-- run again, and be sent by several; the money goes in proportion to all that came back so far, so that many small
 -- returns come to what one large one does. Returns what was taken, in minor units; null: this was done before.
 CREATE OR REPLACE FUNCTION receipts_take_back(
     p_line bigint, p_quantity numeric, p_country text, p_identity text, p_n int
 ) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE l receipt_lines; a accruals; v record; back receipt_line_returns; part numeric; due bigint; w wallets;
+DECLARE l receipt_lines; a accruals; v record; back receipt_line_returns; part numeric; taken numeric;
+    due bigint; w wallets;
 BEGIN
     SELECT o.account_id INTO v FROM receipt_lines k JOIN receipts o ON o.id = k.receipt_id WHERE k.id = p_line;
     PERFORM pg_advisory_xact_lock(20311, (v.account_id % 2147483647)::int);
     SELECT * INTO l FROM receipt_lines WHERE id = p_line FOR UPDATE;
-    part := least(p_quantity, l.quantity - l.returned_quantity);
+    -- Behind the account and the line, and nothing of another account is waited for under it.
+    PERFORM FROM receipt_documents WHERE country = p_country AND identity = p_identity FOR UPDATE;
+    SELECT coalesce(sum(quantity), 0) INTO taken FROM receipt_line_returns
+    WHERE country = p_country AND identity = p_identity AND n = p_n;
+    part := least(round(p_quantity, 3) - taken, l.quantity - l.returned_quantity);
     IF part <= 0 THEN
         RETURN NULL;
     END IF;

@@ -56,6 +56,23 @@ async def test_what_a_person_reads_off_a_receipt_is_paid(brand: Held):
     assert [(line["status"], line["amount"]) for line in mine["lines"]] == [("paid", 5400)]
 
 
+async def test_a_return_pays_nothing_whoever_reads_it(brand: Held, world: World):
+    found = document(line(amount=90_000), operation=2)
+    answer = (await brand.buying.scan(brand.account, found)).json()
+    async with world.db.begin() as session:
+        # One that came to wait before returns were refused at the door.
+        number = (await session.execute(text(
+            "UPDATE receipts SET state = 'review', decided_at = NULL RETURNING id"
+        ))).scalar_one()  # fmt: skip
+
+    reading = await read(brand.anna, number, SOCKETS)
+
+    assert (answer["status"], answer["reason"]) == ("refused", "is_return")
+    assert await listed(brand.anna) == []
+    assert (reading.status_code, reading.json()["code"]) == (404, "receipt_not_waiting")
+    assert await brand.balance() == 0
+
+
 async def test_the_same_again_is_harmless_and_anything_else_comes_too_late(brand: Held, other: Worker):
     await send(brand)
     (row,) = await listed(brand.anna)
