@@ -22,6 +22,8 @@ from backend.offers.ordering import (
     NotOffered,
     OfferUnknown,
     OrderUnknown,
+    PlaceUnknown,
+    ReferenceNeeded,
     RungTooLow,
 )
 from backend.offers.schemas import KindOf, OfferPage, OrderIn, OrderOut, OrderPage, order_out, orders_out
@@ -61,7 +63,8 @@ async def list_offers(
 @put(
     "/orders/{key:uuid}",
     responses=raises(
-        OfferUnknown, NotOffered, NominalNotOffered, RungTooLow, NoRate, BodyChanged, PinNeeded, PinWrong, PinBlocked,
+        OfferUnknown, NotOffered, NominalNotOffered, ReferenceNeeded, PlaceUnknown, RungTooLow, NoRate,
+        BodyChanged, PinNeeded, PinWrong, PinBlocked,
         TooManyRequests, Busy,
     ),
 )  # fmt: skip

@@ -54,6 +54,14 @@ class NominalNotOffered(Invalid):
     """This offer has no such nominal."""
 
 
+class ReferenceNeeded(Invalid):
+    """Name the invoice that you pay in `reference`."""
+
+
+class PlaceUnknown(Invalid):
+    """Choose one of the places where this can be picked up."""
+
+
 class RungTooLow(Forbidden):
     """This takes an account that is named. Ask the brand."""
 
@@ -78,7 +86,8 @@ async def place(db: Database, settings: Settings, agent: Agent, key: UUID, body:
     """Place an order; the same id again gives the first answer. Returns the order's row.
 
     Raises:
-        OfferUnknown, NotOffered, NominalNotOffered, RungTooLow, NoRate: nothing was placed. BodyChanged: the id had
+        OfferUnknown, NotOffered, NominalNotOffered, ReferenceNeeded, PlaceUnknown,
+            RungTooLow, NoRate: nothing was placed. BodyChanged: the id had
             another body.
     """
     digest = hashlib.sha256(msgspec.json.encode(body)).digest()[:16]
@@ -119,6 +128,10 @@ async def _priced(db: Database, account_id: int, body: OrderIn, now: datetime, *
         raise RungTooLow
     if not again and not prices.is_offered(offer, nominal):
         raise NominalNotOffered
+    if not again and offer.kind == "invoice" and not body.reference.strip():
+        raise ReferenceNeeded
+    if not again and offer.places and body.place not in offer.places:
+        raise PlaceUnknown
     price = prices.price(offer, nominal, await window.rate(db, offer.programme_id, now.date()))
     if price is None:
         raise NoRate

@@ -18,6 +18,7 @@ FORMATS = {
 PARAMETERS = {
     "cursor": "WzQyXQ",
     "q": "socket",
+    "shelf": "tools",
     "Last-Event-ID": "1041-17",
     "return_key": "return-117",
     "card": "4000123456789017",

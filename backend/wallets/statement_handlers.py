@@ -109,4 +109,4 @@ async def list_seals(
 
 
 router = Router("/", route_handlers=[get_statement, get_expiring], tags=["Wallet"])
-strangers = Router("/", route_handlers=[list_seals], tags=["Wallet"])
+strangers = Router("/", route_handlers=[list_seals], tags=["Wallet"], security=[{}])

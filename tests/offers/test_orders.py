@@ -156,3 +156,16 @@ async def test_what_is_refused_at_the_year_limit_leaves_the_stock_as_it_was(worl
 
     assert [row["status"] for row in answers] in (["done", "refused"], ["done", "held"])
     assert answers[1]["reason"] == "year_limit"
+
+
+async def test_an_invoice_is_named_and_a_place_is_one_of_the_offers(world: World):
+    shop = await spending(world)
+    agent = await shop.agent(5000)
+    invoice = await shop.offer("person", kind="invoice")
+    gloves = await shop.offer("person", kind="goods", places=["Мира, 12"])
+
+    nameless, elsewhere = await shop.order(agent, invoice), await shop.order(agent, gloves, place="Луна")
+    right = [await shop.order(agent, invoice, reference="2026-117"), await shop.order(agent, gloves, place="Мира, 12")]
+
+    assert [row.json()["code"] for row in (nameless, elsewhere)] == ["reference_needed", "place_unknown"]
+    assert [row.json()["status"] for row in right] == ["held", "held"]

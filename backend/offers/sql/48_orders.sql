@@ -113,6 +113,9 @@ BEGIN
                 VALUES (f.brand_id, o.id, p_code, f.kind = 'discount', p_nominal, p_nominal, p_valid_until);
             END IF;
         END IF;
+        IF f.fulfilment = 'stock' THEN
+            PERFORM offers_stock_low(f.id, p_nominal);
+        END IF;
         INSERT INTO events (brand_id, account_id, kind, body) VALUES (f.brand_id, p_account,
             CASE WHEN waits IS NULL AND f.fulfilment IN ('stock', 'own', 'instant') THEN 'order.done' ELSE 'order.held' END,
             jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', p_nominal, 'price', p_price));
