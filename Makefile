@@ -45,6 +45,7 @@ bench: dev ## Measure (10 minutes at most)
 
 crash: dev ## Kill everything again and again under load; nothing may be lost or doubled
 	@$(BIN)/python -m bench.crash
+	@$(BIN)/python -m bench.crash_orders
 
 # atheris has wheels for few systems and is wanted here alone, so the lock leaves it out.
 ATHERIS = $(BIN)/uv pip install -q --python $(BIN)/python --group fuzz

@@ -50,3 +50,10 @@ def test_what_was_acknowledged_survives_a_kill_of_each_part():
 
     assert told.returncode == 0, told.stdout + told.stderr
     assert "0 lost, 0 doubled" in told.stdout
+
+
+def test_orders_end_once_though_workers_and_the_database_are_killed():
+    told = played("bench.crash_orders", "--rounds", "2", "--pause", "1")
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "nothing waits for ever" in told.stdout
