@@ -6,13 +6,14 @@ import json
 import sys
 from typing import Any
 
-from bench import checkout, codes, fill, http, matching, promo, receipts
+from bench import checkout, codes, fill, http, matching, orders, promo, receipts
 from bench.shop import CAMPAIGNS, Shop, open_shop
 from bench.stage import Stage, serving, stage
 
 # What we hold ourselves to; the first two are for a server whose API and database share one core.
 LEAST_RATIO, LEAST_RATE, MOST_P99_MS, LEAST_BATCH, LEAST_CODES = 0.25, 500, 60, 10, 800_000
 MOST_ISSUE_SECONDS = 20
+LEAST_ORDERS_RATIO, MOST_EXPIRY_SECONDS, MOST_CLAIM_MS, MOST_STATEMENT_MS = 0.25, 60, 100, 200
 LEAST_SALES_RATIO, LEAST_OF_PEER, MOST_QUOTE_MS, MOST_SLOWER, FEW, MANY = 0.2, 2, 10, 1.5, 10_000, 10_000_000
 
 
@@ -133,9 +134,31 @@ async def hot(shop: Shop) -> dict[str, Any]:
                p50_ms=load.percentile(0.5), p99_ms=load.percentile(0.99))  # fmt: skip
 
 
+async def spending(count: int, lots: int) -> list[dict[str, Any]]:
+    """Orders, a statement, and a night's expiry on a stage of its own."""
+    async with stage() as at:
+        found = await orders.orders(at, count)
+        asked = await orders.statements(at)
+    async with stage() as at:
+        expired = await orders.expiry(at, lots)
+    ratio, p95 = found.load.rate / found.pgbench, asked.percentile(0.95)
+    return [
+        say("(spending) orders/s from stock over HTTP, API and database on one core", found.load.rate, "reported", True,
+            p50_ms=found.load.percentile(0.5), p99_ms=found.load.percentile(0.99)),
+        say("(spending) ratio to hold, take and settle by pgbench", ratio, f">= {LEAST_ORDERS_RATIO}",
+            ratio >= LEAST_ORDERS_RATIO, pgbench=found.pgbench),
+        say(f"(spending) statement of {orders.ROWS:,} rows, p95 ms", p95, f"<= {MOST_STATEMENT_MS}",
+            p95 <= MOST_STATEMENT_MS, p50_ms=asked.percentile(0.5)),
+        say(f"(spending) {expired.lots:,} lots expire, s", expired.seconds, f"<= {MOST_EXPIRY_SECONDS}",
+            expired.seconds <= MOST_EXPIRY_SECONDS),
+        say("(spending) the longest claim beside it, ms", expired.longest_ms, f"<= {MOST_CLAIM_MS}",
+            expired.longest_ms <= MOST_CLAIM_MS, claims=expired.claims),
+    ]  # fmt: skip
+
+
 async def main(full: bool, count: int) -> list[dict[str, Any]]:
     """Measure, and with `full` again at one and twenty million claims."""
-    rows = generate() + parsing() + await bulk() + await till(full, count)
+    rows = generate() + parsing() + await bulk() + await till(full, count) + await spending(count, 1_000_000)
     async with stage() as at:
         rows += await measure(at, count)
         for millions in (1, 20) if full else ():
