@@ -118,7 +118,8 @@ async def take(db: Database, provider: str, receipt_id: int, answer: Answer) -> 
 
 
 async def _found(db: Database, provider: str, row: Any, raw: object) -> None:
-    """The document is kept, and the worker settles the receipt at once. One that cannot be read is their trouble."""
+    """The document is kept, and the worker settles the receipt at once. One that cannot be read, or is of another
+    receipt, is their trouble."""
     try:
         found = document.read(raw)
     except DocumentUnreadable as problem:
@@ -126,7 +127,8 @@ async def _found(db: Database, provider: str, row: Any, raw: object) -> None:
         await db.rows(SOON, id=row.id)
         return
     if f"{found.fn}:{found.fd}" != row.identity:
-        await db.rows(REFUSE, id=row.id, reason="differs")
+        log.warning("receipt_of_another", receipt=row.id)
+        await db.rows(SOON, id=row.id)
         return
     await verifying.keep(db, row.country, row.identity, provider, found, raw)
     await db.rows(DUE, id=row.id)

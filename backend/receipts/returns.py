@@ -47,7 +47,7 @@ async def take_back(db: Database, found: Document, sender: int, decide_by: datet
     touched = 0
     for line in found.lines:
         candidates = [row for row in sold if _is_of(row, line, found)]
-        mine = [row for row in candidates if row.account_id == sender or _is_named(line, found)]
+        mine = [row for row in candidates if row.account_id == sender or _is_named(row, line, found)]
         touched += await _take(db, found, line, mine)
         if candidates and not mine:
             await _doubt(db, candidates, found, line.n, decide_by)
@@ -68,9 +68,9 @@ def _is_of(row: Any, line: Line, found: Document) -> bool:
     return key(row.name) == key(line.name[:200]) and round(row.sum / row.quantity) == round(line.sum / line.quantity)
 
 
-def _is_named(line: Line, found: Document) -> bool:
-    """Whether the document itself names the sale."""
-    return line.serial is not None or (found.corrects is not None and found.corrects.fp is not None)
+def _is_named(row: Any, line: Line, found: Document) -> bool:
+    """Whether the document itself names the sale: a serial does only where the sale has one to compare."""
+    return None not in (line.serial, row.serial) or (found.corrects is not None and found.corrects.fp is not None)
 
 
 async def _take(db: Database, found: Document, line: Line, candidates: Sequence[Any]) -> int:

@@ -22,27 +22,30 @@ NEAREST = text("""
     (SELECT region, bought_at FROM receipt_claims
         WHERE account_id = :account AND region IS NOT NULL AND bought_at > :at ORDER BY bought_at LIMIT 1)
 """)
-# How people decided about what a rule had found: `rule_wrong` overturns it, and so does a release.
+# How a brand's people decided about what a rule had found: `rule_wrong` overturns it, and so does a release. That
+# somebody looks at a large sum, or at a return that is not clear, is no finding that may be wrong.
 OVERTURNED = text("""
-    SELECT s.rule FROM receipt_signals s JOIN reviews v ON v.id = s.review_id
-    JOIN review_steps p ON p.review_id = v.id AND p.final
-    WHERE v.decided_at > now() - interval '90 days' AND NOT s.shadow AND coalesce(p.rule, s.rule) = s.rule
-    GROUP BY s.rule
-    HAVING count(*) >= :least
-        AND count(*) FILTER (WHERE v.decision IN ('release', 'rule_wrong')) * 100 > :percent * count(*)
+    SELECT o.brand_id, array_agg(o.rule) AS rules FROM (
+        SELECT s.brand_id, s.rule FROM receipt_signals s JOIN reviews v ON v.id = s.review_id
+        JOIN review_steps p ON p.review_id = v.id AND p.final
+        WHERE v.decided_at > now() - interval '90 days' AND NOT s.shadow AND coalesce(p.rule, s.rule) = s.rule
+            AND s.rule = ANY(:rules)
+        GROUP BY s.brand_id, s.rule
+        HAVING count(*) >= :least
+            AND count(*) FILTER (WHERE v.decision IN ('release', 'rule_wrong')) * 100 > :percent * count(*)) AS o
+    GROUP BY o.brand_id
 """)
 
 
 async def limits(db: Database, settings: Settings, now: datetime) -> dict[str, Any]:
-    """The limits of today, and the rules that only take note: by a setting, or because people overturn them."""
+    """The limits of today, and the rules that only take note: for all by a setting (`shadow`), and for each brand
+    because its people overturn them (`shadow_of`); what they decide takes no other brand's rules away."""
     at, day = settings.numbers.at, now.date()
-    shadow = {rule for rule in RULES if at(f"shadow_{rule}", day)} | set(await _overturned(db, settings, now))
-    return {name: at(number, day) for name, number in LIMITS.items()} | {"shadow": sorted(shadow)}
-
-
-async def _overturned(db: Database, settings: Settings, now: datetime) -> list[str]:
-    least, percent = (settings.numbers.at(name, now.date()) for name in ("overturned_least", "overturned_percent"))
-    return [row.rule for row in await db.rows(OVERTURNED, least=least, percent=percent)]
+    shadow = sorted(rule for rule in RULES if at(f"shadow_{rule}", day))
+    least, percent = (at(name, day) for name in ("overturned_least", "overturned_percent"))
+    rows = await db.rows(OVERTURNED, least=least, percent=percent, rules=list(RULES))
+    overturned = {str(row.brand_id): sorted(row.rules) for row in rows}
+    return {name: at(number, day) for name, number in LIMITS.items()} | {"shadow": shadow, "shadow_of": overturned}
 
 
 async def seen(db: Database, account_id: int, document: Document) -> list[dict[str, Any]]:

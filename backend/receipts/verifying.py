@@ -192,9 +192,12 @@ async def _read(verifier: Verifier, row: Any, provider: int, answer: Answer) -> 
         log.warning("receipt_unreadable", receipt=row.id, code=problem.code)
         await _not_yet(verifier, row)
         return None
-    if f"{found.fn}:{found.fd}" == row.identity:
-        # The wrong document of the right provider is kept for nobody.
-        await keep(verifier.db, row.country, row.identity, verifier.providers.named[provider].name, found, answer.raw)
+    if f"{found.fn}:{found.fd}" != row.identity:
+        # The document of another receipt is the provider's mistake: it is kept for nobody, and refuses nobody.
+        log.warning("receipt_of_another", receipt=row.id)
+        await _not_yet(verifier, row)
+        return None
+    await keep(verifier.db, row.country, row.identity, verifier.providers.named[provider].name, found, answer.raw)
     return found
 
 

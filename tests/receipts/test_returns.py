@@ -144,6 +144,16 @@ async def test_a_units_serial_number_says_whose_it_was_whoever_sends_the_return(
     assert await _balance(world, account) == 0
 
 
+async def test_a_serial_names_no_sale_that_has_none_to_compare(world: World, buying: Buying):
+    await goods(world)
+    account, stranger, sale = await world.account(), await world.account(), document(line(quantity=1, amount=45_000))
+    await buying.bring(account, sale)
+
+    await _send_return(buying, stranger, _return_of(sale, line(quantity=1, amount=45_000, **UNIT)))
+
+    assert await _balance(world, account) == 2700
+
+
 async def test_a_correction_that_names_its_receipt_takes_it_back(world: World, buying: Buying):
     await goods(world)
     account, stranger, sale = await world.account(), await world.account(), document()

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.accounts.door import Agent
-from backend.receipts import sending
+from backend.receipts import sending, verifying
+from backend.receipts.providers.asking import Answer
+from backend.receipts.verifying import Verifier
 from backend.settings import Settings
 from backend.simulators import receipts_made
 from tests.make import World
@@ -175,6 +177,23 @@ async def test_what_the_provider_tells_must_agree_with_what_was_sent(
     status, reason = await _state(buying, account)
     assert status in ("pending", "refused")
     assert reason in ("differs", "not_genuine", "not_found", "bad_request")
+
+
+async def test_the_document_of_another_receipt_is_the_providers_mistake(
+    world: World, buying: Buying, simulators: Simulators, provided: Settings  # noqa: F811
+):  # fmt: skip
+    receipt = simulators.put(lines=LINES, at=bought())
+    account = await _send(buying, provided, receipt)
+    verifier = Verifier.of(world.db, provided)
+    (row,) = await world.db.rows(verifying.CLAIM, most=1, lease=60)
+    another = receipt | {"fiscalDocumentNumber": receipt["fiscalDocumentNumber"] + 1}
+
+    await verifying._answered(verifier, row, 0, Answer("found", raw=another))
+    await verifier.providers.close()
+
+    assert await _state(buying, account) == ("pending", "not_found")
+    async with world.db.begin() as session:
+        assert (await session.execute(text("SELECT count(*) FROM receipt_documents"))).scalar_one() == 0
 
 
 async def test_the_tax_service_itself_is_asked_in_its_own_format(

@@ -2,7 +2,7 @@
 -- Order of locks: the account -> the receipt -> the claim's key -> reviews -> units -> wallets -> budgets.
 
 -- What the rules 7 to 9 see (ledger.md, 6), by the time of purchase. p_limits: day, hour, shop, quick, share, least,
--- and `shadow`, the rules that only take note.
+-- `shadow`, the rules that only take note, and `shadow_of`, by brand, those that its people overturn.
 CREATE OR REPLACE FUNCTION receipts_signals(c receipt_claims, p_limits jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 DECLARE day int; hour int; shop int; quick int; mine int; range bigint; found jsonb := '[]';
 BEGIN
@@ -118,6 +118,7 @@ CREATE OR REPLACE FUNCTION receipts_settle(
     p_receipt bigint, p_claim jsonb, p_lines jsonb, p_signals jsonb, p_limits jsonb, p_decide_by timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE r receipts; c receipt_claims; seen jsonb; b bigint; item bigint; points int; held bigint[] := '{}'; ready jsonb;
+    noted jsonb;
 BEGIN
     SELECT * INTO r FROM receipts WHERE id = p_receipt;
     PERFORM pg_advisory_xact_lock(20311, (r.account_id % 2147483647)::int);
@@ -141,8 +142,9 @@ BEGIN
     FOR b IN SELECT DISTINCT (x ->> 'brand')::bigint AS brand FROM jsonb_array_elements(p_lines) AS x
             WHERE x ->> 'state' <> 'refused' ORDER BY 1 LOOP
         item := NULL;
+        noted := (p_limits -> 'shadow') || coalesce(p_limits -> 'shadow_of' -> b::text, '[]');
         SELECT coalesce(sum((x ->> 'points')::int), 0) INTO points FROM jsonb_array_elements(seen) AS x
-        WHERE NOT p_limits -> 'shadow' ? (x ->> 'rule');
+        WHERE NOT noted ? (x ->> 'rule');
         IF points > 0 OR EXISTS (SELECT FROM freezes f WHERE f.brand_id = b AND f.account_id = r.account_id) THEN
             held := held || b;
             INSERT INTO reviews AS v (brand_id, account_id, points, decide_by) VALUES (b, r.account_id, points, p_decide_by)
@@ -150,7 +152,7 @@ BEGIN
             RETURNING v.id INTO item;
         END IF;
         INSERT INTO receipt_signals (brand_id, receipt_id, review_id, rule, version, shadow, points, inputs)
-        SELECT b, r.id, item, x ->> 'rule', 1, p_limits -> 'shadow' ? (x ->> 'rule'), (x ->> 'points')::int, x -> 'inputs'
+        SELECT b, r.id, item, x ->> 'rule', 1, noted ? (x ->> 'rule'), (x ->> 'points')::int, x -> 'inputs'
         FROM jsonb_array_elements(seen) AS x;
     END LOOP;
     INSERT INTO receipt_lines (receipt_id, brand_id, n, name, quantity, sum, gtin, serial, product_id, how, score, candidates,

@@ -159,6 +159,20 @@ async def test_what_one_person_types_in_is_not_paid_beyond_what_one_may_release(
     assert await brand.balance() == 5400
 
 
+async def test_however_often_large_sums_are_released_the_next_one_waits_all_the_same(brand: Held, number):
+    number("second_person_above", 5399)
+    number("overturned_least", 1)
+    for _ in range(2):
+        await send(brand)
+        (row,) = await listed(brand.anna)
+
+        answer = await read(brand.anna, row["id"], SOCKETS)
+
+        assert (answer.json()["status"], answer.json()["reason"]) == ("review", "checked")
+        await brand.decide("release")
+        await brand.decide("release", brand.boris)
+
+
 async def test_lines_do_not_come_to_more_than_the_receipt(brand: Held):
     await send(brand)
     (row,) = await listed(brand.anna)

@@ -369,6 +369,22 @@ async def test_figures_say_how_each_rule_does(held: Held, world: World):
     assert row["hours"] < 1
 
 
+async def test_a_rule_that_one_brand_overturns_stays_the_others(held: Held, world: World, number):
+    number("overturned_least", 1)
+    name = "Кабель силовой Кабелево ВВГ 3х2.5 черный"
+    programme = await world.programme(await world.brand("Кабелево"))
+    await world.campaign(programme, Rule(ways=frozenset({"receipt"}), amount=Percent(100)))
+    await world.product(programme.brand_id, sku="KB-1", name_ru=name)
+    both = [line(amount=90_000), line(name, 10_000, 1)]
+    first = await held.bring(*both)
+    await held.decide("release")
+
+    second = await held.bring(*both)
+
+    assert [row["status"] for row in first["lines"]] == ["review", "review"]
+    assert [row["status"] for row in second["lines"]] == ["paid", "review"]
+
+
 async def test_others_at_the_same_till_are_shown_where_a_rule_names_it(brand: Held, world: World, number):
     number("till_share_least", 1)
     neighbour = await world.account()
