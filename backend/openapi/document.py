@@ -94,6 +94,7 @@ def document(app: Litestar) -> dict[str, Any]:
     raw["components"]["responses"] = answers.components()
     for path in raw["paths"].values():
         for operation in path.values():
+            schemas.never_null(operation)
             answers.finish(operation, known)
             schemas.as_checked(operation.get("requestBody"))
             examples.fill(operation, known)

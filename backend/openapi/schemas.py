@@ -70,6 +70,17 @@ def _file(kind: type) -> Schema:
     return {"type": "string", "contentMediaType": "application/octet-stream", "examples": ["(bytes)"]}
 
 
+def never_null(operation: Schema) -> None:
+    """A header that is not there is left out; it cannot be null. (A query may say `null`, which is read as left out.)
+    Changes the operation."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] != "header" or "oneOf" not in parameter["schema"]:
+            continue
+        choices = parameter["schema"].pop("oneOf")
+        said = [choice for choice in choices if choice != {"type": "null"}]
+        parameter["schema"] = {**said[0], **parameter["schema"]} if len(said) == 1 else {"oneOf": said}
+
+
 def as_checked(node: Any) -> None:
     """Say of what comes in what we check besides: no text holds a NUL, and of a set's doubles one is kept. Changes
     the node.
