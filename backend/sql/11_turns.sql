@@ -29,7 +29,7 @@ LANGUAGE sql AS $$
     UPDATE turns SET
         failures = CASE WHEN p_failed THEN least(failures + 1, 20) ELSE 0 END,
         paused_until = CASE
-            WHEN NOT p_failed THEN NULL
+            WHEN NOT p_failed THEN paused_until -- of a question that was asked before the limit was named
             WHEN p_pause > 0 THEN greatest(paused_until, now() + p_pause * interval '1 second')
             WHEN p_limited THEN greatest(paused_until, now() + least(3600, 2 * 2 ^ failures) * interval '1 second')
             WHEN failures >= 4 THEN greatest(paused_until, now() + least(3600, 15 * 2 ^ (failures - 4)) * interval '1 second')
