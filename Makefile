@@ -54,7 +54,7 @@ FUZZ_SECONDS ?= 600
 storm: dev ## 10,000 receipts over a provider that allows 5 questions a second and fails often (an hour)
 	@$(BIN)/python -m bench.storm
 
-fuzz: dev ## A million steps of the ledger and of checkout, fewer of certificates, beside their models; a thousand requests a route; receipts
+fuzz: dev ## A million steps of the ledger and of checkout, fewer of certificates and orders, beside their models; a thousand requests a route; receipts
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/payouts tests/checkout tests/offers -k machine
 	@SCANBACK_EXAMPLES=1000 $(BIN)/pytest tests/openapi/test_schemathesis.py
 	@if { $(ATHERIS) || $(ATHERIS) --system-certs; } >.venv/atheris.log 2>&1; \
