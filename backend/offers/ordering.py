@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from backend.accounts.door import Agent
 from backend.database import Database
-from backend.errors import BodyChanged, Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from backend.errors import BodyChanged, Conflict, Forbidden, Invalid, NotFound, Refusal, Unauthenticated
 from backend.offers import certificate_codes, prices, tax, window
 from backend.offers.schemas import OrderIn
 from backend.settings import Settings
@@ -91,8 +91,7 @@ async def place(db: Database, settings: Settings, agent: Agent, key: UUID, body:
             another body.
     """
     digest = hashlib.sha256(msgspec.json.encode(body)).digest()[:16]
-    known = await db.rows(ONE, account=agent.account_id, key=key)
-    wanted = await _priced(db, agent.account_id, body, now, again=bool(known))
+    wanted = await _priced(db, agent.account_id, key, body, now)
     code = certificate_codes.fresh() if wanted.offer.fulfilment == "own" else None
     today = now.astimezone(ZoneInfo(wanted.offer.timezone)).date()
     valid_days = wanted.offer.valid_days
@@ -116,26 +115,38 @@ async def place(db: Database, settings: Settings, agent: Agent, key: UUID, body:
     return await one(db, agent.account_id, key)
 
 
-async def _priced(db: Database, account_id: int, body: OrderIn, now: datetime, *, again: bool) -> Priced:
+async def _priced(db: Database, account_id: int, key: UUID, body: OrderIn, now: datetime) -> Priced:
     offer = await window.one(db, account_id, body.offer_id, now)
     if offer is None:
         raise OfferUnknown
     nominal = offer.least if body.nominal is None else body.nominal
-    if not again and not offer.on_offer:
-        raise NotOffered
+    price = prices.price(offer, nominal, await _rate(db, offer, now))
+    refusal = _refusal(offer, body, nominal, price)
+    # What was placed once is answered again, whatever became of the offer since.
+    if refusal and not await db.rows(ONE, account=account_id, key=key):
+        raise refusal
+    return Priced(offer, nominal, price or nominal)
+
+
+async def _rate(db: Database, offer: Any, now: datetime) -> int | None:
+    needs_one = offer.price is None and offer.currency != "RUB"
+    return await window.rate(db, offer.programme_id, now.date()) if needs_one else None
+
+
+def _refusal(offer: Any, body: OrderIn, nominal: int, price: int | None) -> Refusal | None:
+    """Why an order is not placed at all."""
+    if not offer.on_offer:
+        return NotOffered()
     # A rung that falls a moment later is the brand's word against its own: a look is enough.
-    if not again and offer.own_rung < offer.rung:
-        raise RungTooLow
-    if not again and not prices.is_offered(offer, nominal):
-        raise NominalNotOffered
-    if not again and offer.kind == "invoice" and not body.reference.strip():
-        raise ReferenceNeeded
-    if not again and offer.places and body.place not in offer.places:
-        raise PlaceUnknown
-    price = prices.price(offer, nominal, await window.rate(db, offer.programme_id, now.date()))
-    if price is None:
-        raise NoRate
-    return Priced(offer, nominal, price)
+    if offer.own_rung < offer.rung:
+        return RungTooLow()
+    if not prices.is_offered(offer, nominal):
+        return NominalNotOffered()
+    if offer.kind == "invoice" and not body.reference.strip():
+        return ReferenceNeeded()
+    if offer.places and body.place not in offer.places:
+        return PlaceUnknown()
+    return NoRate() if price is None else None
 
 
 def owner(account_id: int, key: UUID) -> str:

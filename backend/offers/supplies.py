@@ -12,7 +12,7 @@ from payouts.partners.opening import SettingsWrong, longest_call, open_supplier,
 from payouts.partners.supplying import Supplier, SupplierSettings
 
 TURN = text("SELECT * FROM limit_turn(:name, :gap, 2147483647, :most)")
-MOST_WAIT_MS, APART = 2000, 1.15
+MOST_WAIT_MS, APART = 2000, 1.3
 LEAST_LEASE = 20
 
 

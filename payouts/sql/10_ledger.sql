@@ -119,20 +119,60 @@ BEGIN
     RETURN w;
 END $$;
 
+-- What has expired of many wallets goes to breakage in one statement, as ledger_expire does it for one; each then notes the
+-- next day on which something will happen. The caller holds the wallets' locks and has matured them.
+CREATE OR REPLACE FUNCTION ledger_expire_many(p_wallets bigint[], p_today date) RETURNS void LANGUAGE sql AS $$
+    WITH due AS MATERIALIZED (
+        SELECT l.id, l.wallet_id, l.remaining, w.seq, w.pending, w.available, w.held, row_number() OVER o AS n,
+            sum(l.remaining) OVER o AS upto,
+            (SELECT count(*) FROM movements m WHERE m.cause = 0 AND m.cause_id = l.id AND m.kind = 6) AS times
+        FROM lots l JOIN wallets w ON w.id = l.wallet_id
+        WHERE l.wallet_id = ANY(p_wallets) AND l.remaining > 0 AND NOT l.pending AND l.expires_on <= p_today
+        WINDOW o AS (PARTITION BY l.wallet_id ORDER BY l.expires_on, l.id ROWS UNBOUNDED PRECEDING)
+    ), drawn AS (
+        UPDATE lots l SET remaining = 0 FROM due WHERE l.id = due.id
+    ), moved AS (
+        INSERT INTO movements (wallet_id, wallet_seq, amount, pending_after, available_after, held_after, cause_id,
+            lot_id, reverses, kind, from_place, to_place, cause, leg)
+        SELECT wallet_id, seq + n, remaining, pending, available - upto, held, id, id, NULL, 6, 3, 5, 0, times
+        FROM due ORDER BY wallet_id, n
+        RETURNING id, lot_id, amount
+    ), used AS (
+        INSERT INTO lot_uses (movement_id, lot_id, amount) SELECT id, lot_id, -amount FROM moved
+    ), went AS (
+        SELECT wallet_id, sum(remaining) AS amount, count(*) AS lots FROM due GROUP BY wallet_id
+    )
+    UPDATE wallets w SET available = w.available - coalesce(went.amount, 0), seq = w.seq + coalesce(went.lots, 0),
+        floor = CASE WHEN went.amount IS NULL THEN w.floor ELSE greatest(w.floor, least(0, w.available - went.amount)) END,
+        due_on = (SELECT min(CASE WHEN l.pending THEN l.matures_on ELSE l.expires_on END) FROM lots l
+            WHERE l.wallet_id = w.id
+                AND (l.pending OR l.remaining > 0 AND l.expires_on > p_today AND l.expires_on < '9999-12-31'))
+    FROM unnest(p_wallets) AS x (id) LEFT JOIN went ON went.wallet_id = x.id WHERE w.id = x.id
+$$;
+
 -- Brings wallets of some books to today, at most so many and not much longer than so many milliseconds, so that
--- whoever touches one of them meanwhile hardly waits. One in use is left out: its user has brought it to today.
--- Says how many were brought.
+-- whoever touches one of them meanwhile hardly waits: in pieces, the first of a single wallet. One in use is left out: its
+-- user has brought it to today. Says how many were brought.
 CREATE OR REPLACE FUNCTION ledger_catch_up(p_books bigint[], p_today date, p_most int, p_milliseconds int)
 RETURNS int LANGUAGE plpgsql AS $$
-DECLARE w wallets; brought int := 0;
+DECLARE w wallets; ids bigint[]; brought int := 0; piece int := 1;
 BEGIN
-    FOR w IN
-        SELECT * FROM wallets WHERE due_on <= p_today AND book_id = ANY(p_books)
-        ORDER BY due_on LIMIT p_most FOR UPDATE SKIP LOCKED
     LOOP
-        PERFORM ledger_bring(w, p_today);
-        brought := brought + 1;
-        EXIT WHEN clock_timestamp() > statement_timestamp() + p_milliseconds * interval '1 millisecond';
+        SELECT array_agg(id) INTO ids FROM (
+            SELECT id FROM wallets WHERE due_on <= p_today AND book_id = ANY(p_books)
+            ORDER BY due_on LIMIT least(p_most - brought, piece) FOR UPDATE SKIP LOCKED) AS due;
+        EXIT WHEN ids IS NULL;
+        FOR w IN
+            SELECT * FROM wallets WHERE id = ANY(ids) AND EXISTS (
+                SELECT FROM lots l WHERE l.wallet_id = wallets.id AND l.pending AND l.matures_on <= p_today)
+        LOOP
+            PERFORM ledger_mature(w, p_today);
+        END LOOP;
+        PERFORM ledger_expire_many(ids, p_today);
+        brought := brought + cardinality(ids);
+        piece := 50;
+        EXIT WHEN brought >= p_most
+            OR clock_timestamp() > statement_timestamp() + p_milliseconds * interval '1 millisecond';
     END LOOP;
     RETURN brought;
 END $$;
