@@ -22,7 +22,7 @@ dev: ## Install what development needs
 
 test: ## Run the whole suite
 	@scripts/bootstrap.sh dev browser
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2
 
 check: dev ## Style, types, the order of rooms, migrations against models, OpenAPI against code
 	$(BIN)/ruff check .
