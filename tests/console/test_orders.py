@@ -59,7 +59,8 @@ def told(answer):
 
 
 async def test_what_waits_for_a_person_is_listed_oldest_first(world, shop, manager, agent):
-    first, second, third = [(await ordered(shop, agent, kind=kind))[1] for kind in ("goods", "service", "invoice")]
+    kinds = {"goods": {}, "service": {}, "invoice": {"reference": "2026-117"}}
+    first, second, third = [(await ordered(shop, agent, kind=kind, **body))[1] for kind, body in kinds.items()]
     await ordered(shop, agent, "instant", kind="charity")
 
     page = (await manager.get(ORDERS, params={"state": "waiting", "limit": 2})).json()

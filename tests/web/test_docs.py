@@ -16,7 +16,7 @@ async def test_the_reference_shows_every_operation_and_asks_nobody_else(visit: V
 
     page = await visit.open("/docs")
 
-    await expect(page.locator(".opblock")).to_have_count(sum(map(len, paths.values())))
+    await expect(page.locator(".opblock")).to_have_count(sum(map(len, paths.values())), timeout=30_000)
     assert visit.strangers == []
     assert visit.complaints == []
 

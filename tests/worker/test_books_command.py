@@ -53,4 +53,4 @@ async def test_wrong_books_are_told_to_a_script_and_end_with_one(scanback, world
         await session.execute(change, {"by": -1})
     found = msgspec.json.decode(checked.stdout)
     assert checked.returncode == 1
-    assert (found["ok"], found["movements"], len(found["faults"])) == (False, 1, 2)
+    assert (found["ok"], found["movements"], len(found["faults"])) == (False, 1, 3)
