@@ -12,12 +12,12 @@ PAGE = CODE.parent / "docs" / "webhooks.md"
 IN_THE_HOUSE = {
     "account.closed", "account.created", "account.recovered", "batch.exported", "batch.file_ordered",
     "batch.file_removed", "batch.file_taken", "brand.card_changed", "brand.logo_changed", "brand.renamed",
-    "cashier.added", "cashier.changed", "cashier.disabled", "identity.put", "order.decided", "package.unissued", "promo_issue.ordered",
-    "promo_issue.taken", "receipt.passed", "receipt.read", "review.frozen", "review.proposed", "review.unfrozen",
-    "seller.deleted", "seller.put", "shop.changed", "shop.created", "shop.left", "shop.linked", "slot.opened",
-    "staff.added", "staff.changed", "staff.disabled", "staff.password_changed", "staff.signed_in", "till.changed",
-    "till.created", "till.disabled", "till.token_renewed", "webhook.changed", "webhook.created", "webhook.gone",
-    "webhook.secret_replaced", "wording.named",
+    "cashier.added", "cashier.changed", "cashier.disabled", "identity.put", "order.decided", "package.unissued",
+    "promo_issue.ordered", "promo_issue.taken", "receipt.passed", "receipt.read", "review.frozen", "review.proposed",
+    "review.unfrozen", "seller.deleted", "seller.put", "shop.changed", "shop.created", "shop.left", "shop.linked",
+    "slot.opened", "staff.added", "staff.changed", "staff.disabled", "staff.password_changed", "staff.signed_in",
+    "till.changed", "till.created", "till.disabled", "till.token_renewed", "webhook.changed", "webhook.created",
+    "webhook.gone", "webhook.secret_replaced", "wording.named",
 }  # fmt: skip
 WRITTEN = re.compile(
     r"""(?:\brecord|\bnote|_announce)\([^"]*?"([a-z_]+\.[a-z_]+)"|INTO\ events[^']*?'([a-z_]+\.[a-z_]+)'""", re.VERBOSE

@@ -3,6 +3,8 @@ window.ui = SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#reference",
   deepLinking: true,
+  // With more than a hundred operations open at once the viewer stops in the middle of the second section.
+  docExpansion: "none",
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   validatorUrl: null,
