@@ -34,7 +34,8 @@ async def test_an_id_that_was_drawn_by_a_transaction_without_a_number_is_waited_
     while not (await db.call(text("SELECT log_cnt FROM events_id_seq"))).log_cnt:
         await db.rows(text(EVENT), **event)
     slow = EVENT.replace("body) V", "body, at) V").replace(":body)", ":body, (SELECT now() FROM pg_sleep(2)))")
-    asleep = text("SELECT backend_xid::text AS number FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    asleep = text("SELECT backend_xid::text AS number FROM pg_stat_activity "
+                  "WHERE wait_event = 'PgSleep' AND datname = current_database()")  # fmt: skip
 
     writing = asyncio.create_task(db.rows(text(slow), **event))
     (sleeper,) = await until(lambda: owner.rows(asleep))
