@@ -31,11 +31,8 @@ def test_a_total_rounded_by_up_to_a_rouble_is_said(off):
 
 
 @pytest.mark.parametrize("off", [-101, 101, 13410])
-def test_a_total_that_differs_by_more_than_a_rouble_is_refused(off):
-    with pytest.raises(DocumentUnreadable) as refused:
-        read(item(), total=13410 + off)
-
-    assert refused.value.code == "sums_differ"
+def test_a_total_that_differs_by_more_than_a_rouble_is_doubted(off):
+    assert read(item(), total=13410 + off).warnings == ("sums_differ",)
 
 
 def test_an_exact_total_needs_no_warning():
@@ -88,9 +85,8 @@ def test_weighed_goods_whose_quantity_was_cut_may_differ_by_what_was_cut():
 
     assert document.read(goods).warnings == ("sums_computed", "total_differs")
 
-    goods["qr"]["s"] = 59
-    with pytest.raises(DocumentUnreadable):
-        document.read(goods)
+    goods["qr"]["s"] = 62
+    assert document.read(goods).warnings == ("sums_computed", "sums_differ")
 
 
 @pytest.mark.parametrize("roubles", [12.345, "1e-3", float("nan"), -1, 10**16, True, "12_0", None])
