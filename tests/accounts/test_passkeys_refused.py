@@ -221,7 +221,7 @@ NEW, KNOWN = PHONE.create(OPTIONS), PHONE.get(OPTIONS)
 OTHER_KEY = KnownKey(cbor2.dumps({1: 2, 3: -7, -1: 1, -2: b"x" * 32, -3: b"y" * 32}), 0, b"h" * 32)
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 @given(st.data())
 def test_bytes_made_by_an_enemy_are_refused_and_break_nothing(data: st.DataObject):
     new, known = [

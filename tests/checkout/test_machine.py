@@ -29,7 +29,7 @@ from tests.checkout.shopping import shopping_at
 
 GOAL = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 10_000
 RUN = settings(
-    max_examples=50, stateful_step_count=50, deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
+    max_examples=50, stateful_step_count=50, database=None, phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 STATE = text("""

@@ -29,7 +29,7 @@ from tests.offers.redeeming import redeeming_at
 
 GOAL = 100_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 3_000
 RUN = settings(
-    max_examples=50, stateful_step_count=50, deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
+    max_examples=50, stateful_step_count=50, database=None, phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 NOW = datetime.now(UTC)

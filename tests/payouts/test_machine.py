@@ -27,7 +27,6 @@ LOTS = """
 RUN = settings(
     max_examples=100,
     stateful_step_count=50,
-    deadline=None,
     database=None,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),

@@ -14,6 +14,7 @@ from backend import jobs, worker
 from backend.database import Database
 from backend.jobs import Backoff, Job
 from backend.settings import Settings
+from tests.conftest import CUT_OFF
 from tests.worker.working import until, working
 
 DONE = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'tests'"
@@ -202,9 +203,7 @@ def cut_off(url: str, seconds: float) -> None:
     name = make_url(url).database
     with admin.connect() as connection:
         connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
-        connection.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
-        )
+        connection.execute(CUT_OFF, {"name": name})
         connection.execute(text("SELECT pg_sleep(:s)"), {"s": seconds})
         connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
     admin.dispose()

@@ -150,7 +150,7 @@ markup = st.sampled_from(["<a>", "</a>", "<a:Code>", "200", "&lt;", "<![CDATA[",
 
 
 @given(st.binary(max_size=200) | st.lists(markup).map(lambda parts: SOAP.format("".join(parts)).encode()))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_bytes_bring_a_reader_down(body):
     for status in (200, 500):
         for read in READERS:
@@ -162,7 +162,7 @@ def test_no_bytes_bring_a_reader_down(body):
     st.binary(max_size=100)
     | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda x: repr(x).encode())
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_bytes_bring_the_form_service_down(body):
     with pytest.raises(Trouble):
         proverkacheka.judged(Reply(200, "application/json", body, None), "fields")
