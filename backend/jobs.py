@@ -2,10 +2,11 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
@@ -17,6 +18,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from payouts.models import Base
 
 Deed = Callable[..., Awaitable[None]]
+T = TypeVar("T")
+DRAIN_AT_ONCE, DRAIN_SECONDS = 8, 300.0
 
 
 class JobFailure(Base):
@@ -120,6 +123,23 @@ async def enqueue(session: AsyncSession, job: Job, *, not_before: datetime | Non
         job.name, queue=job.queue, schedule_at=not_before, connection=connection.driver_connection
     )
     return await deferrer.defer_async(**msgspec.to_builtins(carried))
+
+
+async def drain(claim: Callable[[int], Awaitable[Sequence[T]]], deed: Callable[[T], Coroutine[Any, Any, None]]) -> None:
+    """Do what is due, so many at a time, until nothing is, or for some minutes.
+
+    `claim` gives up to so many, each to one process only. What becomes due meanwhile is taken up, so that one run in a
+    process is enough.
+    """
+    deadline = time.monotonic() + DRAIN_SECONDS
+    flying: set[asyncio.Task[None]] = set()
+    async with asyncio.TaskGroup() as group:
+        while True:
+            room = DRAIN_AT_ONCE - len(flying) if time.monotonic() < deadline else 0
+            flying |= {group.create_task(deed(one)) for one in (await claim(room) if room else ())}
+            if not flying:
+                return
+            _, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
 
 
 def register(app: App) -> None:

@@ -25,8 +25,6 @@ from payouts.partners.supplying import Sold, Wanted
 
 log = structlog.get_logger("scanback")
 
-AT_ONCE = 8
-RUN_SECONDS = 300.0
 # How long an order waits for its next call, by its tries; all of them together stay below the sweeper's time.
 WAITS = (1, 2, 5, 10, 20, 40, 60, 120, 120, 120, 120, 120)
 # A call that was cut off may still be under way at the supplier: its "no" is believed when it cannot be so.
@@ -78,16 +76,11 @@ async def fulfil_due(*, counter: Counter) -> None:
 
 async def fulfil_all(counter: Counter) -> None:
     """Fulfil until nothing is due, or for some minutes."""
-    deadline = time.monotonic() + RUN_SECONDS
-    flying: set[asyncio.Task[None]] = set()
-    async with asyncio.TaskGroup() as group:
-        while True:
-            room = AT_ONCE - len(flying) if time.monotonic() < deadline else 0
-            rows = await counter.db.rows(CLAIM, most=room, lease=counter.supplies.lease) if room else []
-            flying |= {group.create_task(_fulfil(counter, row)) for row in rows}
-            if not flying:
-                return
-            _, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+
+    async def claim(most: int) -> list[Any]:
+        return await counter.db.rows(CLAIM, most=most, lease=counter.supplies.lease)
+
+    await jobs.drain(claim, lambda row: _fulfil(counter, row))
 
 
 async def _fulfil(counter: Counter, row: Any) -> None:
@@ -107,8 +100,9 @@ async def fulfil(counter: Counter, row: Any) -> None:
         await _end(counter, row, Sold("refused", why="supplier_refused"), "")
         return
     name, product = row.suppliers[row.supplier]["name"], row.suppliers[row.supplier]["product"]
-    wait = await counter.supplies.turn(name)
-    if wait is not None:
+    again_at = await counter.supplies.turn(name)
+    if again_at is not None:
+        wait = max(0.0, (again_at - datetime.now(UTC)).total_seconds())
         await _later(counter.db, row, wait=wait, supplier=row.supplier, unknown=row.unknown)
         return
     if not row.unknown and not await counter.db.rows(CALLING, id=row.id, claimed=row.due_at):

@@ -1,18 +1,15 @@
 """The installation's suppliers over HTTP, and their rates over all workers."""
 
-import asyncio
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import text
-
+from backend import limits
 from backend.database import Database
 from backend.settings import SettingMissing, Settings
 from payouts.partners.opening import SettingsWrong, longest_call, open_supplier, read_settings
 from payouts.partners.supplying import Supplier, SupplierSettings
 
-TURN = text("SELECT * FROM limit_turn(:name, :gap, 2147483647, :most)")
-MOST_WAIT_MS, APART = 2000, 1.3
 LEAST_LEASE = 20
 
 
@@ -56,15 +53,10 @@ class Supplies:
             raise SupplierUnknown(name)
         return self._clients[name]
 
-    async def turn(self, name: str) -> float | None:
-        """Wait for a turn within the supplier's rate; else how many seconds to come again in."""
+    async def turn(self, name: str) -> datetime | None:
+        """Wait for a turn within the supplier's rate. None: it is now; else when to come again."""
         self.of(name)
-        gap = round(1000 / self.named[name].per_second * APART)
-        row = await self.db.call(TURN, name=f"supplier:{name}"[:40], gap=gap, most=MOST_WAIT_MS)
-        if row.wait is None:
-            return MOST_WAIT_MS / 1000
-        await asyncio.sleep(row.wait / 1000)
-        return None
+        return await limits.turn(self.db, f"supplier:{name}", per_second=self.named[name].per_second)
 
     async def close(self) -> None:
         """Close all clients."""

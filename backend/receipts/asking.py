@@ -1,6 +1,5 @@
 """Which provider is asked next, when, and what its answer means for a receipt."""
 
-import asyncio
 import hashlib
 import hmac
 import time
@@ -13,6 +12,7 @@ import msgspec
 import structlog
 from sqlalchemy import text
 
+from backend import limits
 from backend.database import Database
 from backend.receipts.providers.asking import (
     Answer,
@@ -27,17 +27,11 @@ from backend.settings import Settings
 
 log = structlog.get_logger("scanback")
 
-TURN = text("SELECT * FROM limit_turn(:name, :gap, :per_day, :most)")
 ASKED = text("SELECT limit_asked(:name, :failed, :limited, :pause)")
 TRIED = text("""
     INSERT INTO receipt_tries (receipt_id, provider, shape, result, code, http, milliseconds)
     VALUES (:receipt, :provider, :shape, :result, :code, :http, :milliseconds)
 """)
-# A turn is used at once or not at all: requests that bunch up would break the provider's second.
-MOST_WAIT_MS, LATE_SECONDS = 2000, 0.05
-# Turns stand farther apart than the rate says: of 18,000 questions on a busy machine one came 150 ms late, and
-# six fell into a second that allowed five.
-APART = 1.3
 TROUBLE = ("unavailable", "limit")
 
 
@@ -104,17 +98,7 @@ class Providers:
 
     async def _turn(self, one: ProviderSettings) -> datetime | None:
         """None: ask now. Else when the next turn may be had."""
-        while True:
-            gap = round(1000 / one.per_second * APART)
-            row = await self.db.call(TURN, name=one.name, gap=gap, per_day=one.per_day, most=MOST_WAIT_MS)
-            if row.wait is None:
-                again: datetime = row.at
-                return again
-            begun = time.monotonic()
-            await asyncio.sleep(row.wait / 1000)
-            # Whoever overslept his turn takes another: nobody else has it, and it is only a part of a second.
-            if time.monotonic() - begun <= row.wait / 1000 + LATE_SECONDS:
-                return None
+        return await limits.turn(self.db, one.name, per_second=one.per_second, per_day=one.per_day)
 
     async def ask(self, number: int, receipt_id: int, question: Question) -> Answer:
         """Ask a provider whose turn this is, and write down how it went. Never raises what the network did."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,8 +26,6 @@ log = structlog.get_logger("scanback")
 
 MINUTE = 60  # seconds
 STEPS = 8  # of the ladder: `receipt_retry_1` and so on say how long a receipt waits that was not there yet
-AT_ONCE = 8
-RUN_SECONDS = 300.0
 CALLBACK_HOURS = 24  # after that another provider is asked
 PEOPLE = timedelta(hours=24)  # what a person has before `decide_by`, whatever kept the providers from answering
 NEAR = timedelta(minutes=5)  # tills round, and their clocks go wrong
@@ -93,24 +90,22 @@ async def verify_due(*, verifier: Verifier) -> None:
 
 async def verify_all(verifier: Verifier) -> None:
     """Verify until nothing is due, or for some minutes."""
-    deadline = time.monotonic() + RUN_SECONDS
-    flying: set[asyncio.Task[None]] = set()
-    async with asyncio.TaskGroup() as group:
-        while True:
-            room = AT_ONCE - len(flying) if time.monotonic() < deadline else 0
-            rows = await verifier.db.rows(CLAIM, most=room, lease=verifier.providers.lease) if room else []
-            flying |= {group.create_task(_verify(verifier, row)) for row in rows}
-            if not flying:
-                return
-            _, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+
+    async def claim(most: int) -> list[Any]:
+        return await verifier.db.rows(CLAIM, most=most, lease=verifier.providers.lease)
+
+    await jobs.drain(claim, lambda row: _verify(verifier, row))
 
 
 async def _verify(verifier: Verifier, row: Any) -> None:
-    """One receipt that is too much for us must not keep the others waiting: it comes again when its lease is over."""
+    """One receipt that is too much for us must not keep the others waiting: it comes again when its lease is over, and
+    is a person's when its time is."""
     try:
         await verify(verifier, row)
     except (psycopg.Error, LookupError, ValueError, TypeError) as error:
         log.exception("receipt_failed", receipt=row.id, error=type(error).__name__)
+        if _now() > row.decide_by - PEOPLE:
+            await verifier.db.rows(FOR_PEOPLE, id=row.id, claimed=row.due_at)
 
 
 async def verify(verifier: Verifier, row: Any) -> None:
@@ -190,15 +185,26 @@ async def _read(verifier: Verifier, row: Any, provider: int, answer: Answer) -> 
         found = document.read(answer.raw)
     except DocumentUnreadable as problem:
         log.warning("receipt_unreadable", receipt=row.id, code=problem.code)
-        await _not_yet(verifier, row)
+        await _useless(verifier, row, provider)
         return None
     if f"{found.fn}:{found.fd}" != row.identity:
         # The document of another receipt is the provider's mistake: it is kept for nobody, and refuses nobody.
         log.warning("receipt_of_another", receipt=row.id)
-        await _not_yet(verifier, row)
+        await _useless(verifier, row, provider)
         return None
     await keep(verifier.db, row.country, row.identity, verifier.providers.named[provider].name, found, answer.raw)
     return found
+
+
+async def _useless(verifier: Verifier, row: Any, provider: int) -> None:
+    """An answer that says nothing of this receipt: another provider may do better.
+
+    The last one's is a step of the ladder, or one that is always wrong would be asked each minute for four days.
+    """
+    if verifier.providers.has_another(provider):
+        await _later(verifier.db, row, at=_now(), provider=provider + 1)
+    else:
+        await _not_yet(verifier, row)
 
 
 async def keep(db: Database, country: str, identity: str, provider: str, found: Document, raw: object) -> None:

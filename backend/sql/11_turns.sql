@@ -1,5 +1,5 @@
--- A turn to ask somebody outside (a provider of receipts, a supplier), over all workers: `wait` milliseconds from now it may be asked, once, within its rate
--- (p_gap milliseconds apart) and its day. No turn: `at` says when to come again.
+-- A turn to ask somebody outside (a provider of receipts, a supplier), over all workers: `wait` milliseconds from now it
+-- may be asked, once, within its rate (p_gap milliseconds apart) and its day. No turn: `at` says when to come again.
 CREATE OR REPLACE FUNCTION limit_turn(p_name text, p_gap int, p_per_day int, p_most int, OUT wait int, OUT at timestamptz)
 LANGUAGE plpgsql AS $$
 DECLARE p turns; gap interval := p_gap * interval '1 millisecond'; t timestamptz;

@@ -186,8 +186,11 @@ async def test_a_suppliers_rate_holds_over_two_workers(world: World, desk: Desk,
     )
     keys = [await till.order() for _ in range(12)]
 
-    for _ in range(4):
+    # A busy machine oversleeps turns, and such an order has to come again.
+    for _ in range(20):
         await asyncio.gather(till.work(), till.work())
+        if {(await till.seen(key))["status"] for key in keys} == {"done"}:
+            break
 
     assert {(await till.seen(key))["status"] for key in keys} == {"done"}
     assert desk.log("tango")["most_in_a_second"] <= 5

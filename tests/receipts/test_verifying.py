@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from backend.accounts.door import Agent
 from backend.receipts import sending, verifying
+from backend.receipts.models import Found
 from backend.receipts.providers.asking import Answer
 from backend.receipts.verifying import Verifier
 from backend.settings import Settings
@@ -194,6 +195,42 @@ async def test_the_document_of_another_receipt_is_the_providers_mistake(
     assert await _state(buying, account) == ("pending", "not_found")
     async with world.db.begin() as session:
         assert (await session.execute(text("SELECT count(*) FROM receipt_documents"))).scalar_one() == 0
+
+
+async def test_an_answer_that_cannot_be_read_sends_the_receipt_to_the_next_provider(
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path  # noqa: F811
+):  # fmt: skip
+    await goods(world)
+    both = with_providers(settings, tmp_path, _provider(simulators, name="odd"), _provider(simulators))
+    account = await _send(buying, both, simulators.put(lines=LINES, at=bought()))
+    verifier = Verifier.of(world.db, both)
+    (row,) = await world.db.rows(verifying.CLAIM, most=1, lease=60)
+    await verifying._answered(verifier, row, 0, Answer("found", raw={"totalSum": "a lot"}))
+    await verifier.providers.close()
+
+    await buying.work(both)
+
+    assert await _state(buying, account) == ("credited", None)
+    async with world.db.begin() as session:
+        asked = (await session.execute(text("SELECT provider, result FROM receipt_tries"))).all()
+    assert [tuple(one) for one in asked] == [("proverkacheka", "found")]
+
+
+@pytest.mark.parametrize(("hours", "status"), [(25, "pending"), (23, "review")])
+async def test_what_is_too_much_for_us_is_a_persons_in_time(
+    world: World, buying: Buying, simulators: Simulators, provided: Settings, hours: int, status: str  # noqa: F811
+):  # fmt: skip
+    receipt = simulators.put(lines=LINES, at=bought())
+    account = await _send(buying, provided, receipt)
+    identity = f"{receipt['fiscalDriveNumber']}:{receipt['fiscalDocumentNumber']}"
+    await world.add(Found(country="RU", identity=identity, provider="test", document={"of": "another time"}, raw={}))
+    async with world.db.begin() as session:
+        set_hours = text("UPDATE receipts SET decide_by = now() + :hours * interval '1 hour'")
+        await session.execute(set_hours, {"hours": hours})
+
+    await buying.work(provided)
+
+    assert (await _state(buying, account))[0] == status
 
 
 async def test_the_tax_service_itself_is_asked_in_its_own_format(
