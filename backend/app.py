@@ -9,6 +9,7 @@ from typing import Any
 from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.routes import HTTPRoute
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend import edge, health, logs
@@ -173,6 +174,15 @@ def description() -> str:
     return written(document(Litestar([api()], dependencies=DEPENDENCIES, openapi_config=CONFIG)))
 
 
+def _resolve_in_turn(app: Litestar) -> None:
+    """Let what handlers depend on be resolved one after another: the framework makes a task of each, which costs more
+    than all of ours do (litestar #4563)."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, model in route.route_handler_map.values():
+                model.dependency_batches = [{one} for batch in model.dependency_batches for one in batch]
+
+
 def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Litestar:
     """Put the application together; its connections and helpers open with its lifespan. Streams, which are never over,
     end when it is stopping."""
@@ -228,6 +238,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         logging_config=None,
         debug=False,
     )
+    _resolve_in_turn(app)
     # Around everything: the framework's own middleware does not see an unknown address or a wrong method.
     app.asgi_handler = edge.middleware(settings.trusted_proxies)(cors.middleware(app.state)(app.asgi_handler))
     return app

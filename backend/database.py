@@ -72,7 +72,8 @@ class Database:
             async with self.pool.connection() as connection:
                 try:
                     cursor = await connection.execute(written, values)
-                    return await cursor.fetchall() if cursor.description else []
+                    # Not `description`: that makes an object of each column.
+                    return await cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
                 except OperationalError as error:
                     if not left or not (
                         connection.broken or isinstance(error, DeadlockDetected | SerializationFailure)

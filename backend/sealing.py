@@ -1,6 +1,7 @@
 """Short secrets enciphered for the database, under keys that are never in it (AES-256-GCM, NIST SP 800-38D)."""
 
 import secrets
+from functools import cache
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -24,6 +25,7 @@ def unseal(master: bytes, purpose: bytes, owner: bytes, sealed: bytes) -> bytes:
     return _cipher(master, purpose).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], owner)
 
 
+@cache
 def _cipher(master: bytes, purpose: bytes) -> AESGCM:
     """A key for each purpose, derived from the master key (HKDF, RFC 5869)."""
     return AESGCM(HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(master))

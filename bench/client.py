@@ -20,6 +20,12 @@ class Load(msgspec.Struct):
         ranked = sorted(self.latencies)
         return ranked[min(len(ranked) - 1, int(len(ranked) * share))] * 1000
 
+    def add(self, more: "Load") -> None:
+        """Another part of the same load."""
+        self.requests += more.requests
+        self.seconds += more.seconds
+        self.latencies += more.latencies
+
     @property
     def rate(self) -> float:
         return self.requests / self.seconds

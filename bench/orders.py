@@ -21,7 +21,7 @@ from bench.client import Load
 from bench.http import CLIENT_CORE, CLIENTS, SERVER_CORE, pin_database
 from bench.stage import Stage, serving
 
-WARM = 400
+WARM, TURNS = 400, 3
 NOMINAL, EARNED = 1000, 10**9
 FAR = 10**9  # numbers of what pgbench does, far from those of orders
 # A night's expiry as it comes: each wallet has some lots that end on days of their own.
@@ -106,20 +106,31 @@ class Expired(msgspec.Struct):
     longest_ms: float
 
 
-async def orders(at: Stage, count: int) -> Ordered:
-    """Buy certificates of the stock: API and database on one core, the load on the other; then by pgbench, likewise."""
-    offer, programme = await _stock(at, WARM + 2 * count)
-    async with serving(at, SERVER_CORE) as port:
-        os.sched_setaffinity(0, {CLIENT_CORE})
-        try:
-            await client.run(port, _orders(at, offer, WARM), CLIENTS, _is_done)
-            pin_database(at, SERVER_CORE)
-            load = await client.run(port, _orders(at, offer, count), CLIENTS, _is_done)
-        finally:
-            os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    rate = await _pgbench(at, offer, programme, count)
+async def orders(at: Stage, count: int) -> dict[int, Ordered]:
+    """Buy certificates of the stock, and do the same by pgbench, by the core of the API: the database's own, or the
+    other one, where whoever asks is, too. The database has a core alone under pgbench."""
+    offer, programme = await _stock(at, 2 * (WARM + 2 * TURNS * count))
+    script = await _script(at, offer, programme)
+    return {core: await _ordered(at, core, offer, script, count) for core in (SERVER_CORE, CLIENT_CORE)}
+
+
+async def _ordered(at: Stage, core: int, offer: int, script: str, count: int) -> Ordered:
+    """In turns, so that a machine that slows down slows both."""
+    found = Ordered(Load(0, 0.0, [], []), 0.0)
+    async with serving(at, core) as port:
+        await client.run(port, _orders(at, offer, WARM), CLIENTS, _is_done)
+        pin_database(at, SERVER_CORE)
+        for turn in range(TURNS):
+            os.sched_setaffinity(0, {CLIENT_CORE})
+            try:
+                found.load.add(await client.run(port, _orders(at, offer, count), CLIENTS, _is_done))
+            finally:
+                os.sched_setaffinity(0, range(os.cpu_count() or 1))
+            first = (core * TURNS + turn) * count
+            options = ("-t", str(count // CLIENTS), "-D", f"n={first}")
+            found.pgbench += await http.by_pgbench(at, script, *options) / TURNS
     pin_database(at, None)
-    return Ordered(load, rate)
+    return found
 
 
 async def _stock(at: Stage, count: int) -> tuple[int, int]:
@@ -151,17 +162,17 @@ def _is_done(body: bytes) -> bool:
     return b'"status":"done"' in body
 
 
-async def _pgbench(at: Stage, offer: int, programme: int, count: int) -> float:
+async def _script(at: Stage, offer: int, programme: int) -> str:
+    """What pgbench does; codes of the stock then belong to orders that are none."""
     async with at.db.begin() as session:
         for statement in (SPEND, UNTIE):
             await session.execute(text(statement))
-    script = (
+    return (
         "\\set n :n + 1\n"
         f"\\set account random({at.accounts[0]}, {at.accounts[-1]})\n"
         f"\\set cause {FAR} + :client_id * 100000000 + :n\n"
         f"SELECT bench_spend(cast(:account AS bigint), {programme}, {offer}, cast(:cause AS bigint));\n"
     )
-    return await http.by_pgbench(at, script, "-t", str(count // CLIENTS), "-D", "n=0")
 
 
 async def expiry(at: Stage, lots: int) -> Expired:

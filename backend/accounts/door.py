@@ -1,10 +1,13 @@
 """The agent's door: who is calling, by the device's token."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import psycopg
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
@@ -12,12 +15,13 @@ from sqlalchemy import text
 
 from backend import tokens
 from backend.database import Database
-from backend.errors import Unauthenticated
+from backend.errors import TooManyRequests, Unauthenticated
 from backend.settings import Settings
 
 PREFIX = "ls"
 # A route whose own statements ask whether the device and the account are alive; the door need not.
 ASKS_ITSELF = {"asks_itself": True}
+ENDED, FULL = "SB012", "SB020"  # what statements that ask themselves raise: a device or an account that ended; a limit
 KNOWN_SECONDS, MOST_KNOWN = 600.0, 50_000
 SEEN_EVERY = timedelta(hours=1)
 
@@ -96,3 +100,20 @@ async def signed_in(digest: bytes, network: str, db: Database, settings: Setting
         days = settings.numbers.at("token_days", datetime.now(UTC).date())
         await db.rows(SEEN, account=row.account_id, device=row.device_id, days=days)
     return Agent(row.account_id, row.device_id, network)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What the database refused, in our words.
+
+    Raises:
+        Unauthenticated: the device or the account has ended. TooManyRequests: a limit, with its wait.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.sqlstate == ENDED:
+            raise Unauthenticated from error
+        if error.sqlstate != FULL:
+            raise
+        raise TooManyRequests(retry_after=int(error.diag.message_detail or 60)) from error

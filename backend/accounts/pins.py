@@ -40,8 +40,18 @@ async def require(
         PinNeeded, PinWrong, PinBlocked: as they say. TooManyRequests: the wait is not over, or too many checks came
             from here. Busy: the line is full; no try was counted.
     """
-    if not (await db.call(HAS_PIN, account=agent.account_id)).has_pin:
-        return
+    if (await db.call(HAS_PIN, account=agent.account_id)).has_pin:
+        await check(db, passwords, settings, agent, pin, now)
+
+
+async def check(
+    db: Database, passwords: Passwords, settings: Settings, agent: Agent, pin: str | None, now: datetime
+) -> None:
+    """Let through whoever knows the PIN of an account that has one.
+
+    Raises:
+        What `require` raises.
+    """
     if pin is None:
         raise PinNeeded
     if await _first_right(db, passwords, settings, agent, [pin], now) is None:

@@ -13,7 +13,7 @@ PURPOSE = b"scanback certificate codes"
 
 def fresh() -> str:
     """A code drawn by chance, as people see it: `7K2M-QX9A-...`, its last symbol a check (see scanning.symbols)."""
-    body = "".join(secrets.choice(symbols.ALPHABET) for _ in range(SYMBOLS))
+    body = "".join(symbols.ALPHABET[byte % len(symbols.ALPHABET)] for byte in secrets.token_bytes(SYMBOLS))
     code = body + symbols.check_symbol(body)
     return "-".join(code[place : place + GROUP] for place in range(0, len(code), GROUP))
 

@@ -8,7 +8,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from backend.accounts import pins
-from backend.accounts.door import SignedIn
+from backend.accounts.door import ASKS_ITSELF, SignedIn
 from backend.accounts.pins import PinBlocked, PinNeeded, PinWrong
 from backend.accounts.schemas import PIN
 from backend.database import Db
@@ -62,6 +62,7 @@ async def list_offers(
 
 @put(
     "/orders/{key:uuid}",
+    opt=ASKS_ITSELF,
     responses=raises(
         OfferUnknown, NotOffered, NominalNotOffered, ReferenceNeeded, PlaceUnknown, RungTooLow, NoRate,
         BodyChanged, PinNeeded, PinWrong, PinBlocked,
@@ -74,10 +75,11 @@ async def put_order(
 ) -> OrderOut:  # fmt: skip
     """Spend: the price is held, and the order is fulfilled at once or soon. The id is a UUID that the phone makes; the
     same again gets the first order as it stands now. A code that is ready comes with the answer."""
-    await pins.require(db, passwords, settings, agent, pin, now)
     row = await ordering.place(db, settings, agent, key, data, now)
-    code = await ordering.reveal(db, settings, agent, row) if row.state == "done" and row.secret else None
-    return warned(settings, row, order_out(row, code), now)
+    if row is None:
+        await pins.check(db, passwords, settings, agent, pin, now)
+        row = await ordering.place(db, settings, agent, key, data, now, pin_shown=True)
+    return warned(settings, row, order_out(row, ordering.code_of(settings, row)), now)
 
 
 @get("/orders", responses=raises(CursorInvalid))

@@ -1,41 +1,41 @@
 """Orders: placed in one statement, looked at, and their codes shown to their owner only."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
-import psycopg
 from sqlalchemy import text
 
-from backend.accounts.door import Agent
+from backend.accounts.door import Agent, refusals
 from backend.database import Database
-from backend.errors import BodyChanged, Conflict, Forbidden, Invalid, NotFound, Refusal, Unauthenticated
-from backend.offers import certificate_codes, prices, tax, window
+from backend.errors import BodyChanged, Conflict, Forbidden, Invalid, NotFound, Refusal
+from backend.offers import certificate_codes, tax
 from backend.offers.schemas import OrderIn
 from backend.settings import Settings
 
-PLACE = text("""
-    SELECT * FROM orders_place(:account, :device, :key, :digest, :offer, :nominal, :price, :today, :year, :year_most,
-        :order_most, :reference, :place, :secret, :code, :valid_until)
-""")
-_COLUMNS = """
+_OF_ORDER = """
     o.id, o.key, o.state, o.reason, o.offer_id, o.nominal, o.price, o.placed_at, o.done_at, o.secret, o.valid_until,
-    o.delivery, o.place, o.supplier_name, o.account_id, f.name_ru, f.name_en, g.currency,
-    f.tax, y.amount AS year_used, coalesce(r.rung, 0) AS own_rung
-    FROM orders o JOIN offers f ON f.id = o.offer_id JOIN programmes g ON g.id = o.programme_id
-    LEFT JOIN yearly_sums y ON y.account_id = o.account_id AND y.brand_id = o.brand_id AND y.tax = f.tax
-        AND y.year = extract(year FROM o.placed_at AT TIME ZONE 'Europe/Moscow')
-    LEFT JOIN rungs r ON r.account_id = o.account_id AND r.brand_id = o.brand_id
+    o.delivery, o.place, o.supplier_name, o.account_id
 """
-PAGE = text(f"""
-    SELECT {_COLUMNS} WHERE o.account_id = :account AND o.id < :before ORDER BY o.id DESC LIMIT :most
-""")
-ONE = text(f"SELECT {_COLUMNS} WHERE o.account_id = :account AND o.key = :key")
+PLACE = text(f"""
+    SELECT p.refusal, p.changed, p.year_used, p.name_ru, p.name_en, p.currency, p.tax, p.own_rung,
+        {_OF_ORDER.replace("o.", "(p.placed).")}
+    FROM orders_ask(:account, :device, :key, :digest, :offer, :nominal, :now, :pin, :most, :year,
+        CAST(:limits AS jsonb), :reference, :place, :secret, :code) AS p
+""")  # noqa: S608 - our own columns
+_SEEN = f"""
+    SELECT {_OF_ORDER}, f.name_ru, f.name_en, g.currency, f.tax, coalesce(r.rung, 0) AS own_rung,
+        y.amount AS year_used
+    FROM orders o JOIN offers f ON f.id = o.offer_id JOIN programmes g ON g.id = o.programme_id
+    LEFT JOIN rungs r ON r.account_id = o.account_id AND r.brand_id = o.brand_id
+    LEFT JOIN yearly_sums y ON y.account_id = o.account_id AND y.brand_id = o.brand_id AND y.tax = f.tax
+        AND y.year = orders_year(o)
+"""  # noqa: S608 - our own columns
+PAGE = text(f"{_SEEN} WHERE o.account_id = :account AND o.id < :before ORDER BY o.id DESC LIMIT :most")
+ONE = text(f"{_SEEN} WHERE o.account_id = :account AND o.key = :key")
 REVEALED = text("INSERT INTO reveals (order_id, device_id) VALUES (:order, :device)")
-ENDED = "SB012"
 
 
 class OfferUnknown(NotFound):
@@ -74,79 +74,46 @@ class NoCode(Conflict):
     """This order has no code to show."""
 
 
-class Priced(msgspec.Struct, frozen=True):
-    """An offer with the nominal that is wanted and what it costs in minor units."""
+# Why an order is not placed at all.
+REFUSALS: dict[str, type[Refusal]] = {
+    "unknown": OfferUnknown,
+    "not_offered": NotOffered,
+    "rung": RungTooLow,
+    "nominal": NominalNotOffered,
+    "reference": ReferenceNeeded,
+    "place": PlaceUnknown,
+    "rate": NoRate,
+}
 
-    offer: Any
-    nominal: int
-    price: int
 
-
-async def place(db: Database, settings: Settings, agent: Agent, key: UUID, body: OrderIn, now: datetime) -> Any:
-    """Place an order; the same id again gives the first answer. Returns the order's row.
+async def place(
+    db: Database, settings: Settings, agent: Agent, key: UUID, body: OrderIn, now: datetime, *, pin_shown: bool = False
+) -> Any:
+    """Place an order; the same id again gives the first answer. Returns the order's row, and that its code is shown, if
+    it has one, is noted. None: the account has a PIN, which was not shown.
 
     Raises:
-        OfferUnknown, NotOffered, NominalNotOffered, ReferenceNeeded, PlaceUnknown,
-            RungTooLow, NoRate: nothing was placed. BodyChanged: the id had
-            another body.
+        One of REFUSALS: nothing was placed. BodyChanged: the id had another body. Unauthenticated: the device has
+            ended. TooManyRequests: too many orders of the account were refused.
     """
-    digest = hashlib.sha256(msgspec.json.encode(body)).digest()[:16]
-    wanted = await _priced(db, agent.account_id, key, body, now)
-    code = certificate_codes.fresh() if wanted.offer.fulfilment == "own" else None
-    today = now.astimezone(ZoneInfo(wanted.offer.timezone)).date()
-    valid_days = wanted.offer.valid_days
-    try:
-        placed = await db.call(
-            PLACE, account=agent.account_id, device=agent.device_id, key=key, digest=digest, offer=wanted.offer.id,
-            nominal=wanted.nominal, price=wanted.price, today=today, year=tax.year(now),
-            year_most=tax.year_most(settings, wanted.offer.tax, wanted.offer.own_rung, now),
-            order_most=tax.order_most(settings, wanted.offer.tax, wanted.offer.own_rung, now),
-            reference=body.reference, place=body.place,
-            secret=certificate_codes.seal(settings, owner(agent.account_id, key), code) if code else None,
-            code=certificate_codes.digest(settings, code) if code else None,
-            valid_until=today + timedelta(days=valid_days) if valid_days else None,
+    # It is used where the offer is our own certificate.
+    code = certificate_codes.fresh()
+    with refusals():
+        row = await db.call(
+            PLACE, account=agent.account_id, device=agent.device_id, key=key,
+            digest=hashlib.sha256(msgspec.json.encode(body)).digest()[:16], offer=body.offer_id, nominal=body.nominal,
+            now=now, pin=pin_shown, most=settings.numbers.at("orders_refused_per_hour", now.date()),
+            year=tax.year(now), limits=tax.most(settings, now), reference=body.reference, place=body.place,
+            secret=certificate_codes.seal(settings, owner(agent.account_id, key), code),
+            code=certificate_codes.digest(settings, code),
         )  # fmt: skip
-    except psycopg.Error as error:
-        if error.sqlstate != ENDED:
-            raise
-        raise Unauthenticated from error
-    if placed.changed:
+    if row.refusal == "pin":
+        return None
+    if row.refusal:
+        raise REFUSALS[row.refusal]
+    if row.changed:
         raise BodyChanged
-    return await one(db, agent.account_id, key)
-
-
-async def _priced(db: Database, account_id: int, key: UUID, body: OrderIn, now: datetime) -> Priced:
-    offer = await window.one(db, account_id, body.offer_id, now)
-    if offer is None:
-        raise OfferUnknown
-    nominal = offer.least if body.nominal is None else body.nominal
-    price = prices.price(offer, nominal, await _rate(db, offer, now))
-    refusal = _refusal(offer, body, nominal, price)
-    # What was placed once is answered again, whatever became of the offer since.
-    if refusal and not await db.rows(ONE, account=account_id, key=key):
-        raise refusal
-    return Priced(offer, nominal, price or nominal)
-
-
-async def _rate(db: Database, offer: Any, now: datetime) -> int | None:
-    needs_one = offer.price is None and offer.currency != "RUB"
-    return await window.rate(db, offer.programme_id, now.date()) if needs_one else None
-
-
-def _refusal(offer: Any, body: OrderIn, nominal: int, price: int | None) -> Refusal | None:
-    """Why an order is not placed at all."""
-    if not offer.on_offer:
-        return NotOffered()
-    # A rung that falls a moment later is the brand's word against its own: a look is enough.
-    if offer.own_rung < offer.rung:
-        return RungTooLow()
-    if not prices.is_offered(offer, nominal):
-        return NominalNotOffered()
-    if offer.kind == "invoice" and not body.reference.strip():
-        return ReferenceNeeded()
-    if offer.places and body.place not in offer.places:
-        return PlaceUnknown()
-    return NoRate() if price is None else None
+    return row
 
 
 def owner(account_id: int, key: UUID) -> str:
@@ -177,12 +144,19 @@ async def reveal(db: Database, settings: Settings, agent: Agent, row: Any) -> st
     Raises:
         NoCode: it has none, or not yet.
     """
-    if row.state != "done" or row.secret is None:
+    code = code_of(settings, row)
+    if code is None:
         raise NoCode
-    sealed_for = stock_owner(row.offer_id) if row.supplier_name == "stock" else owner(row.account_id, row.key)
-    code = certificate_codes.unseal(settings, sealed_for, row.secret)
     await db.rows(REVEALED, order=row.id, device=agent.device_id)
     return code
+
+
+def code_of(settings: Settings, row: Any) -> str | None:
+    """The code of an order, which only its owner may see, and each time with a note; None: it has none, or not yet."""
+    if row.state != "done" or row.secret is None:
+        return None
+    sealed_for = stock_owner(row.offer_id) if row.supplier_name == "stock" else owner(row.account_id, row.key)
+    return certificate_codes.unseal(settings, sealed_for, row.secret)
 
 
 def stock_owner(offer_id: int) -> str:

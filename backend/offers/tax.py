@@ -1,6 +1,6 @@
 """What the law counts in a calendar year and in a day, as dated settings: none of it is advice."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ Nature = Literal["gift", "discount", "service", "charity", "marketing", "settlem
 NATURES: tuple[Nature, ...] = get_args(Nature)
 # What the rungs of the identity ladder add to the name of a number.
 RUNGS = ("", "_named", "_company")
+SPANS = ("year", "order")  # and of numbers: an order's is that of all orders of a day
 
 # A payer whose wallet the account has, or who gave it something this year, and each nature with what it came to.
 USED = text("""
@@ -49,25 +50,31 @@ def year(now: datetime) -> int:
 def year_most(settings: Settings, tax: str, rung: int, now: datetime) -> int | None:
     """How much of a tax nature somebody on a rung may have of one payer in a year without a person looking at it, in
     kopecks; None: no limit is set."""
-    return _of_rung(settings, f"year_most_{tax}", rung, now)
-
-
-def order_most(settings: Settings, tax: str, rung: int, now: datetime) -> int | None:
-    """How much of a tax nature a person may have of one payer within a day without a person of the payer's looking at
-    it, in kopecks; None: no limit is set."""
-    return _of_rung(settings, f"order_most_{tax}", rung, now)
+    return _of_rung(settings, f"year_most_{tax}", rung, now.astimezone(YEAR_ZONE).date())
 
 
 def free_most(settings: Settings, tax: str, now: datetime) -> int | None:
     """What of a year's sum the law leaves free, whoever it is, in kopecks; None: it names no sum."""
-    return _of_rung(settings, f"year_most_{tax}", 0, now)
+    return year_most(settings, tax, 0, now)
 
 
-def _of_rung(settings: Settings, name: str, rung: int, now: datetime) -> int | None:
+def most(settings: Settings, now: datetime) -> str:
+    """What a year and what a day may bring of one payer without a person of his looking at it, by nature and rung, in
+    kopecks: as JSON for `orders_ask`."""
+    day = now.astimezone(YEAR_ZONE).date()
+    return msgspec.json.encode(
+        {
+            tax: [[_of_rung(settings, f"{span}_most_{tax}", rung, day) for span in SPANS] for rung in range(len(RUNGS))]
+            for tax in NATURES
+        }
+    ).decode()
+
+
+def _of_rung(settings: Settings, name: str, rung: int, day: date) -> int | None:
     """The number of the rung, or of the next one below that has one; 0 says that there is no limit."""
     for suffix in reversed(RUNGS[: rung + 1]):
         if name + suffix in settings.numbers.table:
-            return settings.numbers.at(name + suffix, now.astimezone(YEAR_ZONE).date()) or None
+            return settings.numbers.at(name + suffix, day) or None
     return None
 
 

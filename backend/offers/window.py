@@ -1,6 +1,6 @@
 """The shop window: what is on offer, what it costs today, and what the caller's wallets pay for."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -9,25 +9,20 @@ from backend.database import Database
 from backend.offers import prices
 from backend.offers.schemas import OfferOut, named
 
-_COLUMNS = """
-    f.id, f.key, f.kind, f.fulfilment, f.name_ru, f.name_en, f.about_ru, f.about_en, f.partner, f.shelf, f.least,
-    f.most, f.step, f.price, f.rung, f.places, f.ends_at, f.programme_id, f.brand_id, f.tax, f.valid_days, g.currency,
-    g.timezone,
-    f.stock IS DISTINCT FROM 0 AND (f.fulfilment <> 'stock' OR EXISTS (
-        SELECT FROM stock_codes s WHERE s.offer_id = f.id AND s.order_id IS NULL)) AS in_stock,
-    coalesce((SELECT w.available FROM wallets w WHERE w.owner_id = :account AND w.book_id = f.programme_id), 0)
-        AS available,
-    coalesce((SELECT r.rung FROM rungs r WHERE r.account_id = :account AND r.brand_id = f.brand_id), 0) AS own_rung,
-    f.archived_at IS NULL AND f.starts_at <= :now AND (f.ends_at IS NULL OR f.ends_at > :now) AS on_offer
-    FROM offers f JOIN programmes g ON g.id = f.programme_id
-"""
-PAGE = text(f"""
-    SELECT * FROM (SELECT {_COLUMNS}) AS f WHERE f.on_offer AND f.id > :after
+PAGE = text("""
+    SELECT * FROM (SELECT f.id, f.kind, f.name_ru, f.name_en, f.about_ru, f.about_en, f.partner, f.shelf, f.least,
+            f.most, f.step, f.price, f.rung, f.places, f.ends_at, f.programme_id, g.currency,
+            f.stock IS DISTINCT FROM 0 AND (f.fulfilment <> 'stock' OR EXISTS (
+                SELECT FROM stock_codes s WHERE s.offer_id = f.id AND s.order_id IS NULL)) AS in_stock,
+            coalesce((SELECT w.available FROM wallets w WHERE w.owner_id = :account AND w.book_id = f.programme_id), 0)
+                AS available,
+            f.archived_at IS NULL AND f.starts_at <= :now AND (f.ends_at IS NULL OR f.ends_at > :now) AS on_offer
+        FROM offers f JOIN programmes g ON g.id = f.programme_id) AS f
+    WHERE f.on_offer AND f.id > :after
         AND (CAST(:kind AS text) IS NULL OR f.kind = :kind) AND (CAST(:shelf AS text) IS NULL OR f.shelf = :shelf)
         AND (CAST(:programme AS bigint) IS NULL OR f.programme_id = :programme)
     ORDER BY f.id LIMIT :most
-""")  # noqa: S608 - our own columns
-ONE = text(f"SELECT {_COLUMNS} WHERE f.id = :offer")
+""")
 
 
 class Wanted(NamedTuple):
@@ -45,17 +40,6 @@ async def page(
     rows = await db.rows(PAGE, account=account_id, now=now, after=after, most=most, **wanted._asdict())
     rates = await prices.rates(db, {row.programme_id for row in rows}, now.date())
     return [(offer_out(row, rates.get(row.programme_id)), row.id) for row in rows]
-
-
-async def one(db: Database, account_id: int, offer_id: int, now: datetime) -> Any | None:
-    """An offer as its order needs it; None where there is none."""
-    rows = await db.rows(ONE, account=account_id, offer=offer_id, now=now)
-    return rows[0] if rows else None
-
-
-async def rate(db: Database, programme_id: int, day: date) -> int | None:
-    """The programme's rate of a day."""
-    return (await prices.rates(db, {programme_id}, day)).get(programme_id)
 
 
 def offer_out(row: Any, per_rouble: int | None) -> OfferOut:

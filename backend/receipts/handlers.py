@@ -3,20 +3,19 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-import psycopg
 from litestar import Request, Response, Router, get, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from backend.accounts.door import SignedIn
+from backend.accounts.door import SignedIn, refusals
 from backend.database import Db
-from backend.errors import BodyChanged, Invalid, TooManyRequests, Unauthenticated
+from backend.errors import BodyChanged, Invalid, TooManyRequests
 from backend.language import say
 from backend.programmes.explain import TheVersions
 from backend.receipts import listing, sending
 from backend.receipts.listing import ReceiptUnknown
 from backend.receipts.reasons import FIELDS, REASONS, SLIPS
 from backend.receipts.schemas import ReceiptIn, ReceiptOut, ReceiptPage
-from backend.receipts.sending import ENDED, Slip
+from backend.receipts.sending import Slip
 from backend.wire import CursorInvalid, Now, TheSettings, cursor, place, raises, with_etag
 from scanning import receipt
 from scanning.problem import Fault, FieldsInvalid
@@ -42,12 +41,8 @@ async def put_receipt(
     at it again here. The id is a UUID that the phone makes; the same again is harmless, and a receipt that was sent
     before is answered under its first id."""
     slip = _typed(data)
-    try:
+    with refusals():
         sent = await sending.send(db, settings, agent, key, slip, now)
-    except psycopg.Error as error:
-        if error.sqlstate != ENDED:
-            raise
-        raise Unauthenticated from error
     if sent.changed:
         raise BodyChanged
     if sent.id is None:

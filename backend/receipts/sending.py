@@ -24,7 +24,6 @@ SEND = text("""
 EARLIEST_ZONE, LATEST_ZONE = timedelta(hours=2), timedelta(hours=12)
 SLOW_CLOCK = timedelta(minutes=30)
 DAY = 86400  # seconds
-ENDED = "SB012"  # the device or the account
 REFUSED_OPERATIONS = {2: "is_return", 3: "not_a_purchase", 4: "not_a_purchase"}
 
 

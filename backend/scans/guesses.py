@@ -1,23 +1,18 @@
-"""Made-up codes: where they are counted, when they stop an account, and what the database's refusals mean."""
+"""Made-up codes: where they are counted, when they stop an account."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-
-import psycopg
 
 from backend import limits
 from backend.accounts.door import Agent
 from backend.database import Database
-from backend.errors import TooManyRequests, Unauthenticated
 from backend.packages.service import Lookup, Unread
 from backend.settings import Settings
 
 HOUR, DAY = 3600, 86400  # seconds
 SLOWER_SECONDS, SLOWEST_SECONDS = 0.1, 2.0  # by each typing error beyond the limit, and at the most
-ENDED, FULL = "SB012", "SB020"  # what the SQL functions raise: a device or an account that has ended; a limit
 MISSES = ("unknown", "unlisted")
 
 # A window's key, how many stop the account (none: it is an alarm only), the seconds that those of a scan count for
@@ -39,19 +34,6 @@ def windows(agent: Agent, settings: Settings, now: datetime) -> list[Window]:
 def alarms(slots: set[int | None]) -> list[Window]:
     """Where made-up codes of a slot are counted: that stops nobody, but somebody may be after its key."""
     return [(f"wrong:slot:{slot}", None, HOUR) for slot in sorted(slot for slot in slots if slot is not None)]
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """What the database refused, in our words: a device or an account that has ended, a limit with its wait."""
-    try:
-        yield
-    except psycopg.Error as error:
-        if error.sqlstate == ENDED:
-            raise Unauthenticated from error
-        if error.sqlstate != FULL:
-            raise
-        raise TooManyRequests(retry_after=int(error.diag.message_detail or 60)) from error
 
 
 async def slow_down(

@@ -7,12 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from backend.accounts.door import Agent
+from backend.accounts.door import Agent, refusals
 from backend.database import Database
 from backend.receipts import listing, sending
 from backend.receipts.schemas import SlipOut, slip_out
 from backend.receipts.sending import Sent
-from backend.scans import guesses
 from backend.scans.outcomes import Incoming, Outcome
 from backend.settings import Settings
 from scanning import receipt
@@ -52,7 +51,7 @@ async def _send(db: Database, settings: Settings, agent: Agent, row: Incoming, n
         return Sent(None, "refused", "country_damaged")
     except Problem as problem:
         return Sent(None, "refused", getattr(problem, "code", "not_fiscal"))
-    with guesses.refusals():
+    with refusals():
         found = await sending.send(db, settings, agent, sending.key_of(row.id, row.n), slip, now)
     return msgspec.structs.replace(found, status="refused", reason="body_changed") if found.changed else found
 

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 from sqlalchemy import text
 
-from backend.accounts.door import Agent
+from backend.accounts.door import Agent, refusals
 from backend.database import Database
 from backend.errors import BodyChanged, Busy, TooManyRequests
 from backend.files.store import Files
@@ -126,7 +126,7 @@ async def _look(desk: Desk, agent: Agent, read: Sequence[Lookup | Unread], now: 
     if not asked:
         return found
     windows = guesses.windows(agent, desk.settings, now)
-    with guesses.refusals():
+    with refusals():
         rows = await desk.db.rows(
             LOOK,
             account=agent.account_id,
@@ -173,7 +173,7 @@ async def _record(
     """Write the answers, pay, and count what was made up, in one transaction."""
     slots = {row.slot for row, record in zip(read, records, strict=True) if record.reason == "unknown_code"}
     windows = guesses.windows(agent, desk.settings, now) + guesses.alarms(slots)
-    with guesses.refusals():
+    with refusals():
         return await desk.db.rows(
             RECORD,
             account=agent.account_id,

@@ -32,7 +32,8 @@ KINDS = ("stock", "own", "person", "supplier", "instant")
 CODES, UNITS, NOMINAL = 3, 2, 1000
 NEVER = date(9999, 12, 31)
 PLACE = """
-    SELECT id, changed FROM orders_place(%s, %s, %s, %s, %s, %s, %s, %s, 2026, NULL, NULL, '', NULL, %s, %s, NULL)
+    SELECT (placed).id, changed
+    FROM orders_place(%s, %s, %s, %s, %s, %s, %s, %s, 2026, NULL, NULL, '', NULL, %s, %s, NULL)
 """
 DECIDE = "SELECT orders_decide(%s, %s, %s, %s, '', %s, %s, NULL, NULL, %s) AS said"
 END = "SELECT orders_end(%s, %s, %s, %s, 'generic', NULL, NULL, %s) AS ended"

@@ -14,13 +14,13 @@ CREATE OR REPLACE FUNCTION orders_count_year(
 $$;
 
 -- Why an order waits for the brand's person, or null; what needs nobody is counted. Orders of a day are one gift, so that
--- none is split to slip under a line. Whoever asks has the account's lock.
+-- none is split to slip under a line. Whoever asks has the account's lock; the order has no row yet.
 CREATE OR REPLACE FUNCTION orders_waits(o orders, p_tax text, p_year int, p_year_most bigint, p_order_most bigint)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE large boolean := o.nominal + (
     SELECT coalesce(sum(r.nominal), 0) FROM orders r JOIN offers f ON f.id = r.offer_id
     WHERE p_order_most IS NOT NULL AND r.account_id = o.account_id AND r.brand_id = o.brand_id AND f.tax = p_tax
-        AND r.id <> o.id AND r.state <> 'refused' AND r.placed_at > now() - interval '1 day') > p_order_most;
+        AND r.state <> 'refused' AND r.placed_at > now() - interval '1 day') > p_order_most;
 BEGIN
     IF large AND o.nominal + coalesce((SELECT y.amount FROM yearly_sums y WHERE y.account_id = o.account_id
             AND y.brand_id = o.brand_id AND y.year = p_year AND y.tax = p_tax), 0) > p_year_most IS NOT TRUE
@@ -42,29 +42,36 @@ CREATE OR REPLACE FUNCTION orders_year(o orders) RETURNS int LANGUAGE sql STABLE
     SELECT extract(year FROM o.placed_at AT TIME ZONE 'Europe/Moscow')::int
 $$;
 
+-- An order for its owner, with what is counted in its year; that he gets a code, too, is noted with his device.
+CREATE OR REPLACE FUNCTION orders_shown(o orders, p_tax text, p_device bigint, OUT year_used bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT y.amount INTO year_used FROM yearly_sums y
+    WHERE y.account_id = o.account_id AND y.brand_id = o.brand_id AND y.year = orders_year(o) AND y.tax = p_tax;
+    IF o.state = 'done' AND o.secret IS NOT NULL THEN
+        INSERT INTO reveals (order_id, device_id) VALUES (o.id, p_device);
+    END IF;
+END $$;
+
 -- Places an order. A key that was used before gives its first answer (`changed`: it had another body). Refusals keep a
 -- row, too, so that they are answered again: `poor`, `sold_out`, `spending_held`. What is above a limit of the law is held
 -- and waits for a person: `year_limit`, `written_form`. SB012: the device has ended.
+--
+-- All is decided before the order is written, so that it is written once.
 CREATE OR REPLACE FUNCTION orders_place(
     p_account bigint, p_device bigint, p_key uuid, p_digest bytea, p_offer bigint, p_nominal bigint, p_price bigint,
     p_today date, p_year int, p_year_most bigint, p_order_most bigint, p_reference text, p_place text, p_secret bytea,
     p_code bytea, p_valid_until date
-) RETURNS TABLE (id bigint, changed boolean) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (changed boolean, year_used bigint, placed orders) LANGUAGE plpgsql ROWS 1 AS $$
 #variable_conflict use_column
-DECLARE o orders; f offers; w wallets; taken stock_codes; why text; waits text;
+DECLARE o orders; f offers; w wallets; taken stock_codes; why text; gives boolean;
 BEGIN
     PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
     PERFORM accounts_alive(p_account, p_device);
     SELECT * INTO f FROM offers x WHERE x.id = p_offer;
-    INSERT INTO orders AS r (account_id, key, digest, brand_id, programme_id, offer_id, nominal, price, state, reference,
-        place, delivery, valid_until, for_person, due_at)
-    VALUES (p_account, p_key, p_digest, f.brand_id, f.programme_id, f.id, p_nominal, p_price, 'held', p_reference,
-        p_place, CASE WHEN f.kind = 'goods' THEN 'ordered' END, p_valid_until, f.fulfilment = 'person', CASE WHEN f.fulfilment = 'supplier' THEN now() END)
-    ON CONFLICT (account_id, key) DO NOTHING RETURNING * INTO o;
-    IF NOT FOUND THEN
-        SELECT * INTO o FROM orders r WHERE r.account_id = p_account AND r.key = p_key;
-        id := o.id; changed := o.digest <> p_digest;
-        RETURN NEXT;
+    SELECT * INTO o FROM orders r WHERE r.account_id = p_account AND r.key = p_key;
+    IF FOUND THEN
+        RETURN QUERY SELECT o.digest <> p_digest, orders_shown(o, f.tax, p_device), o;
         RETURN;
     END IF;
     w := ledger_open(p_account, f.programme_id, p_today);
@@ -80,48 +87,49 @@ BEGIN
         END IF;
     END IF;
     IF why IS NULL AND f.fulfilment = 'stock' THEN
-        UPDATE stock_codes c SET order_id = o.id WHERE c.id = (
-            SELECT s.id FROM stock_codes s
-            WHERE s.offer_id = f.id AND s.nominal = p_nominal AND s.order_id IS NULL
-                AND (s.valid_until IS NULL OR s.valid_until > p_today)
-            ORDER BY s.id FOR UPDATE SKIP LOCKED LIMIT 1)
-        RETURNING * INTO taken;
+        SELECT * INTO taken FROM stock_codes s
+        WHERE s.offer_id = f.id AND s.nominal = p_nominal AND s.order_id IS NULL
+            AND (s.valid_until IS NULL OR s.valid_until > p_today)
+        ORDER BY s.id FOR UPDATE SKIP LOCKED LIMIT 1;
         IF NOT FOUND THEN
             why := 'sold_out';
         END IF;
     END IF;
-    IF why IS NULL THEN
-        waits := orders_waits(o, f.tax, p_year, p_year_most, p_order_most);
-    END IF;
+    o.account_id := p_account; o.brand_id := f.brand_id; o.nominal := p_nominal;
     IF why IS NOT NULL THEN
-        UPDATE orders r SET state = 'refused', reason = why, done_at = now(), due_at = NULL, for_person = false
-        WHERE r.id = o.id;
+        o.state := 'refused';
     ELSE
+        why := orders_waits(o, f.tax, p_year, p_year_most, p_order_most);
+        gives := why IS NULL AND f.fulfilment IN ('stock', 'own', 'instant');
+        o.state := CASE WHEN gives THEN 'done' ELSE 'held' END;
+    END IF;
+    -- What waits at a limit keeps its code and its unit: whoever is let through gets them.
+    INSERT INTO orders AS r (account_id, key, digest, brand_id, programme_id, offer_id, nominal, price, state, reason,
+        reference, place, delivery, done_at, for_person, due_at, supplier_name, secret, valid_until)
+    VALUES (p_account, p_key, p_digest, f.brand_id, f.programme_id, f.id, p_nominal, p_price, o.state, why,
+        p_reference, p_place, CASE WHEN f.kind = 'goods' THEN 'ordered' END,
+        CASE WHEN o.state <> 'held' THEN now() END,
+        o.state = 'held' AND (why IS NOT NULL OR f.fulfilment = 'person'),
+        CASE WHEN o.state = 'held' AND why IS NULL AND f.fulfilment = 'supplier' THEN now() END,
+        CASE WHEN gives THEN f.fulfilment END,
+        coalesce(taken.sealed, CASE WHEN gives THEN p_secret END), coalesce(taken.valid_until, p_valid_until))
+    RETURNING * INTO o;
+    IF o.state <> 'refused' THEN
         w := ledger_hold(w, p_price, 8, o.id);
-        IF waits IS NOT NULL THEN
-            -- The code and the unit stay taken: whoever is let through gets them.
-            UPDATE orders r SET reason = waits, for_person = true, due_at = NULL, secret = taken.sealed,
-                valid_until = coalesce(taken.valid_until, r.valid_until)
-            WHERE r.id = o.id;
-        ELSIF f.fulfilment IN ('stock', 'own', 'instant') THEN
+        IF gives THEN
             w := ledger_settle(w, p_price, 8, o.id, 0);
-            UPDATE orders r SET state = 'done', done_at = now(), supplier_name = f.fulfilment,
-                secret = coalesce(taken.sealed, p_secret), valid_until = coalesce(taken.valid_until, r.valid_until)
-            WHERE r.id = o.id;
-            IF f.fulfilment = 'own' THEN
-                INSERT INTO certificates (brand_id, order_id, digest, single, nominal, balance, valid_until)
-                VALUES (f.brand_id, o.id, p_code, f.kind = 'discount', p_nominal, p_nominal, p_valid_until);
-            END IF;
         END IF;
-        IF f.fulfilment = 'stock' THEN
+        IF taken.id IS NOT NULL THEN
+            UPDATE stock_codes c SET order_id = o.id WHERE c.id = taken.id;
             PERFORM offers_stock_low(f.id, p_nominal);
+        ELSIF gives AND f.fulfilment = 'own' THEN
+            INSERT INTO certificates (brand_id, order_id, digest, single, nominal, balance, valid_until)
+            VALUES (f.brand_id, o.id, p_code, f.kind = 'discount', p_nominal, p_nominal, p_valid_until);
         END IF;
-        INSERT INTO events (brand_id, account_id, kind, body) VALUES (f.brand_id, p_account,
-            CASE WHEN waits IS NULL AND f.fulfilment IN ('stock', 'own', 'instant') THEN 'order.done' ELSE 'order.held' END,
+        INSERT INTO events (brand_id, account_id, kind, body) VALUES (f.brand_id, p_account, 'order.' || o.state,
             jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', p_nominal, 'price', p_price));
     END IF;
-    id := o.id; changed := false;
-    RETURN NEXT;
+    RETURN QUERY SELECT false, orders_shown(o, f.tax, p_device), o;
 END $$;
 
 -- Ends an order that is held: done (with what the agent gets), or refused (the money goes back). Once only; false: it
