@@ -65,7 +65,7 @@ async def stage(**numbers: int) -> AsyncIterator[Stage]:
         data_folder.prepare(data)
         ensure_keys(data)
         extra = data / "numbers.toml"
-        lifted = {"scans_per_minute": 10**9} | numbers
+        lifted = {"scans_per_minute": 10**9, "orders_refused_per_hour": 10**9} | numbers
         extra.write_text(
             "".join(
                 f'[[{name}]]\nfrom = 2026-01-02\nvalue = {value}\nsource = "bench"\n' for name, value in lifted.items()

@@ -48,6 +48,34 @@ async def test_an_order_beyond_the_wallet_is_refused_and_costs_nothing(world: Wo
     assert await shop.wallet(agent) == (999, 0)
 
 
+async def test_too_many_refused_orders_stop_the_account_for_a_while_and_no_other(world: World, number):
+    number("orders_refused_per_hour", 2)
+    shop = await spending(world)
+    poor, other, offer = await shop.agent(999), await shop.agent(1000), await shop.offer("own")
+    key = uuid.uuid4()
+    refused = [(await shop.order(poor, offer, key)).json()["status"], (await shop.order(poor, offer)).json()["status"]]
+
+    stopped = await shop.order(poor, offer)
+
+    assert refused == ["refused"] * 2
+    assert (stopped.status_code, 0 < int(stopped.headers["retry-after"]) <= 3600) == (429, True)
+    assert (await shop.order(other, offer)).json()["status"] == "done"
+
+
+async def test_a_device_that_has_ended_orders_nothing_though_it_was_known_a_moment_ago(world: World):
+    shop = await spending(world)
+    agent, offer = await shop.agent(5000), await shop.offer("own")
+    await shop.order(agent, offer)
+    async with world.db.begin() as session:
+        await session.execute(text("UPDATE devices SET ended_at = now()"))
+
+    answers = [await shop.order(agent, offer), await shop.order(agent, offer, nominal=1)]
+
+    assert [answer.status_code for answer in answers] == [401, 401]
+    async with world.db.begin() as session:
+        assert (await session.execute(text("SELECT count(*) FROM orders"))).scalar_one() == 1
+
+
 async def test_of_64_at_once_exactly_as_many_pass_as_the_wallet_pays_for(world: World):
     shop = await spending(world)
     agent, offer = await shop.agent(100), await shop.offer(nominal=10)

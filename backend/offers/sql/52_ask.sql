@@ -12,7 +12,8 @@ BEGIN
         rate := (SELECT r.per_rouble FROM programme_rates r
             WHERE r.programme_id = f.programme_id AND r.start <= p_day ORDER BY r.start DESC LIMIT 1);
     END IF;
-    RETURN least(ceil(p_nominal::numeric * rate / 100), 9223372036854775807);
+    -- What costs more than a wallet can hold is too dear anyway; of no rate, `least` would make the largest number.
+    RETURN CASE WHEN rate IS NOT NULL THEN least(ceil(p_nominal::numeric * rate / 100), 9223372036854775807) END;
 END $$;
 
 -- Places an order, or says why not. What was placed once is answered again, whatever became of the offer since. `pin`: the
