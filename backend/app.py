@@ -30,6 +30,7 @@ from backend.files.store import store
 from backend.offers import certificate_handlers as certificates
 from backend.offers import handlers as offers
 from backend.offers import identity_handlers as identity
+from backend.offers import units
 from backend.offers.watching import Watches
 from backend.openapi.document import CONFIG, document, written
 from backend.packages.known import Spans
@@ -143,6 +144,7 @@ def api() -> Router:
             feed.router,
             cards.router,
             offers.router,
+            units.router,
             identity.router,
             privacy.router,
         ],

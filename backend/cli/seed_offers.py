@@ -41,6 +41,8 @@ OFFERS = (
     Wanted("gloves", "goods", "person", "gift", "Перчатки монтажника", "Fitter's gloves", 30_00, 30_00,
            {"stock": 50, "places": ["Екатеринбург, улица Мира, 12"], "shelf": "workwear"}),
     Wanted("diagnostics", "service", "person", "service", "Диагностика котла", "Boiler diagnostics", 150_00, 150_00),
+    Wanted("warranty", "service", "instant", "service", "Гарантия ещё на год", "Another year of warranty", 5_00, 5_00,
+           {"extends_months": 12}),
     Wanted("charity", "charity", "instant", "charity", "Помощь детскому дому", "For a children's home", 10_00,
            1_000_00),
     Wanted("banner", "marketing", "instant", "marketing", "Бюджет на рекламу у бренда", "Marketing with the brand",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from backend.cli.story import Teller
 
 PATIENCE_SECONDS = 30
 MOST_SECONDS = 3.0  # from earning to a certificate of the stock
-BONUS, TOOLS, BOOKS, OWN = 150_00, 50_00, 20_00, 70_00
+BONUS, TOOLS, BOOKS, OWN, WARRANTY = 150_00, 50_00, 20_00, 70_00, 5_00
 
 
 class SpendingStory:
@@ -37,18 +38,22 @@ class SpendingStory:
         self.stock(begun)
         self.supplier()
         self.own(self.order("own", OWN))
+        self.warranty()
         self.prove()
 
     def window(self) -> dict[str, Any]:
         """The shop window by the English names of the demo's offers."""
         page = self.story.expect(self.http.get("/v1/offers", params={"affordable": "true"}, headers=self.agent))
         self.story.tell(f"for {BONUS / 100:.2f} RUB: " + ", ".join(row["name"] for row in page["items"]))
-        names = {"Tool shop certificate": "tools", "Certificate for books": "books", "Certificate of our shop": "own"}
+        names = {
+            "Tool shop certificate": "tools", "Certificate for books": "books", "Certificate of our shop": "own",
+            "Another year of warranty": "warranty",
+        }  # fmt: skip
         return {names[row["name"]]: row["id"] for row in page["items"] if row["name"] in names}
 
-    def order(self, offer: str, nominal: int) -> Any:
+    def order(self, offer: str, nominal: int, **more: int) -> Any:
         key = str(uuid.uuid4())
-        body = {"offer_id": self.offers[offer], "nominal": nominal}
+        body = {"offer_id": self.offers[offer], "nominal": nominal} | more
         placed = self.story.expect(self.http.put(f"/v1/orders/{key}", json=body, headers=self.agent))
         again = self.story.expect(self.http.put(f"/v1/orders/{key}", json=body, headers=self.agent))
         self.story.insist(again["price"] == placed["price"] and again["id"] == key, again)
@@ -92,13 +97,27 @@ class SpendingStory:
         )
         self.story.insist(found["balance"] == 10_00, found)
 
+    def warranty(self) -> None:
+        self.story.step("The box that he opened gets another year of warranty")
+        before = self.unit()
+        placed = self.order("warranty", WARRANTY, unit=before["id"])
+        after = self.unit()
+        self.story.insist(placed["status"] == "done", placed)
+        until = [date.fromisoformat(unit["warranty_until"]) for unit in (before, after)]
+        self.story.insist(until[1].year == until[0].year + 1, until)
+        self.story.tell(f"{after['name']}: until {until[1]} instead of {until[0]}")
+
+    def unit(self) -> Any:
+        (unit,) = self.story.expect(self.http.get("/v1/units", headers=self.agent))["items"]
+        return unit
+
     def prove(self) -> None:
         self.story.step("He checks his statement himself, against the seals that everybody can read")
         command(self.story.folder, "books", "seal")
         (wallet,) = self.story.expect(self.http.get("/v1/wallets", headers=self.agent))["items"]
         path = f"/v1/wallets/{wallet['id']}/statement"
         statement = self.story.expect(self.http.get(path, params={"proof": "true"}, headers=self.agent))
-        left = BONUS - TOOLS - BOOKS - OWN
+        left = BONUS - TOOLS - BOOKS - OWN - WARRANTY
         self.story.insist(wallet["available"] == left, wallet)
         files = {"statement": statement, "seals": self.story.expect(self.http.get("/v1/seals"))}
         for name, content in files.items():

@@ -62,6 +62,7 @@ async def get_kept_offer(
         keeping.SupplierNotKnown,
         keeping.UnitsUnfit,
         keeping.PlacesUnfit,
+        keeping.ServiceUnfit,
         keeping.OfferFixed,
         keeping.NominalsInStock,
         PreconditionFailed,

@@ -20,9 +20,11 @@ State = Literal["waiting", "held", "done", "refused"]
 
 _COLUMNS = """
     SELECT o.*, orders_at_limit(o) AS at_limit, a.card_number AS card, f.key AS offer, f.name_ru, f.kind, f.fulfilment,
-        f.valid_days, g.currency, g.timezone
+        f.valid_days, g.currency, g.timezone, p.sku AS unit_sku, u.at AS unit_at
     FROM orders o JOIN offers f ON f.id = o.offer_id JOIN programmes g ON g.id = o.programme_id
-    JOIN accounts a ON a.id = o.account_id WHERE o.brand_id = :brand
+    JOIN accounts a ON a.id = o.account_id
+    LEFT JOIN accruals u ON u.cause = o.unit_cause AND u.cause_id = o.unit_cause_id
+    LEFT JOIN products p ON p.id = u.product_id WHERE o.brand_id = :brand
 """
 QUEUE = text(f"{_COLUMNS} AND o.for_person AND o.id > :place ORDER BY o.id LIMIT :most")
 PAGE = text(f"""

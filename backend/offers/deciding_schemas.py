@@ -79,12 +79,15 @@ class OrderKept(Out):
         Meta(description="For a person's hand, as nobody knows whether it was sold, or at a limit of the law."),
     ] = None
     reason: Annotated[str | None, Meta(description="For machines.", examples=[None, "year_limit"])] = None
-    reference: Annotated[str, Meta(description="The invoice or unit that it is for.", examples=["INV-17"])] = ""
+    reference: Annotated[str, Meta(description="The invoice that it is for.", examples=["INV-17"])] = ""
     delivery: Annotated[str | None, Meta(examples=[None, "sent"])] = None
     place: Annotated[str | None, Meta(examples=[None])] = None
     supplier: Annotated[str | None, Meta(description="Who fulfilled it.", examples=[None])] = None
     supplier_reference: Annotated[str | None, Meta(examples=[None])] = None
     valid_until: Annotated[date | None, Meta(examples=[None])] = None
+    extends_months: Annotated[int | None, Meta(description="Of a unit's warranty.", examples=[None, 12])] = None
+    unit_sku: Annotated[str | None, Meta(description="Whose warranty.", examples=[None, "KB-24"])] = None
+    unit_registered_at: Moment | None = None
     steps: Annotated[list[OrderStepOut], Meta(description="Of an order read alone: what was done.")] = field(
         default_factory=list
     )
@@ -98,8 +101,9 @@ class OrderKept(Out):
             row.id, row.card or "", row.offer, row.name_ru, row.kind, row.fulfilment, row.nominal, row.price,
             row.currency, row.state, row.placed_at, done_at=row.done_at, waiting=_waiting(row), reason=row.reason,
             reference=row.reference, delivery=row.delivery, place=row.place, supplier=row.supplier_name,
-            supplier_reference=row.supplier_reference, valid_until=row.valid_until, steps=list(steps),
-            tries=list(tries),
+            supplier_reference=row.supplier_reference, valid_until=row.valid_until,
+            extends_months=row.extends_months, unit_sku=row.unit_sku, unit_registered_at=row.unit_at,
+            steps=list(steps), tries=list(tries),
         )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from backend.offers.ordering import (
     PlaceUnknown,
     ReferenceNeeded,
     RungTooLow,
+    UnitUnfit,
 )
 from backend.offers.schemas import KindOf, OfferPage, OrderIn, OrderOut, OrderPage, order_out, orders_out
 from backend.offers.watching import TheWatches
@@ -64,7 +65,7 @@ async def list_offers(
     "/orders/{key:uuid}",
     opt=ASKS_ITSELF,
     responses=raises(
-        OfferUnknown, NotOffered, NominalNotOffered, ReferenceNeeded, PlaceUnknown, RungTooLow, NoRate,
+        OfferUnknown, NotOffered, NominalNotOffered, ReferenceNeeded, PlaceUnknown, UnitUnfit, RungTooLow, NoRate,
         BodyChanged, PinNeeded, PinWrong, PinBlocked,
         TooManyRequests, Busy,
     ),

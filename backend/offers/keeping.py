@@ -24,7 +24,7 @@ FULFILMENTS: dict[Kind, frozenset[Fulfilment]] = {
     "certificate": frozenset({"stock", "own", "supplier", "person"}),
     "discount": frozenset({"stock", "own"}),
     "goods": frozenset({"person"}),
-    "service": frozenset({"person"}),
+    "service": frozenset({"person", "instant"}),
     "charity": frozenset({"person", "instant"}),
     "marketing": frozenset({"person", "instant"}),
     "invoice": frozenset({"person"}),
@@ -74,6 +74,10 @@ class PlacesUnfit(Invalid):
     """Only goods are picked up somewhere."""
 
 
+class ServiceUnfit(Invalid):
+    """Only a service makes a warranty longer, and only such a service needs no person."""
+
+
 class OfferFixed(Conflict):
     """An offer keeps its programme, kind, fulfilment and tax nature. Make another offer instead."""
 
@@ -114,7 +118,7 @@ async def put(
 
     Raises:
         ProgrammeUnknown, FulfilmentUnfit, NominalsUnfit, DatesUnfit, SuppliersUnfit, SupplierNotKnown, UnitsUnfit,
-        PlacesUnfit: of the body. OfferFixed, NominalsInStock: of what is there.
+        PlacesUnfit, ServiceUnfit: of the body. OfferFixed, NominalsInStock: of what is there.
     """
     await service.by_id(session, member, new.programme_id)
     check(new)
@@ -138,7 +142,7 @@ def check(new: OfferIn) -> None:
     """Whether the parts of an offer fit each other. Pure.
 
     Raises:
-        FulfilmentUnfit, NominalsUnfit, DatesUnfit, SuppliersUnfit, UnitsUnfit, PlacesUnfit: as they say.
+        FulfilmentUnfit, NominalsUnfit, DatesUnfit, SuppliersUnfit, UnitsUnfit, PlacesUnfit, ServiceUnfit: as they say.
     """
     most = new.least if new.most is None else new.most
     names = [one.name for one in new.suppliers]
@@ -154,6 +158,9 @@ def check(new: OfferIn) -> None:
         raise UnitsUnfit
     if new.places and new.kind != "goods":
         raise PlacesUnfit
+    extends, is_instant = new.extends_months is not None, new.fulfilment == "instant"
+    if (extends and new.kind != "service") or (is_instant and new.kind == "service" and not extends):
+        raise ServiceUnfit
 
 
 def known(settings: Settings) -> set[str]:

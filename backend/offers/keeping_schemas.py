@@ -35,6 +35,9 @@ Rung = Annotated[int, Meta(ge=0, le=2, description="0 anybody, 1 who is named, 2
 TaxName = Annotated[Tax, Meta(description="What it is for the tax law; by its kind when left out.", examples=["gift"])]
 Place = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE, examples=["Kazan, Dekabristov 85"])]
 Days = Annotated[int, Meta(ge=1, le=3660, description="For how long it is good.", examples=[365])]
+Months = Annotated[
+    int, Meta(ge=1, le=240, description="How much longer a service makes a unit's warranty.", examples=[12])
+]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 
 
@@ -68,6 +71,7 @@ class OfferIn(In):
         default_factory=list
     )
     valid_days: Days | None = None
+    extends_months: Months | None = None
     starts_at: Moment | None = None
     ends_at: Moment | None = None
     suppliers: Annotated[
@@ -101,6 +105,7 @@ class OfferKept(Out):
     rung: Rung = 0
     places: list[Place] = field(default_factory=list)
     valid_days: Days | None = None
+    extends_months: Months | None = None
     ends_at: Moment | None = None
     suppliers: list[OfferSupplier] = field(default_factory=list)
     archived_at: Moment | None = None

@@ -28,6 +28,7 @@ class Offer(Base):
         CheckConstraint(f"fulfilment IN {get_args(Fulfilment)}", name="fulfilment"),
         CheckConstraint("least > 0 AND least <= most AND step > 0", name="nominal"),
         CheckConstraint("stock >= 0", name="stock"),
+        CheckConstraint("extends_months BETWEEN 1 AND 240", name="extends_months"),
         Index("ix_offers_programme_id_id", "programme_id", "id"),
     )  # fmt: skip
 
@@ -58,6 +59,8 @@ class Offer(Base):
     tax: Mapped[str] = mapped_column(String(12))
     places: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     valid_days: Mapped[int | None]
+    # By how much a service makes the warranty of one of the agent's units longer.
+    extends_months: Mapped[int | None] = mapped_column(SmallInteger)
     starts_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ends_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -88,6 +91,7 @@ class Order(Base):
         Index("ix_orders_brand_id_id", "brand_id", "id"),
         Index("ix_orders_due_at", "due_at", postgresql_where="due_at IS NOT NULL"),
         Index("ix_orders_waiting", "brand_id", "id", postgresql_where="for_person"),
+        Index("ix_orders_unit", "unit_cause", "unit_cause_id", postgresql_where="unit_cause IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -118,6 +122,10 @@ class Order(Base):
     supplier_name: Mapped[str | None] = mapped_column(String(40))
     supplier_reference: Mapped[str | None] = mapped_column(String(120))
     valid_until: Mapped[date | None]
+    # The claim of the unit that a longer warranty is for, and by how much, as it was offered.
+    unit_cause: Mapped[int | None] = mapped_column(SmallInteger)
+    unit_cause_id: Mapped[int | None]
+    extends_months: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class OrderTry(Base):

@@ -23,7 +23,7 @@ PLACE = text(f"""
     SELECT p.refusal, p.changed, p.year_used, p.name_ru, p.name_en, p.currency, p.tax, p.own_rung,
         {_OF_ORDER.replace("o.", "(p.placed).")}
     FROM orders_ask(:account, :device, :key, :digest, :offer, :nominal, :now, :pin, :most, :year,
-        CAST(:limits AS jsonb), :reference, :place, :secret, :code) AS p
+        CAST(:limits AS jsonb), :reference, :place, :unit, :secret, :code) AS p
 """)  # noqa: S608 - our own columns
 _SEEN = f"""
     SELECT {_OF_ORDER}, f.name_ru, f.name_en, g.currency, f.tax, coalesce(r.rung, 0) AS own_rung,
@@ -62,6 +62,10 @@ class PlaceUnknown(Invalid):
     """Choose one of the places where this can be picked up."""
 
 
+class UnitUnfit(Invalid):
+    """Name one of your units whose warranty still runs, where an offer makes it longer, and nowhere else."""
+
+
 class RungTooLow(Forbidden):
     """This takes an account that is named. Ask the brand."""
 
@@ -82,6 +86,7 @@ REFUSALS: dict[str, type[Refusal]] = {
     "nominal": NominalNotOffered,
     "reference": ReferenceNeeded,
     "place": PlaceUnknown,
+    "unit": UnitUnfit,
     "rate": NoRate,
 }
 
@@ -104,6 +109,7 @@ async def place(
             digest=hashlib.sha256(msgspec.json.encode(body)).digest()[:16], offer=body.offer_id, nominal=body.nominal,
             now=now, pin=pin_shown, most=settings.numbers.at("orders_refused_per_hour", now.date()),
             year=tax.year(now), limits=tax.most(settings, now), reference=body.reference, place=body.place,
+            unit=body.unit,
             secret=certificate_codes.seal(settings, owner(agent.account_id, key), code),
             code=certificate_codes.digest(settings, code),
         )  # fmt: skip

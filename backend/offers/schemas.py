@@ -38,6 +38,9 @@ class OfferOut(Out):
     rung: Annotated[int, Meta(description="0 anybody, 1 who is named, 2 company or self-employed.", examples=[0])] = 0
     places: Annotated[list[str], Meta(description="Where to pick it up.", examples=[[]])] = field(default_factory=list)
     ends_at: Annotated[datetime, Meta(tz=True, examples=["2026-12-31T20:59:59Z"])] | None = None
+    extends_months: Annotated[
+        int | None, Meta(description="How much longer it makes the warranty of a unit: name it.", examples=[None, 12])
+    ] = None
 
 
 class OfferPage(Out):
@@ -55,9 +58,8 @@ class OrderIn(In):
     place: Annotated[str, Meta(max_length=200, description="Where to pick it up.", examples=["Main shop"])] | None = (
         None
     )
-    reference: Annotated[
-        str, Meta(max_length=120, description="The invoice or unit that it is for.", examples=[""])
-    ] = ""
+    reference: Annotated[str, Meta(max_length=120, description="The invoice that it is for.", examples=[""])] = ""
+    unit: Annotated[Id, Meta(description="Whose warranty is made longer: GET /v1/units.")] | None = None
 
 
 class OrderOut(Out):

@@ -61,7 +61,7 @@ END $$;
 CREATE OR REPLACE FUNCTION orders_place(
     p_account bigint, p_device bigint, p_key uuid, p_digest bytea, p_offer bigint, p_nominal bigint, p_price bigint,
     p_today date, p_year int, p_year_most bigint, p_order_most bigint, p_reference text, p_place text, p_secret bytea,
-    p_code bytea, p_valid_until date
+    p_code bytea, p_valid_until date, p_unit accruals DEFAULT NULL
 ) RETURNS TABLE (changed boolean, year_used bigint, placed orders) LANGUAGE plpgsql ROWS 1 AS $$
 #variable_conflict use_column
 DECLARE o orders; f offers; w wallets; taken stock_codes; why text; gives boolean;
@@ -105,14 +105,16 @@ BEGIN
     END IF;
     -- What waits at a limit keeps its code and its unit: whoever is let through gets them.
     INSERT INTO orders AS r (account_id, key, digest, brand_id, programme_id, offer_id, nominal, price, state, reason,
-        reference, place, delivery, done_at, for_person, due_at, supplier_name, secret, valid_until)
+        reference, place, delivery, done_at, for_person, due_at, supplier_name, secret, valid_until,
+        unit_cause, unit_cause_id, extends_months)
     VALUES (p_account, p_key, p_digest, f.brand_id, f.programme_id, f.id, p_nominal, p_price, o.state, why,
         p_reference, p_place, CASE WHEN f.kind = 'goods' THEN 'ordered' END,
         CASE WHEN o.state <> 'held' THEN now() END,
         o.state = 'held' AND (why IS NOT NULL OR f.fulfilment = 'person'),
         CASE WHEN o.state = 'held' AND why IS NULL AND f.fulfilment = 'supplier' THEN now() END,
         CASE WHEN gives THEN f.fulfilment END,
-        coalesce(taken.sealed, CASE WHEN gives THEN p_secret END), coalesce(taken.valid_until, p_valid_until))
+        coalesce(taken.sealed, CASE WHEN gives THEN p_secret END), coalesce(taken.valid_until, p_valid_until),
+        p_unit.cause, p_unit.cause_id, CASE WHEN p_unit.cause IS NOT NULL THEN f.extends_months END)
     RETURNING * INTO o;
     IF o.state <> 'refused' THEN
         w := ledger_hold(w, p_price, 8, o.id);

@@ -20,14 +20,15 @@ END $$;
 -- account has one, and it was not shown. SB012: the device has ended; SB020: too many orders of the account were refused.
 CREATE OR REPLACE FUNCTION orders_ask(
     p_account bigint, p_device bigint, p_key uuid, p_digest bytea, p_offer bigint, p_nominal bigint, p_now timestamptz,
-    p_pin boolean, p_most int, p_year int, p_limits jsonb, p_reference text, p_place text, p_secret bytea, p_code bytea
+    p_pin boolean, p_most int, p_year int, p_limits jsonb, p_reference text, p_place text, p_unit bigint, p_secret bytea,
+    p_code bytea
 ) RETURNS TABLE (
     refusal text, changed boolean, year_used bigint, placed orders, name_ru text, name_en text, currency text, tax text,
     own_rung int
 ) LANGUAGE plpgsql ROWS 1 AS $$
 #variable_conflict use_column
 DECLARE
-    f offers; g programmes; p record; price bigint; today date; most jsonb; waits int; nominal bigint;
+    f offers; g programmes; p record; unit accruals; price bigint; today date; most jsonb; waits int; nominal bigint;
     refused text := 'orders:refused:' || p_account;
 BEGIN
     SELECT ceil(extract(epoch FROM c.ends_at - now())) INTO waits FROM counters c
@@ -41,7 +42,11 @@ BEGIN
     -- A rung that falls a moment later is the brand's word against its own: a look is enough.
     own_rung := coalesce((SELECT r.rung FROM rungs r WHERE r.account_id = p_account AND r.brand_id = f.brand_id), 0);
     nominal := coalesce(p_nominal, f.least);
+    today := (p_now AT TIME ZONE g.timezone)::date;
     price := offers_price(f, g.currency, nominal, p_now::date);
+    IF p_unit IS NOT NULL THEN
+        unit := units_of_offer(p_account, p_unit, f, g.timezone, today);
+    END IF;
     refusal := CASE
         WHEN NOT p_pin AND EXISTS (SELECT FROM accounts a WHERE a.id = p_account AND a.pin_hash IS NOT NULL) THEN 'pin'
         WHEN f.id IS NULL THEN 'unknown'
@@ -50,6 +55,7 @@ BEGIN
         WHEN nominal NOT BETWEEN f.least AND f.most OR (nominal - f.least) % f.step <> 0 THEN 'nominal'
         WHEN f.kind = 'invoice' AND trim(p_reference) = '' THEN 'reference'
         WHEN f.places <> '{}' AND (p_place = ANY (f.places)) IS NOT TRUE THEN 'place'
+        WHEN unit.cause IS NULL AND coalesce(p_unit, f.extends_months) IS NOT NULL THEN 'unit'
         WHEN price IS NULL THEN 'rate' END;
     IF refusal IN ('pin', 'unknown') OR refusal IS NOT NULL
         AND NOT EXISTS (SELECT FROM orders o WHERE o.account_id = p_account AND o.key = p_key)
@@ -58,11 +64,10 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    today := (p_now AT TIME ZONE g.timezone)::date;
     most := p_limits -> f.tax -> own_rung;
     SELECT * INTO p FROM orders_place(p_account, p_device, p_key, p_digest, f.id, nominal, coalesce(price, nominal), today,
         p_year, (most ->> 0)::bigint, (most ->> 1)::bigint, p_reference, p_place, p_secret, p_code,
-        today + f.valid_days::int);
+        today + f.valid_days::int, unit);
     refusal := NULL; changed := p.changed; year_used := p.year_used; placed := p.placed;
     IF placed.state = 'refused' THEN
         PERFORM limit_count(refused, 3600, 1);

@@ -694,6 +694,7 @@ def upgrade() -> None:
         sa.Column("tax", sa.String(length=12), nullable=False),
         sa.Column("places", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("valid_days", sa.BigInteger(), nullable=True),
+        sa.Column("extends_months", sa.SmallInteger(), nullable=True),
         sa.Column("starts_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -705,6 +706,7 @@ def upgrade() -> None:
             "kind IN ('certificate', 'goods', 'service', 'discount', 'charity', 'marketing', 'invoice')",
             name=op.f("ck_offers_kind"),
         ),
+        sa.CheckConstraint("extends_months BETWEEN 1 AND 240", name=op.f("ck_offers_extends_months")),
         sa.CheckConstraint("least > 0 AND least <= most AND step > 0", name=op.f("ck_offers_nominal")),
         sa.CheckConstraint("stock >= 0", name=op.f("ck_offers_stock")),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_offers_brand_id")),
@@ -1055,6 +1057,9 @@ def upgrade() -> None:
         sa.Column("supplier_name", sa.String(length=40), nullable=True),
         sa.Column("supplier_reference", sa.String(length=120), nullable=True),
         sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("unit_cause", sa.SmallInteger(), nullable=True),
+        sa.Column("unit_cause_id", sa.BigInteger(), nullable=True),
+        sa.Column("extends_months", sa.SmallInteger(), nullable=True),
         sa.CheckConstraint("state IN ('held', 'done', 'refused')", name=op.f("ck_orders_state")),
         sa.CheckConstraint("price > 0 AND nominal > 0", name=op.f("ck_orders_sums")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_orders_account_id")),
@@ -1067,6 +1072,13 @@ def upgrade() -> None:
     op.create_index("ix_orders_account_id_id", "orders", ["account_id", "id"], unique=False)
     op.create_index("ix_orders_brand_id_id", "orders", ["brand_id", "id"], unique=False)
     op.create_index("ix_orders_due_at", "orders", ["due_at"], unique=False, postgresql_where="due_at IS NOT NULL")
+    op.create_index(
+        "ix_orders_unit",
+        "orders",
+        ["unit_cause", "unit_cause_id"],
+        unique=False,
+        postgresql_where="unit_cause IS NOT NULL",
+    )
     op.create_index("ix_orders_waiting", "orders", ["brand_id", "id"], unique=False, postgresql_where="for_person")
     op.create_table(
         "promo_issues",

@@ -1,0 +1,138 @@
+"""Units that agents have claimed, and orders that make their warranty longer."""
+
+import calendar
+import uuid
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from backend.accounts.schemas import AccountNew
+from backend.database import Database
+from backend.programmes.rules import Fixed, Rule
+from tests.make import World, bearer
+from tests.offers.spending import Spending, spending
+
+RULE = Rule(ways=frozenset({"package"}), amount=Fixed(5000))
+
+
+class Shop(Spending):
+    """A brand whose boxes have a warranty, and can have a longer one."""
+
+    async def claimed(self, agent: AccountNew, months: int = 24) -> dict[str, Any]:
+        """A box that the agent has opened; its unit."""
+        product = await self.world.product(self.programme.brand_id, warranty_months=months)
+        await self.world.campaign(self.programme, RULE)
+        batch = await self.world.batch(self.programme, product, 1)
+        assert (await self.world.scan(agent, self.world.codes_of(batch)[0])).json()["status"] == "credited"
+        return (await self.units(agent))[0]
+
+    async def units(self, agent: AccountNew) -> list[dict[str, Any]]:
+        return (await self.world.client.get("/v1/units", headers=bearer(agent))).json()["items"]
+
+    async def longer(self, months: int = 12, fulfilment: str = "instant"):
+        return await self.offer(fulfilment, kind="service", tax="service", nominal=500, extends_months=months)
+
+
+@pytest.fixture
+async def shop(world: World) -> Shop:
+    return Shop(world, (await spending(world)).programme)
+
+
+def later(day: str, months: int) -> str:
+    """A day so many months later; at the end of a shorter month its last day."""
+    then = date.fromisoformat(day)
+    year, month = divmod(then.year * 12 + then.month - 1 + months, 12)
+    return str(date(year, month + 1, min(then.day, calendar.monthrange(year, month + 1)[1])))
+
+
+async def test_a_box_that_was_opened_is_a_unit_with_its_warranty(shop: Shop, world: World):
+    agent, other = await world.account(), await world.account()
+
+    unit = await shop.claimed(agent, months=24)
+
+    assert unit["name"] == "Socket"
+    assert unit["warranty_until"] == later(unit["registered_at"][:10], 24)
+    assert await shop.units(other) == []
+
+
+async def test_a_product_without_warranty_has_no_day(shop: Shop, world: World):
+    agent = await world.account()
+
+    assert "warranty_until" not in await shop.claimed(agent, months=0)
+
+
+async def test_each_order_makes_the_warranty_longer_once(shop: Shop, world: World):
+    agent = await world.account()
+    unit, offer, key = await shop.claimed(agent), await shop.longer(12), uuid.uuid4()
+
+    orders = [await shop.order(agent, offer, key, unit=unit["id"]) for _ in range(2)]
+    once = await shop.units(agent)
+    await shop.order(agent, offer, unit=unit["id"])
+
+    assert [order.json()["status"] for order in orders] == ["done", "done"]
+    assert once[0]["warranty_until"] == later(unit["registered_at"][:10], 36)
+    assert (await shop.units(agent))[0]["warranty_until"] == later(unit["registered_at"][:10], 48)
+    assert await shop.wallet(agent) == (4000, 0)
+
+
+async def test_what_a_person_has_to_confirm_makes_it_longer_when_it_is_done(shop: Shop, world: World):
+    agent = await world.account()
+    manager = await world.staff(await world.brand_by_id(shop.programme.brand_id), "manager")
+    unit, offer = await shop.claimed(agent), await shop.longer(6, "person")
+    await shop.order(agent, offer, unit=unit["id"])
+    before = (await shop.units(agent))[0]["warranty_until"]
+    (waiting,) = (await manager.get("/v1/console/orders?state=waiting")).json()["items"]
+
+    await manager.put(f"/v1/console/orders/{waiting['id']}/decision", {"action": "done"})
+
+    assert (waiting["extends_months"], waiting["unit_registered_at"]) == (6, unit["registered_at"])
+    assert before == unit["warranty_until"]
+    assert (await shop.units(agent))[0]["warranty_until"] == later(unit["registered_at"][:10], 30)
+
+
+async def test_an_order_that_is_refused_changes_no_warranty(shop: Shop, world: World):
+    agent = await world.account()
+    unit = await shop.claimed(agent)
+    dear = await shop.offer("instant", kind="service", tax="service", nominal=900_000, extends_months=12)
+
+    answer = await shop.order(agent, dear, unit=unit["id"])
+
+    assert answer.json()["status"] == "refused"
+    assert await shop.units(agent) == [unit]
+
+
+async def test_only_the_agents_own_unit_of_this_brand_with_a_running_warranty_is_made_longer(
+    shop: Shop, world: World, owner: Database
+):
+    agent, other = await world.account(), await world.account()
+    mine, theirs = await shop.claimed(agent), await shop.claimed(other)
+    bare, over = await shop.claimed(agent, months=0), await shop.claimed(agent, months=1)
+    rival = Shop(world, (await spending(world)).programme)
+    strange, offer, plain = await rival.claimed(agent), await shop.longer(), await shop.offer("own")
+    async with owner.begin() as session:
+        await session.execute(
+            text("UPDATE accruals a SET at = a.at - :age FROM movements m WHERE m.id = :unit "
+                 "AND a.cause = m.cause AND a.cause_id = m.cause_id"),
+            {"age": timedelta(days=40), "unit": over["id"]},
+        )  # fmt: skip
+
+    answers = [await shop.order(agent, offer)]
+    answers += [await shop.order(agent, offer, unit=one["id"]) for one in (theirs, bare, over, strange, {"id": 10**9})]
+    answers.append(await shop.order(agent, plain, unit=mine["id"]))
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(422, "unit_unfit")}
+
+
+async def test_units_come_page_by_page(shop: Shop, world: World):
+    agent = await world.account()
+    wanted = [(await shop.claimed(agent))["id"] for _ in range(3)]
+
+    seen, path = [], "/v1/units?limit=2"
+    while path:
+        page = (await world.client.get(path, headers=bearer(agent))).json()
+        seen += [unit["id"] for unit in page["items"]]
+        path = f"/v1/units?limit=2&cursor={page['next']}" if "next" in page else ""
+
+    assert seen == wanted[::-1]
