@@ -9,7 +9,7 @@ from msgspec import Meta
 from sqlalchemy import text
 
 from backend.accounts.door import SignedIn
-from backend.database import Db
+from backend.database import Database, Db
 from backend.offers.schemas import named
 from backend.wire import CursorInvalid, Out, cursor, place, raises, with_etag
 
@@ -41,6 +41,12 @@ class UnitPage(Out):
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
 
 
+async def page(db: Database, account_id: int, before: int | None, most: int) -> list[UnitOut]:
+    """Units, newest first, from a place on."""
+    rows = await db.rows(PAGE, account=account_id, before=2**62 if before is None else before, most=most)
+    return [UnitOut(row.id, row.sku, named(row), row.programme_id, row.at, row.ends) for row in rows]
+
+
 @get("/units", responses=raises(CursorInvalid))
 async def list_units(
     request: Request[Any, Any, Any],
@@ -50,10 +56,8 @@ async def list_units(
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
 ) -> Response[UnitPage]:
     """The caller's units, each registered by its claim, with what orders have added to its warranty. ETag and 304."""
-    before = place(after)
-    rows = await db.rows(PAGE, account=agent.account_id, before=2**62 if before is None else before, most=limit + 1)
-    items = [UnitOut(row.id, row.sku, named(row), row.programme_id, row.at, row.ends) for row in rows[:limit]]
-    return with_etag(request, UnitPage(items, cursor(rows[limit - 1].id) if len(rows) > limit else None))
+    found = await page(db, agent.account_id, place(after), limit + 1)
+    return with_etag(request, UnitPage(found[:limit], cursor(found[limit - 1].id) if len(found) > limit else None))
 
 
 router = Router("/", route_handlers=[list_units], tags=["Spending"])

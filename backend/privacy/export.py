@@ -14,6 +14,9 @@ from sqlalchemy import text
 from backend.checkout import feed
 from backend.checkout.feed_schemas import RedemptionOut
 from backend.database import Database
+from backend.offers import identity, ordering, units
+from backend.offers.identity_schemas import identity_out
+from backend.offers.schemas import orders_out
 from backend.privacy.schemas import AccountKept, DeviceKept, PasskeyKept, ReceiptKept, ScanKept
 from backend.programmes.explain import Versions
 from backend.promocodes import listing as promocodes
@@ -63,7 +66,14 @@ async def pieces(db: Database, versions: Versions, account_id: int, base_url: st
     yield b'],"redemptions":['
     async for piece in _listed(_redemptions(db, account_id)):
         yield piece
-    yield b"]}"
+    yield b'],"orders":['
+    async for piece in _listed(_orders(db, account_id)):
+        yield piece
+    yield b'],"units":['
+    async for piece in _listed(_units(db, account_id)):
+        yield piece
+    yield b'],"identity":' + _encode(identity_out(*await identity.mine(db, account_id)))
+    yield b"}"
 
 
 def _all(kind: type[Any], rows: Iterable[Any]) -> list[Any]:
@@ -131,3 +141,17 @@ async def _redemptions(db: Database, account_id: int) -> AsyncGenerator[list[Any
     while rows := await feed.page(db, account_id, before, PIECE):
         yield [RedemptionOut.of(row) for row in rows]
         before = rows[-1].id
+
+
+async def _orders(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+    before = None
+    while rows := await ordering.page(db, account_id, before, PIECE):
+        yield orders_out(rows)
+        before = rows[-1].id
+
+
+async def _units(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+    before = None
+    while page := await units.page(db, account_id, before, PIECE):
+        yield page
+        before = page[-1].id

@@ -8,6 +8,9 @@ from msgspec import Meta
 
 from backend.accounts.schemas import CardNumber, DeviceName
 from backend.checkout.feed_schemas import RedemptionOut
+from backend.offers.identity_schemas import IdentityOut
+from backend.offers.schemas import OrderOut
+from backend.offers.units import UnitOut
 from backend.promocodes.schemas import PromoCodeCounted
 from backend.receipts.schemas import ReceiptOut
 from backend.scans.schemas import Kind, Status
@@ -84,3 +87,6 @@ class Export(Out):
     receipts: list[ReceiptKept]
     promo_codes: list[PromoCodeCounted]
     redemptions: list[RedemptionOut]
+    orders: list[OrderOut]
+    units: list[UnitOut]
+    identity: IdentityOut

@@ -14,6 +14,7 @@ from payouts.ledger import Purse
 from tests.accounts.ceremonies import registered
 from tests.checkout.shopping import shopping_at
 from tests.make import World, bearer
+from tests.offers.spending import spending
 from tests.wallets.earnings import account_id, earn, programme, the_day
 
 
@@ -29,8 +30,8 @@ async def test_a_new_account_has_little_to_export(world: World):
     document = response.json()
     assert document["account"]["card_number"] == account.card_number
     assert len(document["devices"]) == 1
-    lists = ("passkeys", "wallets", "movements", "scans", "receipts", "promo_codes", "redemptions")
-    assert [document[name] for name in lists] == [[]] * 7
+    lists = ("passkeys", "wallets", "movements", "scans", "receipts", "promo_codes", "redemptions", "orders", "units")
+    assert [document[name] for name in lists] == [[]] * len(lists)
 
 
 async def test_the_export_holds_wallets_movements_scans_devices_and_passkeys(world: World):
@@ -64,6 +65,26 @@ async def test_the_export_holds_promo_codes_and_what_was_redeemed_with_them(worl
     document = msgspec.json.decode(response.content, type=Export)
     assert [row.code for row in document.promo_codes] == [row.code for row in document.redemptions] == codes[:1]
     assert document.promo_codes[0].runs[0].came == 1
+
+
+async def test_the_export_holds_orders_units_and_the_place_on_the_ladder(world: World):
+    account, other = await world.account(), await world.account()
+    code, *_ = await world.codes()
+    await world.scan(account, code)
+    shop = await spending(world)
+    offer = await shop.offer("own")
+    for one in (account, other):
+        await shop.earn(one, 1000)
+    order = (await shop.order(account, offer)).json()
+    await shop.order(other, offer)
+    await world.client.put("/v1/me/identity", json={"rung": 1, "kind": "person"}, headers=bearer(account))
+
+    response = await world.client.get("/v1/me/export", headers=bearer(account))
+
+    document = msgspec.json.decode(response.content, type=Export)
+    assert [(str(row.id), row.status, row.code) for row in document.orders] == [(order["id"], "done", None)]
+    assert [row.name for row in document.units] == ["Socket"]
+    assert (document.identity.asked, document.identity.kind) == (1, "person")
 
 
 async def test_the_export_holds_no_secret(world: World):
