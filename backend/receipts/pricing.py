@@ -1,7 +1,7 @@
 """What the rules give for lines: each programme of the brand is asked in order, the first that pays counts."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +10,8 @@ import msgspec
 from sqlalchemy import text
 
 from backend.database import Database
+from backend.programmes import awards
+from backend.programmes.awards import Award
 from backend.programmes.offers import Book, Books
 from backend.programmes.rules import Decision, Facts, decide
 from backend.receipts.catalogues import Goods
@@ -18,7 +20,7 @@ VERSIONS = text("SELECT id, rules_version FROM programmes WHERE id = ANY(:progra
 MOST_UNITS = 10_000
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class Wanted(Award, kw_only=True):
     """A line as receipts_settle takes it. Without a decision of the rules it waits or is refused."""
 
     brand: int
@@ -31,20 +33,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     product: int | None = None
     how: str = "none"
     score: float = 0.0
-    candidates: list[Any] = []
+    candidates: list[Any] = msgspec.field(default_factory=list)
     state: str = "paid"
     reason: str | None = None
-    programme: int | None = None
-    rules_version: int | None = None
-    campaign: int | None = None
-    version: int | None = None
-    base: int | None = None
-    gross: int | None = None
-    day_cap: int | None = None
-    budgeted: bool | None = None
-    today: date | None = None
-    matures_on: date | None = None
-    expires_on: date | None = None
 
 
 async def price(
@@ -111,10 +102,5 @@ def _within(
 
 
 def _with(row: Wanted, book: Book, decision: Decision, now: datetime) -> Wanted:
-    offer = decision.offer
-    return msgspec.structs.replace(
-        row, programme=book.programme_id, rules_version=book.rules_version, campaign=offer.campaign_id,
-        version=offer.version_id, base=decision.base, gross=decision.gross, day_cap=offer.rule.cap_per_agent_day,
-        budgeted=offer.budgeted, today=now.astimezone(ZoneInfo(book.timezone)).date(),
-        matures_on=decision.matures_on, expires_on=decision.expires_on,
-    )  # fmt: skip
+    told = awards.fields(book, decision) | {"today": now.astimezone(ZoneInfo(book.timezone)).date()}
+    return msgspec.structs.replace(row, **told)

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import text
 
 from backend.database import Database
+from backend.programmes.awards import Award
 from backend.programmes.offers import Books
 from backend.receipts import pricing
 from backend.receipts.catalogues import Goods
@@ -41,24 +42,13 @@ class WaitingLine(msgspec.Struct, frozen=True):
     product_id: int
 
 
-class Priced(msgspec.Struct, frozen=True):
+class Priced(Award):
     """A line with what the rules give for it; `state` refused where they give nothing."""
 
     line: int
     product: int | None
     state: str
     reason: str | None = None
-    programme: int | None = None
-    rules_version: int | None = None
-    campaign: int | None = None
-    version: int | None = None
-    base: int | None = None
-    gross: int | None = None
-    day_cap: int | None = None
-    budgeted: bool | None = None
-    today: Any = None
-    matures_on: Any = None
-    expires_on: Any = None
 
 
 async def payer(db: Database, brand_id: int) -> Goods:

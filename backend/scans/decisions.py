@@ -9,8 +9,9 @@ import msgspec
 from backend.packages import service as packages
 from backend.packages.service import Lookup, Unread
 from backend.packages.units import UNLISTED
+from backend.programmes import awards
 from backend.programmes.offers import Books
-from backend.programmes.rules import Decision, Facts, Way, decide
+from backend.programmes.rules import Facts, Way, decide
 from backend.receipts.sending import Sent
 from backend.scans import receipts
 from backend.scans.outcomes import Incoming, Record
@@ -90,18 +91,6 @@ async def _price(books: Books, record: Record, row: Any, asked: Lookup, now: dat
         return
     record.reason = None
     record.slot, record.serial = asked.slot, asked.serial
-    record.brand, record.programme, record.rules_version = row.brand_id, row.programme_id, book.rules_version
-    record.product = row.product_id
-    _put(record, decision)
-
-
-def _put(record: Record, decision: Decision) -> None:
-    offer = decision.offer
-    record.campaign, record.version = offer.campaign_id, offer.version_id
-    record.base, record.gross = decision.base, decision.gross
-    record.day_cap, record.budgeted = offer.rule.cap_per_agent_day, offer.budgeted
-    record.today, record.matures_on, record.expires_on = (
-        decision.today,
-        decision.matures_on,
-        decision.expires_on,
-    )
+    record.brand, record.product = row.brand_id, row.product_id
+    for name, value in awards.fields(book, decision).items():
+        setattr(record, name, value)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from backend.programmes.awards import Award
 from scanning import payload
 from scanning.payload import Payload
 
@@ -40,7 +41,7 @@ class Outcome(msgspec.Struct, frozen=True):
     receipt_id: int | None
 
 
-class Record(msgspec.Struct, omit_defaults=True):
+class Record(Award, omit_defaults=True):
     """What scans_record is told about one text: a decision to pay, or a reason not to. `status`: it waits elsewhere."""
 
     place: int
@@ -55,18 +56,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     slot: int | None = None
     serial: int | None = None
     brand: int | None = None
-    programme: int | None = None
-    rules_version: int | None = None
-    campaign: int | None = None
-    version: int | None = None
     product: int | None = None
-    base: int | None = None
-    gross: int | None = None
-    day_cap: int | None = None
-    budgeted: bool | None = None
-    today: date | None = None
-    matures_on: date | None = None
-    expires_on: date | None = None
 
 
 def incoming(scan_id: UUID, scanned: str) -> Incoming:
