@@ -17,12 +17,14 @@ from backend.app import create_app
 from backend.checkout.checks import DUES, STATEMENTS
 from backend.cli import data_folder, embedded
 from backend.cli.migrate import migrate
+from backend.cli.simulate import running
 from backend.database import Database
 from backend.offers.certificate_checks import CERTIFICATES
 from backend.settings import Dated, Settings, ensure_keys
 from payouts import books
 from tests.live import serving
 from tests.make import World
+from tests.stand_ins import Desk, Simulators
 
 TEMPLATE = "scanback_template"
 SERVER = pytest.StashKey[embedded.Server]()
@@ -130,6 +132,27 @@ def live_url(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
     """The address of a real server over this process's database."""
     with serving(settings, tmp_path_factory.mktemp("live")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def stand_ins_url() -> Iterator[str]:
+    """The address of the stand-ins for providers and suppliers."""
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def desk(stand_ins_url: str) -> Iterator[Desk]:
+    """Stand-ins that sell."""
+    with Desk(stand_ins_url) as found:
+        yield found
+
+
+@pytest.fixture
+def simulators(stand_ins_url: str) -> Iterator[Simulators]:
+    """Stand-ins that know receipts."""
+    with Simulators(stand_ins_url) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

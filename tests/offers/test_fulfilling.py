@@ -16,13 +16,14 @@ from backend.offers.supplies import Supplies
 from backend.settings import Settings
 from tests.make import World, bearer
 from tests.offers.spending import Spending, spending
-from tests.partners.conftest import TOKEN, Desk, desk, running_desk  # noqa: F401 - fixtures
+from tests.partners.conftest import TOKEN
+from tests.stand_ins import Desk
 
 AFTER = ("timeout_after", "http_500_after", "http_500_empty_after", "garbage_after", "empty_after")
 BEFORE = ("timeout", "http_500", "garbage", "limit")
 
 
-def _named(desk: Desk, kind: str, **more: Any) -> dict[str, Any]:  # noqa: F811
+def _named(desk: Desk, kind: str, **more: Any) -> dict[str, Any]:
     url = f"{desk.url}/aggregator" if kind == "generic" else desk.url
     return {"name": kind, "kind": kind, "url": url, "token": TOKEN, "per_second": 100.0, "account": "ACCOUNT",
             "customer": "CUSTOMER", "timeout": 1.0} | more  # fmt: skip
@@ -44,7 +45,7 @@ class Till:
     def __init__(self, shop: Spending, settings: Settings, agent: Any, offer: Any) -> None:
         self.shop, self.settings, self.agent, self.offer = shop, settings, agent, offer
 
-    async def order(self, *script: str, desk: Desk | None = None) -> uuid.UUID:  # noqa: F811
+    async def order(self, *script: str, desk: Desk | None = None) -> uuid.UUID:
         key = uuid.uuid4()
         answer = await self.shop.order(self.agent, self.offer, key)
         assert answer.json()["status"] == "held", answer.text
@@ -74,14 +75,14 @@ class Till:
 
 
 @pytest.fixture
-async def till(world: World, desk: Desk, settings: Settings, tmp_path: Path) -> Till:  # noqa: F811
+async def till(world: World, desk: Desk, settings: Settings, tmp_path: Path) -> Till:
     shop = await spending(world)
     offer = await shop.offer("supplier", nominal=100_000, suppliers=[{"name": "generic", "product": "BOOKS"}])
     return Till(shop, _installed(settings, tmp_path, _named(desk, "generic")), await shop.agent(1_000_000), offer)
 
 
 @pytest.mark.parametrize("kind", ["tremendous", "tango", "generic"])
-async def test_a_supplier_fulfils_an_order(world: World, desk: Desk, settings: Settings, tmp_path: Path, kind: str):  # noqa: F811
+async def test_a_supplier_fulfils_an_order(world: World, desk: Desk, settings: Settings, tmp_path: Path, kind: str):
     shop = await spending(world)
     offer = await shop.offer("supplier", nominal=100_000, suppliers=[{"name": kind, "product": "BOOKS"}])
     till = Till(shop, _installed(settings, tmp_path, _named(desk, kind)), await shop.agent(100_000), offer)
@@ -96,7 +97,7 @@ async def test_a_supplier_fulfils_an_order(world: World, desk: Desk, settings: S
 
 
 @pytest.mark.parametrize("fault", AFTER)
-async def test_what_was_sold_and_lost_on_the_way_is_found_again_and_bought_once(till: Till, desk: Desk, fault: str):  # noqa: F811
+async def test_what_was_sold_and_lost_on_the_way_is_found_again_and_bought_once(till: Till, desk: Desk, fault: str):
     key = await till.order(fault, desk=desk)
 
     await till.work(3)
@@ -106,7 +107,7 @@ async def test_what_was_sold_and_lost_on_the_way_is_found_again_and_bought_once(
 
 
 @pytest.mark.parametrize("fault", BEFORE)
-async def test_trouble_before_the_sale_is_asked_again(till: Till, desk: Desk, fault: str):  # noqa: F811
+async def test_trouble_before_the_sale_is_asked_again(till: Till, desk: Desk, fault: str):
     key = await till.order(fault, desk=desk)
 
     await till.work(3)
@@ -116,8 +117,8 @@ async def test_trouble_before_the_sale_is_asked_again(till: Till, desk: Desk, fa
 
 
 async def test_another_supplier_is_asked_only_when_the_first_certainly_did_not_sell(
-    world: World, desk: Desk, settings: Settings, tmp_path: Path  # noqa: F811
-):  # fmt: skip
+    world: World, desk: Desk, settings: Settings, tmp_path: Path
+):
     shop = await spending(world)
     agent = await shop.agent(1_000_000)
     named = _installed(settings, tmp_path, _named(desk, "generic"), _named(desk, "tango"))
@@ -136,7 +137,7 @@ async def test_another_supplier_is_asked_only_when_the_first_certainly_did_not_s
     assert sum(desk.sold("tango").values()) == 1
 
 
-async def test_when_nobody_sells_the_money_comes_back(till: Till, desk: Desk):  # noqa: F811
+async def test_when_nobody_sells_the_money_comes_back(till: Till, desk: Desk):
     key = await till.order("sold_out", desk=desk)
 
     await till.work(2)
@@ -146,7 +147,7 @@ async def test_when_nobody_sells_the_money_comes_back(till: Till, desk: Desk):  
     assert await till.shop.wallet(till.agent) == (1_000_000, 0)
 
 
-async def test_a_wrong_amount_is_no_sale_and_a_person_looks_within_a_quarter_of_an_hour(till: Till, desk: Desk):  # noqa: F811
+async def test_a_wrong_amount_is_no_sale_and_a_person_looks_within_a_quarter_of_an_hour(till: Till, desk: Desk):
     key = await till.order(*["wrong_amount"] * 30, desk=desk)
 
     await till.work(2)
@@ -160,7 +161,7 @@ async def test_a_wrong_amount_is_no_sale_and_a_person_looks_within_a_quarter_of_
     assert tuple(row) == (True, None)
 
 
-async def test_a_worker_that_dies_in_the_middle_buys_nothing_twice(till: Till, desk: Desk):  # noqa: F811
+async def test_a_worker_that_dies_in_the_middle_buys_nothing_twice(till: Till, desk: Desk):
     desk.set_up(slow_seconds=0.6)
     keys = [await till.order("slow", desk=desk) for _ in range(4)]
     for _ in range(3):
@@ -177,7 +178,7 @@ async def test_a_worker_that_dies_in_the_middle_buys_nothing_twice(till: Till, d
     assert sorted(desk.sold("generic").values()) == [1, 1, 1, 1]
 
 
-async def test_a_suppliers_rate_holds_over_two_workers(world: World, desk: Desk, settings: Settings, tmp_path: Path):  # noqa: F811
+async def test_a_suppliers_rate_holds_over_two_workers(world: World, desk: Desk, settings: Settings, tmp_path: Path):
     desk.set_up(supplier_limits={"tango": 5})
     shop = await spending(world)
     offer = await shop.offer("supplier", nominal=1000, suppliers=[{"name": "tango", "product": "BOOKS"}])

@@ -21,7 +21,7 @@ from backend.simulators.receipts_made import STOCK
 from tests.live import serving
 from tests.make import World, bearer
 from tests.receipts.buying import Buying, with_providers
-from tests.receipts.providers.conftest import TOKEN, running_simulators, simulators  # noqa: F401
+from tests.receipts.providers.conftest import TOKEN
 
 NAME = "apm"
 ONE = text("SELECT id, state, reason, due_at, due_at <= now() AS is_due, provider, photo FROM receipts")
@@ -84,8 +84,8 @@ async def documents(world: World) -> int:
 
 
 async def test_a_receipt_is_handed_in_called_back_and_paid(
-    world: World, buying: Buying, settings, simulators, tmp_path, monkeypatch  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, settings, simulators, tmp_path, monkeypatch
+):
     await paying(world)
     at = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None, second=0, microsecond=0)
     made = simulators.put("duplicate", at=at, lines=STOCK[:2])

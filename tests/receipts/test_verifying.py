@@ -18,18 +18,19 @@ from backend.settings import Settings
 from backend.simulators import receipts_made
 from tests.make import World
 from tests.receipts.buying import SOCKET, Buying, bought, goods, with_providers
-from tests.receipts.providers.conftest import TOKEN, Simulators, running_simulators, simulators  # noqa: F401 - fixtures
+from tests.receipts.providers.conftest import TOKEN
+from tests.stand_ins import Simulators
 
 LINES = [receipts_made.Line(SOCKET, 45_000, 2), receipts_made.Line("Грунтовка глуб. проникн. 10л", 89_900)]
 
 
 @pytest.fixture
-def provided(settings: Settings, simulators: Simulators, tmp_path: Path) -> Settings:  # noqa: F811
+def provided(settings: Settings, simulators: Simulators, tmp_path: Path) -> Settings:
     """An installation that asks proverkacheka.com."""
     return with_providers(settings, tmp_path, _provider(simulators))
 
 
-def _provider(simulators: Simulators, kind: str = "proverkacheka", **more: Any) -> dict[str, Any]:  # noqa: F811
+def _provider(simulators: Simulators, kind: str = "proverkacheka", **more: Any) -> dict[str, Any]:
     given = {"name": kind, "kind": kind, "url": simulators.url, "token": TOKEN, "per_second": 50.0, "timeout": 2.0}
     return given | more
 
@@ -66,8 +67,8 @@ async def _tries(buying: Buying) -> list[str]:
 
 
 async def test_a_receipt_that_is_not_there_yet_is_asked_for_again(
-    world: World, buying: Buying, simulators: Simulators, provided: Settings  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, provided: Settings
+):
     await goods(world)
     account = await _send(buying, provided, simulators.put(appears_after=2, lines=LINES, at=bought()))
 
@@ -82,8 +83,8 @@ async def test_a_receipt_that_is_not_there_yet_is_asked_for_again(
 
 
 async def test_trouble_of_a_provider_costs_the_receipt_no_try(
-    world: World, buying: Buying, simulators: Simulators, provided: Settings  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, provided: Settings
+):
     await goods(world)
     receipt = simulators.put("http_500", "empty", "garbage", lines=LINES, at=bought())
     account = await _send(buying, provided, receipt)
@@ -98,8 +99,8 @@ async def test_trouble_of_a_provider_costs_the_receipt_no_try(
 
 
 async def test_the_next_provider_is_asked_when_the_first_is_away(
-    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path
+):
     await goods(world)
     away = _provider(simulators, name="away") | {"url": "http://127.0.0.1:9"}
     both = with_providers(settings, tmp_path, away, _provider(simulators))
@@ -113,8 +114,8 @@ async def test_the_next_provider_is_asked_when_the_first_is_away(
 
 @pytest.mark.parametrize("paused", [False, True], ids=["in trouble", "left in peace"])
 async def test_people_are_no_way_round_a_provider_that_has_trouble(
-    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path, paused  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path, paused
+):
     await goods(world)
     people = {"name": "people", "kind": "manual"}
     named = with_providers(settings, tmp_path, _provider(simulators), people)
@@ -139,8 +140,8 @@ async def test_people_are_no_way_round_a_provider_that_has_trouble(
 
 
 async def test_people_decide_in_time_where_providers_never_answer(
-    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path
+):
     await goods(world)
     away = with_providers(settings, tmp_path, _provider(simulators) | {"url": "http://127.0.0.1:9"})
     account = await _send(buying, away, simulators.put(lines=LINES, at=bought()))
@@ -156,8 +157,8 @@ async def test_people_decide_in_time_where_providers_never_answer(
 
 
 async def test_a_return_that_nobody_can_show_is_refused_in_the_end(
-    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path
+):
     people = with_providers(settings, tmp_path, {"name": "people", "kind": "manual"})
     account = await _send(buying, people, simulators.put(lines=LINES, at=bought(), operation=2))
 
@@ -167,8 +168,8 @@ async def test_a_return_that_nobody_can_show_is_refused_in_the_end(
 
 
 async def test_what_the_provider_tells_must_agree_with_what_was_sent(
-    world: World, buying: Buying, simulators: Simulators, provided: Settings  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, provided: Settings
+):
     await goods(world)
     receipt = simulators.put(lines=LINES, at=bought())
     account = await _send(buying, provided, receipt | {"totalSum": receipt["totalSum"] + 100})
@@ -181,8 +182,8 @@ async def test_what_the_provider_tells_must_agree_with_what_was_sent(
 
 
 async def test_the_document_of_another_receipt_is_the_providers_mistake(
-    world: World, buying: Buying, simulators: Simulators, provided: Settings  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, provided: Settings
+):
     receipt = simulators.put(lines=LINES, at=bought())
     account = await _send(buying, provided, receipt)
     verifier = Verifier.of(world.db, provided)
@@ -198,8 +199,8 @@ async def test_the_document_of_another_receipt_is_the_providers_mistake(
 
 
 async def test_an_answer_that_cannot_be_read_sends_the_receipt_to_the_next_provider(
-    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path
+):
     await goods(world)
     both = with_providers(settings, tmp_path, _provider(simulators, name="odd"), _provider(simulators))
     account = await _send(buying, both, simulators.put(lines=LINES, at=bought()))
@@ -218,8 +219,8 @@ async def test_an_answer_that_cannot_be_read_sends_the_receipt_to_the_next_provi
 
 @pytest.mark.parametrize(("hours", "status"), [(25, "pending"), (23, "review")])
 async def test_what_is_too_much_for_us_is_a_persons_in_time(
-    world: World, buying: Buying, simulators: Simulators, provided: Settings, hours: int, status: str  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, provided: Settings, hours: int, status: str
+):
     receipt = simulators.put(lines=LINES, at=bought())
     account = await _send(buying, provided, receipt)
     identity = f"{receipt['fiscalDriveNumber']}:{receipt['fiscalDocumentNumber']}"
@@ -234,8 +235,8 @@ async def test_what_is_too_much_for_us_is_a_persons_in_time(
 
 
 async def test_the_tax_service_itself_is_asked_in_its_own_format(
-    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path
+):
     await goods(world)
     named = with_providers(settings, tmp_path, _provider(simulators, "fns", user="scanback"))
     account = await _send(buying, named, simulators.put(lines=LINES, at=bought()))
@@ -246,8 +247,8 @@ async def test_the_tax_service_itself_is_asked_in_its_own_format(
 
 
 async def test_personal_data_never_reaches_a_table(
-    world: World, buying: Buying, simulators: Simulators, provided: Settings  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, provided: Settings
+):
     await goods(world)
     await _send(buying, provided, simulators.put(lines=LINES, at=bought(), sole_trader=True))
 
@@ -262,8 +263,8 @@ async def test_personal_data_never_reaches_a_table(
 
 
 async def test_two_workers_keep_the_providers_second_and_decide_each_receipt_once(
-    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path
+):
     await goods(world)
     simulators.set_up(faults=0.2, per_second=20)
     named = with_providers(settings, tmp_path, _provider(simulators, per_second=20.0, timeout=0.5))
@@ -283,8 +284,8 @@ async def test_two_workers_keep_the_providers_second_and_decide_each_receipt_onc
 
 
 async def test_a_worker_that_dies_loses_nothing(
-    world: World, buying: Buying, simulators: Simulators, provided: Settings  # noqa: F811
-):  # fmt: skip
+    world: World, buying: Buying, simulators: Simulators, provided: Settings
+):
     await goods(world)
     simulators.set_up(slow_seconds=1.0)
     account = await _send(buying, provided, simulators.put("slow", lines=LINES, at=bought()))
