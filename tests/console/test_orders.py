@@ -10,22 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from backend.offers.models import OrderTry
-from tests.make import World, bearer
-from tests.offers.spending import spending
+from tests.make import bearer
 
 ORDERS = "/v1/console/orders"
 UNKNOWN = text("UPDATE orders SET for_person = true, due_at = NULL, unknown = true WHERE id = :id")
 KINDS = text("SELECT kind FROM events WHERE kind LIKE 'order.%' ORDER BY id")
-
-
-@pytest.fixture
-async def shop(world: World):
-    return await spending(world)
-
-
-@pytest.fixture
-async def manager(world: World, shop):
-    return await world.staff(await world.brand_by_id(shop.programme.brand_id), "manager")
 
 
 @pytest.fixture

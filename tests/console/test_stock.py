@@ -6,23 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from tests.make import World, caller
+from tests.make import caller
 from tests.offers.spending import spending
 
 CODES = ["7KQ2-M9XJ-4T0C", "GIFT/ab-17", "0000 1111 2222 3333"]
 LATER = datetime.now(UTC).date() + timedelta(days=90)
 LOW = text("SELECT offers_stock_low(:offer, :nominal)")
 EVENTS = text("SELECT body FROM events WHERE kind = 'stock.low' ORDER BY id")
-
-
-@pytest.fixture
-async def shop(world: World):
-    return await spending(world)
-
-
-@pytest.fixture
-async def manager(world: World, shop):
-    return await world.staff(await world.brand_by_id(shop.programme.brand_id), "manager")
 
 
 @pytest.fixture
