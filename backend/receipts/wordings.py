@@ -1,7 +1,7 @@
 """Wordings that are not clear: which product of a brand a shop means, decided once for all lines that wait for it."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -48,7 +48,7 @@ WAITING = text("""
     ORDER BY l.receipt_id, l.id
 """)
 NAME_LINES = text("""
-    SELECT receipts_name_lines(:brand, :receipt, CAST(:lines AS jsonb), :staff, :decide_by) AS decided
+    SELECT receipts_name_lines(:brand, :receipt, CAST(:lines AS jsonb), :staff, :decide_by, :above) AS decided
 """)
 
 
@@ -63,6 +63,13 @@ class Named(msgspec.Struct, frozen=True):
     wording: str
     inn: str
     product_id: int | None
+
+
+class Limits(NamedTuple):
+    """Until when a person looks at what is not paid at once, and beyond how many minor units of a receipt it is not."""
+
+    decide_by: datetime
+    above: int
 
 
 async def page(session: AsyncSession, member: Member, after: int | None, most: int) -> tuple[list[Wording], int | None]:
@@ -107,10 +114,13 @@ async def name(
     """
     async with transaction(db, member) as session:
         named = await _keep(session, member, line, sku)
-    decide_by = now + timedelta(hours=settings.numbers.at("review_hours", now.date()))
+    limits = Limits(
+        now + timedelta(hours=settings.numbers.at("review_hours", now.date())),
+        settings.numbers.at("second_person_above", now.date()),
+    )
     decided = 0
     for receipt, rows in (await _lines_of(db, member, named)).items():
-        decided += await _decide(db, books, member, receipt, rows, named, now, decide_by)
+        decided += await _decide(db, books, member, receipt, rows, named, now, limits)
     return NamedOut(named.wording, named.inn, sku, decided)
 
 
@@ -141,14 +151,14 @@ async def _lines_of(db: Database, member: Member, named: Named) -> dict[int, lis
 
 async def _decide(
     db: Database, books: Books, member: Member, receipt: int, rows: list[Any], named: Named, now: datetime,
-    decide_by: datetime,
+    limits: Limits,
 ) -> int:  # fmt: skip
     for _ in range(ATTEMPTS):
         lines, programmes = await _priced(db, books, member, rows, named, now)
         try:
             row = await db.call(
                 NAME_LINES, brand=member.brand_id, receipt=receipt, lines=written(lines), staff=member.staff_id,
-                decide_by=decide_by,
+                decide_by=limits.decide_by, above=limits.above,
             )  # fmt: skip
         except psycopg.Error as error:
             if error.sqlstate not in LOOK_AGAIN:

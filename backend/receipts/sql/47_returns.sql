@@ -54,7 +54,7 @@ BEGIN
     RETURN due;
 END $$;
 
--- A doubt about a line that is paid already: a signal in the agent's item of the brand's review queue.
+-- A doubt about a line, paid or waiting: a signal in the agent's item of the brand's review queue.
 CREATE OR REPLACE FUNCTION receipts_doubt(
     p_line bigint, p_rule text, p_points int, p_inputs jsonb, p_decide_by timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$

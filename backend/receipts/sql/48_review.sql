@@ -137,9 +137,9 @@ END $$;
 -- Lines of an agent whom the brand is looking at wait on, by name now, for what is decided about him. Returns how many
 -- lines it touched; what was decided meanwhile is left alone.
 CREATE OR REPLACE FUNCTION receipts_name_lines(
-    p_brand bigint, p_receipt bigint, p_lines jsonb, p_staff bigint, p_decide_by timestamptz
+    p_brand bigint, p_receipt bigint, p_lines jsonb, p_staff bigint, p_decide_by timestamptz, p_above bigint
 ) RETURNS int LANGUAGE plpgsql AS $$
-DECLARE r receipts; named bigint[]; held boolean; frozen boolean; wanted jsonb;
+DECLARE r receipts; named bigint[]; held boolean; frozen boolean; large boolean; wanted jsonb; pays bigint;
 BEGIN
     SELECT * INTO r FROM receipts WHERE id = p_receipt;
     PERFORM pg_advisory_xact_lock(20311, (r.account_id % 2147483647)::int);
@@ -151,10 +151,18 @@ BEGIN
         RETURN 0;
     END IF;
     frozen := EXISTS (SELECT FROM freezes f WHERE f.brand_id = p_brand AND f.account_id = r.account_id);
-    held := frozen OR EXISTS (SELECT FROM receipt_signals s JOIN reviews v ON v.id = s.review_id
+    SELECT coalesce(sum((x ->> 'gross')::bigint), 0) INTO pays FROM jsonb_array_elements(wanted) AS x
+    WHERE x ->> 'state' = 'paid';
+    -- What one person named is not paid beyond what one person may release.
+    large := pays > p_above;
+    held := frozen OR large OR EXISTS (SELECT FROM receipt_signals s JOIN reviews v ON v.id = s.review_id
         WHERE s.receipt_id = r.id AND s.brand_id = p_brand AND v.decided_at IS NULL);
     IF held AND wanted @> '[{"state": "paid"}]' THEN
-        IF frozen THEN
+        IF large THEN
+            PERFORM receipts_doubt(named[1], 'large_by_hand', 20, jsonb_build_object('amount', pays, 'above', p_above),
+                p_decide_by);
+        END IF;
+        IF frozen OR large THEN
             INSERT INTO reviews (brand_id, account_id, decide_by) VALUES (p_brand, r.account_id, p_decide_by)
             ON CONFLICT (brand_id, account_id) WHERE decided_at IS NULL DO NOTHING;
         END IF;

@@ -208,3 +208,18 @@ async def test_the_agent_sees_what_became_of_his_line(brand: Held, world: World)
     (mine,) = (await world.client.get("/v1/receipts", headers=bearer(brand.account))).json()["items"]
 
     assert [(row["status"], row["amount"]) for row in mine["lines"]] == [("paid", 600)]
+
+
+async def test_what_one_person_names_is_not_paid_beyond_what_one_may_release(brand: Held, number):
+    number("second_person_above", 599)
+    await brand.bring(line(UNCLEAR, 10_000, 1))
+    (first,) = await queue(brand)
+
+    await name(brand, first["line"], "А0112")
+
+    assert (await brand.balance(), await queue(brand)) == (0, [])
+    alone = [(await brand.decide("release")).status_code for _ in range(2)]
+    together = await brand.decide("release", brand.boris)
+    assert alone == [202, 409]
+    assert [found["rule"] for found in together.json()["findings"]] == ["large_by_hand"]
+    assert await brand.balance() == 600
