@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.offers import certificate_codes
+from backend.offers.models import AskedRung, Rung
 from tests.make import World, bearer
 from tests.offers.spending import Spending, spending
 
@@ -222,3 +223,55 @@ async def test_a_rung_raises_the_limit_with_the_brand_that_gave_it(world, shop, 
 
     assert before["status"] == "held"
     assert (await shop.order(agent, offer)).json()["status"] == "done"
+
+
+async def one_person(world: World, shop: Spending, *agents, confirmed: bool = True) -> None:
+    """The accounts have one tax number, which the brand may have confirmed."""
+    brand = await world.brand_by_id(shop.programme.brand_id)
+    staff = await world.staff(brand)
+    async with world.db.begin() as session:
+        for agent in agents:
+            (account,) = await session.scalars(
+                text("SELECT id FROM accounts WHERE card_number = :card"), {"card": agent.card_number}
+            )
+            session.add(AskedRung(account_id=account, rung=1, kind="person", inn_digest=b"one tax number"))
+            if confirmed:
+                session.add(Rung(account_id=account, brand_id=brand.id, rung=1, staff_id=staff.id))
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_the_accounts_of_one_person_have_one_limit_once_the_brand_has_confirmed_them(
+    world, shop, number, confirmed
+):
+    number("year_most_gift", 1500)
+    first, second, offer = await shop.agent(5000), await shop.agent(5000), await shop.offer("instant", tax="gift")
+    await one_person(world, shop, first, second, confirmed=confirmed)
+
+    answers = [(await shop.order(agent, offer)).json() for agent in (first, second)]
+
+    assert [row["status"] for row in answers] == ["done", "held" if confirmed else "done"]
+    assert answers[1].get("reason") == ("year_limit" if confirmed else None)
+
+
+async def test_two_accounts_of_one_person_at_once_do_not_slip_under_the_line(world, shop, number):
+    number("year_most_gift", 4000)
+    number("order_most_gift", 0)
+    agents = [await shop.agent(9000) for _ in range(2)]
+    offer = await shop.offer("instant", tax="gift")
+    await one_person(world, shop, *agents)
+
+    answers = await asyncio.gather(*(shop.order(agents[turn % 2], offer) for turn in range(12)))
+
+    assert sorted(answer.json()["status"] for answer in answers) == ["done"] * 4 + ["held"] * 8
+    assert await used(world) == 4000
+
+
+async def test_a_gift_is_not_split_over_two_accounts_of_one_person(world, shop, number):
+    number("year_most_gift", 0)
+    number("order_most_gift", 1500)
+    first, second, offer = await shop.agent(5000), await shop.agent(5000), await shop.offer("instant", tax="gift")
+    await one_person(world, shop, first, second)
+
+    answers = [(await shop.order(agent, offer)).json() for agent in (first, second)]
+
+    assert [(row["status"], row.get("reason")) for row in answers] == [("done", None), ("held", "written_form")]

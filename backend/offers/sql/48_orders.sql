@@ -13,20 +13,44 @@ CREATE OR REPLACE FUNCTION orders_count_year(
     RETURNING amount
 $$;
 
--- Why an order waits for the brand's person, or null; what needs nobody is counted. Orders of a day are one gift, so that
--- none is split to slip under a line. Whoever asks has the account's lock; the order has no row yet.
+-- The accounts of one person as far as a brand knows, in their order: those that it has confirmed with one tax number.
+CREATE OR REPLACE FUNCTION orders_persons_accounts(p_account bigint, p_brand bigint) RETURNS bigint[]
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(array_agg(j.account_id ORDER BY j.account_id), ARRAY[p_account])
+    FROM identities i JOIN identities j ON j.inn_digest = i.inn_digest
+    JOIN rungs r ON r.account_id = j.account_id AND r.brand_id = p_brand AND r.rung > 0
+    WHERE i.account_id = p_account
+        AND EXISTS (SELECT FROM rungs o WHERE o.account_id = p_account AND o.brand_id = p_brand AND o.rung > 0)
+$$;
+
+-- Why an order waits for the brand's person, or null; what needs nobody is counted. Orders of a day are one gift, and the
+-- accounts of one person are one, so that none is split to slip under a line. Whoever asks has the account's lock; the
+-- order has no row yet. The lock on the person is the last that an order takes.
 CREATE OR REPLACE FUNCTION orders_waits(o orders, p_tax text, p_year int, p_year_most bigint, p_order_most bigint)
 RETURNS text LANGUAGE plpgsql AS $$
-DECLARE large boolean := o.nominal + (
-    SELECT coalesce(sum(r.nominal), 0) FROM orders r JOIN offers f ON f.id = r.offer_id
-    WHERE p_order_most IS NOT NULL AND r.account_id = o.account_id AND r.brand_id = o.brand_id AND f.tax = p_tax
-        AND r.state <> 'refused' AND r.placed_at > now() - interval '1 day') > p_order_most;
+DECLARE mine bigint[] := ARRAY[o.account_id]; elsewhere bigint := 0; today bigint := 0; large boolean; counted bigint;
 BEGIN
-    IF large AND o.nominal + coalesce((SELECT y.amount FROM yearly_sums y WHERE y.account_id = o.account_id
-            AND y.brand_id = o.brand_id AND y.year = p_year AND y.tax = p_tax), 0) > p_year_most IS NOT TRUE
-    THEN
-        RETURN 'written_form';
-    ELSIF large OR orders_count_year(o.account_id, o.brand_id, p_year, p_tax, o.nominal, p_year_most) IS NULL THEN
+    IF p_year_most IS NOT NULL OR p_order_most IS NOT NULL THEN
+        mine := orders_persons_accounts(o.account_id, o.brand_id);
+    END IF;
+    IF cardinality(mine) > 1 THEN
+        PERFORM pg_advisory_xact_lock(20312, (mine[1] % 2147483647)::int);
+        SELECT coalesce(sum(y.amount), 0) INTO elsewhere FROM yearly_sums y
+        WHERE y.account_id = ANY (mine) AND y.account_id <> o.account_id AND y.brand_id = o.brand_id AND y.year = p_year
+            AND y.tax = p_tax;
+    END IF;
+    IF p_order_most IS NOT NULL THEN
+        SELECT coalesce(sum(r.nominal), 0) INTO today FROM orders r JOIN offers f ON f.id = r.offer_id
+        WHERE r.account_id = ANY (mine) AND r.brand_id = o.brand_id AND f.tax = p_tax
+            AND r.state <> 'refused' AND r.placed_at > now() - interval '1 day';
+    END IF;
+    large := o.nominal + today > p_order_most;
+    IF large THEN
+        counted := (SELECT y.amount FROM yearly_sums y WHERE y.account_id = o.account_id
+            AND y.brand_id = o.brand_id AND y.year = p_year AND y.tax = p_tax);
+        RETURN CASE WHEN o.nominal + coalesce(counted, 0) + elsewhere > p_year_most THEN 'year_limit'
+            ELSE 'written_form' END;
+    ELSIF orders_count_year(o.account_id, o.brand_id, p_year, p_tax, o.nominal, p_year_most - elsewhere) IS NULL THEN
         RETURN 'year_limit';
     END IF;
     RETURN NULL;
