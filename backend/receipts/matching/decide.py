@@ -113,8 +113,10 @@ def by_words(line: Line, ranked: Sequence[Weighed], entries: Sequence[Entry]) ->
 
 
 def fits(line: Line, held: Weighed, entry: Entry) -> bool:
-    """Whether nothing in the line speaks against a product: no other value, maker or GTIN."""
+    """Whether nothing in the line speaks against a product: no other value, maker or GTIN, and no part of it only."""
     own = articles.gtin14(entry.gtin)
+    if any(kind_of(part) == "part" for part in held.unexplained):
+        return False
     return not held.contradicts and line.brands <= {entry.brand} and not (line.gtin and own and line.gtin != own)
 
 

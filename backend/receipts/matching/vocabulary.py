@@ -74,6 +74,17 @@ STEMS: dict[str, tuple[str, str]] = {
         ("pole", "1", "однополюс"),
         ("pole", "2", "двухполюс"),
         ("pole", "3", "трехполюс"),
+        # A part or an accessory, which may carry the article of what it is for.
+        ("part", "rocker", "клавиш"),
+        ("part", "frame", "рамк рамоч frame"),
+        ("part", "cartridge", "картридж cartridge"),
+        ("part", "kit", "ремкомпл"),
+        ("part", "bracket", "кроншт bracket"),
+        ("part", "gasket", "прокладк gasket"),
+        ("part", "plug", "заглушк"),
+        ("part", "holder", "держат holder"),
+        ("part", "remote", "пульт"),
+        ("part", "spare", "запчаст запасн"),
         ("light", "warm", "теплый тепл warm"),
         ("light", "day", "нейтр дневн"),
     )
@@ -105,6 +116,7 @@ COUNTED = re.compile(
 POLES = re.compile(r"(?<![0-9])(?<![0-9][.,])([1-4])\s?-?" + fold(r"(?:п|p|пол|полюс[а-я]*|pole)") + ENDED)
 CURVE = re.compile(rf"{FREE}([bcd])\s?(6|10|13|16|20|25|32|40|50|63)(?:a)?(?![0-9a-zа-я.,])")
 NAMED_CURVE = re.compile(fold(r"(?<![а-яa-z])(?:хар[а-я]*|х-ка|тип|type)") + rf"\.?\s?([abcd]){ENDED}")
+TINT = re.compile(fold(r"(?<![а-яa-z])(?:баз[аы]?|base)") + rf"\.?\s?([abcdt]){ENDED}")
 MOUNT = re.compile(r"(?<![0-9a-zа-я])(o|c)/y(?![0-9a-zа-я])")
 DIAMETER = re.compile(FREE + fold(r"(?:dn|ду|ф|ø|d|д|диам\.?)") + rf"\s?=?{NUMBER}(?:\s?mm)?{ENDED}")
 RAL = re.compile(r"ral\s?(\d{4})")
