@@ -20,7 +20,6 @@ from backend.receipts.providers.asking import read_settings
 from backend.receipts.providers.callback import REFERENCE, CallbackUnreadable, callback_valid, read_callback
 from backend.settings import Settings
 from backend.wire import KEY, raises
-from scanning import document
 from scanning.document import DocumentUnreadable
 
 log = structlog.get_logger("scanback")
@@ -121,7 +120,7 @@ async def _found(db: Database, provider: str, row: Any, raw: object) -> None:
     """The document is kept, and the worker settles the receipt at once. One that cannot be read, or is of another
     receipt, is their trouble."""
     try:
-        found = document.read(raw)
+        found = verifying.read(raw)
     except DocumentUnreadable as problem:
         log.warning("receipt_unreadable", receipt=row.id, code=problem.code)
         await db.rows(SOON, id=row.id)

@@ -113,6 +113,7 @@ class Line(Base):
         CheckConstraint("returned_quantity <= quantity", name="returned_quantity"),
         CheckConstraint("returned <= amount", name="returned"),
         Index("ix_receipt_lines_brand_id_state_id", "brand_id", "state", "id"),
+        Index("ix_receipt_lines_unit", "cause_id", postgresql_where="cause = 3"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

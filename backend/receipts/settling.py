@@ -34,8 +34,7 @@ LOOK_AGAIN = ("SB010", "SB011")
 ATTEMPTS = 3
 FULL_SETTLEMENT = (4, None)  # tag 1214; old formats do not say
 LONGEST_NAME = 200  # of a line, as it is kept
-# Warnings of scanning.document behind which no line is paid before a person has looked.
-DOUBTED = {"sums_computed", "sums_differ"}
+SUMS_COMPUTED = "sums_computed"  # a warning of scanning.document
 LONGEST_SERIAL = 20  # GS1, AI 21: what is longer is no serial number of a unit
 
 
@@ -107,7 +106,7 @@ async def match(db: Database, goods: Sequence[Goods], document: Document) -> lis
             wanted = _wanted(row, line, aliases, keys[line.n])
             if wanted is not None:
                 wanted = _held_against(wanted, line, excluded=line.n in shut.get(row.brand_id, ()))
-                found.append(_for_people(wanted) if DOUBTED & {*document.warnings} else wanted)
+                found.append(_for_people(wanted) if SUMS_COMPUTED in document.warnings else wanted)
     return found
 
 
@@ -143,7 +142,7 @@ def _held_against(wanted: Wanted, line: Line, *, excluded: bool) -> Wanted:
 
 
 def _for_people(wanted: Wanted) -> Wanted:
-    """Sums that were not told, or do not add up, are not believed with money: a person looks at what would be paid."""
+    """A source that had no sums of lines is not believed with money: a person looks at what would be paid."""
     if wanted.state != "paid":
         return wanted
     candidates = wanted.candidates or [[wanted.product, wanted.score]]

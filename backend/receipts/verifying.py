@@ -1,6 +1,7 @@
 """The worker's part: take what is due, ask a provider with no transaction open, and go by its answer."""
 
 import asyncio
+import contextlib
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from scanning.document import Document, DocumentUnreadable
 log = structlog.get_logger("scanback")
 
 MINUTE = 60  # seconds
+RETURN = 2  # tag 1054
 STEPS = 8  # of the ladder: `receipt_retry_1` and so on say how long a receipt waits that was not there yet
 CALLBACK_HOURS = 24  # after that another provider is asked
 PEOPLE = timedelta(hours=24)  # what a person has before `decide_by`, whatever kept the providers from answering
@@ -104,8 +106,10 @@ async def _verify(verifier: Verifier, row: Any) -> None:
         await verify(verifier, row)
     except (psycopg.Error, LookupError, ValueError, TypeError) as error:
         log.exception("receipt_failed", receipt=row.id, error=type(error).__name__)
-        if _now() > row.decide_by - PEOPLE:
-            await verifier.db.rows(FOR_PEOPLE, id=row.id, claimed=row.due_at)
+        # A return is nobody's to decide by hand; whatever it was, it may pass.
+        if row.operation != RETURN and _now() > row.decide_by - PEOPLE:
+            with contextlib.suppress(psycopg.Error):
+                await verifier.db.rows(FOR_PEOPLE, id=row.id, claimed=row.due_at)
 
 
 async def verify(verifier: Verifier, row: Any) -> None:
@@ -182,7 +186,7 @@ async def _later(db: Database, row: Any, *, at: datetime, provider: int, tries: 
 async def _read(verifier: Verifier, row: Any, provider: int, answer: Answer) -> Document | None:
     """The document, kept for all who send this receipt; one that cannot be read is the provider's trouble."""
     try:
-        found = document.read(answer.raw)
+        found = read(answer.raw)
     except DocumentUnreadable as problem:
         log.warning("receipt_unreadable", receipt=row.id, code=problem.code)
         await _useless(verifier, row, provider)
@@ -196,13 +200,26 @@ async def _read(verifier: Verifier, row: Any, provider: int, answer: Answer) -> 
     return found
 
 
+def read(raw: object) -> Document:
+    """A provider's answer as one of our documents.
+
+    Raises:
+        DocumentUnreadable: it is none; "sums_differ": its lines and its total are more than a rouble apart, so that one
+            of the two was read wrong, and nobody can say which.
+    """
+    found = document.read(raw)
+    if "sums_differ" in found.warnings:
+        raise DocumentUnreadable("sums_differ", "the lines and the total are more than a rouble apart")
+    return found
+
+
 async def _useless(verifier: Verifier, row: Any, provider: int) -> None:
     """An answer that says nothing of this receipt: another provider may do better.
 
-    The last one's is a step of the ladder, or one that is always wrong would be asked each minute for four days.
+    It is a step of the ladder, or one that is always wrong would be asked, and paid for, again and again.
     """
-    if verifier.providers.has_another(provider):
-        await _later(verifier.db, row, at=_now(), provider=provider + 1)
+    if verifier.providers.has_another(provider) and row.tries < STEPS:
+        await _later(verifier.db, row, at=_now(), provider=provider + 1, tries=row.tries + 1)
     else:
         await _not_yet(verifier, row)
 
@@ -217,7 +234,7 @@ async def _go_by(verifier: Verifier, row: Any, found: Document) -> None:
     """The document decides, if it is that of the receipt that was sent."""
     reason = disagreement(row, found)
     decide_by = _now() + timedelta(hours=verifier.settings.numbers.at("review_hours", _now().date()))
-    if reason is None and found.operation == 2:
+    if reason is None and found.operation == RETURN:
         await returns.take_back(verifier.db, found, row.account_id, decide_by)
         reason = "is_return"
     if reason is not None:

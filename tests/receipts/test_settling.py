@@ -159,17 +159,6 @@ async def test_a_receipt_without_the_brands_goods_is_refused_with_its_reason(wor
     assert (mine["status"], mine["reason"]) == ("refused", "no_products")
 
 
-async def test_lines_that_do_not_add_up_wait_for_a_person(world: World, buying: Buying):
-    await goods(world)
-    account = await world.account()
-
-    mine = await buying.bring(account, document(warnings=("sums_differ",)))
-
-    assert mine["status"] == "review"
-    assert [row["status"] for row in mine["lines"]] == ["review"]
-    assert (await world.home(account))["wallets"] == []
-
-
 async def test_a_bonus_waits_out_its_days_of_holding(world: World, buying: Buying):
     await goods(world, Rule(ways=frozenset({"receipt"}), amount=Percent(600), hold_days=14))
     account = await world.account()

@@ -198,16 +198,20 @@ async def test_the_document_of_another_receipt_is_the_providers_mistake(
         assert (await session.execute(text("SELECT count(*) FROM receipt_documents"))).scalar_one() == 0
 
 
-async def test_an_answer_that_cannot_be_read_sends_the_receipt_to_the_next_provider(
-    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path
+@pytest.mark.parametrize("odd", [{"totalSum": "a lot"}, {"totalSum": 12_345_600}])
+async def test_an_answer_that_cannot_be_read_or_does_not_add_up_sends_the_receipt_to_the_next_provider(
+    world: World, buying: Buying, simulators: Simulators, settings: Settings, tmp_path: Path, odd
 ):
     await goods(world)
     both = with_providers(settings, tmp_path, _provider(simulators, name="odd"), _provider(simulators))
-    account = await _send(buying, both, simulators.put(lines=LINES, at=bought()))
+    receipt = simulators.put(lines=LINES, at=bought())
+    account = await _send(buying, both, receipt)
     verifier = Verifier.of(world.db, both)
     (row,) = await world.db.rows(verifying.CLAIM, most=1, lease=60)
-    await verifying._answered(verifier, row, 0, Answer("found", raw={"totalSum": "a lot"}))
+    await verifying._answered(verifier, row, 0, Answer("found", raw=receipt | odd))
     await verifier.providers.close()
+    async with world.db.begin() as session:
+        assert (await session.execute(text("SELECT provider, tries FROM receipts"))).one() == (1, 1)
 
     await buying.work(both)
 
