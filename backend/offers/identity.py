@@ -138,7 +138,7 @@ async def get(session: AsyncSession, member: Member, card_number: str) -> Any:
 
 
 async def confirm(session: AsyncSession, member: Member, card_number: str, *, rung: int, note: str) -> Any:
-    """Put an agent on a rung, up or down, for this brand.
+    """Put an agent on a rung, up or down, for this brand, with the tax number that it has named, if any.
 
     Raises:
         AgentUnknown: none of the brand's agents has this card number.
@@ -146,12 +146,15 @@ async def confirm(session: AsyncSession, member: Member, card_number: str, *, ru
     known = await get(session, member, card_number)
     key = (Rung.brand_id == member.brand_id, Rung.account_id == known.id)
     row = await session.scalar(select(Rung).where(*key).with_for_update())
-    if row is not None and (row.rung, row.note) == (rung, note):
+    asked = await session.get(AskedRung, known.id)
+    digest = asked.inn_digest if asked else None
+    if row is not None and (row.rung, row.note, row.inn_digest) == (rung, note, digest):
         return known
     if row is None:
         row = Rung(brand_id=member.brand_id, account_id=known.id)
         session.add(row)
-    row.rung, row.note, row.staff_id, row.at = rung, note, member.staff_id, datetime.now(UTC)
+    row.rung, row.note, row.inn_digest = rung, note, digest
+    row.staff_id, row.at = member.staff_id, datetime.now(UTC)
     audit.note(session, member, "identity.put", card=card_number, rung=rung)
     await session.flush()
     return await get(session, member, card_number)

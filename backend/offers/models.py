@@ -287,11 +287,16 @@ class Rung(Base):
     """Where on the identity ladder a brand has put an account: its own word, for itself alone."""
 
     __tablename__ = "rungs"
-    __table_args__ = (CheckConstraint("rung BETWEEN 0 AND 2", name="rung"),)
+    __table_args__ = (
+        CheckConstraint("rung BETWEEN 0 AND 2", name="rung"),
+        Index("ix_rungs_inn_digest", "brand_id", "inn_digest", postgresql_where="inn_digest IS NOT NULL"),
+    )
 
     brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"), primary_key=True, autoincrement=False)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, autoincrement=False)
     rung: Mapped[int] = mapped_column(SmallInteger)
     note: Mapped[str] = mapped_column(String(200), server_default="")
+    # Of the tax number that was confirmed: what the account says of itself afterwards changes nothing here.
+    inn_digest: Mapped[bytes | None]
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
     at: Mapped[datetime] = mapped_column(server_default=func.now())

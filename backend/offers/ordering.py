@@ -27,11 +27,9 @@ PLACE = text(f"""
 """)  # noqa: S608 - our own columns
 _SEEN = f"""
     SELECT {_OF_ORDER}, f.name_ru, f.name_en, g.currency, f.tax, coalesce(r.rung, 0) AS own_rung,
-        y.amount AS year_used
+        orders_year_used(o.account_id, o.brand_id, orders_year(o), f.tax) AS year_used
     FROM orders o JOIN offers f ON f.id = o.offer_id JOIN programmes g ON g.id = o.programme_id
     LEFT JOIN rungs r ON r.account_id = o.account_id AND r.brand_id = o.brand_id
-    LEFT JOIN yearly_sums y ON y.account_id = o.account_id AND y.brand_id = o.brand_id AND y.tax = f.tax
-        AND y.year = orders_year(o)
 """  # noqa: S608 - our own columns
 PAGE = text(f"{_SEEN} WHERE o.account_id = :account AND o.id < :before ORDER BY o.id DESC LIMIT :most")
 ONE = text(f"{_SEEN} WHERE o.account_id = :account AND o.key = :key")
@@ -108,7 +106,7 @@ async def place(
             PLACE, account=agent.account_id, device=agent.device_id, key=key,
             digest=hashlib.sha256(msgspec.json.encode(body)).digest()[:16], offer=body.offer_id, nominal=body.nominal,
             now=now, pin=pin_shown, most=settings.numbers.at("orders_refused_per_hour", now.date()),
-            year=tax.year(now), limits=tax.most(settings, now), reference=body.reference, place=body.place,
+            year=tax.year(now), limits=tax.most(settings, now), reference=body.reference.strip(), place=body.place,
             unit=body.unit,
             secret=certificate_codes.seal(settings, owner(agent.account_id, key), code),
             code=certificate_codes.digest(settings, code),

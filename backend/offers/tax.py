@@ -21,11 +21,11 @@ SPANS = ("year", "order")  # and of numbers: an order's is that of all orders of
 
 # A payer whose wallet the account has, or who gave it something this year, and each nature with what it came to.
 USED = text("""
-    SELECT b.id AS brand_id, b.name AS brand, t.tax, coalesce(y.amount, 0) AS used, coalesce(r.rung, 0) AS own_rung
+    SELECT b.id AS brand_id, b.name AS brand, t.tax, coalesce(r.rung, 0) AS own_rung,
+        coalesce(orders_year_used(:account, b.id, :year, t.tax), 0) AS used
     FROM (SELECT g.brand_id FROM wallets w JOIN programmes g ON g.id = w.book_id WHERE w.owner_id = :account
         UNION SELECT brand_id FROM yearly_sums WHERE account_id = :account AND year = :year) AS p
     JOIN brands b ON b.id = p.brand_id CROSS JOIN unnest(CAST(:natures AS text[])) AS t (tax)
-    LEFT JOIN yearly_sums y ON y.account_id = :account AND y.brand_id = b.id AND y.year = :year AND y.tax = t.tax
     LEFT JOIN rungs r ON r.account_id = :account AND r.brand_id = b.id
     ORDER BY b.id, t.tax
 """)

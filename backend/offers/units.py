@@ -18,7 +18,8 @@ PAGE = text("""
         units_warranty(a, p.warranty_months, g.timezone) AS ends
     FROM accruals a JOIN movements m ON m.cause = a.cause AND m.cause_id = a.cause_id AND m.kind = 1
     JOIN products p ON p.id = a.product_id JOIN programmes g ON g.id = a.programme_id
-    WHERE a.account_id = :account AND a.cause IN (1, 2, 3) AND m.id < :before ORDER BY m.id DESC LIMIT :most
+    WHERE a.account_id = :account AND a.cause IN (1, 2, 3) AND m.id < :before AND NOT units_returned(a)
+    ORDER BY m.id DESC LIMIT :most
 """)
 Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")]
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.offers import certificate_codes
-from backend.offers.models import AskedRung, Rung
+from backend.offers.models import AskedRung
 from tests.make import World, bearer
 from tests.offers.spending import Spending, spending
 
@@ -235,8 +235,8 @@ async def one_person(world: World, shop: Spending, *agents, confirmed: bool = Tr
                 text("SELECT id FROM accounts WHERE card_number = :card"), {"card": agent.card_number}
             )
             session.add(AskedRung(account_id=account, rung=1, kind="person", inn_digest=b"one tax number"))
-            if confirmed:
-                session.add(Rung(account_id=account, brand_id=brand.id, rung=1, staff_id=staff.id))
+    for agent in agents if confirmed else ():
+        await staff.put(f"/v1/console/identities/{agent.card_number}", {"rung": 1})
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
@@ -251,6 +251,22 @@ async def test_the_accounts_of_one_person_have_one_limit_once_the_brand_has_conf
 
     assert [row["status"] for row in answers] == ["done", "held" if confirmed else "done"]
     assert answers[1].get("reason") == ("year_limit" if confirmed else None)
+
+
+async def test_what_an_account_says_of_itself_after_it_was_confirmed_changes_no_limit(world, shop, number):
+    number("year_most_gift", 1500)
+    first, second, stranger = [await shop.agent(5000) for _ in range(3)]
+    offer = await shop.offer("instant", tax="gift")
+    await one_person(world, shop, first, second)
+    await one_person(world, shop, stranger, confirmed=False)
+    for agent in (first, second):
+        await world.client.put("/v1/me/identity", json={"rung": 1, "kind": "person"}, headers=bearer(agent))
+
+    answers = [(await shop.order(agent, offer)).json()["status"] for agent in (first, stranger, second)]
+    limits = (await world.client.get("/v1/me/limits", headers=bearer(second))).json()["items"]
+
+    assert answers == ["done", "done", "held"]
+    assert [row["used"] for row in limits if row["nature"] == "gift"] == [1000]
 
 
 async def test_two_accounts_of_one_person_at_once_do_not_slip_under_the_line(world, shop, number):

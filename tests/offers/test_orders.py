@@ -51,13 +51,16 @@ async def test_an_order_beyond_the_wallet_is_refused_and_costs_nothing(world: Wo
 async def test_too_many_refused_orders_stop_the_account_for_a_while_and_no_other(world: World, number):
     number("orders_refused_per_hour", 2)
     shop = await spending(world)
-    poor, other, offer = await shop.agent(999), await shop.agent(1000), await shop.offer("own")
-    key = uuid.uuid4()
-    refused = [(await shop.order(poor, offer, key)).json()["status"], (await shop.order(poor, offer)).json()["status"]]
+    poor, other, offer = await shop.agent(1999), await shop.agent(1000), await shop.offer("own")
+    done, key = uuid.uuid4(), uuid.uuid4()
+    bought = (await shop.order(poor, offer, done)).json()
+    refused = [(await shop.order(poor, offer, key)).json()["status"] for _ in range(5)]
+    refused.append((await shop.order(poor, offer)).json()["status"])
 
     stopped = await shop.order(poor, offer)
 
-    assert refused == ["refused"] * 2
+    assert refused == ["refused"] * 6
+    assert (await shop.order(poor, offer, done)).json() == bought
     assert (stopped.status_code, 0 < int(stopped.headers["retry-after"]) <= 3600) == (429, True)
     assert (await shop.order(other, offer)).json()["status"] == "done"
 

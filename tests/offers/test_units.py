@@ -13,6 +13,7 @@ from backend.database import Database
 from backend.programmes.rules import Fixed, Rule
 from tests.make import World, bearer
 from tests.offers.spending import Spending, spending
+from tests.receipts.buying import Buying, document, goods, line
 
 RULE = Rule(ways=frozenset({"package"}), amount=Fixed(5000))
 
@@ -136,3 +137,20 @@ async def test_units_come_page_by_page(shop: Shop, world: World):
         path = f"/v1/units?limit=2&cursor={page['next']}" if "next" in page else ""
 
     assert seen == wanted[::-1]
+
+
+async def test_a_marked_piece_is_a_unit_until_it_goes_back(world: World):
+    buying, agent = Buying(world), await world.account()
+    bought = await goods(world)
+    shop = Shop(world, bought.programme)
+    sale = document(line(quantity=1, amount=45_000, gtin="04606203090785", serial="5AB1C2D3E4F5G"))
+    await buying.bring(agent, sale)
+    before = await shop.units(agent)
+
+    back = document(*sale.lines, operation=2, at=sale.at + timedelta(minutes=30), fn=sale.fn)
+    await buying.known(back)
+    await buying.scan(agent, back)
+    await buying.work()
+
+    assert [unit["sku"] for unit in before] == [bought.socket.sku]
+    assert await shop.units(agent) == []

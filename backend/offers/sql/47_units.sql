@@ -10,6 +10,12 @@ CREATE OR REPLACE FUNCTION units_warranty(a accruals, p_months int, p_zone text)
     WHERE p_months > 0
 $$;
 
+-- Whether the goods went back to the shop: then the piece is nobody's any more.
+CREATE OR REPLACE FUNCTION units_returned(a accruals) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT a.cause = 3 AND EXISTS (SELECT FROM receipt_lines l
+        WHERE l.cause = 3 AND l.cause_id = a.cause_id AND l.returned_quantity >= l.quantity)
+$$;
+
 -- The claim of an agent's unit, found by the movement that paid it, if the offer makes its warranty longer: it is of the
 -- offer's brand, and its warranty still runs on a day.
 CREATE OR REPLACE FUNCTION units_of_offer(p_account bigint, p_unit bigint, f offers, p_zone text, p_today date)
@@ -18,4 +24,5 @@ RETURNS accruals LANGUAGE sql STABLE AS $$
     JOIN products p ON p.id = a.product_id
     WHERE m.id = p_unit AND m.kind = 1 AND a.cause IN (1, 2, 3) AND a.account_id = p_account AND p.brand_id = f.brand_id
         AND f.extends_months IS NOT NULL AND units_warranty(a, p.warranty_months, p_zone) >= p_today
+        AND NOT units_returned(a)
 $$;

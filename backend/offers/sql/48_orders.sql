@@ -16,16 +16,22 @@ $$;
 -- The accounts of one person as far as a brand knows, in their order: those that it has confirmed with one tax number.
 CREATE OR REPLACE FUNCTION orders_persons_accounts(p_account bigint, p_brand bigint) RETURNS bigint[]
 LANGUAGE sql STABLE AS $$
-    SELECT coalesce(array_agg(j.account_id ORDER BY j.account_id), ARRAY[p_account])
-    FROM identities i JOIN identities j ON j.inn_digest = i.inn_digest
-    JOIN rungs r ON r.account_id = j.account_id AND r.brand_id = p_brand AND r.rung > 0
-    WHERE i.account_id = p_account
-        AND EXISTS (SELECT FROM rungs o WHERE o.account_id = p_account AND o.brand_id = p_brand AND o.rung > 0)
+    SELECT coalesce(array_agg(o.account_id ORDER BY o.account_id), ARRAY[p_account])
+    FROM rungs r JOIN rungs o ON o.brand_id = r.brand_id AND o.inn_digest = r.inn_digest AND o.rung > 0
+    WHERE r.account_id = p_account AND r.brand_id = p_brand AND r.rung > 0
+$$;
+
+-- What the person of an account has had of a payer under one tax nature in a year.
+CREATE OR REPLACE FUNCTION orders_year_used(p_account bigint, p_brand bigint, p_year int, p_tax text) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT sum(y.amount)::bigint FROM yearly_sums y
+    WHERE y.account_id = ANY (orders_persons_accounts(p_account, p_brand)) AND y.brand_id = p_brand AND y.year = p_year
+        AND y.tax = p_tax
 $$;
 
 -- Why an order waits for the brand's person, or null; what needs nobody is counted. Orders of a day are one gift, and the
 -- accounts of one person are one, so that none is split to slip under a line. Whoever asks has the account's lock; the
--- order has no row yet. The lock on the person is the last that an order takes.
+-- order has no row yet. The lock on the person stands behind all that other orders may wait for.
 CREATE OR REPLACE FUNCTION orders_waits(o orders, p_tax text, p_year int, p_year_most bigint, p_order_most bigint)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE mine bigint[] := ARRAY[o.account_id]; elsewhere bigint := 0; today bigint := 0; large boolean; counted bigint;
@@ -34,7 +40,7 @@ BEGIN
         mine := orders_persons_accounts(o.account_id, o.brand_id);
     END IF;
     IF cardinality(mine) > 1 THEN
-        PERFORM pg_advisory_xact_lock(20312, (mine[1] % 2147483647)::int);
+        PERFORM pg_advisory_xact_lock(20316, (mine[1] % 2147483647)::int);
         SELECT coalesce(sum(y.amount), 0) INTO elsewhere FROM yearly_sums y
         WHERE y.account_id = ANY (mine) AND y.account_id <> o.account_id AND y.brand_id = o.brand_id AND y.year = p_year
             AND y.tax = p_tax;
@@ -70,8 +76,7 @@ $$;
 CREATE OR REPLACE FUNCTION orders_shown(o orders, p_tax text, p_device bigint, OUT year_used bigint)
 LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT y.amount INTO year_used FROM yearly_sums y
-    WHERE y.account_id = o.account_id AND y.brand_id = o.brand_id AND y.year = orders_year(o) AND y.tax = p_tax;
+    year_used := orders_year_used(o.account_id, o.brand_id, orders_year(o), p_tax);
     IF o.state = 'done' AND o.secret IS NOT NULL THEN
         INSERT INTO reveals (order_id, device_id) VALUES (o.id, p_device);
     END IF;
@@ -86,7 +91,7 @@ CREATE OR REPLACE FUNCTION orders_place(
     p_account bigint, p_device bigint, p_key uuid, p_digest bytea, p_offer bigint, p_nominal bigint, p_price bigint,
     p_today date, p_year int, p_year_most bigint, p_order_most bigint, p_reference text, p_place text, p_secret bytea,
     p_code bytea, p_valid_until date, p_unit accruals DEFAULT NULL
-) RETURNS TABLE (changed boolean, year_used bigint, placed orders) LANGUAGE plpgsql ROWS 1 AS $$
+) RETURNS TABLE (is_new boolean, changed boolean, year_used bigint, placed orders) LANGUAGE plpgsql ROWS 1 AS $$
 #variable_conflict use_column
 DECLARE o orders; f offers; w wallets; taken stock_codes; why text; gives boolean;
 BEGIN
@@ -95,7 +100,8 @@ BEGIN
     SELECT * INTO f FROM offers x WHERE x.id = p_offer;
     SELECT * INTO o FROM orders r WHERE r.account_id = p_account AND r.key = p_key;
     IF FOUND THEN
-        RETURN QUERY SELECT o.digest <> p_digest, orders_shown(o, f.tax, p_device), o;
+        RETURN QUERY SELECT false, o.digest <> p_digest,
+            CASE WHEN o.digest = p_digest THEN orders_shown(o, f.tax, p_device) END, o;
         RETURN;
     END IF;
     w := ledger_open(p_account, f.programme_id, p_today);
@@ -155,7 +161,7 @@ BEGIN
         INSERT INTO events (brand_id, account_id, kind, body) VALUES (f.brand_id, p_account, 'order.' || o.state,
             jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', p_nominal, 'price', p_price));
     END IF;
-    RETURN QUERY SELECT false, orders_shown(o, f.tax, p_device), o;
+    RETURN QUERY SELECT true, false, orders_shown(o, f.tax, p_device), o;
 END $$;
 
 -- Ends an order that is held: done (with what the agent gets), or refused (the money goes back). Once only; false: it

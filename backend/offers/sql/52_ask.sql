@@ -28,14 +28,9 @@ CREATE OR REPLACE FUNCTION orders_ask(
 ) LANGUAGE plpgsql ROWS 1 AS $$
 #variable_conflict use_column
 DECLARE
-    f offers; g programmes; p record; unit accruals; price bigint; today date; most jsonb; waits int; nominal bigint;
+    f offers; g programmes; p record; unit accruals; price bigint; today date; most jsonb; waits int; nominal bigint; known boolean;
     refused text := 'orders:refused:' || p_account;
 BEGIN
-    SELECT ceil(extract(epoch FROM c.ends_at - now())) INTO waits FROM counters c
-    WHERE c.key = refused AND c.count >= p_most AND c.ends_at > now();
-    IF waits IS NOT NULL THEN
-        RAISE EXCEPTION 'too many refused orders' USING ERRCODE = 'SB020', DETAIL = waits::text;
-    END IF;
     SELECT * INTO f FROM offers x WHERE x.id = p_offer;
     SELECT * INTO g FROM programmes x WHERE x.id = f.programme_id;
     name_ru := f.name_ru; name_en := f.name_en; currency := g.currency; tax := f.tax;
@@ -53,23 +48,28 @@ BEGIN
         WHEN f.archived_at IS NOT NULL OR f.starts_at > p_now OR f.ends_at <= p_now THEN 'not_offered'
         WHEN own_rung < f.rung THEN 'rung'
         WHEN nominal NOT BETWEEN f.least AND f.most OR (nominal - f.least) % f.step <> 0 THEN 'nominal'
-        WHEN f.kind = 'invoice' AND trim(p_reference) = '' THEN 'reference'
+        WHEN f.kind = 'invoice' AND p_reference = '' THEN 'reference'
         WHEN f.places <> '{}' AND (p_place = ANY (f.places)) IS NOT TRUE THEN 'place'
         WHEN unit.cause IS NULL AND coalesce(p_unit, f.extends_months) IS NOT NULL THEN 'unit'
         WHEN price IS NULL THEN 'rate' END;
-    IF refusal IN ('pin', 'unknown') OR refusal IS NOT NULL
-        AND NOT EXISTS (SELECT FROM orders o WHERE o.account_id = p_account AND o.key = p_key)
-    THEN
+    known := EXISTS (SELECT FROM orders o WHERE o.account_id = p_account AND o.key = p_key);
+    IF refusal IN ('pin', 'unknown') OR refusal IS NOT NULL AND NOT known THEN
         PERFORM accounts_alive(p_account, p_device);
         RETURN NEXT;
         RETURN;
+    END IF;
+    SELECT ceil(extract(epoch FROM c.ends_at - now())) INTO waits FROM counters c
+    WHERE NOT known AND c.key = refused AND c.count >= p_most AND c.ends_at > now();
+    IF waits IS NOT NULL THEN
+        PERFORM accounts_alive(p_account, p_device);
+        RAISE EXCEPTION 'too many refused orders' USING ERRCODE = 'SB020', DETAIL = waits::text;
     END IF;
     most := p_limits -> f.tax -> own_rung;
     SELECT * INTO p FROM orders_place(p_account, p_device, p_key, p_digest, f.id, nominal, coalesce(price, nominal), today,
         p_year, (most ->> 0)::bigint, (most ->> 1)::bigint, p_reference, p_place, p_secret, p_code,
         today + f.valid_days::int, unit);
     refusal := NULL; changed := p.changed; year_used := p.year_used; placed := p.placed;
-    IF placed.state = 'refused' THEN
+    IF p.is_new AND placed.state = 'refused' THEN
         PERFORM limit_count(refused, 3600, 1);
     END IF;
     RETURN NEXT;

@@ -816,6 +816,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("receipt_id", "brand_id", "n", name=op.f("uq_receipt_lines_receipt_id_brand_id_n")),
     )
     op.create_index("ix_receipt_lines_brand_id_state_id", "receipt_lines", ["brand_id", "state", "id"], unique=False)
+    op.create_index("ix_receipt_lines_unit", "receipt_lines", ["cause_id"], unique=False, postgresql_where="cause = 3")
     op.create_table(
         "receipt_passes",
         sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -885,6 +886,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("rung", sa.SmallInteger(), nullable=False),
         sa.Column("note", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("inn_digest", sa.LargeBinary(), nullable=True),
         sa.Column("staff_id", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("rung BETWEEN 0 AND 2", name=op.f("ck_rungs_rung")),
@@ -892,6 +894,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_rungs_brand_id")),
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_rungs_staff_id")),
         sa.PrimaryKeyConstraint("brand_id", "account_id", name=op.f("pk_rungs")),
+    )
+    op.create_index(
+        "ix_rungs_inn_digest",
+        "rungs",
+        ["brand_id", "inn_digest"],
+        unique=False,
+        postgresql_where="inn_digest IS NOT NULL",
     )
     op.create_table(
         "staff_sessions",
