@@ -1,10 +1,12 @@
 """Counters over windows of time, in the database, so that every process sees the same ones."""
 
 import asyncio
+import random
 import time
 from datetime import date, datetime
 
-from sqlalchemy import Index, SmallInteger, String, func, text
+import msgspec
+from sqlalchemy import ARRAY, DateTime, Index, SmallInteger, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Database
@@ -27,12 +29,15 @@ class Counter(Base):
 
 
 class Turns(Base):
-    """What somebody outside still allows, over all processes: whoever wants to ask takes his turn in this row."""
+    """What somebody outside still allows, over all processes: whoever wants to ask takes his turn in this row.
+
+    Of `busy` each place is a turn that is taken until then.
+    """
 
     __tablename__ = "turns"
 
     name: Mapped[str] = mapped_column(String(60), primary_key=True)
-    next_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    busy: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default="{}")
     day: Mapped[date] = mapped_column(server_default=func.current_date())
     used: Mapped[int] = mapped_column(server_default="0")
     failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
@@ -40,36 +45,53 @@ class Turns(Base):
 
 
 COUNT = text("SELECT * FROM limit_count(:key, :seconds, :add)")
-TURN = text("SELECT * FROM limit_turn(:name, :gap, :per_day, :most)")
+TURN = text("SELECT * FROM limit_turn(:name, :places, :lease, :per_day)")
+FREE = text("SELECT limit_free(:name, :place, :until, :cool)")
 FAIL = text("SELECT limit_failure(:key, :most) AS wait")
 SPENT = text("SELECT extract(epoch FROM ends_at - now())::int FROM counters WHERE key = :key AND count >= :most "
              "AND ends_at > now()")  # fmt: skip
 
 
-# A turn is used at once or not at all: requests that bunch up would break the second of whoever is asked.
-MOST_WAIT_MS, LATE_SECONDS = 2000, 0.05
-# Turns stand farther apart than the rate says: of 18,000 questions on a busy machine one came 150 ms late, and six fell
-# into a second that allowed five.
-APART = 1.3
+WAIT_SECONDS, LOOK_SECONDS = 2.0, 0.2
+# Beyond the second itself, for clocks that go unlike ours.
+MARGIN_SECONDS = 0.02
 NO_END = 2**31 - 1
 
 
-async def turn(db: Database, name: str, *, per_second: float, per_day: int = NO_END) -> datetime | None:
+class Turn(msgspec.Struct, frozen=True):
+    """A turn that is ours until it is given back; its place is free again `cool` seconds later."""
+
+    name: str
+    place: int
+    until: datetime
+    cool: float
+
+
+async def turn(db: Database, name: str, *, per_second: float, longest: float, per_day: int = NO_END) -> Turn | datetime:
     """Take a turn to ask somebody outside, within his rate over all processes, and wait for it up to two seconds.
 
-    None: it is now; else when to come again.
+    `longest`: for how many seconds asking may last. Without a turn: when to come again.
+    There are as many turns as he allows questions a second, and each is kept from before its question leaves until a
+    second after its answer came. However late a question arrives, all that arrive within one second have their turns
+    at that second's end: there cannot be more of them.
     """
-    gap = round(1000 / per_second * APART)
+    places = max(1, int(per_second))
+    cool = max(1.0, places / per_second) + MARGIN_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        row = await db.call(TURN, name=name, gap=gap, per_day=per_day, most=MOST_WAIT_MS)
-        if row.wait is None:
-            again: datetime = row.at
+        row = await db.call(TURN, name=name, places=places, lease=longest + cool, per_day=per_day)
+        if row.place is not None:
+            return Turn(name, row.place, row.until, cool)
+        if row.wait > WAIT_SECONDS or time.monotonic() > deadline:
+            again: datetime = row.until
             return again
-        begun = time.monotonic()
-        await asyncio.sleep(row.wait / 1000)
-        # Whoever overslept his turn takes another: nobody else has it, and it is only a part of a second.
-        if time.monotonic() - begun <= row.wait / 1000 + LATE_SECONDS:
-            return None
+        # A turn may be given back before its time; a little at random, that not all look in the same moment.
+        await asyncio.sleep(min(row.wait, LOOK_SECONDS) + random.uniform(0, LOOK_SECONDS / 4))  # noqa: S311 - no secret
+
+
+async def give_back(db: Database, turn: Turn) -> None:
+    """The answer is here. Whoever dies before gives back what he has when its time is over."""
+    await db.rows(FREE, name=turn.name, place=turn.place, until=turn.until, cool=turn.cool)
 
 
 async def spend(db: Database, key: str, *, seconds: int, most: int, add: int = 1) -> None:

@@ -15,7 +15,7 @@ import psycopg
 import structlog
 from sqlalchemy import text
 
-from backend import jobs
+from backend import jobs, limits
 from backend.database import Database
 from backend.offers import certificate_codes
 from backend.offers.ordering import owner
@@ -105,15 +105,17 @@ async def fulfil(counter: Counter, row: Any) -> None:
         await _end(counter, row, Sold("refused", why="supplier_refused"), "")
         return
     name, product = row.suppliers[row.supplier]["name"], row.suppliers[row.supplier]["product"]
-    again_at = await counter.supplies.turn(name)
-    if again_at is not None:
-        await counter.db.rows(TURNLESS, id=row.id, again_at=again_at, claimed=row.due_at)
+    turn = await counter.supplies.turn(name)
+    if isinstance(turn, datetime):
+        await counter.db.rows(TURNLESS, id=row.id, again_at=turn, claimed=row.due_at)
         return
-    if not row.unknown and not await counter.db.rows(CALLING, id=row.id, claimed=row.due_at):
-        return
-    wanted = Wanted(reference(row), product, row.nominal)
-    sold = await _call(counter, row, name, wanted)
-    await _go_by(counter, row, name, wanted, sold)
+    try:
+        if row.unknown or await counter.db.rows(CALLING, id=row.id, claimed=row.due_at):
+            wanted = Wanted(reference(row), product, row.nominal)
+            sold = await _call(counter, row, name, wanted)
+            await _go_by(counter, row, name, wanted, sold)
+    finally:
+        await limits.give_back(counter.db, turn)
 
 
 def reference(row: Any) -> str:

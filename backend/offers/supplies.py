@@ -53,10 +53,13 @@ class Supplies:
             raise SupplierUnknown(name)
         return self._clients[name]
 
-    async def turn(self, name: str) -> datetime | None:
-        """Wait for a turn within the supplier's rate. None: it is now; else when to come again."""
+    async def turn(self, name: str) -> limits.Turn | datetime:
+        """Wait for a turn within the supplier's rate, to be given back; else when to come again."""
         self.of(name)
-        return await limits.turn(self.db, f"supplier:{name}", per_second=self.named[name].per_second)
+        one = self.named[name]
+        # An order, and a look at what became of it.
+        longest = 2 * longest_call(one)
+        return await limits.turn(self.db, f"supplier:{name}", per_second=one.per_second, longest=longest)
 
     async def close(self) -> None:
         """Close all clients."""

@@ -40,6 +40,7 @@ class Turn(msgspec.Struct, frozen=True):
 
     provider: int | None
     again_at: datetime | None = None
+    taken: limits.Turn | None = None  # none of people
 
 
 class Providers:
@@ -90,20 +91,26 @@ class Providers:
         for number in range(first, len(self.named)):
             if self.named[number].kind == "manual":
                 return Turn(None, min(again)) if again else Turn(number)
-            at = await self._turn(self.named[number])
-            if at is None:
-                return Turn(number)
-            again.append(at)
+            taken = await self._turn(self.named[number])
+            if isinstance(taken, limits.Turn):
+                return Turn(number, taken=taken)
+            again.append(taken)
         return Turn(None, min(again) if again else None)
 
-    async def _turn(self, one: ProviderSettings) -> datetime | None:
-        """None: ask now. Else when the next turn may be had."""
-        return await limits.turn(self.db, one.name, per_second=one.per_second, per_day=one.per_day)
+    async def _turn(self, one: ProviderSettings) -> limits.Turn | datetime:
+        longest = longest_ask(one)
+        return await limits.turn(self.db, one.name, per_second=one.per_second, longest=longest, per_day=one.per_day)
 
-    async def ask(self, number: int, receipt_id: int, question: Question) -> Answer:
-        """Ask a provider whose turn this is, and write down how it went. Never raises what the network did."""
-        one, begun = self.named[number], time.monotonic()
-        answer = await self._clients[number].ask(question)
+    async def ask(self, turn: Turn, receipt_id: int, question: Question) -> Answer:
+        """Ask the provider whose turn this is, and write down how it went. Never raises what the network did."""
+        if turn.provider is None:
+            raise LookupError(receipt_id)
+        one, begun = self.named[turn.provider], time.monotonic()
+        try:
+            answer = await self._clients[turn.provider].ask(question)
+        finally:
+            if turn.taken:
+                await limits.give_back(self.db, turn.taken)
         spent = round((time.monotonic() - begun) * 1000)
         await self.db.rows(TRIED, receipt=receipt_id, provider=one.name, shape=answer.shape[:20], result=answer.result,
                            code=answer.code[:40], http=answer.http, milliseconds=spent)  # fmt: skip

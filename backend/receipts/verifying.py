@@ -126,7 +126,7 @@ async def verify(verifier: Verifier, row: Any) -> None:
     if turn.provider is None:
         await _without_a_turn(db, row, turn.again_at)
         return
-    answer = await verifier.providers.ask(turn.provider, row.id, question(row))
+    answer = await verifier.providers.ask(turn, row.id, question(row))
     await _answered(verifier, row, turn.provider, answer)
 
 

@@ -1,8 +1,10 @@
--- A turn to ask somebody outside (a provider of receipts, a supplier), over all workers: `wait` milliseconds from now it
--- may be asked, once, within its rate (p_gap milliseconds apart) and its day. No turn: `at` says when to come again.
-CREATE OR REPLACE FUNCTION limit_turn(p_name text, p_gap int, p_per_day int, p_most int, OUT wait int, OUT at timestamptz)
-LANGUAGE plpgsql AS $$
-DECLARE p turns; gap interval := p_gap * interval '1 millisecond'; t timestamptz;
+-- A turn to ask somebody outside (a provider of receipts, a supplier), over all workers: one of p_places, each of which is
+-- one question's for p_lease seconds or until it is given back. No turn: `until` says when there may be one, `wait` in how
+-- many seconds.
+CREATE OR REPLACE FUNCTION limit_turn(
+    p_name text, p_places int, p_lease float8, p_per_day int, OUT place int, OUT until timestamptz, OUT wait float8
+) LANGUAGE plpgsql AS $$
+DECLARE p turns; t timestamptz;
 BEGIN
     INSERT INTO turns (name) VALUES (p_name) ON CONFLICT DO NOTHING;
     SELECT * INTO p FROM turns WHERE name = p_name FOR UPDATE;
@@ -11,16 +13,24 @@ BEGIN
     IF p.day <> t::date THEN
         p.used := 0;
     END IF;
-    at := greatest(p.paused_until, p.next_at - p_most * interval '1 millisecond',
+    SELECT n, coalesce(p.busy[n], '-infinity') INTO place, until FROM generate_series(1, p_places) AS n ORDER BY 2, 1 LIMIT 1;
+    until := greatest(until, p.paused_until,
         CASE WHEN p.used >= p_per_day THEN date_trunc('day', t) + interval '1 day' END);
-    IF at > t THEN
+    IF until > t THEN
+        place := NULL; wait := extract(epoch FROM until - t);
         RETURN;
     END IF;
-    at := greatest(p.next_at, t);
-    wait := ceil(extract(epoch FROM at - t) * 1000);
-    UPDATE turns SET next_at = greatest(p.next_at, t) + gap, day = t::date, used = p.used + 1
-    WHERE name = p_name;
+    until := t + p_lease * interval '1 second';
+    p.busy[place] := until;
+    UPDATE turns SET busy = p.busy, day = t::date, used = p.used + 1 WHERE name = p_name;
 END $$;
+
+-- Gives a turn back, p_cool seconds from now; not one that was over and is another's by now.
+CREATE OR REPLACE FUNCTION limit_free(p_name text, p_place int, p_until timestamptz, p_cool float8) RETURNS void
+LANGUAGE sql AS $$
+    UPDATE turns SET busy[p_place] = clock_timestamp() + p_cool * interval '1 second'
+    WHERE name = p_name AND busy[p_place] = p_until
+$$;
 
 -- What came of asking. A provider that fails five times in a row is left in peace, each time twice as long, up to an
 -- hour; one that speaks of its limit is left so from the first time on, and for as long as it says itself.

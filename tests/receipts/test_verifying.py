@@ -122,7 +122,7 @@ async def test_people_are_no_way_round_a_provider_that_has_trouble(
     account = await _send(buying, named, simulators.put("http_500", lines=LINES, at=bought()))
     if paused:
         async with world.db.begin() as session:
-            await session.execute(text("SELECT limit_turn('proverkacheka', 20, 9, 2000)"))
+            await session.execute(text("SELECT limit_turn('proverkacheka', 9, 0.0, 9)"))
             await session.execute(text("UPDATE turns SET paused_until = now() + interval '1 minute'"))
 
     # One run: what is due a second later is not waited for.

@@ -177,7 +177,7 @@ def upgrade() -> None:
     op.create_table(
         "turns",
         sa.Column("name", sa.String(length=60), nullable=False),
-        sa.Column("next_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("busy", sa.ARRAY(sa.DateTime(timezone=True)), server_default="{}", nullable=False),
         sa.Column("day", sa.Date(), server_default=sa.text("CURRENT_DATE"), nullable=False),
         sa.Column("used", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("failures", sa.SmallInteger(), server_default="0", nullable=False),
