@@ -23,6 +23,7 @@ from backend.cli import simulate
 from backend.cli.altered import found_in_copy
 from backend.cli.stand_ins import settings_files
 from backend.cli.story import brand_story
+from backend.cli.story_invoice import invoice_story
 from backend.cli.story_receipt import receipt_story
 from backend.cli.story_shop import shop_story
 from backend.cli.story_spending import spending_story
@@ -142,6 +143,7 @@ class Story:
         shop_story(self)
         receipt_story(self)
         spending_story(self)
+        invoice_story(self)
 
     def step(self, sentence: str) -> None:
         click.echo(click.style(f"\n* {sentence}", bold=True))

@@ -49,6 +49,8 @@ OFFERS = (
            50_00, 5_000_00),
     Wanted("invoice", "invoice", "person", "settlement", "Оплата счёта бренда", "Pay an invoice of the brand", 10_00,
            10_000_00, {"rung": 2}),
+    Wanted("deferral", "invoice", "person", "settlement", "Оплата счёта на 14 дней позже",
+           "14 days later to pay an invoice", 30_00, 30_00, {"rung": 2, "defers_days": 14}),
 )  # fmt: skip
 
 

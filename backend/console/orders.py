@@ -24,7 +24,7 @@ FILE = ResponseSpec(
     media_type=CSV,
     description="A line for each order.",
     generate_examples=False,
-    examples=[Example(value="order,card,offer,invoice,nominal,price,currency,accepted_at\r\n")],
+    examples=[Example(value="order,card,offer,invoice,nominal,price,currency,accepted_at,defers_days\r\n")],
 )
 
 
@@ -52,7 +52,8 @@ async def export_orders(
     last: Annotated[date, QueryParameter(name="to", description="The last day.")],
     kind: Annotated[Kind | None, QueryParameter(description="One kind of offers.")] = None,
 ) -> Stream:
-    """Orders that were accepted in a period, for the ERP: of kind `invoice`, what is to be taken off which invoice."""
+    """Orders that were accepted in a period, for the ERP: of kind `invoice`, what is to be taken off which
+    invoice, or by how many days it is paid later (`defers_days`, then nothing is taken off)."""
     pieces = orders_out.file(db, staff, orders_out.Wanted(first, last, kind))
     headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "private, no-store"}
     return Stream(pieces, media_type=CSV, headers=headers)

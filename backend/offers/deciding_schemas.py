@@ -80,6 +80,9 @@ class OrderKept(Out):
     ] = None
     reason: Annotated[str | None, Meta(description="For machines.", examples=[None, "year_limit"])] = None
     reference: Annotated[str, Meta(description="The invoice that it is for.", examples=["INV-17"])] = ""
+    defers_days: Annotated[
+        int | None, Meta(description="Days by which it is paid later; nothing is taken off.", examples=[None, 14])
+    ] = None
     delivery: Annotated[str | None, Meta(examples=[None, "sent"])] = None
     place: Annotated[str | None, Meta(examples=[None])] = None
     supplier: Annotated[str | None, Meta(description="Who fulfilled it.", examples=[None])] = None
@@ -100,8 +103,8 @@ class OrderKept(Out):
         return cls(
             row.id, row.card or "", row.offer, row.name_ru, row.kind, row.fulfilment, row.nominal, row.price,
             row.currency, row.state, row.placed_at, done_at=row.done_at, waiting=_waiting(row), reason=row.reason,
-            reference=row.reference, delivery=row.delivery, place=row.place, supplier=row.supplier_name,
-            supplier_reference=row.supplier_reference, valid_until=row.valid_until,
+            reference=row.reference, defers_days=row.defers_days, delivery=row.delivery, place=row.place,
+            supplier=row.supplier_name, supplier_reference=row.supplier_reference, valid_until=row.valid_until,
             extends_months=row.extends_months, unit_sku=row.unit_sku, unit_registered_at=row.unit_at,
             steps=list(steps), tries=list(tries),
         )  # fmt: skip

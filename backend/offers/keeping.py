@@ -78,6 +78,10 @@ class ServiceUnfit(Invalid):
     """Only a service makes a warranty longer, and only such a service needs no person."""
 
 
+class DeferralUnfit(Invalid):
+    """Only an invoice is paid later, and such an offer has a single nominal."""
+
+
 class OfferFixed(Conflict):
     """An offer keeps its programme, kind, fulfilment and tax nature. Make another offer instead."""
 
@@ -118,7 +122,7 @@ async def put(
 
     Raises:
         ProgrammeUnknown, FulfilmentUnfit, NominalsUnfit, DatesUnfit, SuppliersUnfit, SupplierNotKnown, UnitsUnfit,
-        PlacesUnfit, ServiceUnfit: of the body. OfferFixed, NominalsInStock: of what is there.
+        PlacesUnfit, ServiceUnfit, DeferralUnfit: of the body. OfferFixed, NominalsInStock: of what is there.
     """
     await service.by_id(session, member, new.programme_id)
     check(new)
@@ -142,7 +146,8 @@ def check(new: OfferIn) -> None:
     """Whether the parts of an offer fit each other. Pure.
 
     Raises:
-        FulfilmentUnfit, NominalsUnfit, DatesUnfit, SuppliersUnfit, UnitsUnfit, PlacesUnfit, ServiceUnfit: as they say.
+        FulfilmentUnfit, NominalsUnfit, DatesUnfit, SuppliersUnfit, UnitsUnfit, PlacesUnfit, ServiceUnfit,
+            DeferralUnfit: as they say.
     """
     most = new.least if new.most is None else new.most
     names = [one.name for one in new.suppliers]
@@ -161,6 +166,8 @@ def check(new: OfferIn) -> None:
     extends, is_instant = new.extends_months is not None, new.fulfilment == "instant"
     if (extends and new.kind != "service") or (is_instant and new.kind == "service" and not extends):
         raise ServiceUnfit
+    if new.defers_days is not None and (new.kind != "invoice" or most != new.least):
+        raise DeferralUnfit
 
 
 def known(settings: Settings) -> set[str]:

@@ -38,6 +38,7 @@ Days = Annotated[int, Meta(ge=1, le=3660, description="For how long it is good."
 Months = Annotated[
     int, Meta(ge=1, le=240, description="How much longer a service makes a unit's warranty.", examples=[12])
 ]
+Deferral = Annotated[int, Meta(ge=1, le=366, description="Days by which an invoice may be paid later.", examples=[14])]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 
 
@@ -72,6 +73,7 @@ class OfferIn(In):
     )
     valid_days: Days | None = None
     extends_months: Months | None = None
+    defers_days: Deferral | None = None
     starts_at: Moment | None = None
     ends_at: Moment | None = None
     suppliers: Annotated[
@@ -106,6 +108,7 @@ class OfferKept(Out):
     places: list[Place] = field(default_factory=list)
     valid_days: Days | None = None
     extends_months: Months | None = None
+    defers_days: Deferral | None = None
     ends_at: Moment | None = None
     suppliers: list[OfferSupplier] = field(default_factory=list)
     archived_at: Moment | None = None

@@ -29,6 +29,7 @@ class Offer(Base):
         CheckConstraint("least > 0 AND least <= most AND step > 0", name="nominal"),
         CheckConstraint("stock >= 0", name="stock"),
         CheckConstraint("extends_months BETWEEN 1 AND 240", name="extends_months"),
+        CheckConstraint("defers_days BETWEEN 1 AND 366", name="defers_days"),
         Index("ix_offers_programme_id_id", "programme_id", "id"),
     )  # fmt: skip
 
@@ -61,6 +62,8 @@ class Offer(Base):
     valid_days: Mapped[int | None]
     # By how much a service makes the warranty of one of the agent's units longer.
     extends_months: Mapped[int | None] = mapped_column(SmallInteger)
+    # By how much an invoice may be paid later; such an offer takes nothing off it.
+    defers_days: Mapped[int | None] = mapped_column(SmallInteger)
     starts_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ends_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -126,6 +129,8 @@ class Order(Base):
     unit_cause: Mapped[int | None] = mapped_column(SmallInteger)
     unit_cause_id: Mapped[int | None]
     extends_months: Mapped[int | None] = mapped_column(SmallInteger)
+    # By how much the invoice in `reference` may be paid later, as it was offered.
+    defers_days: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class OrderTry(Base):

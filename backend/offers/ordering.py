@@ -17,7 +17,7 @@ from backend.settings import Settings
 
 _OF_ORDER = """
     o.id, o.key, o.state, o.reason, o.offer_id, o.nominal, o.price, o.placed_at, o.done_at, o.secret, o.valid_until,
-    o.delivery, o.place, o.supplier_name, o.account_id
+    o.delivery, o.place, o.reference, o.defers_days, o.supplier_name, o.account_id
 """
 PLACE = text(f"""
     SELECT p.refusal, p.changed, p.year_used, p.name_ru, p.name_en, p.currency, p.tax, p.own_rung,

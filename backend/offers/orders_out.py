@@ -17,10 +17,10 @@ from backend.offers.models import Kind
 from backend.programmes.files_out import Cell, CsvFile
 
 PAGE = 500
-HEADERS = ("order", "card", "offer", "invoice", "nominal", "price", "currency", "accepted_at")
+HEADERS = ("order", "card", "offer", "invoice", "nominal", "price", "currency", "accepted_at", "defers_days")
 # Days are those of the programme.
 ROWS = text("""
-    SELECT o.id, a.card_number, f.key AS offer, o.reference, o.nominal, o.price, g.currency,
+    SELECT o.id, a.card_number, f.key AS offer, o.reference, o.nominal, o.price, o.defers_days, g.currency,
         o.done_at AT TIME ZONE g.timezone AS accepted_at
     FROM orders o JOIN offers f ON f.id = o.offer_id JOIN programmes g ON g.id = o.programme_id
     JOIN accounts a ON a.id = o.account_id
@@ -71,4 +71,5 @@ async def _pieces(db: Database, member: Member, wanted: Wanted) -> AsyncIterator
 def _cells(row: Any) -> list[Cell]:
     price = Decimal(row.price) / 100 if row.currency == "RUB" else row.price
     nominal, accepted = Decimal(row.nominal) / 100, row.accepted_at.isoformat(timespec="seconds")
-    return [row.id, row.card_number or "", row.offer, row.reference, nominal, price, row.currency, accepted]
+    of = [row.id, row.card_number or "", row.offer, row.reference]
+    return [*of, nominal, price, row.currency, accepted, row.defers_days or ""]

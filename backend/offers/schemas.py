@@ -41,6 +41,9 @@ class OfferOut(Out):
     extends_months: Annotated[
         int | None, Meta(description="How much longer it makes the warranty of a unit: name it.", examples=[None, 12])
     ] = None
+    defers_days: Annotated[
+        int | None, Meta(description="How much later an invoice may be paid: name it.", examples=[None, 14])
+    ] = None
 
 
 class OfferPage(Out):
@@ -83,6 +86,10 @@ class OrderOut(Out):
     valid_until: Annotated[date | None, Meta(examples=["2027-11-22"])] = None
     delivery: Annotated[str | None, Meta(examples=[None, "ready"])] = None
     place: Annotated[str | None, Meta(examples=[None])] = None
+    reference: Annotated[str, Meta(description="The invoice that it is for.", examples=[""])] = ""
+    defers_days: Annotated[
+        int | None, Meta(description="How much later the invoice may be paid once it is done.", examples=[None, 14])
+    ] = None
     warning: Annotated[str | None, Meta(description="A limit of the year is near or passed.", examples=[None])] = None
     year_used: Annotated[int | None, Meta(description="Kopecks, with a warning.", examples=[None, 310000])] = None
     year_limit: Annotated[int | None, Meta(description="Kopecks, with a warning.", examples=[None, 400000])] = None
@@ -106,7 +113,8 @@ def order_out(row: Any, code: str | None = None) -> OrderOut:
     out = OrderOut(
         row.key, row.state, row.offer_id, named(row), row.nominal, row.price, row.currency, row.placed_at,
         done_at=row.done_at, has_code=row.state == "done" and row.secret is not None, code=code,
-        valid_until=row.valid_until, delivery=row.delivery, place=row.place,
+        valid_until=row.valid_until, delivery=row.delivery, place=row.place, reference=row.reference,
+        defers_days=row.defers_days,
     )  # fmt: skip
     reason = row.reason or ("being_fulfilled" if row.state == "held" else None)
     if reason is not None:

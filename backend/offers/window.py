@@ -11,7 +11,8 @@ from backend.offers.schemas import OfferOut, named
 
 PAGE = text("""
     SELECT * FROM (SELECT f.id, f.kind, f.name_ru, f.name_en, f.about_ru, f.about_en, f.partner, f.shelf, f.least,
-            f.most, f.step, f.price, f.rung, f.places, f.ends_at, f.extends_months, f.programme_id, g.currency,
+            f.most, f.step, f.price, f.rung, f.places, f.ends_at, f.extends_months, f.defers_days,
+            f.programme_id, g.currency,
             f.stock IS DISTINCT FROM 0 AND (f.fulfilment <> 'stock' OR EXISTS (
                 SELECT FROM stock_codes s WHERE s.offer_id = f.id AND s.order_id IS NULL)) AS in_stock,
             coalesce((SELECT w.available FROM wallets w WHERE w.owner_id = :account AND w.book_id = f.programme_id), 0)
@@ -49,4 +50,5 @@ def offer_out(row: Any, per_rouble: int | None) -> OfferOut:
         price=prices.price(row, row.least, per_rouble), about=named(row, "about"), partner=row.partner, shelf=row.shelf,
         available=row.in_stock, affordable=prices.largest(row, row.available, per_rouble), rung=row.rung,
         places=list(row.places), ends_at=row.ends_at, extends_months=row.extends_months,
+        defers_days=row.defers_days,
     )  # fmt: skip

@@ -75,6 +75,8 @@ async def test_an_offer_is_made_shown_to_agents_and_found_again(world, manager, 
         ({"kind": "invoice", "fulfilment": "instant"}, "fulfilment_unfit"),
         ({"kind": "service", "fulfilment": "instant"}, "service_unfit"),
         ({"extends_months": 12}, "service_unfit"),
+        ({"defers_days": 14}, "deferral_unfit"),
+        ({"kind": "invoice", "fulfilment": "person", "defers_days": 14}, "deferral_unfit"),
         ({"kind": "discount", "fulfilment": "supplier"}, "fulfilment_unfit"),
         ({"most": 50_000}, "nominals_unfit"),
         ({"price": 100}, "nominals_unfit"),
@@ -94,7 +96,19 @@ async def test_what_does_not_fit_is_refused(manager, body, change, code):
     assert told(await manager.get(PATH)) == (404, "offer_not_kept")
 
 
-@pytest.mark.parametrize("change", [{"least": 0}, {"rung": 3}, {"tax": "nothing"}, {"kind": "x"}, {"name_ru": " "}])
+async def test_days_of_deferral_are_on_offer_at_a_price_of_their_own(world, manager, body):
+    body |= {"kind": "invoice", "fulfilment": "person", "most": body["least"], "price": 3_000, "defers_days": 14}
+
+    kept = await manager.put(PATH, body)
+
+    (shown,) = (await world.client.get("/v1/offers", headers=bearer(await world.account()))).json()["items"]
+    assert (kept.json()["defers_days"], kept.json()["tax"]) == (14, "settlement")
+    assert (shown["defers_days"], shown["price"]) == (14, 3_000)
+
+
+@pytest.mark.parametrize(
+    "change", [{"least": 0}, {"rung": 3}, {"tax": "nothing"}, {"defers_days": 0}, {"kind": "x"}, {"name_ru": " "}]
+)
 async def test_nonsense_is_refused(manager, body, change):
     assert (await manager.put(PATH, body | change)).status_code == 400
 

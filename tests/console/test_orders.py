@@ -263,15 +263,41 @@ async def test_accepted_invoices_go_out_as_a_file_for_the_books(world, shop, man
     wrong = await manager.get(f"{ORDERS}/export", params={"from": "2020-02-01", "to": "2020-01-31"})
 
     assert answer.headers["content-type"].startswith("text/csv")
-    header, (order, card, offer, invoice, nominal, price, currency, accepted) = rows_of(answer)
-    assert header == ["order", "card", "offer", "invoice", "nominal", "price", "currency", "accepted_at"]
+    header, (order, card, offer, invoice, nominal, price, currency, accepted, days_later) = rows_of(answer)
+    assert header == ["order", "card", "offer", "invoice", "nominal", "price", "currency", "accepted_at", "defers_days"]
     assert (int(order), card, offer, invoice) == (taken, agent.card_number, "invoices", "'=INV;17")
-    assert (nominal, price, currency) == ("10.00", "10.00", "RUB")
+    assert (nominal, price, currency, days_later) == ("10.00", "10.00", "RUB", "")
     assert datetime.fromisoformat(accepted)
     assert [int(row[0]) for row in rows_of(every)[1:]] == [taken, other]
     assert len(rows_of(before)) == 1
     assert told(wrong) == (422, "period_unfit")
     assert open_one not in [int(row[0]) for row in rows_of(every)[1:]]
+
+
+async def test_days_of_deferral_are_bought_accepted_and_exported(world, shop, manager, agent):
+    key, order = await ordered(shop, agent, kind="invoice", defers_days=14, reference="INV-19")
+    days = {"from": "2020-01-01", "to": "2099-01-01", "kind": "invoice"}
+    before = rows_of(await manager.get(f"{ORDERS}/export", params=days))[1:]
+    (waiting,) = (await manager.get(ORDERS, params={"state": "waiting"})).json()["items"]
+    async with world.db.begin() as session:
+        await session.execute(text("UPDATE offers SET defers_days = 30"))
+
+    await decide(manager, order)
+
+    ((*_, after),) = rows_of(await manager.get(f"{ORDERS}/export", params=days))[1:]
+    mine = await seen(shop, agent, key)
+    assert (before, after) == ([], "14")
+    assert (waiting["reference"], waiting["defers_days"], waiting["waiting"]) == ("INV-19", 14, "person")
+    assert (mine["status"], mine["reference"], mine["defers_days"]) == ("done", "INV-19", 14)
+    assert await shop.wallet(agent) == (9_000, 0)
+
+
+async def test_a_deferral_that_the_brand_does_not_accept_costs_nothing(shop, manager, agent):
+    _, order = await ordered(shop, agent, kind="invoice", defers_days=7, reference="INV-20")
+
+    await decide(manager, order, "turn_down", note="Overdue already")
+
+    assert await shop.wallet(agent) == (10_000, 0)
 
 
 def rows_of(answer):

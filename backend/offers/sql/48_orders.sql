@@ -136,7 +136,7 @@ BEGIN
     -- What waits at a limit keeps its code and its unit: whoever is let through gets them.
     INSERT INTO orders AS r (account_id, key, digest, brand_id, programme_id, offer_id, nominal, price, state, reason,
         reference, place, delivery, done_at, for_person, due_at, supplier_name, secret, valid_until,
-        unit_cause, unit_cause_id, extends_months)
+        unit_cause, unit_cause_id, extends_months, defers_days)
     VALUES (p_account, p_key, p_digest, f.brand_id, f.programme_id, f.id, p_nominal, p_price, o.state, why,
         p_reference, p_place, CASE WHEN f.kind = 'goods' THEN 'ordered' END,
         CASE WHEN o.state <> 'held' THEN now() END,
@@ -144,7 +144,8 @@ BEGIN
         CASE WHEN o.state = 'held' AND why IS NULL AND f.fulfilment = 'supplier' THEN now() END,
         CASE WHEN gives THEN f.fulfilment END,
         coalesce(taken.sealed, CASE WHEN gives THEN p_secret END), coalesce(taken.valid_until, p_valid_until),
-        p_unit.cause, p_unit.cause_id, CASE WHEN p_unit.cause IS NOT NULL THEN f.extends_months END)
+        p_unit.cause, p_unit.cause_id, CASE WHEN p_unit.cause IS NOT NULL THEN f.extends_months END,
+        f.defers_days)
     RETURNING * INTO o;
     IF o.state <> 'refused' THEN
         w := ledger_hold(w, p_price, 8, o.id);
