@@ -141,6 +141,7 @@ async def _go_by(counter: Counter, row: Any, name: str, wanted: Wanted, sold: So
         await _later(counter.db, row, wait=0, supplier=row.supplier + 1, unknown=False)
     elif sold.result == "refused":
         # It was asked before, and nobody knew: only its own word on that question ends it.
+        await asyncio.sleep(counter.supplies.pause(name))
         found = await counter.supplies.of(name).look(wanted)
         if found.result == "refused" and _age(row) > DOUBT_SECONDS:
             await _later(counter.db, row, wait=0, supplier=row.supplier + 1, unknown=False)

@@ -41,7 +41,7 @@ class Supplies:
     @property
     def lease(self) -> float:
         """For how many seconds an order is its worker's: longer than any call."""
-        return LEAST_LEASE + 2 * max(map(longest_call, self.named.values()), default=0)
+        return LEAST_LEASE + max((2 * longest_call(one) + one.pause for one in self.named.values()), default=0)
 
     def of(self, name: str) -> Supplier:
         """The client of a supplier.
@@ -53,12 +53,16 @@ class Supplies:
             raise SupplierUnknown(name)
         return self._clients[name]
 
+    def pause(self, name: str) -> float:
+        """How many seconds lie between two requests of one turn."""
+        return self.named[name].pause
+
     async def turn(self, name: str) -> limits.Turn | datetime:
         """Wait for a turn within the supplier's rate, to be given back; else when to come again."""
         self.of(name)
         one = self.named[name]
         # An order, and a look at what became of it.
-        longest = 2 * longest_call(one)
+        longest = 2 * longest_call(one) + one.pause
         return await limits.turn(self.db, f"supplier:{name}", per_second=one.per_second, longest=longest)
 
     async def close(self) -> None:

@@ -38,7 +38,7 @@ def open_supplier(settings: SupplierSettings) -> Supplier:
 
 def longest_call(settings: SupplierSettings) -> float:
     """How many seconds an order or a look may last: a lease must be longer."""
-    return MOST_EXCHANGES * settings.timeout
+    return MOST_EXCHANGES * settings.timeout + settings.pause
 
 
 def read_settings(path: Path) -> list[SupplierSettings]:

@@ -72,6 +72,11 @@ class SupplierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     customer: str = ""
     timeout: float = 10.0
 
+    @property
+    def pause(self) -> float:
+        """Seconds that whoever has one turn leaves between two requests, so that they never meet in one second."""
+        return max(1.0, 1 / self.per_second)
+
     def __repr__(self) -> str:
         token = "***" if self.token else ""
         return f"SupplierSettings(name={self.name!r}, kind={self.kind!r}, url={self.url!r}, token={token!r})"

@@ -1,5 +1,6 @@
 """Tango Card's rewards as a service, by its public API (RaaS v2), https://developers.tangocard.com/docs."""
 
+import asyncio
 import base64
 from datetime import date
 from urllib.parse import quote, urlencode
@@ -94,6 +95,7 @@ class Tango:
             found = _listed(reply, wanted)
             if found is None:
                 return Sold("refused", why="not_found", http=200)
+            await asyncio.sleep(self.settings.pause)
             reply = await self._call("GET", f"/{quote(found.referenceOrderID, safe='')}")
         except NoReply as trouble:
             return answering.unanswered(trouble, buying=False)

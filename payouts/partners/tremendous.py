@@ -1,5 +1,6 @@
 """Tremendous: rewards as links, by its public API (v2), https://developers.tremendous.com/reference."""
 
+import asyncio
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -150,6 +151,7 @@ class Tremendous:
         Raises:
             Unclear: there is none yet. The order stays as unknown as it was, and is asked for again.
         """
+        await asyncio.sleep(self.settings.pause)
         try:
             reply = await self._call("POST", f"/rewards/{quote(reward.id, safe='')}/generate_link", b"{}")
         except NoReply as trouble:

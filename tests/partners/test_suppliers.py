@@ -195,11 +195,12 @@ async def test_maintenance_is_busy_only_where_the_contract_says_that_nothing_was
 
 
 async def test_what_is_sold_late_is_pending_until_it_is_there(desk, kind):
+    desk.set_up(late_seconds=3)
     wanted = desk.wanted("late")
 
     async with opened(kind, desk.url) as supplier:
         bought, seen = await supplier.order(wanted), await supplier.look(wanted)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(3.5)
         later = await supplier.look(wanted)
 
     assert (bought.result, bought.why) == (seen.result, seen.why) == ("unknown", "pending")
