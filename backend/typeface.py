@@ -40,5 +40,13 @@ def missing(text: str) -> list[str]:
     return [sign for sign in dict.fromkeys(text) if ord(sign) not in known]
 
 
+@lru_cache(maxsize=1024)  # a table says the same again and again
+def printable(text: str) -> str:
+    """A text in signs that the typeface has: the narrow spaces of dates become common ones that hold together as well,
+    and emoji, which stand in many a nickname, go."""
+    unknown = set(missing(text))
+    return "".join(sign if sign not in unknown else "\xa0" if sign.isspace() else "" for sign in text)
+
+
 def _path(font: str) -> str:
     return str(resources.files("fontpkg_pt_sans") / "files" / FILES[font])

@@ -148,14 +148,14 @@ def _roubles(kopecks: int) -> Decimal:
 
 def _file(kind: Format, parties: Parties, zone: ZoneInfo, language: Language) -> TableFile:
     if kind == "pdf":
-        return TablePdf(*_head(parties, zone, language), COLUMNS)
+        return TablePdf(*_head(parties, zone, language), COLUMNS, language)
     if kind == "xlsx":
         return Workbook()
     # What a Russian spreadsheet expects, and what all others do.
     return CsvFile(separator=";", point=",") if language == "ru" else CsvFile(separator=",", point=".")
 
 
-def _head(parties: Parties, zone: ZoneInfo, language: Language) -> tuple[str, list[tuple[str, str]]]:
+def _head(parties: Parties, zone: ZoneInfo, language: Language) -> tuple[str, list[tuple[str, Cell]]]:
     """The title of a page, and what stands below it."""
     one, shop, words = parties.statement, parties.shop, WORDS[language]
     place = ", ".join(part for part in (shop.name, shop.city, shop.address) if part)
@@ -163,10 +163,10 @@ def _head(parties: Parties, zone: ZoneInfo, language: Language) -> tuple[str, li
         (words["brand"], parties.brand.name),
         (words["shop"], f"{place} ({shop.number})"),
         (words["closed"], f"{_moment(one.closed_at, zone)} ({shop.timezone})"),
-        (words["sales"], str(one.sales)),
-        (words["discounts"], str(_roubles(one.discounts))),
-        (words["returned"], str(_roubles(one.returned))),
-        (words["certificates"], str(_roubles(one.certificates))),
-        (words["certificates_returned"], str(_roubles(one.certificates_returned))),
-        (words["owed"], str(_roubles(one.total))),
+        (words["sales"], one.sales),
+        (words["discounts"], _roubles(one.discounts)),
+        (words["returned"], _roubles(one.returned)),
+        (words["certificates"], _roubles(one.certificates)),
+        (words["certificates_returned"], _roubles(one.certificates_returned)),
+        (words["owed"], _roubles(one.total)),
     ]

@@ -37,8 +37,11 @@ class Column(NamedTuple):
 class TablePdf:
     """A table file whose bytes come at the end. The first row that it is given names the columns on every page."""
 
-    def __init__(self, title: str, head: Sequence[tuple[str, str]], columns: Sequence[Column]) -> None:
+    def __init__(
+        self, title: str, head: Sequence[tuple[str, Cell]], columns: Sequence[Column], language: Language
+    ) -> None:
         self.columns = columns
+        self.point = "," if language == "ru" else "."
         self.buffer = io.BytesIO()
         # The same table is the same bytes each time.
         self.canvas = Canvas(self.buffer, pagesize=(WIDE, HIGH), pageCompression=1, invariant=1)
@@ -65,12 +68,14 @@ class TablePdf:
         self.canvas.save()
         return self.buffer.getvalue()
 
-    def _begin(self, title: str, head: Sequence[tuple[str, str]]) -> None:
+    def _begin(self, title: str, head: Sequence[tuple[str, Cell]]) -> None:
         self._text(MARGIN, title, typeface.BOLD, TITLE_SIZE, WIDE)
         self.y -= 2 * HEAD_LINE
         for name, value in head:
             self._text(MARGIN, name, typeface.REGULAR, HEAD_SIZE, NAMES_WIDE)
-            self._text(MARGIN + NAMES_WIDE, value, typeface.BOLD, HEAD_SIZE, WIDE - 2 * MARGIN - NAMES_WIDE)
+            self._text(
+                MARGIN + NAMES_WIDE, self._words(value), typeface.BOLD, HEAD_SIZE, WIDE - 2 * MARGIN - NAMES_WIDE
+            )
             self.y -= HEAD_LINE
         self.y -= HEAD_LINE
 
@@ -88,13 +93,16 @@ class TablePdf:
         x = MARGIN
         for column, cell in zip(self.columns, row, strict=True):
             width = column.width * POINTS
-            words = f"{cell:.2f}" if isinstance(cell, Decimal) else str(cell)
-            self._text(x, words, font, SIZE, width - GAP, from_right=column.is_amount)
+            self._text(x, self._words(cell), font, SIZE, width - GAP, from_right=column.is_amount)
             x += width
         self.y -= LINE
 
+    def _words(self, cell: Cell) -> str:
+        return f"{cell:.2f}".replace(".", self.point) if isinstance(cell, Decimal) else str(cell)
+
     def _text(self, x: float, words: str, font: str, size: float, width: float, *, from_right: bool = False) -> None:
         """Write a text; a long one in smaller letters rather than cut, for a receipt's number must be whole."""
+        words = typeface.printable(words)
         if not words:
             return
         size = min(size, size * width / typeface.width(words, font, size))

@@ -90,12 +90,12 @@ def _file(kind: Format, asked: Period, language: Language) -> TableFile:
     if kind == "pdf":
         words = WORDS[language]
         days = [format_date(day, "long", language) for day in (asked.since, asked.until)]
-        head = [
+        head: list[tuple[str, Cell]] = [
             (words["brand"], asked.brand),
             (words["programme"], asked.programme),
             (words["period"], f"{days[0]} – {days[1]} ({asked.timezone})"),
             (words["currency"], words[asked.currency]),
         ]
-        return TablePdf(words["title"].format(asked.wallet_id), head, COLUMNS)
+        return TablePdf(words["title"].format(asked.wallet_id), head, COLUMNS, language)
     # What a Russian spreadsheet expects, and what all others do.
     return CsvFile(separator=";", point=",") if language == "ru" else CsvFile(separator=",", point=".")

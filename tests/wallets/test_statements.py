@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 from datetime import date, timedelta
 
+import pypdfium2
 import pytest
 from sqlalchemy import text
 
@@ -219,6 +221,17 @@ async def test_on_paper_it_is_a_pdf(agent: Agent):
     for response in (await agent.get(format="pdf"), await agent.get(headers={"Accept": "application/pdf"})):
         assert response.headers["content-type"] == "application/pdf"
         assert response.content.startswith(b"%PDF")
+
+
+async def test_on_russian_paper_dates_and_sums_are_written_as_there(agent: Agent):
+    response = await agent.get(format="pdf", headers={"Accept-Language": "ru"})
+
+    shown = pypdfium2.PdfDocument(response.content)[0].get_textpage().get_text_bounded()
+    days = re.search(r"Период\s+(.+) \(Europe", shown)
+    assert days is not None
+    assert re.fullmatch(r"\d+ \w+ \d{4}[ \xa0]г\. – \d+ \w+ \d{4}[ \xa0]г\.", days[1])
+    assert re.search(r"\d,\d\d", shown)
+    assert not re.search(r"\d\.\d\d\b", shown)
 
 
 async def test_what_is_too_long_for_one_answer_can_be_had_as_csv(agent: Agent, monkeypatch: pytest.MonkeyPatch):

@@ -69,9 +69,8 @@ def _whole_size(rows: list[str], style: Style, box: Box) -> float:
 
 
 def printable(text: str) -> str:
-    """A text without what the typeface has no sign for: emoji stand in many a nickname."""
-    unknown = set(typeface.missing(text))
-    return _BLANKS.sub(" ", "".join(sign for sign in text if sign not in unknown)).strip()
+    """A text on one line in signs that the typeface has."""
+    return _BLANKS.sub(" ", typeface.printable(text)).strip()
 
 
 def _fitted(text: str, style: Style, box: Box) -> tuple[float, list[str]]:
