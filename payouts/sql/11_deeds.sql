@@ -34,6 +34,47 @@ BEGIN
     RETURN w;
 END $$;
 
+-- Earns several amounts, each under its own cause, as ledger_earn does one by one: a movement for each, and one write for
+-- each lot and for the wallet. The lots are written first, see ledger_move.
+CREATE OR REPLACE FUNCTION ledger_earn_many(
+    w wallets, p_amounts bigint[], p_causes smallint[], p_cause_ids bigint[], p_today date, p_matures_on date[],
+    p_expires_on date[]
+) RETURNS wallets LANGUAGE plpgsql AS $$
+BEGIN
+    IF w.available < 0 OR cardinality(p_amounts) = 1 THEN -- a debt is repaid movement by movement
+        FOR n IN 1 .. cardinality(p_amounts) LOOP
+            w := ledger_earn(w, p_amounts[n], p_causes[n], p_cause_ids[n], p_today, p_matures_on[n], p_expires_on[n]);
+        END LOOP;
+        RETURN w;
+    END IF;
+    WITH earned AS MATERIALIZED (
+        SELECT * FROM unnest(p_amounts, p_causes, p_cause_ids, p_matures_on, p_expires_on) WITH ORDINALITY
+            AS x (amount, cause, cause_id, matures_on, expires_on, n)
+    ), kept AS (
+        INSERT INTO lots AS l (wallet_id, amount, remaining, matures_on, expires_on, pending)
+        SELECT w.id, sum(amount), sum(amount), matures_on, expires_on, matures_on > p_today
+        FROM earned GROUP BY matures_on, expires_on ORDER BY expires_on, matures_on
+        ON CONFLICT (wallet_id, expires_on, matures_on)
+        DO UPDATE SET amount = l.amount + excluded.amount, remaining = l.remaining + excluded.remaining
+        RETURNING l.id, l.matures_on, l.expires_on, l.pending
+    ), moved AS (
+        INSERT INTO movements (wallet_id, wallet_seq, amount, pending_after, available_after, held_after, cause_id,
+            lot_id, reverses, kind, from_place, to_place, cause, leg)
+        SELECT w.id, w.seq + n, amount, w.pending + coalesce(sum(amount) FILTER (WHERE pending) OVER o, 0),
+            w.available + coalesce(sum(amount) FILTER (WHERE NOT pending) OVER o, 0), w.held, cause_id, id, NULL, 1, 1,
+            CASE WHEN pending THEN 2 ELSE 3 END, cause, 0
+        FROM earned JOIN kept USING (matures_on, expires_on) WINDOW o AS (ORDER BY n) ORDER BY n
+        RETURNING amount, to_place, lot_id
+    )
+    UPDATE wallets x SET pending = x.pending + m.pending, available = x.available + m.available,
+        seq = x.seq + m.rows, floor = 0,
+        due_on = least(x.due_on, (SELECT min(CASE WHEN pending THEN matures_on ELSE nullif(expires_on, '9999-12-31') END) FROM kept))
+    FROM (SELECT coalesce(sum(amount) FILTER (WHERE to_place = 2), 0) AS pending,
+        coalesce(sum(amount) FILTER (WHERE to_place = 3), 0) AS available, count(*) AS rows FROM moved) AS m
+    WHERE x.id = w.id RETURNING x.* INTO w;
+    RETURN w;
+END $$;
+
 -- Sets an amount aside for an order: available -> held, soonest expiry first.
 CREATE OR REPLACE FUNCTION ledger_hold(w wallets, p_amount bigint, p_cause int, p_cause_id bigint)
 RETURNS wallets LANGUAGE plpgsql AS $$

@@ -101,6 +101,23 @@ class Machine(RuleBasedStateMachine):
             "ledger_earn(w, %s, 1, %s, %s, %s, %s)", amount, key, self.today, matures_on, expires_on,
         )  # fmt: skip
 
+    @rule(
+        queue=st.lists(st.tuples(amounts, st.sampled_from([0, 0, 3]), st.sampled_from([2, 30])), min_size=1, max_size=5)
+    )
+    def earn_many(self, queue: list[tuple[int, int, int]]) -> None:
+        keys = [self.next_id() for _ in queue]
+        matures = [self.today + timedelta(days=waits) for _, waits, _ in queue]
+        expires = [day + timedelta(days=lives) for day, (_, _, lives) in zip(matures, queue, strict=True)]
+
+        def expected() -> None:
+            for key, (amount, _, _), matures_on, expires_on in zip(keys, queue, matures, expires, strict=True):
+                self.model.earn(key, amount, self.today, matures_on, expires_on)
+
+        self.do(
+            expected, "ledger_earn_many(w, %s::bigint[], %s::smallint[], %s::bigint[], %s, %s, %s)",
+            [amount for amount, _, _ in queue], [1] * len(queue), keys, self.today, matures, expires,
+        )  # fmt: skip
+
     @precondition(lambda self: self.model.lots)
     @rule(quarters=shares)
     def hold(self, quarters: int) -> None:

@@ -34,15 +34,14 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE OR REPLACE FUNCTION programmes_award(
+-- Claims a cause for an account, and what the claim is worth by caps and budgets. It is earned afterwards.
+CREATE OR REPLACE FUNCTION programmes_claim(
     p_account bigint, p_cause int, p_cause_id bigint, p_programme bigint, p_campaign bigint, p_version bigint,
     p_product bigint, p_base bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean,
     p_owed jsonb, p_today date, p_matures_on date, p_expires_on date,
     OUT status text, OUT reason text, OUT accrual accruals, OUT owed jsonb
 ) LANGUAGE plpgsql AS $$
-DECLARE
-    w wallets; capped bigint := p_gross; spent bigint;
-    owes bigint := coalesce((p_owed ->> p_campaign::text)::bigint, 0);
+DECLARE capped bigint := p_gross; spent bigint; owes bigint := coalesce((p_owed ->> p_campaign::text)::bigint, 0);
 BEGIN
     owed := p_owed;
     -- A quick look for the usual repeat; who is first is decided by the insert below.
@@ -68,8 +67,6 @@ BEGIN
         ON CONFLICT (cause, cause_id) DO NOTHING
         RETURNING * INTO accrual;
         IF FOUND THEN
-            w := ledger_open(p_account, p_programme, p_today);
-            w := ledger_earn(w, capped, p_cause, p_cause_id, p_today, p_matures_on, p_expires_on);
             IF p_day_cap IS NOT NULL THEN
                 INSERT INTO day_caps AS d (account_id, campaign_id, day, used)
                 VALUES (p_account, p_campaign, p_today, capped)
@@ -87,5 +84,40 @@ BEGIN
         status := 'repeated';
     ELSE
         status := 'refused'; reason := 'already_claimed'; accrual := NULL;
+    END IF;
+END $$;
+
+-- Earns what was claimed, wallet by wallet; `p_days` tells today by the programme.
+CREATE OR REPLACE FUNCTION programmes_earn(p_account bigint, p_claimed accruals[], p_days jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE c record; today date;
+BEGIN
+    FOR c IN
+        SELECT programme_id, array_agg(amount ORDER BY ordinality) AS amounts, array_agg(cause ORDER BY ordinality) AS causes,
+            array_agg(cause_id ORDER BY ordinality) AS cause_ids, array_agg(matures_on ORDER BY ordinality) AS matures_on,
+            array_agg(expires_on ORDER BY ordinality) AS expires_on
+        FROM unnest(p_claimed) WITH ORDINALITY GROUP BY programme_id ORDER BY programme_id
+    LOOP
+        today := (p_days ->> c.programme_id::text)::date;
+        PERFORM ledger_earn_many(ledger_open(p_account, c.programme_id, today), c.amounts, c.causes, c.cause_ids, today,
+            c.matures_on, c.expires_on);
+    END LOOP;
+END $$;
+
+-- Claims and earns.
+CREATE OR REPLACE FUNCTION programmes_award(
+    p_account bigint, p_cause int, p_cause_id bigint, p_programme bigint, p_campaign bigint, p_version bigint,
+    p_product bigint, p_base bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean,
+    p_owed jsonb, p_today date, p_matures_on date, p_expires_on date,
+    OUT status text, OUT reason text, OUT accrual accruals, OUT owed jsonb
+) LANGUAGE plpgsql AS $$
+DECLARE c record;
+BEGIN
+    SELECT * INTO c FROM programmes_claim(p_account, p_cause, p_cause_id, p_programme, p_campaign, p_version, p_product,
+        p_base, p_gross, p_day_cap, p_budgeted, p_owed, p_today, p_matures_on, p_expires_on);
+    status := c.status; reason := c.reason; accrual := c.accrual; owed := c.owed;
+    IF status IN ('credited', 'pending') THEN
+        PERFORM ledger_earn(ledger_open(p_account, p_programme, p_today), accrual.amount, p_cause, p_cause_id, p_today,
+            p_matures_on, p_expires_on);
     END IF;
 END $$;
