@@ -67,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str = ""
     code_host: str = ""
     workers: int = 1
-    pool_size: int = 8
+    pool_size: int = 4
     decoders: int = 2
     log_level: str = "INFO"
     trusted_proxies: frozenset[str] = frozenset()
@@ -102,7 +102,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             base_url=base_url.rstrip("/"),
             code_host=(env.get("SCANBACK_CODE_URL") or base_url).rstrip("/").upper(),
             workers=int(env.get("SCANBACK_WORKERS") or 1),
-            pool_size=int(env.get("SCANBACK_POOL") or 8),
+            pool_size=int(env.get("SCANBACK_POOL") or 4),
             decoders=int(env.get("SCANBACK_DECODERS") or 2),
             log_level=(env.get("SCANBACK_LOG_LEVEL") or "INFO").upper(),
             trusted_proxies=frozenset(env.get("SCANBACK_TRUSTED_PROXIES").split()),
