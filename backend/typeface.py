@@ -12,6 +12,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 
 REGULAR = "PTSans"
 BOLD = "PTSans-Bold"
+UNBREAKABLE = "\u2007\u202f"
 FILES = {REGULAR: "PT_Sans-Web-Regular.ttf", BOLD: "PT_Sans-Web-Bold.ttf"}
 
 
@@ -42,10 +43,16 @@ def missing(text: str) -> list[str]:
 
 @lru_cache(maxsize=1024)  # a table says the same again and again
 def printable(text: str) -> str:
-    """A text in signs that the typeface has: the narrow spaces of dates become common ones that hold together as well,
-    and emoji, which stand in many a nickname, go."""
+    """A text in signs that the typeface has: spaces that it lacks become those that it has, which hold together where
+    those of dates and sums did, and emoji, which stand in many a nickname, go."""
     unknown = set(missing(text))
-    return "".join(sign if sign not in unknown else "\xa0" if sign.isspace() else "" for sign in text)
+    return "".join(_instead(sign) if sign in unknown else sign for sign in text)
+
+
+def _instead(sign: str) -> str:
+    if sign in UNBREAKABLE:
+        return "\xa0"
+    return " " if sign.isspace() else ""
 
 
 def _path(font: str) -> str:

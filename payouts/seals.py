@@ -64,7 +64,7 @@ class StillOpen(Exception):
 async def close(engine: AsyncEngine, *, wait_seconds: float, most_rows: int = MOST_ROWS) -> AsyncIterator[Seal]:
     """Seal all movements up to now, in ranges of at most so many rows, each in a transaction of its own.
 
-    A movement's id is drawn by a transaction that has a number already (ledger_move).
+    A movement's id is drawn by a transaction that has a number already: it has locked the wallet (ledger_open).
     So: look at the last id drawn, then take a number; when every transaction up to that number is over, no lower id
     can be added any more.
 

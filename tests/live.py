@@ -33,6 +33,7 @@ def serving(settings: Settings, folder: Path) -> Iterator[str]:
         "SCANBACK_NUMBERS": str(_generous(settings, folder)),
         "SCANBACK_LOG_LEVEL": "ERROR",
         "SCANBACK_DECODERS": "1",
+        "SCANBACK_POOL": "8",  # races want many at once
     }
     log = folder / "serve.log"
     with log.open("wb") as file:

@@ -38,8 +38,8 @@ TAXES: dict[Kind, Tax] = {
     "marketing": "marketing",
     "invoice": "settlement",
 }
-# Sealed codes, sums of a year and wallets hang on these.
-FIXED = ("programme_id", "kind", "fulfilment", "tax")
+# Sealed codes, sums of a year and wallets hang on these; and who has seen what an offer does asks for it by its number.
+FIXED = ("programme_id", "kind", "fulfilment", "tax", "extends_months", "defers_days")
 
 
 class OfferNotKept(NotFound):
@@ -83,7 +83,7 @@ class DeferralUnfit(Invalid):
 
 
 class OfferFixed(Conflict):
-    """An offer keeps its programme, kind, fulfilment and tax nature. Make another offer instead."""
+    """An offer keeps its programme, kind, fulfilment, tax nature, months and days. Make another offer instead."""
 
 
 class NominalsInStock(Conflict):

@@ -53,7 +53,7 @@ class NominalNotOffered(Invalid):
 
 
 class ReferenceNeeded(Invalid):
-    """Name the invoice that you pay in `reference`."""
+    """Name the invoice in `reference`."""
 
 
 class PlaceUnknown(Invalid):

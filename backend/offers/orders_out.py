@@ -70,6 +70,8 @@ async def _pieces(db: Database, member: Member, wanted: Wanted) -> AsyncIterator
 
 def _cells(row: Any) -> list[Cell]:
     price = Decimal(row.price) / 100 if row.currency == "RUB" else row.price
-    nominal, accepted = Decimal(row.nominal) / 100, row.accepted_at.isoformat(timespec="seconds")
+    # What a deferral is worth is nothing that anybody takes off the invoice.
+    nominal = "" if row.defers_days else Decimal(row.nominal) / 100
+    accepted = row.accepted_at.isoformat(timespec="seconds")
     of = [row.id, row.card_number or "", row.offer, row.reference]
     return [*of, nominal, price, row.currency, accepted, row.defers_days or ""]

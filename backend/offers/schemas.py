@@ -42,7 +42,8 @@ class OfferOut(Out):
         int | None, Meta(description="How much longer it makes the warranty of a unit: name it.", examples=[None, 12])
     ] = None
     defers_days: Annotated[
-        int | None, Meta(description="How much later an invoice may be paid: name it.", examples=[None, 14])
+        int | None,
+        Meta(description="How many days later an invoice may be paid: name it in `reference`.", examples=[None, 14]),
     ] = None
 
 
@@ -88,7 +89,8 @@ class OrderOut(Out):
     place: Annotated[str | None, Meta(examples=[None])] = None
     reference: Annotated[str, Meta(description="The invoice that it is for.", examples=[""])] = ""
     defers_days: Annotated[
-        int | None, Meta(description="How much later the invoice may be paid once it is done.", examples=[None, 14])
+        int | None,
+        Meta(description="How many days later the invoice may be paid, once it is done.", examples=[None, 14]),
     ] = None
     warning: Annotated[str | None, Meta(description="A limit of the year is near or passed.", examples=[None])] = None
     year_used: Annotated[int | None, Meta(description="Kopecks, with a warning.", examples=[None, 310000])] = None

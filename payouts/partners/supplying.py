@@ -12,6 +12,7 @@ Result = Literal["sold", "refused", "unknown", "busy"]
 Kind = Literal["tremendous", "tango", "generic"]
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 MOST_NOMINAL = 10**12  # kopecks; far beyond, JSON's numbers begin to lie
+MARGIN_SECONDS = 0.02  # for clocks that go unlike ours
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -75,7 +76,7 @@ class SupplierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def pause(self) -> float:
         """Seconds that whoever has one turn leaves between two requests, so that they never meet in one second."""
-        return max(1.0, 1 / self.per_second)
+        return max(1.0, 1 / self.per_second) + MARGIN_SECONDS
 
     def __repr__(self) -> str:
         token = "***" if self.token else ""

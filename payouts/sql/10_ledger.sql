@@ -5,8 +5,8 @@
 -- A function that takes a wallet takes the locked row and gives it back as it stands afterwards, so that deeds can be
 -- chained in one transaction. Order of locks: wallet -> lots.
 
--- Writes one movement and the wallet's new balances. The only place that does either. The wallet is written first:
--- whoever has a movement's number has a transaction's number already, which is what sealing relies on.
+-- Writes one movement and the wallet's new balances; ledger_earn_many and ledger_expire_many do it for many. The wallet is
+-- locked or written first: whoever has a movement's number has a transaction's number already, which sealing relies on.
 CREATE OR REPLACE FUNCTION ledger_move(
     w wallets, p_kind int, p_from int, p_to int, p_amount bigint, p_cause int, p_cause_id bigint,
     p_leg int, p_lot bigint, p_reverses bigint

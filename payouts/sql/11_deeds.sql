@@ -35,7 +35,7 @@ BEGIN
 END $$;
 
 -- Earns several amounts, each under its own cause, as ledger_earn does one by one: a movement for each, and one write for
--- each lot and for the wallet. The lots are written first, see ledger_move.
+-- each lot and for the wallet.
 CREATE OR REPLACE FUNCTION ledger_earn_many(
     w wallets, p_amounts bigint[], p_causes smallint[], p_cause_ids bigint[], p_today date, p_matures_on date[],
     p_expires_on date[]
@@ -53,7 +53,7 @@ BEGIN
     ), kept AS (
         INSERT INTO lots AS l (wallet_id, amount, remaining, matures_on, expires_on, pending)
         SELECT w.id, sum(amount), sum(amount), matures_on, expires_on, matures_on > p_today
-        FROM earned GROUP BY matures_on, expires_on ORDER BY expires_on, matures_on
+        FROM earned GROUP BY matures_on, expires_on ORDER BY min(n)
         ON CONFLICT (wallet_id, expires_on, matures_on)
         DO UPDATE SET amount = l.amount + excluded.amount, remaining = l.remaining + excluded.remaining
         RETURNING l.id, l.matures_on, l.expires_on, l.pending
@@ -67,7 +67,7 @@ BEGIN
         RETURNING amount, to_place, lot_id
     )
     UPDATE wallets x SET pending = x.pending + m.pending, available = x.available + m.available,
-        seq = x.seq + m.rows, floor = 0,
+        seq = x.seq + m.rows,
         due_on = least(x.due_on, (SELECT min(CASE WHEN pending THEN matures_on ELSE nullif(expires_on, '9999-12-31') END) FROM kept))
     FROM (SELECT coalesce(sum(amount) FILTER (WHERE to_place = 2), 0) AS pending,
         coalesce(sum(amount) FILTER (WHERE to_place = 3), 0) AS available, count(*) AS rows FROM moved) AS m

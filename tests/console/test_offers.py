@@ -137,6 +137,18 @@ async def test_kind_fulfilment_and_tax_stand(manager, body, change):
     assert told(await manager.put(PATH, body | change)) == (409, "offer_fixed")
 
 
+@pytest.mark.parametrize(
+    ("kind", "what"), [("service", {"extends_months": 12}), ("invoice", {"defers_days": 14})], ids=["months", "days"]
+)
+async def test_what_an_offer_does_stands(manager, body, kind, what):
+    body |= {"kind": kind, "fulfilment": "person", "most": body["least"]}
+    await manager.put(PATH, body | what)
+    more = {name: value + 1 for name, value in what.items()}
+
+    assert [told(await manager.put(PATH, body | change)) for change in (more, {})] == [(409, "offer_fixed")] * 2
+    assert (await manager.put(PATH, body | what | {"name_ru": "Иначе"})).status_code == 200
+
+
 async def test_an_archived_offer_leaves_the_window_and_comes_back(world, manager, body):
     await manager.put(PATH, body)
     agent = bearer(await world.account())

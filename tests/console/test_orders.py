@@ -279,14 +279,15 @@ async def test_days_of_deferral_are_bought_accepted_and_exported(world, shop, ma
     days = {"from": "2020-01-01", "to": "2099-01-01", "kind": "invoice"}
     before = rows_of(await manager.get(f"{ORDERS}/export", params=days))[1:]
     (waiting,) = (await manager.get(ORDERS, params={"state": "waiting"})).json()["items"]
-    async with world.db.begin() as session:
-        await session.execute(text("UPDATE offers SET defers_days = 30"))
 
     await decide(manager, order)
 
-    ((*_, after),) = rows_of(await manager.get(f"{ORDERS}/export", params=days))[1:]
+    (after,) = rows_of(await manager.get(f"{ORDERS}/export", params=days))[1:]
     mine = await seen(shop, agent, key)
-    assert (before, after) == ([], "14")
+    told = await world.db.call(text("SELECT body FROM events WHERE kind = 'order.done'"))
+    assert before == []
+    assert (after[3:6], after[-1]) == (["INV-19", "", "10.00"], "14")
+    assert (told.body["reference"], told.body["defers_days"]) == ("INV-19", 14)
     assert (waiting["reference"], waiting["defers_days"], waiting["waiting"]) == ("INV-19", 14, "person")
     assert (mine["status"], mine["reference"], mine["defers_days"]) == ("done", "INV-19", 14)
     assert await shop.wallet(agent) == (9_000, 0)

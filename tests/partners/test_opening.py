@@ -37,7 +37,7 @@ async def test_the_file_is_read_and_its_suppliers_opened(tmp_path):
     books, abroad = read_settings(written(tmp_path, GOOD))
 
     assert (books.name, books.kind, books.timeout) == ("books", "generic", 10.0)
-    assert longest_call(abroad) == 41
+    assert longest_call(abroad) == 41.02
     for settings in (books, abroad):
         await open_supplier(settings).close()
 

@@ -34,6 +34,7 @@ RUN = settings(
 
 amounts = st.integers(1, 120)
 numbers = st.integers(0, 30)
+earnings = st.tuples(amounts, st.sampled_from([0, 0, 3]), st.sampled_from([2, 30, None]))  # how much, waits, lives
 # A share of what there is, in quarters; the last of these is more than there is.
 shares = st.sampled_from([1, 2, 3, 4, 4, 4, 5])
 
@@ -101,13 +102,14 @@ class Machine(RuleBasedStateMachine):
             "ledger_earn(w, %s, 1, %s, %s, %s, %s)", amount, key, self.today, matures_on, expires_on,
         )  # fmt: skip
 
-    @rule(
-        queue=st.lists(st.tuples(amounts, st.sampled_from([0, 0, 3]), st.sampled_from([2, 30])), min_size=1, max_size=5)
-    )
-    def earn_many(self, queue: list[tuple[int, int, int]]) -> None:
+    @rule(queue=st.lists(earnings, min_size=1, max_size=5))
+    def earn_many(self, queue: list[tuple[int, int, int | None]]) -> None:
         keys = [self.next_id() for _ in queue]
         matures = [self.today + timedelta(days=waits) for _, waits, _ in queue]
-        expires = [day + timedelta(days=lives) for day, (_, _, lives) in zip(matures, queue, strict=True)]
+        expires = [
+            NEVER if lives is None else day + timedelta(days=lives)
+            for day, (_, _, lives) in zip(matures, queue, strict=True)
+        ]
 
         def expected() -> None:
             for key, (amount, _, _), matures_on, expires_on in zip(keys, queue, matures, expires, strict=True):

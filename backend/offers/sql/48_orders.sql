@@ -82,6 +82,12 @@ BEGIN
     END IF;
 END $$;
 
+-- What an event says of an order.
+CREATE OR REPLACE FUNCTION orders_told(o orders, f offers) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_strip_nulls(jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', o.nominal, 'price', o.price,
+        'reference', nullif(o.reference, ''), 'defers_days', o.defers_days))
+$$;
+
 -- Places an order. A key that was used before gives its first answer (`changed`: it had another body). Refusals keep a
 -- row, too, so that they are answered again: `poor`, `sold_out`, `spending_held`. What is above a limit of the law is held
 -- and waits for a person: `year_limit`, `written_form`. SB012: the device has ended.
@@ -160,7 +166,7 @@ BEGIN
             VALUES (f.brand_id, o.id, p_code, f.kind = 'discount', p_nominal, p_nominal, p_valid_until);
         END IF;
         INSERT INTO events (brand_id, account_id, kind, body) VALUES (f.brand_id, p_account, 'order.' || o.state,
-            jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', p_nominal, 'price', p_price));
+            orders_told(o, f));
     END IF;
     RETURN QUERY SELECT true, false, orders_shown(o, f.tax, p_device), o;
 END $$;
@@ -202,8 +208,7 @@ BEGIN
     WHERE id = o.id;
     INSERT INTO events (brand_id, account_id, kind, body)
     SELECT o.brand_id, o.account_id, CASE WHEN p_done THEN 'order.done' ELSE 'order.refused' END,
-        jsonb_build_object('order', o.id, 'offer', f.key, 'nominal', o.nominal, 'price', o.price)
-    FROM offers f WHERE f.id = o.offer_id;
+        orders_told(o, f) FROM offers f WHERE f.id = o.offer_id;
     RETURN true;
 END $$;
 

@@ -2,7 +2,8 @@
 -- The caller holds the account's advisory lock, so an account's own rows (cap, wallet) are never fought over; keys of
 -- a batch come sorted. What budgets owe is gathered in `owed` and paid once, after the last award: a slice that is
 -- held while the next key is waited for would let two batches block each other.
--- Order of locks: account -> keys, and of each its wallet -> lots -> cap -> budget slices.
+-- Order of locks: account -> keys, and of each its cap -> wallet -> lots; budget slices last. What is earned later (p_later,
+-- programmes_earn) has its wallets behind all keys.
 
 -- Takes an amount from a campaign's budget: from the wallet's own slice, or else from several in order. False: spent.
 CREATE OR REPLACE FUNCTION budget_take(p_campaign bigint, p_slice int, p_amount bigint) RETURNS boolean
@@ -34,11 +35,10 @@ BEGIN
     END LOOP;
 END $$;
 
--- Claims a cause for an account, and what the claim is worth by caps and budgets. It is earned afterwards.
-CREATE OR REPLACE FUNCTION programmes_claim(
+CREATE OR REPLACE FUNCTION programmes_award(
     p_account bigint, p_cause int, p_cause_id bigint, p_programme bigint, p_campaign bigint, p_version bigint,
     p_product bigint, p_base bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean,
-    p_owed jsonb, p_today date, p_matures_on date, p_expires_on date,
+    p_owed jsonb, p_today date, p_matures_on date, p_expires_on date, p_later boolean DEFAULT false,
     OUT status text, OUT reason text, OUT accrual accruals, OUT owed jsonb
 ) LANGUAGE plpgsql AS $$
 DECLARE capped bigint := p_gross; spent bigint; owes bigint := coalesce((p_owed ->> p_campaign::text)::bigint, 0);
@@ -75,6 +75,10 @@ BEGIN
             IF p_budgeted THEN
                 owed := p_owed || jsonb_build_object(p_campaign::text, owes + capped);
             END IF;
+            IF NOT p_later THEN
+                PERFORM ledger_earn(ledger_open(p_account, p_programme, p_today), capped, p_cause, p_cause_id, p_today,
+                    p_matures_on, p_expires_on);
+            END IF;
             status := CASE WHEN p_matures_on > p_today THEN 'pending' ELSE 'credited' END;
             RETURN;
         END IF;
@@ -87,7 +91,7 @@ BEGIN
     END IF;
 END $$;
 
--- Earns what was claimed, wallet by wallet; `p_days` tells today by the programme.
+-- Earns what was claimed to be earned later, wallet by wallet; `p_days` tells today by the programme.
 CREATE OR REPLACE FUNCTION programmes_earn(p_account bigint, p_claimed accruals[], p_days jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE c record; today date;
@@ -102,22 +106,4 @@ BEGIN
         PERFORM ledger_earn_many(ledger_open(p_account, c.programme_id, today), c.amounts, c.causes, c.cause_ids, today,
             c.matures_on, c.expires_on);
     END LOOP;
-END $$;
-
--- Claims and earns.
-CREATE OR REPLACE FUNCTION programmes_award(
-    p_account bigint, p_cause int, p_cause_id bigint, p_programme bigint, p_campaign bigint, p_version bigint,
-    p_product bigint, p_base bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean,
-    p_owed jsonb, p_today date, p_matures_on date, p_expires_on date,
-    OUT status text, OUT reason text, OUT accrual accruals, OUT owed jsonb
-) LANGUAGE plpgsql AS $$
-DECLARE c record;
-BEGIN
-    SELECT * INTO c FROM programmes_claim(p_account, p_cause, p_cause_id, p_programme, p_campaign, p_version, p_product,
-        p_base, p_gross, p_day_cap, p_budgeted, p_owed, p_today, p_matures_on, p_expires_on);
-    status := c.status; reason := c.reason; accrual := c.accrual; owed := c.owed;
-    IF status IN ('credited', 'pending') THEN
-        PERFORM ledger_earn(ledger_open(p_account, p_programme, p_today), accrual.amount, p_cause, p_cause_id, p_today,
-            p_matures_on, p_expires_on);
-    END IF;
 END $$;
