@@ -53,7 +53,7 @@ async def export_orders(
     kind: Annotated[Kind | None, QueryParameter(description="One kind of offers.")] = None,
 ) -> Stream:
     """Orders that were accepted in a period, for the ERP: of kind `invoice`, what is to be taken off which
-    invoice, or by how many days it is paid later (`defers_days`, then nothing is taken off)."""
+    invoice, or how many days later that is paid (`defers_days`; then nothing is taken off)."""
     pieces = orders_out.file(db, staff, orders_out.Wanted(first, last, kind))
     headers = {"Content-Disposition": 'attachment; filename="orders.csv"', "Cache-Control": "private, no-store"}
     return Stream(pieces, media_type=CSV, headers=headers)

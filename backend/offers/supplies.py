@@ -41,7 +41,7 @@ class Supplies:
     @property
     def lease(self) -> float:
         """For how many seconds an order is its worker's: longer than any call."""
-        return LEAST_LEASE + max((2 * longest_call(one) + one.pause for one in self.named.values()), default=0)
+        return LEAST_LEASE + max(map(_longest_turn, self.named.values()), default=0)
 
     def of(self, name: str) -> Supplier:
         """The client of a supplier.
@@ -61,12 +61,15 @@ class Supplies:
         """Wait for a turn within the supplier's rate, to be given back; else when to come again."""
         self.of(name)
         one = self.named[name]
-        # An order, and a look at what became of it.
-        longest = 2 * longest_call(one) + one.pause
-        return await limits.turn(self.db, f"supplier:{name}", per_second=one.per_second, longest=longest)
+        return await limits.turn(self.db, f"supplier:{name}", per_second=one.per_second, longest=_longest_turn(one))
 
     async def close(self) -> None:
         """Close all clients."""
         async with AsyncExitStack() as stack:
             for client in self._clients.values():
                 stack.push_async_callback(client.close)
+
+
+def _longest_turn(one: SupplierSettings) -> float:
+    """An order, and a look at what became of it."""
+    return 2 * longest_call(one) + one.pause
