@@ -5,8 +5,10 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
+# A page that takes 4 s on a machine of its own takes several times that beside other tests.
+PATIENCE = 30_000  # milliseconds
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SWITCHES = [
     "--no-sandbox",
@@ -51,6 +53,7 @@ async def browser() -> AsyncIterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail("continuous integration must have a browser")
         pytest.skip("no Chromium on this machine: apt-get install --no-install-recommends chromium")
+    expect.set_options(timeout=PATIENCE)
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=found, args=SWITCHES)
         yield browser
@@ -61,7 +64,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """A phone whose owner reads English, with nothing stored yet."""
     context = await browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     yield context
     await context.close()
 
