@@ -48,6 +48,7 @@ from backend.scans import handlers as scans
 from backend.scans import intake
 from backend.scans import photo_handlers as photo_intake
 from backend.scans.decoder import Decoder
+from backend.scans.recorder import Recorder
 from backend.scans.service import Desk, TheDesk
 from backend.settings import Settings
 from backend.shops import cors
@@ -203,7 +204,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         )
         await db.open()
         async with decoder:
-            desk = Desk(db, settings, Books(db), Versions(db), decoder, Spans(), files)
+            desk = Desk(db, settings, Books(db), Versions(db), decoder, Spans(), files, Recorder(db))
             app.state.update(
                 {
                     "db": db,

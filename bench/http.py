@@ -92,24 +92,28 @@ async def pgbench(at: Stage, seconds: int) -> float:
     """The transaction that moves the money, by pgbench: claims a second with the same clients."""
     row = await at.db.call(RULE)
     item = (
-        '[{"place":0,"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,'
+        '[{"call":0,"account":%s,"place":0,"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,'
         '"cause_id":%s,'
         f'"slot":{SLOT},"serial":%s,"brand":{row.brand},"programme":{row.programme},'
         f'"rules_version":{row.rules_version},"campaign":{row.campaign},"version":{row.version},'
         f'"product":{row.product},"base":0,"gross":100,"day_cap":1000000000000,"budgeted":false,'
         '"today":"%s","matures_on":"%s","expires_on":"%s"}]'
     )
-    item = item.replace('":', '" : ')  # a colon before a word is a variable to pgbench
+    call = f'[{{"call":0,"account":%s,"device":%s,"per_minute":1000000000,"scans":1,"windows":{WINDOWS}}}]'
+    item, call = (
+        item.replace('":', '" : '),
+        call.replace('":', '" : '),
+    )  # a colon before a word is a variable to pgbench
     script = (
         "\\set n :n + 1\n"
         f"\\set serial {FAR} + :client_id * 100000000 + :n\n"
         f"\\set account random({at.accounts[0]}, {at.accounts[-1]})\n"
         f"\\set cause_id ({SLOT} << 37) + :serial\n"
         f"\\set device :account + {row.device}\n"
-        "SELECT count(*) FROM scans_record(cast(:account AS bigint), cast(:device AS bigint), 1000000000, "
-        f"format('{WINDOWS}', cast(:account AS bigint), cast(:device AS bigint), cast(:account AS bigint))::jsonb, "
-        f"format('{item}', gen_random_uuid(), cast(:cause_id AS bigint), cast(:serial AS bigint), "
-        "current_date, current_date, current_date + 365)::jsonb);\n"
+        f"SELECT count(*) FROM scans_record(format('{call}', cast(:account AS bigint), cast(:device AS bigint), "
+        "cast(:account AS bigint), cast(:device AS bigint), cast(:account AS bigint))::jsonb, "
+        f"format('{item}', cast(:account AS bigint), gen_random_uuid(), cast(:cause_id AS bigint), "
+        "cast(:serial AS bigint), current_date, current_date, current_date + 365)::jsonb);\n"
     )
     return await by_pgbench(at, script, "-T", str(seconds), "-D", f"n={at.serial}")
 

@@ -102,6 +102,11 @@ async def signed_in(digest: bytes, network: str, db: Database, settings: Setting
     return Agent(row.account_id, row.device_id, network)
 
 
+def refusal(fault: str, wait: int | None) -> Unauthenticated | TooManyRequests:
+    """What a statement that asks itself says of the caller, in our words; `wait` in seconds."""
+    return Unauthenticated() if fault == ENDED else TooManyRequests(retry_after=wait or 60)
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """What the database refused, in our words.
@@ -112,8 +117,6 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        if error.sqlstate == ENDED:
-            raise Unauthenticated from error
-        if error.sqlstate != FULL:
+        if error.sqlstate not in (ENDED, FULL):
             raise
-        raise TooManyRequests(retry_after=int(error.diag.message_detail or 60)) from error
+        raise refusal(error.sqlstate, int(error.diag.message_detail or 0)) from error

@@ -24,12 +24,10 @@ from backend.programmes.rules import Facts, decide
 from backend.scans import decisions, guesses, receipts
 from backend.scans.decoder import Decoder
 from backend.scans.outcomes import Incoming, Outcome, Record, outcome
+from backend.scans.recorder import Call, Recorder
 from backend.settings import Settings
 
 LOOK = text("SELECT * FROM scans_look(:account, :device, CAST(:windows AS jsonb), CAST(:items AS jsonb))")
-RECORD = text("""
-    SELECT * FROM scans_record(:account, :device, :per_minute, CAST(:windows AS jsonb), CAST(:items AS jsonb))
-""")
 ANSWERED = text("""
     SELECT s.id, s.n, s.digest, s.kind, s.status, s.reason, a.programme_id,
         a.version_id, a.product_id, a.base, a.gross, a.amount, a.matures_on, a.expires_on,
@@ -51,6 +49,7 @@ class Desk(msgspec.Struct, frozen=True):
     decoder: Decoder
     spans: Spans
     files: Files
+    recorder: Recorder
 
 
 TheDesk = NamedDependency[SkipValidation[Desk]]  # the framework cannot check the union in it
@@ -173,15 +172,8 @@ async def _record(
     """Write the answers, pay, and count what was made up, in one transaction."""
     slots = {row.slot for row, record in zip(read, records, strict=True) if record.reason == "unknown_code"}
     windows = guesses.windows(agent, desk.settings, now) + guesses.alarms(slots)
-    with refusals():
-        return await desk.db.rows(
-            RECORD,
-            account=agent.account_id,
-            device=agent.device_id,
-            per_minute=desk.settings.numbers.at("scans_per_minute", now.date()),
-            windows=msgspec.json.encode(windows).decode(),
-            items=msgspec.json.encode(records).decode(),
-        )
+    per_minute = desk.settings.numbers.at("scans_per_minute", now.date())
+    return await desk.recorder.record(Call(agent.account_id, agent.device_id, per_minute, windows, records))
 
 
 async def _answered(desk: Desk, agent: Agent, texts: Sequence[Incoming]) -> list[Outcome] | None:

@@ -1,12 +1,14 @@
 -- Counts in the window of a key and says how many there are and how many seconds the window still has.
 CREATE OR REPLACE FUNCTION limit_count(p_key text, p_seconds int, p_add int, OUT total bigint, OUT wait int)
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
     INSERT INTO counters AS c (key, count, ends_at) VALUES (p_key, p_add, now() + p_seconds * interval '1 second')
     ON CONFLICT (key) DO UPDATE SET
         count = CASE WHEN c.ends_at <= now() THEN excluded.count ELSE c.count + excluded.count END,
         ends_at = CASE WHEN c.ends_at <= now() THEN excluded.ends_at ELSE c.ends_at END
-    RETURNING count, ceil(extract(epoch FROM ends_at - now()))::int
-$$;
+    RETURNING count, ceil(extract(epoch FROM ends_at - now()))::int INTO total, wait;
+END $$;
 
 -- Counts a failure and says how many seconds the next one is to wait. From the last free one on each failure doubles
 -- the wait: 30 s, 1 min, ... 10 h; an hour of peace after the wait forgives.

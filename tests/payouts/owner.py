@@ -12,7 +12,7 @@ from payouts import ledger
 from payouts.ledger import Cause, Purse, Wallet
 
 EARNED, ORDERED, TAKEN, WRITTEN_OFF = 1, 2, 3, 4
-IDS = itertools.count(1)
+IDS = itertools.count(1001)  # beyond the causes that tests name
 
 
 @dataclass

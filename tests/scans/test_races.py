@@ -108,7 +108,7 @@ async def test_queues_that_cross_do_not_block_each_other(
     codes = await world.codes(1200, rule=rule, budget=budget)
     # Their numbers differ by eight, so that they share slices of the budget.
     callers = crowd[::8]
-    before = await _deadlocks(world.db, owner)
+    before = await deadlocks(world.db, owner)
     for start in range(0, 1200, 60):
         mine = codes[start : start + 60]
         shuffled = [random.sample(mine, 40) for _ in callers]
@@ -120,7 +120,7 @@ async def test_queues_that_cross_do_not_block_each_other(
         assert {answer.status_code for answer in answers} == {200}
         credited = [row for answer in answers for row in answer.json()["items"] if row["status"] == "credited"]
         assert len(credited) == len(set().union(*shuffled))
-    assert await _deadlocks(world.db, owner) == before
+    assert await deadlocks(world.db, owner) == before
 
 
 async def test_marked_goods_seen_for_the_first_time_in_crossing_queues(world: World, crowd: Crowd, owner: Database):
@@ -128,7 +128,7 @@ async def test_marked_goods_seen_for_the_first_time_in_crossing_queues(world: Wo
     await world.product(made.brand_id, gtin="04600682000013")
     rule = Rule(ways=frozenset({"marking"}), amount=Fixed(100), unlisted=True, hold_days=1, cap_per_agent_day=MOST)
     await world.campaign(made, rule)
-    before = await _deadlocks(world.db, owner)
+    before = await deadlocks(world.db, owner)
     for turn in range(5):
         units = [f"010460068200001321{turn:03}{unit:010}\x1d93dGVz" for unit in range(100)]
         shuffled = [random.sample(units, len(units)) for _ in range(8)]
@@ -139,10 +139,10 @@ async def test_marked_goods_seen_for_the_first_time_in_crossing_queues(world: Wo
 
         credited = [row for answer in answers for row in answer.json()["items"] if row["status"] == "pending"]
         assert len(credited) == len(units)
-    assert await _deadlocks(world.db, owner) == before
+    assert await deadlocks(world.db, owner) == before
 
 
-async def _deadlocks(db: Database, owner: Database) -> int:
+async def deadlocks(db: Database, owner: Database) -> int:
     """How many deadlocks the database has seen. A connection tells its counts when a second has passed since it did."""
     await asyncio.sleep(1.1)
     await asyncio.gather(*(db.rows(text("SELECT pg_sleep(0.05)")) for _ in range(db.pool.max_size)))

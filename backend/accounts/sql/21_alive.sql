@@ -1,9 +1,16 @@
--- The process may remember whose a token is; whether the device and its account are alive is asked here. SB012: no.
+-- The process may remember whose a token is; whether the device and its account are alive is asked here.
+CREATE OR REPLACE FUNCTION accounts_is_alive(p_account bigint, p_device bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM devices d JOIN accounts a ON a.id = d.account_id
+        WHERE d.id = p_device AND d.ended_at IS NULL AND d.expires_at > now()
+            AND a.id = p_account AND a.closed_at IS NULL);
+END $$;
+
+-- SB012: they are not.
 CREATE OR REPLACE FUNCTION accounts_alive(p_account bigint, p_device bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM devices d JOIN accounts a ON a.id = d.account_id
-            WHERE d.id = p_device AND d.ended_at IS NULL AND d.expires_at > now()
-                AND a.id = p_account AND a.closed_at IS NULL) THEN
+    IF NOT accounts_is_alive(p_account, p_device) THEN
         RAISE EXCEPTION 'the device has ended' USING ERRCODE = 'SB012';
     END IF;
 END $$;

@@ -41,25 +41,19 @@ CREATE OR REPLACE FUNCTION programmes_award(
     p_owed jsonb, p_today date, p_matures_on date, p_expires_on date, p_later boolean DEFAULT false,
     OUT status text, OUT reason text, OUT accrual accruals, OUT owed jsonb
 ) LANGUAGE plpgsql AS $$
-DECLARE capped bigint := p_gross; spent bigint; owes bigint := coalesce((p_owed ->> p_campaign::text)::bigint, 0);
+DECLARE w wallets; capped bigint := p_gross; spent bigint; owes bigint := coalesce((p_owed ->> p_campaign::text)::bigint, 0);
 BEGIN
     owed := p_owed;
-    -- A quick look for the usual repeat; who is first is decided by the insert below.
-    SELECT * INTO accrual FROM accruals WHERE cause = p_cause AND cause_id = p_cause_id;
-    IF NOT FOUND THEN
-        IF p_day_cap IS NOT NULL THEN
-            SELECT used INTO spent FROM day_caps
-            WHERE account_id = p_account AND campaign_id = p_campaign AND day = p_today;
-            capped := least(p_gross, p_day_cap - coalesce(spent, 0));
-            IF capped <= 0 THEN
-                status := 'refused'; reason := 'day_cap';
-                RETURN;
-            END IF;
-        END IF;
-        IF p_budgeted AND owes + capped > (SELECT sum(remaining) FROM budget_slices WHERE campaign_id = p_campaign) THEN
-            status := 'refused'; reason := 'budget_spent';
-            RETURN;
-        END IF;
+    IF p_day_cap IS NOT NULL THEN
+        SELECT used INTO spent FROM day_caps
+        WHERE account_id = p_account AND campaign_id = p_campaign AND day = p_today;
+        capped := least(p_gross, p_day_cap - coalesce(spent, 0));
+    END IF;
+    IF capped <= 0 THEN
+        reason := 'day_cap';
+    ELSIF p_budgeted AND owes + capped > (SELECT sum(remaining) FROM budget_slices WHERE campaign_id = p_campaign) THEN
+        reason := 'budget_spent';
+    ELSE
         INSERT INTO accruals (cause, cause_id, account_id, programme_id, version_id, product_id, base, gross, amount,
             matures_on, expires_on)
         VALUES (p_cause, p_cause_id, p_account, p_programme, p_version, p_product, p_base, p_gross, capped,
@@ -76,34 +70,36 @@ BEGIN
                 owed := p_owed || jsonb_build_object(p_campaign::text, owes + capped);
             END IF;
             IF NOT p_later THEN
-                PERFORM ledger_earn(ledger_open(p_account, p_programme, p_today), capped, p_cause, p_cause_id, p_today,
+                w := ledger_earn(ledger_open(p_account, p_programme, p_today), capped, p_cause, p_cause_id, p_today,
                     p_matures_on, p_expires_on);
             END IF;
             status := CASE WHEN p_matures_on > p_today THEN 'pending' ELSE 'credited' END;
             RETURN;
         END IF;
-        SELECT * INTO accrual FROM accruals WHERE cause = p_cause AND cause_id = p_cause_id;
     END IF;
+    -- Whose it is already says more than what there is no room for.
+    SELECT * INTO accrual FROM accruals WHERE cause = p_cause AND cause_id = p_cause_id;
+    status := 'refused';
     IF accrual.account_id = p_account THEN
-        status := 'repeated';
-    ELSE
-        status := 'refused'; reason := 'already_claimed'; accrual := NULL;
+        status := 'repeated'; reason := NULL;
+    ELSIF FOUND THEN
+        reason := 'already_claimed'; accrual := NULL;
     END IF;
 END $$;
 
 -- Earns what was claimed to be earned later, wallet by wallet; `p_days` tells today by the programme.
-CREATE OR REPLACE FUNCTION programmes_earn(p_account bigint, p_claimed accruals[], p_days jsonb) RETURNS void
+CREATE OR REPLACE FUNCTION programmes_earn(p_claimed accruals[], p_days jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE c record; today date;
+DECLARE c record; w wallets; today date;
 BEGIN
     FOR c IN
-        SELECT programme_id, array_agg(amount ORDER BY ordinality) AS amounts, array_agg(cause ORDER BY ordinality) AS causes,
-            array_agg(cause_id ORDER BY ordinality) AS cause_ids, array_agg(matures_on ORDER BY ordinality) AS matures_on,
-            array_agg(expires_on ORDER BY ordinality) AS expires_on
-        FROM unnest(p_claimed) WITH ORDINALITY GROUP BY programme_id ORDER BY programme_id
+        SELECT account_id, programme_id, array_agg(amount ORDER BY ordinality) AS amounts,
+            array_agg(cause ORDER BY ordinality) AS causes, array_agg(cause_id ORDER BY ordinality) AS cause_ids,
+            array_agg(matures_on ORDER BY ordinality) AS matures_on, array_agg(expires_on ORDER BY ordinality) AS expires_on
+        FROM unnest(p_claimed) WITH ORDINALITY GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
         today := (p_days ->> c.programme_id::text)::date;
-        PERFORM ledger_earn_many(ledger_open(p_account, c.programme_id, today), c.amounts, c.causes, c.cause_ids, today,
+        w := ledger_earn_many(ledger_open(c.account_id, c.programme_id, today), c.amounts, c.causes, c.cause_ids, today,
             c.matures_on, c.expires_on);
     END LOOP;
 END $$;

@@ -1,0 +1,62 @@
+"""Writing down what became of scans, in the transaction that pays: of several requests where they come together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+
+from backend.accounts.door import refusal
+from backend.database import Database
+from backend.scans.guesses import Window
+from backend.scans.outcomes import Record
+from backend.together import Together
+
+RECORD = text("SELECT * FROM scans_record(CAST(:calls AS jsonb), CAST(:items AS jsonb))")
+
+
+class Call(msgspec.Struct):
+    """What one request has recorded: for whom, with how many scans a minute, and where made-up codes are counted."""
+
+    account: int
+    device: int
+    per_minute: int
+    windows: Sequence[Window]
+    records: Sequence[Record]
+
+
+class Recorder:
+    """The way to scans_record."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        # Half of the connections: whoever waits in line there is written down together with others instead.
+        self._together = Together(self._run, max(1, db.pool.max_size // 2))
+
+    async def record(self, call: Call) -> list[Any]:
+        """Record a request's scans and pay: a row for each of them.
+
+        Raises:
+            Unauthenticated, TooManyRequests: the account may not go on. psycopg.Error: SB010, SB011, see scans_record.
+        """
+        # A queue is long enough to go by itself.
+        rows = await self._together.do(call) if len(call.records) == 1 else (await self._run([call]))[0]
+        if rows[0].fault:
+            raise refusal(rows[0].fault, rows[0].wait)
+        return rows
+
+    async def _run(self, calls: Sequence[Call]) -> list[list[Any]]:
+        told, items = [], []
+        rows_of: list[list[Any]] = [[] for _ in calls]
+        for number, call in enumerate(calls):
+            told.append(
+                {"call": number, "account": call.account, "device": call.device, "per_minute": call.per_minute,
+                 "windows": call.windows, "scans": len(call.records)}
+            )  # fmt: skip
+            for record in call.records:
+                record.call, record.account = number, call.account
+                items.append(record)
+        json = msgspec.json.encode
+        for row in await self._db.rows(RECORD, calls=json(told).decode(), items=json(items).decode()):
+            rows_of[row.call].append(row)
+        return rows_of
