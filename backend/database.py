@@ -50,6 +50,11 @@ class Database:
             open=False,
         )
 
+    @property
+    def at_once(self) -> int:
+        """How many statements of one kind of hot deed may be under way; others gather behind them (Together)."""
+        return max(1, self.pool.max_size // 2)
+
     async def open(self) -> None:
         """Make the connections of single statements ready; they open on first use otherwise."""
         await self.pool.open()

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -108,12 +107,7 @@ async def _pgbench(shop: Shop, first: int, count: int) -> float:
     agents = len(shop.at.accounts)
     if any(ids[-1] - ids[0] + 1 != len(ids) for ids in (shop.at.accounts, shop.tills, shop.shops)):
         raise RuntimeError("ids are not in a row")
-    varied = {
-        "till": "cast(:till AS bigint)", "shop": "cast(:shop AS bigint)", "key": "cast(gen_random_uuid() AS text)",
-        "codes": _codes(str(sent["codes"])),
-    }  # fmt: skip
-    literals = {name: varied.get(name) or _literal(value) for name, value in sent.items()}
-    statement = re.sub(r":(\w+)", lambda found: literals[found[1]], str(service.SELL)).replace("\n", " ")
+    statement = f"SELECT * FROM checkout_sell({_sales_sent(sent)}::jsonb)"
     script = (
         "\\set n :n + 1\n"
         f"\\set number {first} + :client_id * {count // CLIENTS} + :n\n"
@@ -129,7 +123,7 @@ async def _pgbench(shop: Shop, first: int, count: int) -> float:
 async def _what_is_sent(shop: Shop, code: str) -> dict[str, Any]:
     """What the service tells checkout_sell of a sale with this code."""
     db = shop.at.db
-    checkout = Checkout(db, shop.at.settings, Books(db))
+    checkout = Checkout.of(db, shop.at.settings, Books(db))
     till = TillAt(shop.tills[0], shop.shops[0], "till", None, False, "Europe/Moscow")
     body = msgspec.json.decode(_body(code, total=TOTAL), type=SaleIn)
     request = asking.asked(checkout, till, body, str(uuid.uuid4()), at=datetime.now(UTC))
@@ -138,23 +132,24 @@ async def _what_is_sent(shop: Shop, code: str) -> dict[str, Any]:
     return service.sale_of(checkout, request, look, found, asking.digest_of(body))
 
 
-def _codes(sent: str) -> str:
-    """What is sent of a code, as pgbench makes it for the codes and agents in turn."""
-    (record,) = json.loads(sent)
+def _sales_sent(sale: dict[str, Any]) -> str:
+    """What is sent of a sale, as pgbench makes it for tills, codes and agents in turn."""
+    (record,) = sale["codes"]
     record |= {"code": "@1", "account": "@2", "uses": record["uses"] | {"code": "@1"}}
-    written = _literal(json.dumps([record])).replace('"@1"', "%1$s").replace('"@2"', "%2$s")
-    return f"format({written}, cast(:code AS bigint), cast(:account AS bigint))"
+    told = sale | {"sale": 0, "codes": [record], "till": "@3", "shop": "@4", "key": "@5"}
+    written = _literal(msgspec.json.encode([told]).decode()).replace("%", "%%")
+    for place in range(1, 5):
+        written = written.replace(f'"@{place}"', f"%{place}$s")
+    written = written.replace("@5", "%5$s")
+    return (
+        f"format({written}, cast(:code AS bigint), cast(:account AS bigint), cast(:till AS bigint), "
+        "cast(:shop AS bigint), gen_random_uuid())"
+    )
 
 
-def _literal(value: Any) -> str:
-    """A value in SQL, in which pgbench takes no colon for the start of a variable."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bytes):
-        return f"'\\x{value.hex()}'"
-    if isinstance(value, str):
-        return "'" + json.dumps(json.loads(value), separators=(", ", " : ")).replace("'", "''") + "'"
-    return str(value)
+def _literal(value: str) -> str:
+    """JSON in SQL, in which pgbench takes no colon for the start of a variable."""
+    return "'" + json.dumps(json.loads(value), separators=(", ", " : ")).replace("'", "''") + "'"
 
 
 async def quotes(shop: Shop, live: int, count: int) -> Quoted:

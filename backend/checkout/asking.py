@@ -12,10 +12,11 @@ from litestar.di import NamedDependency
 from sqlalchemy import text
 
 from backend import limits
-from backend.checkout import looks, quotes
-from backend.checkout.looks import Look
+from backend.checkout import quotes
+from backend.checkout.looks import Look, Looks
 from backend.checkout.quotes import Quote
 from backend.checkout.reasons import OUTDONE
+from backend.checkout.sales import Sales
 from backend.checkout.schemas import QuoteIn
 from backend.database import Database
 from backend.errors import Conflict, Invalid, TooManyRequests
@@ -47,6 +48,13 @@ class Checkout(msgspec.Struct, frozen=True):
     db: Database
     settings: Settings
     books: Books
+    looks: Looks
+    sales: Sales
+
+    @classmethod
+    def of(cls, db: Database, settings: Settings, books: Books) -> "Checkout":
+        """The checkout of a process."""
+        return cls(db, settings, books, Looks(db), Sales(db))
 
 
 TheCheckout = NamedDependency[Checkout]
@@ -96,8 +104,8 @@ def once(names: Sequence[object]) -> None:
 async def look_up(checkout: Checkout, request: Request) -> Look:
     """Look everything up; a till that gave too many codes that do not exist has to wait."""
     till = request.till
-    found = await looks.look(
-        checkout.db, till=till.till_id, shop=till.shop_id, codes=[code.code for _, code in request.given if code],
+    found = await checkout.looks.look(
+        till=till.till_id, shop=till.shop_id, codes=[code.code for _, code in request.given if code],
         basket=request.body.basket, buyer=request.buyer, at=request.at, key=request.key,
         reservation=request.reservation,
     )  # fmt: skip

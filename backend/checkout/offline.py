@@ -9,14 +9,12 @@ bears at once.
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 import psycopg
 
 from backend.checkout import asking, service
-from backend.checkout.asking import Checkout, Request, written
+from backend.checkout.asking import Checkout, Request
 from backend.checkout.quotes import Quote
 from backend.checkout.schemas import OfflineSaleIn
-from backend.checkout.service import SELL
 from backend.errors import Busy
 from backend.shops.door import TillAt
 
@@ -74,18 +72,18 @@ async def _record(
     values["taken_at"] = sale.taken_at
     values["loss"] = loss
     values["loss_most"] = checkout.settings.numbers.at("offline_loss_per_till", sale.taken_at.date())
-    values["answer"] = written(_answer(found, sale, repaid=found.discount))
+    values["answer"] = _answer(found, sale, repaid=found.discount)
     # What is beyond the whole bound by itself is not counted against it: it may be more than a counter holds.
     if loss <= values["loss_most"]:
         try:
-            return await checkout.db.call(SELL, **values)
+            return await checkout.sales.sell(values)
         except psycopg.Error as error:
             if error.sqlstate != BOUND:
                 raise
     values["loss"] = 0
-    values["codes"] = written(_borne_by_the_shop(msgspec.json.decode(values["codes"]), conflicts))
-    values["answer"] = written(_answer(found, sale, repaid=found.discount - loss))
-    return await checkout.db.call(SELL, **values)
+    values["codes"] = _borne_by_the_shop(values["codes"], conflicts)
+    values["answer"] = _answer(found, sale, repaid=found.discount - loss)
+    return await checkout.sales.sell(values)
 
 
 def _borne_by_the_shop(codes: list[dict[str, Any]], conflicts: list[Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import psycopg
-from sqlalchemy import text
 
 from backend.checkout import quotes, signals
 from backend.checkout.asking import (
@@ -16,19 +15,12 @@ from backend.checkout.asking import (
     look_again,
     look_up,
     wants_another_look,
-    written,
 )
 from backend.checkout.looks import Look
 from backend.checkout.quotes import Quote
 from backend.checkout.schemas import SaleIn
 from backend.errors import BodyChanged, Busy, Conflict
 from backend.shops.door import TillAt
-
-SELL = text("""
-    SELECT * FROM checkout_sell(:till, :shop, :cashier, :key, :digest, :taken_at, :reservation,
-        CAST(:lines AS jsonb), CAST(:codes AS jsonb), CAST(:signals AS jsonb), CAST(:answer AS jsonb), :loss,
-        :loss_most, CAST(:fiscal AS jsonb))
-""")
 
 
 class TotalChanged(Conflict):
@@ -70,9 +62,9 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
             raise TotalChanged(total=found.amount - found.discount)
         values = sale_of(checkout, request, look, found, digest)
         if body.fiscal:
-            values["fiscal"] = written(body.fiscal)
+            values["fiscal"] = body.fiscal
         try:
-            row = await checkout.db.call(SELL, **values)
+            row = await checkout.sales.sell(values)
         except psycopg.errors.UniqueViolation as error:
             raise ReceiptTaken from error
         except psycopg.Error as error:
@@ -96,10 +88,9 @@ def sale_of(checkout: Checkout, request: Request, look: Look, found: Quote, dige
     codes = [quotes.record(found, row, request.buyer, till.shop_id, request.at) for row in found.applied]
     seen = signals.at_sale(checkout.settings, found, request.body.buyer, request.at, codes)
     return {
-        "till": till.till_id, "shop": till.shop_id, "cashier": till.cashier_id, "key": request.key, "digest": digest,
-        "taken_at": None, "reservation": request.reservation, "lines": written(lines), "codes": written(codes),
-        "signals": written(seen), "answer": written(found.answer() | {"id": request.key}), "loss": 0, "loss_most": 0,
-        "fiscal": None,
+        "till": till.till_id, "shop": till.shop_id, "cashier": till.cashier_id, "key": request.key,
+        "digest": digest.hex(), "taken_at": None, "reservation": request.reservation, "lines": lines, "codes": codes,
+        "signals": seen, "answer": found.answer() | {"id": request.key}, "loss": 0, "loss_most": 0, "fiscal": None,
     }  # fmt: skip
 
 

@@ -30,8 +30,7 @@ class Recorder:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        # Half of the connections: whoever waits in line there is written down together with others instead.
-        self._together = Together(self._run, max(1, db.pool.max_size // 2))
+        self._together = Together(self._run, db.at_once)
 
     async def record(self, call: Call) -> list[Any]:
         """Record a request's scans and pay: a row for each of them.

@@ -1,5 +1,6 @@
 """The till's door: which till is calling, by its token, and who stands at it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,15 +13,17 @@ from backend import tokens
 from backend.database import Database
 from backend.errors import Forbidden, Unauthenticated
 from backend.shops.models import TillKind
+from backend.together import Together
 
 PREFIX = "tl"
 
 FIND = text("""
-    SELECT t.id AS till_id, t.shop_id, t.kind, c.id AS cashier_id, t.needs_cashier, s.timezone, t.origins
+    SELECT t.token_digest AS digest, t.id AS till_id, t.shop_id, t.kind, c.id AS cashier_id, t.needs_cashier, s.timezone,
+        t.origins
     FROM tills t JOIN shops s ON s.id = t.shop_id
     LEFT JOIN cashiers c ON c.id = t.cashier_id AND t.shift_ends_at > now() AND c.disabled_at IS NULL
         AND (c.pin_hash IS NOT NULL OR NOT t.needs_cashier)
-    WHERE t.token_digest = :digest AND t.disabled_at IS NULL
+    WHERE t.token_digest = ANY (:digests) AND t.disabled_at IS NULL
 """)
 
 
@@ -73,21 +76,35 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRo
     Raises:
         Unauthenticated: no such token, or the till is switched off; the answer is the same for all.
     """
-    connection.scope["state"]["till"] = await signed_in(tokens.bearer(connection), connection.app.state["db"])
+    connection.scope["state"]["till"] = await connection.app.state["tills"].signed_in(tokens.bearer(connection))
 
 
-async def signed_in(token: str, db: Database) -> TillAt:
-    """The till that a token belongs to.
+class Tills:
+    """Whose tokens are, as the database knows them now: several asked for at once where they come together."""
 
-    Raises:
-        Unauthenticated: there is none, or it is switched off.
-    """
-    if not tokens.is_token(token, PREFIX):
-        raise Unauthenticated
-    rows = await db.rows(FIND, digest=tokens.digest(token))
-    if not rows:
-        raise Unauthenticated
-    row = rows[0]
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._together = Together(self._run, db.at_once)
+
+    async def signed_in(self, token: str) -> TillAt:
+        """The till that a token belongs to.
+
+        Raises:
+            Unauthenticated: there is none, or it is switched off.
+        """
+        if not tokens.is_token(token, PREFIX):
+            raise Unauthenticated
+        found = await self._together.do(tokens.digest(token))
+        if found is None:
+            raise Unauthenticated
+        return found
+
+    async def _run(self, digests: Sequence[bytes]) -> list[TillAt | None]:
+        rows = {row.digest: row for row in await self._db.rows(FIND, digests=list(digests))}
+        return [_till(rows[digest]) if digest in rows else None for digest in digests]
+
+
+def _till(row: Any) -> TillAt:
     return TillAt(
         row.till_id, row.shop_id, row.kind, row.cashier_id, row.needs_cashier, row.timezone, tuple(row.origins)
     )

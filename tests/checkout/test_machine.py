@@ -51,6 +51,8 @@ picks = st.integers(0, 30)
 class OneConnection:
     """What the services need of the database, in one transaction that is rolled back at the end."""
 
+    at_once = 1
+
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self.connection = connection
 
@@ -257,7 +259,7 @@ def test_checkout_does_what_the_model_says(ground, settings, database_url):
         )
         db = OneConnection(connection)
         Connected.runner, Connected.till, Connected.people, Connected.book = runner, at, numbers, shop.programme.id
-        Connected.checkout = Checkout(db, settings, Books(db))
+        Connected.checkout = Checkout.of(db, settings, Books(db))
         try:
             while Machine.steps < GOAL:
                 run_state_machine_as_test(Connected, settings=RUN)

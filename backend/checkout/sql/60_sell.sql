@@ -86,97 +86,136 @@ BEGIN
     END LOOP;
 END $$;
 
--- Sells: uses the codes, awards their agents, owes the shop, in one transaction. A key that was used before gives its
--- first answer; `changed` says that the body was another one then. `p_loss` is what a till without a network gave for codes
--- that could not be used. SB010, SB011: the budget or the rules have moved; SB042: the till's loss of 30 days is full.
-CREATE OR REPLACE FUNCTION checkout_sell(
-    p_till bigint, p_shop bigint, p_cashier bigint, p_key text, p_digest bytea, p_taken_at timestamptz,
-    p_reservation text, p_lines jsonb, p_codes jsonb, p_signals jsonb, p_answer jsonb, p_loss int, p_loss_most bigint,
-    p_fiscal jsonb
-) RETURNS TABLE (answer jsonb, changed boolean, replayed boolean) LANGUAGE plpgsql AS $$
+-- Sells: uses the codes, awards their agents, owes the shops; sales of one or of several tills in one transaction. A key
+-- that was used before gives its first answer; `changed` says that the body was another one then. A sale's `loss` is what
+-- a till without a network gave for codes that could not be used. SB010, SB011: the budget or the rules have moved; SB040:
+-- a code or a limit is full; SB042: the till's loss of 30 days is. Nothing was sold then.
+CREATE OR REPLACE FUNCTION checkout_sell(p_sales jsonb)
+RETURNS TABLE (sale int, answer jsonb, changed boolean, replayed boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE s sales; gives jsonb := '[]'; c record; awarded record; owed jsonb := '{}'; redemption bigint; earned bigint;
-    why text; slice int := 0;
+DECLARE
+    new jsonb; gives jsonb := '[]'; back jsonb; c record; won record; r redemptions; owed jsonb; slice int := 0;
+    made redemptions[]; dues bigint[]; parts jsonb[]; seen jsonb := '[]'; earned accruals[]; days jsonb := '{}';
+    is_many boolean := jsonb_array_length(p_sales) > 1;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(20313, (p_shop % 2147483647)::int);
+    PERFORM pg_advisory_xact_lock_shared(20313, n) FROM (
+        SELECT DISTINCT ((x ->> 'shop')::bigint % 2147483647)::int AS n FROM jsonb_array_elements(p_sales) AS x
+        ORDER BY 1) AS shops;
     PERFORM pg_advisory_xact_lock(20311, n) FROM (
-        SELECT DISTINCT ((x ->> 'account')::bigint % 2147483647)::int AS n FROM jsonb_array_elements(p_codes) AS x
-        WHERE x ->> 'account' IS NOT NULL ORDER BY 1) AS accounts;
-    INSERT INTO sales AS o (till_id, key, digest, shop_id, cashier_id, taken_at, amount, discount, answer,
-        fn, fd, fp, confirmed_at)
-    SELECT p_till, p_key, p_digest, p_shop, p_cashier, p_taken_at, sum(x.amount), sum(x.discount), p_answer,
-        p_fiscal ->> 'fn', p_fiscal ->> 'fd', p_fiscal ->> 'fp', CASE WHEN p_fiscal ? 'fn' THEN now() END
-    FROM jsonb_to_recordset(p_lines) AS x (amount bigint, discount bigint)
-    ON CONFLICT (till_id, key) DO NOTHING RETURNING * INTO s;
-    IF NOT FOUND THEN
-        SELECT * INTO s FROM sales o WHERE o.till_id = p_till AND o.key = p_key;
-        answer := s.answer; changed := s.digest <> p_digest; replayed := true;
-        RETURN NEXT;
-        RETURN;
+        SELECT DISTINCT (account::bigint % 2147483647)::int AS n
+        FROM jsonb_path_query(p_sales, '$[*].codes[*].account ? (@ != null)') AS account ORDER BY 1) AS accounts;
+    WITH asked AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(p_sales) AS x (sale int, till bigint, shop bigint, cashier bigint, key text,
+            digest text, taken_at timestamptz, lines jsonb, answer jsonb, fiscal jsonb)
+    ), sold AS (
+        INSERT INTO sales AS o (till_id, key, digest, shop_id, cashier_id, taken_at, amount, discount, answer,
+            fn, fd, fp, confirmed_at)
+        SELECT till, key, decode(digest, 'hex'), shop, cashier, taken_at, l.amount, l.discount, answer,
+            fiscal ->> 'fn', fiscal ->> 'fd', fiscal ->> 'fp', CASE WHEN fiscal ? 'fn' THEN now() END
+        FROM asked, LATERAL (SELECT sum(amount) AS amount, sum(discount) AS discount
+            FROM jsonb_to_recordset(lines) AS x (amount bigint, discount bigint)) AS l
+        ORDER BY till, key
+        ON CONFLICT (till_id, key) DO NOTHING RETURNING o.id, o.till_id, o.key
+    ), first AS (
+        -- One id twice in this list: the second gets the answer of the first.
+        SELECT DISTINCT ON (id) id, sale, lines FROM sold JOIN asked ON till = till_id AND asked.key = sold.key
+        ORDER BY id, sale
+    ), lined AS (
+        INSERT INTO sale_lines (sale_id, line, product_id, quantity, amount, discount)
+        SELECT id, x.line, x.product, x.quantity, x.amount, x.discount FROM first, jsonb_to_recordset(lines)
+            AS x (line bigint, product bigint, quantity numeric, amount bigint, discount bigint)
+    )
+    SELECT coalesce(jsonb_object_agg(sale, id), '{}') INTO new FROM first;
+    IF p_sales @? '$[*].reservation ? (@ != null)' THEN
+        FOR c IN
+            SELECT * FROM jsonb_to_recordset(p_sales) AS x (sale text, till bigint, shop bigint, reservation text)
+            WHERE new ? x.sale AND reservation IS NOT NULL ORDER BY till, reservation
+        LOOP
+            UPDATE reservations o SET state = 'sold'
+            WHERE o.id = checkout_reserved(c.till, c.shop, c.reservation) AND o.state = 'open' RETURNING o.uses INTO back;
+            gives := gives || coalesce(back, '[]');
+        END LOOP;
     END IF;
-    INSERT INTO sale_lines (sale_id, line, product_id, quantity, amount, discount)
-    SELECT s.id, x.line, x.product, x.quantity, x.amount, x.discount
-    FROM jsonb_to_recordset(p_lines) AS x (line bigint, product bigint, quantity numeric, amount bigint, discount bigint);
-    IF p_reservation IS NOT NULL THEN
-        UPDATE reservations o SET state = 'sold'
-        WHERE o.id = checkout_reserved(p_till, p_shop, p_reservation) AND o.state = 'open' RETURNING o.uses INTO gives;
-        gives := coalesce(gives, '[]');
-    END IF;
-    PERFORM checkout_take((SELECT coalesce(jsonb_agg(x -> 'uses'), '[]') FROM jsonb_array_elements(p_codes) AS x
-        WHERE jsonb_typeof(x -> 'uses') = 'object'), gives);
-    IF p_loss > 0 AND (SELECT total FROM limit_count('offline:till:' || p_till, 2592000, p_loss)) > p_loss_most THEN
-        RAISE EXCEPTION 'the till has given too much away' USING ERRCODE = 'SB042';
+    PERFORM checkout_take((SELECT coalesce(jsonb_agg(y -> 'uses'), '[]')
+        FROM jsonb_array_elements(p_sales) AS x, jsonb_array_elements(x -> 'codes') AS y
+        WHERE new ? (x ->> 'sale') AND jsonb_typeof(y -> 'uses') = 'object'), gives);
+    IF p_sales @? '$[*].loss ? (@ > 0)' THEN
+        FOR c IN
+            SELECT * FROM jsonb_to_recordset(p_sales) AS x (sale text, till bigint, loss int, loss_most bigint)
+            WHERE new ? x.sale AND loss > 0 ORDER BY till
+        LOOP
+            IF (limit_count('offline:till:' || c.till, 2592000, c.loss)).total > c.loss_most THEN
+                RAISE EXCEPTION 'the till has given too much away' USING ERRCODE = 'SB042';
+            END IF;
+        END LOOP;
     END IF;
     -- All discounts first: they are promised, a bonus gets what they leave of a budget.
     SELECT coalesce(jsonb_object_agg(d.campaign, d.amount), '{}') INTO owed FROM (
-        SELECT x.campaign, sum(x.discount)::bigint AS amount
-        FROM jsonb_to_recordset(p_codes) AS x (campaign bigint, discount bigint, budgeted boolean, owes_discount boolean)
-        WHERE x.budgeted AND x.owes_discount GROUP BY x.campaign) AS d;
-    FOR c IN SELECT * FROM jsonb_to_recordset(p_codes) AS x (
-            code bigint, run int, brand bigint, programme bigint, rules_version bigint, campaign bigint, version bigint,
-            account bigint, base bigint, discount bigint, gross bigint, day_cap bigint, budgeted boolean,
-            owes_discount boolean, today date, matures_on date, expires_on date, reason text, due bigint, lines jsonb,
-            uses jsonb)
-        ORDER BY x.account NULLS FIRST, x.code
+        SELECT y.campaign, sum(y.discount)::bigint AS amount
+        FROM jsonb_array_elements(p_sales) AS x, jsonb_to_recordset(x -> 'codes')
+            AS y (campaign bigint, discount bigint, budgeted boolean, owes_discount boolean)
+        WHERE new ? (x ->> 'sale') AND y.budgeted AND y.owes_discount GROUP BY y.campaign) AS d;
+    FOR c IN
+        SELECT (new ->> x.sale)::bigint AS sale_id, x.shop, x.signals, y.*
+        FROM jsonb_to_recordset(p_sales) AS x (sale text, shop bigint, codes jsonb, signals jsonb),
+            jsonb_to_recordset(x.codes) AS y (
+                code bigint, run int, brand bigint, programme bigint, rules_version bigint, campaign bigint,
+                version bigint, account bigint, base bigint, discount bigint, gross bigint, day_cap bigint,
+                budgeted boolean, today date, matures_on date, expires_on date, reason text, due bigint, lines jsonb,
+                uses jsonb)
+        WHERE new ? x.sale ORDER BY y.account NULLS FIRST, y.code, sale_id
     LOOP
         IF NOT EXISTS (SELECT FROM programmes o WHERE o.id = c.programme AND o.rules_version = c.rules_version) THEN
             RAISE EXCEPTION 'the rules have changed' USING ERRCODE = 'SB011';
         END IF;
-        redemption := nextval('redemptions_id_seq');
-        earned := 0; why := c.reason;
+        r := NULL;
+        r.id := nextval('redemptions_id_seq'); r.sale_id := c.sale_id; r.code_id := c.code; r.run := c.run;
+        r.brand_id := c.brand; r.shop_id := c.shop; r.campaign_id := c.campaign; r.version_id := c.version;
+        r.account_id := c.account; r.base := c.base; r.discount := c.discount; r.bonus := 0; r.reason := c.reason;
+        r.budgeted := c.budgeted; r.uses := c.uses;
         IF c.gross > 0 AND EXISTS (SELECT FROM accounts o WHERE o.id = c.account AND o.closed_at IS NULL) THEN
-            SELECT * INTO awarded FROM programmes_award(c.account, 4, redemption, c.programme, c.campaign, c.version,
-                NULL, c.base, c.gross, c.day_cap, c.budgeted, owed, c.today, c.matures_on, c.expires_on);
-            owed := awarded.owed; slice := (c.account % 16)::int;
-            earned := coalesce((awarded.accrual).amount, 0); why := coalesce(why, awarded.reason);
+            won := programmes_award(c.account, 4, r.id, c.programme, c.campaign, c.version, NULL, c.base, c.gross,
+                c.day_cap, c.budgeted, owed, c.today, c.matures_on, c.expires_on, is_many);
+            owed := won.owed; slice := (c.account % 16)::int; r.reason := coalesce(c.reason, won.reason);
+            IF won.status <> 'refused' THEN
+                r.bonus := (won.accrual).amount;
+                earned := earned || won.accrual; days := days || jsonb_build_object(c.programme::text, c.today);
+            END IF;
         END IF;
-        INSERT INTO redemptions (id, sale_id, code_id, run, brand_id, shop_id, campaign_id, version_id, account_id,
-            base, discount, bonus, reason, budgeted, uses) OVERRIDING SYSTEM VALUE
-        VALUES (redemption, s.id, c.code, c.run, c.brand, p_shop, c.campaign, c.version, c.account,
-            c.base, c.discount, earned, why, c.budgeted, c.uses);
-        INSERT INTO shares (redemption_id, line, base, discount)
-        SELECT redemption, x.line, x.base, x.discount
-        FROM jsonb_to_recordset(c.lines) AS x (line bigint, base bigint, discount bigint);
-        IF c.due > 0 THEN
-            INSERT INTO dues (creditor_id, debtor_id, kind, amount, cause, cause_id)
-            VALUES (p_shop, c.brand, 1, c.due, 4, redemption);
-        END IF;
-        PERFORM promocodes_count(c.code, c.run, 1, c.base, earned, c.matures_on);
-        IF p_signals <> '[]' THEN
-            INSERT INTO fraud_signals (brand_id, redemption_id, rule, version, shadow, inputs)
-            SELECT c.brand, redemption, x.rule, x.version, x.shadow, x.inputs
-            FROM jsonb_to_recordset(p_signals) AS x (code bigint, rule text, version int, shadow boolean, inputs jsonb)
-            WHERE x.code = c.code;
-        END IF;
-        INSERT INTO events (brand_id, account_id, kind, body) VALUES (c.brand, c.account, 'promo.redeemed',
-            jsonb_build_object('redemption', redemption, 'code_id', c.code, 'run', c.run, 'shop_id', p_shop,
-                'base', c.base, 'discount', c.discount, 'bonus', earned));
+        PERFORM promocodes_count(c.code, c.run, 1, c.base, r.bonus, c.matures_on);
+        made := made || r; dues := dues || c.due; parts := parts || c.lines;
+        seen := seen || (SELECT coalesce(jsonb_agg(x || jsonb_build_object('redemption', r.id, 'brand', c.brand)), '[]')
+            FROM jsonb_array_elements(c.signals) AS x WHERE (x ->> 'code')::bigint = c.code);
     END LOOP;
+    IF is_many THEN
+        PERFORM programmes_earn(earned, days);
+    END IF;
+    INSERT INTO redemptions (id, sale_id, code_id, run, brand_id, shop_id, campaign_id, version_id, account_id,
+        base, discount, bonus, reason, budgeted, uses) OVERRIDING SYSTEM VALUE
+    SELECT id, sale_id, code_id, run, brand_id, shop_id, campaign_id, version_id, account_id,
+        base, discount, bonus, reason, budgeted, uses FROM unnest(made);
+    INSERT INTO shares (redemption_id, line, base, discount)
+    SELECT x.redemption, y.line, y.base, y.discount
+    FROM unnest(ARRAY(SELECT id FROM unnest(made)), parts) AS x (redemption, lines),
+        jsonb_to_recordset(x.lines) AS y (line bigint, base bigint, discount bigint);
+    INSERT INTO dues (creditor_id, debtor_id, kind, amount, cause, cause_id)
+    SELECT m.shop_id, m.brand_id, 1, dues[ordinality], 4, m.id FROM unnest(made) WITH ORDINALITY AS m
+    WHERE dues[ordinality] > 0;
+    IF seen <> '[]' THEN
+        INSERT INTO fraud_signals (brand_id, redemption_id, rule, version, shadow, inputs)
+        SELECT brand, redemption, rule, version, shadow, inputs FROM jsonb_to_recordset(seen)
+            AS x (brand bigint, redemption bigint, rule text, version int, shadow boolean, inputs jsonb);
+    END IF;
+    INSERT INTO events (brand_id, account_id, kind, body)
+    SELECT brand_id, account_id, 'promo.redeemed', jsonb_build_object('redemption', id, 'code_id', code_id, 'run', run,
+        'shop_id', shop_id, 'base', base, 'discount', discount, 'bonus', bonus) FROM unnest(made);
     IF owed <> '{}' THEN
         PERFORM budgets_pay(owed, slice);
     END IF;
-    answer := p_answer; changed := false; replayed := false;
-    RETURN NEXT;
+    RETURN QUERY
+        SELECT x.sale, o.answer, o.digest <> decode(x.digest, 'hex'), NOT new ? x.sale::text
+        FROM jsonb_to_recordset(p_sales) AS x (sale int, till bigint, key text, digest text)
+        JOIN sales o ON o.till_id = x.till AND o.key = x.key;
 END $$;
 
 -- Sets uses of codes aside until a time, under the till's own id; again gives the first answer. SB043: the till keeps as
