@@ -1,6 +1,6 @@
 """The way to PostgreSQL: sessions, one transaction a request, and single statements for the hot deeds."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -14,8 +14,9 @@ from sqlalchemy import TextClause, make_url
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from backend.together import WAIT_SECONDS, Answer, Deed, Together
+
 ATTEMPTS = 3
-WAIT_SECONDS = 10.0  # for a free connection
 APP_ROLE = "scanback_app"
 
 
@@ -49,11 +50,13 @@ class Database:
             kwargs={"options": options, "autocommit": True, "row_factory": namedtuple_row, "prepare_threshold": 1},
             open=False,
         )
+        self.gathering: list[Together[Any, Any]] = []
 
-    @property
-    def at_once(self) -> int:
-        """How many statements of one kind of hot deed may be under way; others gather behind them (Together)."""
-        return max(1, self.pool.max_size // 2)
+    def together(self, run: Callable[[Sequence[Deed]], Awaitable[Sequence[Answer]]]) -> Together[Deed, Answer]:
+        """A hot deed that several do at once: half of the connections are under way with it, the others gather."""
+        made = Together(run, max(1, self.pool.max_size // 2))
+        self.gathering.append(made)
+        return made
 
     async def open(self) -> None:
         """Make the connections of single statements ready; they open on first use otherwise."""

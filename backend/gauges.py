@@ -98,7 +98,7 @@ def _wrong(rows: Sequence[Any]) -> GaugeMetricFamily:
 
 
 def _pools(db: Database) -> GaugeMetricFamily:
-    """Connections of the two pools: those in use, and those who wait for one."""
+    """Connections of the two pools: those in use, who waits for one, and which deeds gather to go together."""
     family = GaugeMetricFamily("scanback_pool_connections", "Connections.", labels=["pool", "state"])
     sessions, single = db.engine.pool, db.pool.get_stats()
     if isinstance(sessions, QueuePool):
@@ -107,4 +107,5 @@ def _pools(db: Database) -> GaugeMetricFamily:
     family.add_metric(["single", "in_use"], single.get("pool_size", 0) - single.get("pool_available", 0))
     family.add_metric(["single", "most"], single.get("pool_max", 0))
     family.add_metric(["single", "waiting"], single.get("requests_waiting", 0))
+    family.add_metric(["single", "gathering"], sum(deeds.waiting for deeds in db.gathering))
     return family

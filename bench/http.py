@@ -92,7 +92,7 @@ async def pgbench(at: Stage, seconds: int) -> float:
     """The transaction that moves the money, by pgbench: claims a second with the same clients."""
     row = await at.db.call(RULE)
     item = (
-        '[{"call":0,"account":%s,"place":0,"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,'
+        '[{"call":0,"place":0,"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,'
         '"cause_id":%s,'
         f'"slot":{SLOT},"serial":%s,"brand":{row.brand},"programme":{row.programme},'
         f'"rules_version":{row.rules_version},"campaign":{row.campaign},"version":{row.version},'
@@ -112,7 +112,7 @@ async def pgbench(at: Stage, seconds: int) -> float:
         f"\\set device :account + {row.device}\n"
         f"SELECT count(*) FROM scans_record(format('{call}', cast(:account AS bigint), cast(:device AS bigint), "
         "cast(:account AS bigint), cast(:device AS bigint), cast(:account AS bigint))::jsonb, "
-        f"format('{item}', cast(:account AS bigint), gen_random_uuid(), cast(:cause_id AS bigint), "
+        f"format('{item}', gen_random_uuid(), cast(:cause_id AS bigint), "
         "cast(:serial AS bigint), current_date, current_date, current_date + 365)::jsonb);\n"
     )
     return await by_pgbench(at, script, "-T", str(seconds), "-D", f"n={at.serial}")

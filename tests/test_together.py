@@ -1,10 +1,12 @@
 """Deeds that come together: who waits for whom, and whose error is whose."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from backend.together import MOST, Together
 
@@ -75,11 +77,32 @@ async def test_one_that_fails_spoils_nothing_for_those_beside_it():
 
     assert (answers[0], answers[2]) == (10, 30)
     assert isinstance(answers[1], psycopg.DataError)
-    assert bench.did == [[1, 2, 3], [1], [2], [3]]
+    assert bench.did[0] == [1, 2, 3]
+    assert sorted(bench.did[1:]) == [[1], [2], [3]]
 
 
-@pytest.mark.parametrize("error", [psycopg.OperationalError("gone"), ValueError("ours")])
-async def test_what_is_nobodys_own_fault_is_told_to_all_and_not_tried_one_by_one(error: Exception):
+async def test_who_waits_for_a_lock_waits_alone_and_the_next_go_on():
+    hangs = asyncio.Event()
+
+    async def run(deeds: Sequence[int]) -> list[int]:
+        if len(deeds) > 1 and 2 in deeds:
+            raise psycopg.errors.LockNotAvailable
+        if 2 in deeds:
+            await hangs.wait()
+        return list(deeds)
+
+    together = Together(run, 1)
+    first = [asyncio.create_task(together.do(deed)) for deed in (1, 2, 3)]
+    await asyncio.sleep(0.01)
+    assert [task.done() for task in first] == [True, False, True]
+
+    assert await together.do(4) == 4
+    hangs.set()
+    assert await first[1] == 2
+
+
+@pytest.mark.parametrize("error", [psycopg.OperationalError("gone"), PoolTimeout("no connection")])
+async def test_a_database_that_is_away_is_not_asked_one_by_one(error: Exception):
     bench = Bench(fails=lambda _: error)
     bench.let.set()
 
@@ -87,6 +110,41 @@ async def test_what_is_nobodys_own_fault_is_told_to_all_and_not_tried_one_by_one
 
     assert answers == [error, error]
     assert bench.did == [[1, 2]]
+
+
+async def test_nobody_waits_for_a_turn_longer_than_for_a_connection(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("backend.together.WAIT_SECONDS", 0.05)
+    bench = Bench(at_once=2)  # whose runs hang
+    begun = time.monotonic()
+
+    answers = await asyncio.gather(*await bench.begin(*range(5 * MOST)), return_exceptions=True)
+
+    assert {type(answer) for answer in answers} == {PoolTimeout}
+    assert time.monotonic() - begun < 1
+    bench.let.set()
+    assert await asyncio.gather(*await bench.begin(7)) == [70]
+    assert bench.together.waiting == 0
+
+
+async def test_an_answer_too_few_is_a_fault_and_nobody_hangs():
+    async def run(deeds: Sequence[int]) -> list[int]:
+        return [0] * (len(deeds) - 1)
+
+    answers = await asyncio.gather(*(Together(run, 1).do(1) for _ in range(2)), return_exceptions=True)
+
+    assert {type(answer) for answer in answers} == {ValueError}
+
+
+async def test_those_who_gather_are_counted():
+    bench = Bench()
+    tasks = await bench.begin(1)
+    tasks += await bench.begin(2, 3, 4)
+
+    assert bench.together.waiting == 3
+
+    bench.let.set()
+    await asyncio.gather(*tasks)
+    assert bench.together.waiting == 0
 
 
 async def test_who_has_gone_is_not_served_and_holds_up_nobody():

@@ -9,7 +9,6 @@ from sqlalchemy import text
 
 from backend.checkout.schemas import BasketLine
 from backend.database import Database
-from backend.together import Together
 from scanning import gs1
 from scanning.problem import Problem
 
@@ -96,7 +95,7 @@ class Looks:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._together = Together(self._run, db.at_once)
+        self._together = db.together(self._run)
 
     async def look(
         self,

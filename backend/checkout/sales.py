@@ -7,7 +7,6 @@ import msgspec
 from sqlalchemy import text
 
 from backend.database import Database
-from backend.together import Together
 
 SELL = text("SELECT * FROM checkout_sell(CAST(:sales AS jsonb))")
 
@@ -17,7 +16,7 @@ class Sales:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._together = Together(self._run, db.at_once)
+        self._together = db.together(self._run)
 
     async def sell(self, sale: dict[str, Any]) -> Any:
         """Sell; `sale` is what service.sale_of makes. The answer, and whether its id was used before.

@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 class Record(Award, omit_defaults=True):
     """What scans_record is told about one text: a decision to pay, or a reason not to. `status`: it waits elsewhere.
-    `call` and `account`: of which request it is, where it goes together with others."""
+    `call`: of which request of those that go together it is."""
 
     place: int
     id: UUID
@@ -58,8 +58,7 @@ class Record(Award, omit_defaults=True):
     serial: int | None = None
     brand: int | None = None
     product: int | None = None
-    call: int | None = None
-    account: int | None = None
+    call: int = -1
 
 
 def incoming(scan_id: UUID, scanned: str) -> Incoming:

@@ -13,13 +13,12 @@ from backend import tokens
 from backend.database import Database
 from backend.errors import Forbidden, Unauthenticated
 from backend.shops.models import TillKind
-from backend.together import Together
 
 PREFIX = "tl"
 
 FIND = text("""
-    SELECT t.token_digest AS digest, t.id AS till_id, t.shop_id, t.kind, c.id AS cashier_id, t.needs_cashier, s.timezone,
-        t.origins
+    SELECT t.token_digest AS digest, t.id AS till_id, t.shop_id, t.kind, c.id AS cashier_id, t.needs_cashier,
+        s.timezone, t.origins
     FROM tills t JOIN shops s ON s.id = t.shop_id
     LEFT JOIN cashiers c ON c.id = t.cashier_id AND t.shift_ends_at > now() AND c.disabled_at IS NULL
         AND (c.pin_hash IS NOT NULL OR NOT t.needs_cashier)
@@ -84,7 +83,7 @@ class Tills:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._together = Together(self._run, db.at_once)
+        self._together = db.together(self._run)
 
     async def signed_in(self, token: str) -> TillAt:
         """The till that a token belongs to.

@@ -24,6 +24,7 @@ from backend.errors import BodyChanged
 from backend.programmes.offers import Books
 from backend.programmes.rules import Fixed, Percent, Promo
 from backend.shops.door import TillAt
+from backend.together import Together
 from tests.checkout.model import RULES, Model, Sold
 from tests.checkout.shopping import shopping_at
 
@@ -51,10 +52,11 @@ picks = st.integers(0, 30)
 class OneConnection:
     """What the services need of the database, in one transaction that is rolled back at the end."""
 
-    at_once = 1
-
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self.connection = connection
+
+    def together(self, run: Any) -> Together[Any, Any]:
+        return Together(run, 1)
 
     async def rows(self, statement: Any, **values: Any) -> list[Any]:
         async with self.connection.transaction():

@@ -18,8 +18,15 @@ from tests.scans.test_guessing_limits import guess
 from tests.scans.test_memory import END
 from tests.scans.test_races import MOST, deadlocks
 
-TRANSACTIONS = text("SELECT count(DISTINCT xmin::text) AS n, count(*) AS scans FROM scans")
-PAID = text("SELECT count(*) AS n, coalesce(sum(amount), 0)::bigint AS total FROM movements WHERE kind = 1")
+TRANSACTIONS = text("""
+    SELECT count(*) AS n FROM scans WHERE id = ANY (CAST(:ids AS uuid[])) GROUP BY xmin::text ORDER BY n
+""")
+LOCK = text("""
+    SELECT pg_advisory_xact_lock(20311, (id % 2147483647)::int) FROM accounts WHERE card_number = :card
+""")
+COUNTED = text("""
+    SELECT c.count FROM counters c JOIN accounts a ON c.key = 'scans:' || a.id WHERE a.card_number = :card
+""")
 GUESSED = text("""
     INSERT INTO counters (key, count, ends_at)
     SELECT 'wrong:account:' || id, 5, now() + interval '1 hour' FROM accounts WHERE card_number = :card
@@ -27,8 +34,22 @@ GUESSED = text("""
 RAISED = text("UPDATE programmes SET rules_version = rules_version + 1")
 
 
-async def at_once(world: World, *sent: tuple[AccountNew, str]) -> list[Response]:
-    return await asyncio.gather(*(world.scan(agent, code) for agent, code in sent))
+async def together(app: Litestar, world: World, *sent: Any) -> list[asyncio.Task[Response]]:
+    """Send scans while the process is kept busy until all of them wait: they go as one."""
+    db, busy, spare = app.state["db"], await world.account(), await world.codes(1 + app.state["db"].pool.max_size // 2)
+    await world.scan(busy, spare[0])
+    held = []
+    async with world.db.begin() as session:
+        await session.execute(LOCK, {"card": busy.card_number})
+        for code in spare[1:]:
+            held.append(asyncio.create_task(world.scan(busy, code)))
+            await asyncio.sleep(0.05)  # each by itself
+        tasks = [asyncio.create_task(world.scan(*scan)) for scan in sent]
+        async with asyncio.timeout(5):
+            while sum(deeds.waiting for deeds in db.gathering) < len(sent):  # noqa: ASYNC110 - others count them
+                await asyncio.sleep(0.01)
+    assert {answer.json()["status"] for answer in await asyncio.gather(*held)} == {"credited"}
+    return tasks
 
 
 async def known(world: World, accounts: int, codes: int, **fields: Any) -> tuple[list[AccountNew], list[str]]:
@@ -40,84 +61,135 @@ async def known(world: World, accounts: int, codes: int, **fields: Any) -> tuple
     return agents, found[accounts:]
 
 
-async def test_scans_that_come_together_share_a_transaction_and_each_gets_its_own_answer(world: World):
-    agents, codes = await known(world, 12, 12)
-    before = await world.db.call(TRANSACTIONS)
+async def available(world: World, agents: list[AccountNew]) -> list[int]:
+    return [(await world.home(agent))["wallets"][0]["available"] for agent in agents]
 
-    answers = await at_once(world, *zip(agents, codes, strict=True))
+
+def told(answers: list[Response]) -> Counter[tuple[str, str | None]]:
+    return Counter((row["status"], row.get("reason")) for row in (answer.json() for answer in answers))
+
+
+async def test_scans_that_come_together_share_a_transaction_and_each_gets_its_own_answer(app: Litestar, world: World):
+    agents, codes = await known(world, 12, 12)
+
+    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes, strict=True)))
 
     assert {(row["status"], row["amount"]) for row in (answer.json() for answer in answers)} == {("credited", 100)}
-    after = await world.db.call(TRANSACTIONS)
-    assert after.scans - before.scans == 12
-    assert after.n - before.n < 12
-    assert [(await world.home(agent))["wallets"][0]["available"] for agent in agents] == [200] * 12
+    assert await available(world, agents) == [200] * 12
+    assert [row.n for row in await world.db.rows(TRANSACTIONS, ids=ids(answers))] == [12]
 
 
-async def test_one_code_of_many_who_come_together_is_paid_once(world: World):
+def ids(answers: list[Response]) -> list[str]:
+    return [answer.json()["id"] for answer in answers]
+
+
+async def test_one_code_of_many_who_come_together_goes_to_the_first_whatever_his_id(app: Litestar, world: World):
     agents, codes = await known(world, 12, 1)
+    falling = [uuid.UUID(int=1000 - number) for number in range(12)]
 
-    answers = await at_once(world, *((agent, codes[0]) for agent in agents))
+    answers = await asyncio.gather(
+        *await together(app, world, *((agent, codes[0], number) for agent, number in zip(agents, falling, strict=True)))
+    )
 
-    outcomes = Counter((row["status"], row.get("reason")) for row in (answer.json() for answer in answers))
-    assert outcomes == {("credited", None): 1, ("refused", "already_claimed"): 11}
-    assert (await world.db.call(PAID)).n == 13
+    assert told(answers) == {("credited", None): 1, ("refused", "already_claimed"): 11}
+    assert await available(world, agents) == [200] + [100] * 11
 
 
 async def test_who_may_not_go_on_is_told_so_and_the_others_are_paid(app: Litestar, world: World, number):
-    number("scans_per_minute", 3)
+    number("scans_per_minute", 5)
     agents, codes = await known(world, 4, 12)
     hasty, ended, guesser, good = agents
-    for code in codes[:2]:
+    for code in codes[:4]:
         await world.scan(hasty, code)
     await world.db.rows(END, card=ended.card_number)
     await world.db.rows(GUESSED, card=guesser.card_number)
 
-    answers = await at_once(world, *zip(agents, codes[2:6], strict=True))
+    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes[4:8], strict=True)))
 
     assert [answer.status_code for answer in answers] == [429, 401, 429, 200]
     assert 0 < int(answers[0].headers["retry-after"]) <= 60
     assert 3500 < int(answers[2].headers["retry-after"]) <= 3600
     assert answers[3].json()["status"] == "credited"
     # What was refused did not count, and the codes are free.
-    row = await world.db.call(text("SELECT max(count) AS most FROM counters WHERE key LIKE 'scans:%'"))
-    assert row.most == 3
-    assert (await at_once(world, (good, codes[2])))[0].json()["status"] == "credited"
+    assert (await world.db.call(COUNTED, card=hasty.card_number)).count == 5
+    assert (await world.scan(good, codes[4])).json()["status"] == "credited"
 
 
-async def test_a_budget_that_lasts_for_some_of_those_who_come_together_pays_those(world: World):
+async def test_a_budget_that_lasts_for_some_of_those_who_come_together_pays_those(app: Litestar, world: World):
     agents, codes = await known(world, 12, 12, budget=1750)
 
-    answers = await at_once(world, *zip(agents, codes, strict=True))
+    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes, strict=True)))
 
-    outcomes = Counter((row["status"], row.get("reason")) for row in (answer.json() for answer in answers))
-    assert outcomes == {("credited", None): 5, ("refused", "budget_spent"): 7}
+    assert told(answers) == {("credited", None): 5, ("refused", "budget_spent"): 7}
+    assert sum(await available(world, agents)) == 1700
     left = await world.db.call(text("SELECT sum(remaining)::bigint AS left FROM budget_slices"))
     assert left.left == 50
 
 
-async def test_rules_that_changed_meanwhile_are_asked_for_again_by_each(world: World):
+async def test_a_budget_that_others_spend_meanwhile_pays_nobody(app: Litestar, world: World):
+    agents, codes = await known(world, 6, 6, budget=10_000)
+    async with world.db.begin() as session:
+        await session.execute(text("UPDATE budget_slices SET remaining = 0"))
+        tasks = await together(app, world, *zip(agents, codes, strict=True))
+        await asyncio.sleep(0.5)  # they have decided to pay, and wait for the budget; first together, then alone
+        assert not any(task.done() for task in tasks)
+
+    answers = await asyncio.gather(*tasks)
+
+    assert told(answers) == {("refused", "budget_spent"): 6}
+    assert await available(world, agents) == [100] * 6
+
+
+async def test_who_waits_for_a_lock_does_not_hold_up_those_beside_him(app: Litestar, world: World):
+    agents, codes = await known(world, 6, 6)
+    async with world.db.begin() as session:
+        await session.execute(LOCK, {"card": agents[2].card_number})
+        tasks = await together(app, world, *zip(agents, codes, strict=True))
+        answers = await asyncio.wait_for(asyncio.gather(*tasks[:2], *tasks[3:]), 2)
+        assert told(answers) == {("credited", None): 5}
+        assert not tasks[2].done()
+
+    assert (await tasks[2]).json()["status"] == "credited"
+    assert await available(world, agents) == [200] * 6
+
+
+async def test_rules_that_changed_meanwhile_are_asked_for_again_by_each(app: Litestar, world: World):
     agents, codes = await known(world, 12, 12)
     await world.db.rows(RAISED)
 
-    answers = await at_once(world, *zip(agents, codes, strict=True))
+    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes, strict=True)))
 
-    assert {answer.json()["status"] for answer in answers} == {"credited"}
-    assert (await world.db.call(PAID)).total == 2400
+    assert told(answers) == {("credited", None): 12}
+    assert await available(world, agents) == [200] * 12
 
 
-async def test_one_id_of_one_account_in_company_has_one_effect(world: World):
+async def test_one_id_of_one_account_in_company_has_one_effect(app: Litestar, world: World):
     agents, codes = await known(world, 6, 6)
     scan_id = uuid.uuid4()
-    first, *others = agents
 
     answers = await asyncio.gather(
-        *(world.scan(first, codes[0], scan_id) for _ in range(6)),
-        *(world.scan(agent, code) for agent, code in zip(others, codes[1:], strict=True)),
+        *await together(
+            app, world, *((agents[0], codes[0], scan_id) for _ in range(6)), *zip(agents[1:], codes[1:], strict=True)
+        )
     )
 
     assert len({answer.content for answer in answers[:6]}) == 1
-    assert {answer.json()["status"] for answer in answers} == {"credited"}
-    assert (await world.db.call(PAID)).n == 12
+    assert told(answers) == {("credited", None): 11}
+    assert await available(world, agents) == [200] * 6
+    assert [row.n for row in await world.db.rows(TRANSACTIONS, ids=ids(answers))] == [6]
+
+
+async def test_one_account_with_several_codes_in_company_has_them_all(app: Litestar, world: World):
+    rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=350)
+    agents, codes = await known(world, 3, 9, rule=rule)
+
+    answers = await asyncio.gather(
+        *await together(app, world, *((agents[place % 3], code) for place, code in enumerate(codes)))
+    )
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert sum(answer.json()["amount"] for answer in answers if "amount" in answer.json()) == 3 * 250
+    assert await available(world, agents) == [350] * 3
 
 
 async def test_crowds_that_cross_do_not_block_each_other(

@@ -89,7 +89,8 @@ END $$;
 -- Sells: uses the codes, awards their agents, owes the shops; sales of one or of several tills in one transaction. A key
 -- that was used before gives its first answer; `changed` says that the body was another one then. A sale's `loss` is what
 -- a till without a network gave for codes that could not be used. SB010, SB011: the budget or the rules have moved; SB040:
--- a code or a limit is full; SB042: the till's loss of 30 days is. Nothing was sold then.
+-- a code or a limit is full; SB042: the till's loss of 30 days is; 55P03: others hold a lock, which sales that go together
+-- do not wait long for. Nothing was sold then.
 CREATE OR REPLACE FUNCTION checkout_sell(p_sales jsonb)
 RETURNS TABLE (sale int, answer jsonb, changed boolean, replayed boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -98,6 +99,9 @@ DECLARE
     made redemptions[]; dues bigint[]; parts jsonb[]; seen jsonb := '[]'; earned accruals[]; days jsonb := '{}';
     is_many boolean := jsonb_array_length(p_sales) > 1;
 BEGIN
+    IF is_many THEN
+        PERFORM set_config('lock_timeout', '200ms', true);
+    END IF;
     PERFORM pg_advisory_xact_lock_shared(20313, n) FROM (
         SELECT DISTINCT ((x ->> 'shop')::bigint % 2147483647)::int AS n FROM jsonb_array_elements(p_sales) AS x
         ORDER BY 1) AS shops;
@@ -179,7 +183,8 @@ BEGIN
             owed := won.owed; slice := (c.account % 16)::int; r.reason := coalesce(c.reason, won.reason);
             IF won.status <> 'refused' THEN
                 r.bonus := (won.accrual).amount;
-                earned := earned || won.accrual; days := days || jsonb_build_object(c.programme::text, c.today);
+                earned := earned || won.accrual; days := days || jsonb_build_object(c.programme::text,
+                    greatest(c.today, (days ->> c.programme::text)::date));
             END IF;
         END IF;
         PERFORM promocodes_count(c.code, c.run, 1, c.base, r.bonus, c.matures_on);

@@ -1,7 +1,7 @@
 -- Windows of made-up codes, each a row of its key, how many stop the account (null: it is an alarm only), and for how
 -- many seconds those of a scan count (null: they count elsewhere). The account's own comes first.
 
--- For how many seconds made-up codes stop the account; null: they do not. A network is shared: its counter stops only
+-- For how many seconds made-up codes stop the account, of four windows that may; null: they do not. A network is shared: its counter stops only
 -- accounts that made codes up themselves, or a stranger behind the same operator's address could stop everybody.
 CREATE OR REPLACE FUNCTION scans_must_wait(p_windows jsonb) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
@@ -55,14 +55,15 @@ BEGIN
 END $$;
 
 -- Records scans and pays for those that deserve it, calls of one or of several accounts in one transaction. `p_calls` has
--- each call's account, device and limits (see scans_admit), and `p_items` the scans of all. A call that may not go on gets
--- its fault, the others go on. An id that was used before gives its first answer; `changed` says that the body was another
--- one then. SB010, SB011: others spent the budget or changed the rules; nothing was done.
+-- each call's account, device and limits (see scans_admit), in the order of arrival; `p_items` the scans of all. A call
+-- that may not go on gets its fault, the others go on. An id that was used before gives its first answer; `changed` says
+-- that the body was another one then. SB010, SB011: others spent the budget or changed the rules; nothing was done.
+-- 55P03: others hold a lock, which calls that go together do not wait long for.
 --
--- Order of locks, so that no two such transactions wait for each other: accounts, then all items in the order of their
--- keys, then wallets, budgets, and the counters of made-up codes. What several items earn, and what is noted of them, is
--- gathered and written at once, which costs half as much. It is not where an id comes twice: the second finds the row of
--- the first. Wallets are locked between keys then, which nobody waits for who lacks the account.
+-- Order of locks, so that no two such transactions wait for each other: of each account its counter and its lock, then all
+-- items in the order of their keys, then wallets, budgets, and the counters of made-up codes. What several items earn, and
+-- what is noted of them, is gathered and written at once, which costs half as much. It is not where an id comes twice: the
+-- second finds the row of the first. Wallets are locked between keys then, which nobody waits for who lacks the account.
 CREATE OR REPLACE FUNCTION scans_record(p_calls jsonb, p_items jsonb) RETURNS TABLE (
     call int, fault text, wait int, place int, changed boolean, replayed boolean, kind text, status text, reason text,
     programme_id bigint, version_id bigint, product_id bigint, base bigint, gross bigint, amount bigint,
@@ -72,36 +73,40 @@ CREATE OR REPLACE FUNCTION scans_record(p_calls jsonb, p_items jsonb) RETURNS TA
 DECLARE
     c record; i record; s scans; r ranges; won record; a accruals; admitted record; slice int;
     stopped int[] := '{}'; wrong int[] := '{}'; owed jsonb := '{}'; days jsonb := '{}'; made scans[]; earned accruals[];
-    brands bigint[]; accounts bigint[]; bodies jsonb[]; body jsonb; is_queue boolean := jsonb_array_length(p_items) > 1;
+    brands bigint[]; bodies jsonb[]; body jsonb; whose bigint[] := '{}'; account bigint; owners bigint[];
+    is_gathered boolean := jsonb_array_length(p_items) > 1;
 BEGIN
-    IF is_queue THEN
-        SELECT count(*) = count(DISTINCT (account, id, n)) INTO is_queue
-        FROM jsonb_to_recordset(p_items) AS x (account bigint, id uuid, n int);
+    IF jsonb_array_length(p_calls) > 1 THEN
+        PERFORM set_config('lock_timeout', '200ms', true);
     END IF;
     FOR c IN
         SELECT * FROM jsonb_to_recordset(p_calls)
             AS x (call int, account bigint, device bigint, per_minute int, windows jsonb, scans int)
-        ORDER BY x.account % 2147483647, x.call
+        ORDER BY x.account % 2147483647, x.account, x.call
     LOOP
         admitted := scans_admit(c.account, c.device, c.per_minute, c.windows, c.scans);
         IF admitted.fault IS NULL THEN
-            slice := c.account % 16;
+            whose[c.call] := c.account; slice := c.account % 16;
         ELSE
             call := c.call; fault := admitted.fault; wait := admitted.wait; stopped := stopped || c.call;
             RETURN NEXT;
         END IF;
     END LOOP;
     fault := NULL; wait := NULL;
+    IF is_gathered THEN
+        SELECT count(*) = count(DISTINCT (whose[x.call], x.id, x.n)) INTO is_gathered
+        FROM jsonb_to_recordset(p_items) AS x (call int, id uuid, n int);
+    END IF;
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (
-            call int, account bigint, place int, id uuid, n int, digest text, kind text, status text, reason text,
+            call int, place int, id uuid, n int, digest text, kind text, status text, reason text,
             cause int, cause_id bigint, slot int, serial bigint, brand bigint, programme bigint, rules_version bigint,
             campaign bigint, version bigint, product bigint, base bigint, gross bigint, day_cap bigint,
             budgeted boolean, today date, matures_on date, expires_on date)
         WHERE x.call <> ALL (stopped)
-        ORDER BY x.cause, x.cause_id, x.id, x.n, x.place
+        ORDER BY x.cause, x.cause_id, x.call, x.id, x.n, x.place
     LOOP
-        a := NULL; changed := false; replayed := true;
-        SELECT * INTO s FROM scans o WHERE o.account_id = i.account AND o.id = i.id AND o.n = i.n;
+        a := NULL; changed := false; replayed := true; account := whose[i.call];
+        SELECT * INTO s FROM scans o WHERE o.account_id = account AND o.id = i.id AND o.n = i.n;
         IF FOUND THEN
             changed := s.digest <> decode(i.digest, 'hex');
             IF s.status <> 'refused' THEN
@@ -128,25 +133,26 @@ BEGIN
             IF i.status IS NOT NULL THEN
                 NULL; -- A receipt: it waits in its own room.
             ELSIF s.reason IS NULL THEN
-                won := programmes_award(i.account, i.cause, i.cause_id, i.programme, i.campaign,
+                won := programmes_award(account, i.cause, i.cause_id, i.programme, i.campaign,
                     i.version, i.product, i.base, i.gross, i.day_cap, i.budgeted, owed, i.today, i.matures_on,
-                    i.expires_on, is_queue);
+                    i.expires_on, is_gathered);
                 s.status := won.status; s.reason := won.reason; a := won.accrual; owed := won.owed;
                 IF s.status IN ('credited', 'pending') THEN
                     body := jsonb_build_object('cause', i.cause, 'cause_id', i.cause_id, 'amount', a.amount);
-                    IF is_queue THEN
+                    IF is_gathered THEN
                         earned := earned || a; brands := brands || i.brand; bodies := bodies || body;
-                        accounts := accounts || i.account;
-                        days := days || jsonb_build_object(i.programme::text, i.today);
+                        owners := owners || account;
+                        days := days || jsonb_build_object(i.programme::text,
+                            greatest(i.today, (days ->> i.programme::text)::date));
                     ELSE
                         INSERT INTO events (brand_id, account_id, kind, body)
-                        VALUES (i.brand, i.account, 'package.claimed', body);
+                        VALUES (i.brand, account, 'package.claimed', body);
                     END IF;
                 END IF;
             ELSIF i.cause IS NOT NULL THEN
                 -- Whoever claimed it while it was open keeps his answer.
                 SELECT * INTO a FROM accruals o
-                WHERE o.cause = i.cause AND o.cause_id = i.cause_id AND o.account_id = i.account;
+                WHERE o.cause = i.cause AND o.cause_id = i.cause_id AND o.account_id = account;
                 IF FOUND THEN
                     s.status := 'repeated'; s.reason := NULL;
                 END IF;
@@ -156,12 +162,12 @@ BEGIN
                 IF i.cause IS NOT NULL THEN
                     -- It deciphers, and was never given out: a lucky guess, or somebody has the key.
                     INSERT INTO events (brand_id, account_id, kind, body) VALUES (
-                        (SELECT o.brand_id FROM slots o WHERE o.slot = i.cause_id >> 37), i.account,
+                        (SELECT o.brand_id FROM slots o WHERE o.slot = i.cause_id >> 37), account,
                         'package.unissued', jsonb_build_object('cause', i.cause, 'cause_id', i.cause_id));
                 END IF;
             END IF;
-            s.account_id := i.account; s.id := i.id; s.n := i.n; s.digest := decode(i.digest, 'hex'); s.at := now();
-            IF is_queue THEN
+            s.account_id := account; s.id := i.id; s.n := i.n; s.digest := decode(i.digest, 'hex'); s.at := now();
+            IF is_gathered THEN
                 made := made || s;
             ELSE
                 INSERT INTO scans SELECT s.*;
@@ -173,11 +179,11 @@ BEGIN
         gross := a.gross; amount := a.amount; matures_on := a.matures_on; expires_on := a.expires_on;
         RETURN NEXT;
     END LOOP;
-    IF is_queue THEN
+    IF is_gathered THEN
         PERFORM programmes_earn(earned, days);
         INSERT INTO events (brand_id, account_id, kind, body)
         SELECT brand, account, 'package.claimed', body
-        FROM unnest(brands, accounts, bodies) AS x (brand, account, body);
+        FROM unnest(brands, owners, bodies) AS x (brand, account, body);
         INSERT INTO scans SELECT * FROM unnest(made);
     END IF;
     IF owed <> '{}' THEN
