@@ -27,7 +27,9 @@ LOAD = text("""
 class Explanation(Out):
     """How an amount came about. Amounts in minor units; the text says the same in the caller's language."""
 
-    text: Annotated[str, Meta(examples=["Autumn bonus: 6% of ₽2,500.00 is ₽150.00; available from December 6, 2026."])]
+    text: Annotated[
+        str, Meta(examples=["Autumn bonus: 6% of RUB2,500.00 is RUB150.00; available from December 6, 2026."])
+    ]
     rule: Annotated[str, Meta(description="The campaign.", examples=["Autumn bonus"])] = ""
     version: Annotated[int, Meta(description="Of the rule.", examples=[1])] = 0
     base: Annotated[

@@ -42,7 +42,7 @@ class StatementRow(Out):
     available_after: Amount = 0
     held_after: Amount = 0
     text: Annotated[
-        str, Meta(examples=["Autumn bonus: 6% of ₽2,500.00 is ₽150.00; available from December 6, 2026."])
+        str, Meta(examples=["Autumn bonus: 6% of RUB2,500.00 is RUB150.00; available from December 6, 2026."])
     ] = ""
 
 
@@ -94,7 +94,7 @@ class Expiring(Out):
     amount: Amount
     spend: Annotated[int, Meta(description="What has to be spent by the last day to keep it.", examples=[15000])]
     text: Annotated[
-        str, Meta(examples=["Spend ₽150.00 by December 5, 2026, or ₽150.00 expires. Nothing else keeps it."])
+        str, Meta(examples=["Spend RUB150.00 by December 5, 2026, or RUB150.00 expires. Nothing else keeps it."])
     ]
     available_on: Annotated[date | None, Meta(description="It cannot be spent before.", examples=["2026-12-01"])] = None
     can_be_kept: Annotated[bool, Meta(examples=[True])] = True

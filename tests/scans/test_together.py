@@ -13,6 +13,7 @@ from sqlalchemy import text
 from backend.accounts.schemas import AccountNew
 from backend.database import Database
 from backend.programmes.rules import Fixed, Rule
+from tests.company import LOCK, in_company
 from tests.make import World, bearer, caller
 from tests.scans.test_guessing_limits import guess
 from tests.scans.test_memory import END
@@ -20,9 +21,6 @@ from tests.scans.test_races import MOST, deadlocks
 
 TRANSACTIONS = text("""
     SELECT count(*) AS n FROM scans WHERE id = ANY (CAST(:ids AS uuid[])) GROUP BY xmin::text ORDER BY n
-""")
-LOCK = text("""
-    SELECT pg_advisory_xact_lock(20311, (id % 2147483647)::int) FROM accounts WHERE card_number = :card
 """)
 COUNTED = text("""
     SELECT c.count FROM counters c JOIN accounts a ON c.key = 'scans:' || a.id WHERE a.card_number = :card
@@ -35,21 +33,11 @@ RAISED = text("UPDATE programmes SET rules_version = rules_version + 1")
 
 
 async def together(app: Litestar, world: World, *sent: Any) -> list[asyncio.Task[Response]]:
-    """Send scans while the process is kept busy until all of them wait: they go as one."""
-    db, busy, spare = app.state["db"], await world.account(), await world.codes(1 + app.state["db"].pool.max_size // 2)
-    await world.scan(busy, spare[0])
-    held = []
-    async with world.db.begin() as session:
-        await session.execute(LOCK, {"card": busy.card_number})
-        for code in spare[1:]:
-            held.append(asyncio.create_task(world.scan(busy, code)))
-            await asyncio.sleep(0.05)  # each by itself
-        tasks = [asyncio.create_task(world.scan(*scan)) for scan in sent]
-        async with asyncio.timeout(5):
-            while sum(deeds.waiting for deeds in db.gathering) < len(sent):  # noqa: ASYNC110 - others count them
-                await asyncio.sleep(0.01)
-    assert {answer.json()["status"] for answer in await asyncio.gather(*held)} == {"credited"}
-    return tasks
+    """Send scans that go as one."""
+    busy, spare = await world.account(), await world.codes(1 + app.state["db"].pool.max_size // 2)
+    await world.scan(busy, spare.pop())
+    scans = [world.scan(*scan) for scan in sent]
+    return await in_company(app, world, busy, lambda: world.scan(busy, spare.pop()), scans)
 
 
 async def known(world: World, accounts: int, codes: int, **fields: Any) -> tuple[list[AccountNew], list[str]]:

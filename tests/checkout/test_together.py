@@ -1,0 +1,157 @@
+"""Sales of several tills in one transaction: each answered, paid and owed as if it had come alone."""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from httpx2 import Response
+from litestar import Litestar
+from sqlalchemy import text
+
+from backend.programmes.rules import Percent, Promo
+from tests.checkout.shopping import BASKET, Shopping, line, shopping_at
+from tests.company import LOCK, in_company
+from tests.make import World
+
+TRANSACTIONS = text("SELECT count(*) AS n FROM sales WHERE key = ANY (:keys) GROUP BY xmin::text ORDER BY n")
+STANDS = text("""
+    SELECT r.discount, r.bonus, r.base, r.reason, c.used,
+        (SELECT count(*) FROM shares h WHERE h.redemption_id = r.id) AS parts,
+        (SELECT sum(amount)::bigint FROM dues d WHERE d.cause = 4 AND d.cause_id = r.id) AS due,
+        (SELECT sum(amount)::bigint FROM movements m WHERE m.cause = 4 AND m.cause_id = r.id) AS moved,
+        (SELECT count(*) FROM events e WHERE e.kind = 'promo.redeemed' AND e.account_id = r.account_id) AS events
+    FROM redemptions r JOIN promo_codes c ON c.id = r.code_id WHERE c.shown = :code ORDER BY r.id
+""")
+
+
+@pytest.fixture
+async def others(app: Litestar, world: World):
+    """Another shop, whose till keeps the process busy."""
+    there = await shopping_at(world)
+    busy = await world.account()
+    code = await there.code(await there.offer(), account=busy)
+    assert (await there.sell(code)).status_code == 200
+
+    async def send(*sent: Coroutine[Any, Any, Response]) -> list[asyncio.Task[Response]]:
+        return await in_company(app, world, busy, lambda: there.sell(code), sent)
+
+    return send
+
+
+async def test_sales_that_come_together_share_a_transaction_and_each_is_what_it_would_be_alone(
+    world: World, shopping: Shopping, others
+):
+    offer, agents = await shopping.offer(), [await world.account() for _ in range(8)]
+    codes = [await shopping.code(offer, account=agent) for agent in agents]
+    alone = await shopping.sell(codes[0])
+    first = [alone.json()[name] for name in ("amount", "discount", "total")]
+    before = [tuple(row) for row in await world.db.rows(STANDS, code=codes[0])]
+    keys = [str(uuid.uuid4()) for _ in codes[1:]]
+
+    answers = await asyncio.gather(
+        *await others(*(shopping.sell(code, key=key) for code, key in zip(codes[1:], keys, strict=True)))
+    )
+
+    assert [row.n for row in await world.db.rows(TRANSACTIONS, keys=keys)] == [7]
+    assert [answer.json()["id"] for answer in answers] == keys
+    for answer, code in zip(answers, codes[1:], strict=True):
+        assert [answer.json()[name] for name in ("amount", "discount", "total")] == first
+        assert [tuple(row) for row in await world.db.rows(STANDS, code=code)] == before
+    again = [await shopping.sell(code, key=key) for code, key in zip(codes[1:], keys, strict=True)]
+    assert [answer.content for answer in again] == [answer.content for answer in answers]
+
+
+async def test_the_last_uses_of_a_code_go_to_so_many_of_those_who_come_together(
+    world: World, shopping: Shopping, others
+):
+    offer = await shopping.offer(Promo(Percent(500), uses=3))
+    code = await shopping.code(offer, account=await world.account())
+
+    answers = await asyncio.gather(*await others(*(shopping.sell(code) for _ in range(8))))
+
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [409] * 5
+    refused = {answer.json()["errors"][0]["detail"] for answer in answers if answer.status_code == 409}
+    assert refused == {"spent"}
+    assert [row.used for row in await world.db.rows(STANDS, code=code)] == [3] * 3
+
+
+async def test_one_sale_sent_twice_in_company_happens_once(world: World, shopping: Shopping, others):
+    offer = await shopping.offer()
+    code, other = [await shopping.code(offer, account=await world.account()) for _ in range(2)]
+    key, basket = str(uuid.uuid4()), [line(1, 777)]
+
+    *same, changed, beside = await asyncio.gather(
+        *await others(
+            *(shopping.sell(code, key=key) for _ in range(4)),
+            shopping.sell(code, key=key, basket=basket),
+            shopping.sell(other),
+        )
+    )
+
+    assert {answer.status_code for answer in same} == {200}
+    assert len({answer.content for answer in same}) == 1
+    assert changed.status_code == 422
+    assert beside.status_code == 200
+    assert len(await world.db.rows(STANDS, code=code)) == len(await world.db.rows(STANDS, code=other)) == 1
+
+
+async def test_baskets_of_several_codes_and_one_agent_of_several_codes_go_together(
+    world: World, shopping: Shopping, others
+):
+    offers = [await shopping.offer(Promo(Percent(500), group=group)) for group in ("a", "b")]
+    agents = [await world.account() for _ in range(3)]
+    pairs = [[await shopping.code(offer, account=agent) for offer in offers] for agent in agents]
+    alone = await shopping.sell(*pairs[0])
+    key = str(uuid.uuid4())
+
+    answers = await asyncio.gather(
+        *await others(
+            shopping.sell(*pairs[1], key=key), shopping.sell(*reversed(pairs[1])), shopping.sell(*pairs[2]),
+            shopping.sell(pairs[2][0], pairs[1][1]),
+        )
+    )  # fmt: skip
+
+    assert {answer.json()["discount"] for answer in answers} == {alone.json()["discount"]}
+    used = [[row.used for row in await world.db.rows(STANDS, code=code)] for pair in pairs[1:] for code in pair]
+    assert used == [[2, 2], [3, 3, 3], [2, 2], [1]]
+    moved = await world.db.call(text("SELECT sum(bonus)::bigint AS bonus FROM redemptions"))
+    paid = await world.db.call(text("SELECT sum(amount)::bigint AS amount FROM movements WHERE cause = 4"))
+    assert moved.bonus == paid.amount
+
+
+async def test_an_agent_whose_lock_is_held_does_not_hold_up_the_others(world: World, shopping: Shopping, others):
+    offer, agents = await shopping.offer(), [await world.account() for _ in range(5)]
+    codes = [await shopping.code(offer, account=agent) for agent in agents]
+    async with world.db.begin() as session:
+        await session.execute(LOCK, {"card": agents[2].card_number})
+        tasks = await others(*(shopping.sell(code) for code in codes))
+        answers = await asyncio.wait_for(asyncio.gather(*tasks[:2], *tasks[3:]), 2)
+        assert {answer.status_code for answer in answers} == {200}
+        assert not tasks[2].done()
+
+    assert (await tasks[2]).status_code == 200
+
+
+async def test_a_basket_without_codes_goes_with_the_others(world: World, shopping: Shopping, others):
+    code = await shopping.code(await shopping.offer(), account=await world.account())
+
+    plain, cheaper = await asyncio.gather(*await others(shopping.sell(), shopping.sell(code)))
+
+    assert plain.json()["total"] == sum(row["amount"] for row in BASKET)
+    assert cheaper.json()["total"] < plain.json()["total"]
+
+
+async def test_a_budget_that_lasts_for_some_pays_the_bonus_of_those(world: World, shopping: Shopping, others):
+    offer = await shopping.offer(budget=5000)
+    codes = [await shopping.code(offer, account=await world.account()) for _ in range(8)]
+
+    answers = await asyncio.gather(*await others(*(shopping.sell(code) for code in codes)))
+
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    rows = [row for code in codes for row in await world.db.rows(STANDS, code=code)]
+    left = await world.db.call(text("SELECT sum(remaining)::bigint AS left FROM budget_slices"))
+    assert left.left >= 0
+    assert left.left + sum(row.discount + row.bonus for row in rows) == 5000
+    assert all((row.moved or 0) == row.bonus for row in rows)
