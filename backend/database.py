@@ -1,6 +1,6 @@
 """The way to PostgreSQL: sessions, one transaction a request, and single statements for the hot deeds."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import TextClause, make_url
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from backend.together import WAIT_SECONDS, Answer, Deed, Together
+from backend.together import WAIT_SECONDS, Answer, Deed, Run, Together
 
 ATTEMPTS = 3
 APP_ROLE = "scanback_app"
@@ -52,7 +52,7 @@ class Database:
         )
         self.gathering: list[Together[Any, Any]] = []
 
-    def together(self, run: Callable[[Sequence[Deed]], Awaitable[Sequence[Answer]]]) -> Together[Deed, Answer]:
+    def together(self, run: Run[Deed, Answer]) -> Together[Deed, Answer]:
         """A hot deed that several do at once: half of the connections are under way with it, the others gather."""
         made = Together(run, max(1, self.pool.max_size // 2))
         self.gathering.append(made)

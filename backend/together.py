@@ -1,32 +1,41 @@
 """Deeds that come while others are under way wait for these and are done together: one trip, one transaction."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from itertools import islice
+from typing import Generic, Protocol, TypeVar
 
 import psycopg
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 from psycopg_pool import PoolTimeout
 
-Deed = TypeVar("Deed")
-Answer = TypeVar("Answer")
+Deed = TypeVar("Deed", contravariant=True)  # noqa: PLC0105 - it reads better
+Answer = TypeVar("Answer", covariant=True)  # noqa: PLC0105
 MOST = 16  # deeds of one transaction: it holds all their locks to its end
-WAIT_SECONDS = 10.0  # for a turn, or for a free connection
+WAIT_SECONDS = 10.0  # for a deed's turn and its end, or for a free connection
+
+
+class Run(Protocol[Deed, Answer]):
+    """Does several deeds and answers each, in their order."""
+
+    async def __call__(self, deeds: Sequence[Deed], /, *, hurry: bool) -> Sequence[Answer]:
+        """In a hurry it raises LockNotAvailable rather than wait long for somebody's lock: others wait behind it."""
 
 
 class Together(Generic[Deed, Answer]):
-    """Does deeds by `run`, which takes several and answers each, in their order.
+    """Does deeds by `run`.
 
     Who comes first goes at once; nobody waits for company. While `at_once` runs are under way, the others gather. When
-    several fail together, each is done again by itself: it gets its own error, and who waits for a lock waits alone.
+    several fail together, each is done again by itself, beside the runs: it gets its own error, and who has to wait for
+    a lock holds up nobody else.
     """
 
-    def __init__(self, run: Callable[[Sequence[Deed]], Awaitable[Sequence[Answer]]], at_once: int) -> None:
+    def __init__(self, run: Run[Deed, Answer], at_once: int) -> None:
         self._run = run
         self._free = at_once
+        self._alone = asyncio.Semaphore(at_once)
         # What is answered is a list of one; an empty list: do it by yourself.
-        self._waiting: deque[tuple[Deed, asyncio.Future[Sequence[Answer]]]] = deque()
+        self._waiting: dict[asyncio.Future[Sequence[Answer]], Deed] = {}
         self._runs: set[asyncio.Task[None]] = set()
 
     @property
@@ -38,39 +47,46 @@ class Together(Generic[Deed, Answer]):
         """Do a deed, together with others if there are any.
 
         Raises:
-            PoolTimeout: its turn did not come, or did not end. psycopg.Error: what `run` raised for this deed alone, or
-            because the database cannot be reached.
+            PoolTimeout: it was not done in time, and may be still. psycopg.Error: what `run` raised for this deed
+            alone, or because the database cannot be reached.
         """
         future: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((deed, future))
+        self._waiting[future] = deed
         if self._free:
             self._free -= 1
             task = asyncio.create_task(self._work())
             self._runs.add(task)  # the loop itself holds tasks weakly
             task.add_done_callback(self._runs.discard)
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                answers = await future
+            async with asyncio.timeout(WAIT_SECONDS) as turn:
+                return (await future or await self._by_itself(deed))[0]
         except TimeoutError as error:
-            raise PoolTimeout(f"no turn within {WAIT_SECONDS:.0f} s") from error
-        return (answers or await self._run([deed]))[0]
+            if not turn.expired():
+                raise
+            raise PoolTimeout(f"not done within {WAIT_SECONDS:.0f} s") from error
+        finally:
+            # Whoever has gone asks again under the same id, if at all.
+            self._waiting.pop(future, None)
+
+    async def _by_itself(self, deed: Deed) -> Sequence[Answer]:
+        async with self._alone:
+            return await self._run([deed], hurry=False)
 
     async def _work(self) -> None:
         try:
-            while self._waiting:
-                taken = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-                # Whoever has gone meanwhile asks again under the same id, if at all.
-                if there := [row for row in taken if not row[1].done()]:
-                    await self._serve([deed for deed, _ in there], [future for _, future in there])
+            while taken := list(islice(self._waiting.items(), MOST)):
+                for future, _ in taken:
+                    del self._waiting[future]
+                await self._serve([deed for _, deed in taken], [future for future, _ in taken])
         finally:
             self._free += 1
 
     async def _serve(self, deeds: Sequence[Deed], futures: Sequence[asyncio.Future[Sequence[Answer]]]) -> None:
         try:
-            answers = await self._run(deeds)
+            answers = await self._run(deeds, hurry=True)
             told = [[answer] for _, answer in zip(deeds, answers, strict=True)]
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait
-            if len(deeds) == 1 or _is_nobodys(error):
+            if _is_nobodys(error) or (len(deeds) == 1 and not isinstance(error, LockNotAvailable)):
                 for future in futures:
                     if not future.done():
                         future.set_exception(error)
@@ -83,4 +99,5 @@ class Together(Generic[Deed, Answer]):
 
 def _is_nobodys(error: Exception) -> bool:
     """Whether no deed is to blame: the database is away or overloaded, and asking again makes it worse."""
-    return isinstance(error, psycopg.OperationalError) and not isinstance(error, LockNotAvailable)
+    in_each_others_way = LockNotAvailable | DeadlockDetected | SerializationFailure
+    return isinstance(error, psycopg.OperationalError) and not isinstance(error, in_each_others_way)

@@ -107,7 +107,7 @@ async def _pgbench(shop: Shop, first: int, count: int) -> float:
     agents = len(shop.at.accounts)
     if any(ids[-1] - ids[0] + 1 != len(ids) for ids in (shop.at.accounts, shop.tills, shop.shops)):
         raise RuntimeError("ids are not in a row")
-    statement = f"SELECT * FROM checkout_sell({_sales_sent(sent)}::jsonb)"
+    statement = f"SELECT * FROM checkout_sell({_sales_sent(sent)}::jsonb, false)"
     script = (
         "\\set n :n + 1\n"
         f"\\set number {first} + :client_id * {count // CLIENTS} + :n\n"

@@ -113,7 +113,7 @@ async def pgbench(at: Stage, seconds: int) -> float:
         f"SELECT count(*) FROM scans_record(format('{call}', cast(:account AS bigint), cast(:device AS bigint), "
         "cast(:account AS bigint), cast(:device AS bigint), cast(:account AS bigint))::jsonb, "
         f"format('{item}', gen_random_uuid(), cast(:cause_id AS bigint), "
-        "cast(:serial AS bigint), current_date, current_date, current_date + 365)::jsonb);\n"
+        "cast(:serial AS bigint), current_date, current_date, current_date + 365)::jsonb, false);\n"
     )
     return await by_pgbench(at, script, "-T", str(seconds), "-D", f"n={at.serial}")
 

@@ -20,7 +20,7 @@ class Bench:
         self._fails = fails
         self.together: Together[int, int] = Together(self._run, at_once)
 
-    async def _run(self, deeds: Sequence[int]) -> list[int]:
+    async def _run(self, deeds: Sequence[int], *, hurry: bool) -> list[int]:
         self.did.append(list(deeds))
         await self.let.wait()
         if error := self._fails(deeds):
@@ -81,24 +81,40 @@ async def test_one_that_fails_spoils_nothing_for_those_beside_it():
     assert sorted(bench.did[1:]) == [[1], [2], [3]]
 
 
-async def test_who_waits_for_a_lock_waits_alone_and_the_next_go_on():
+@pytest.mark.parametrize("company", [(1, 2, 3), (2,)])
+async def test_who_waits_for_a_lock_waits_beside_the_runs_and_the_next_go_on(company: tuple[int, ...]):
     hangs = asyncio.Event()
 
-    async def run(deeds: Sequence[int]) -> list[int]:
-        if len(deeds) > 1 and 2 in deeds:
+    async def run(deeds: Sequence[int], *, hurry: bool) -> list[int]:
+        if hurry and 2 in deeds:
             raise psycopg.errors.LockNotAvailable
         if 2 in deeds:
             await hangs.wait()
         return list(deeds)
 
-    together = Together(run, 1)
-    first = [asyncio.create_task(together.do(deed)) for deed in (1, 2, 3)]
+    together = Together(run, 2)
+    first = [asyncio.create_task(together.do(deed)) for deed in company]
     await asyncio.sleep(0.01)
-    assert [task.done() for task in first] == [True, False, True]
+    assert [task.done() for task in first] == [deed != 2 for deed in company]
 
     assert await together.do(4) == 4
     hangs.set()
-    assert await first[1] == 2
+    assert await asyncio.gather(*first) == list(company)
+
+
+async def test_who_got_in_each_others_way_is_done_by_himself():
+    bench = Bench(fails=lambda deeds: psycopg.errors.DeadlockDetected() if len(deeds) > 1 else None)
+    bench.let.set()
+
+    assert await asyncio.gather(*await bench.begin(1, 2)) == [10, 20]
+
+
+async def test_a_timeout_within_a_deed_is_its_own():
+    bench = Bench(fails=lambda _: TimeoutError("theirs"))
+    bench.let.set()
+
+    with pytest.raises(TimeoutError, match="theirs"):
+        await bench.together.do(1)
 
 
 @pytest.mark.parametrize("error", [psycopg.OperationalError("gone"), PoolTimeout("no connection")])
@@ -121,13 +137,13 @@ async def test_nobody_waits_for_a_turn_longer_than_for_a_connection(monkeypatch:
 
     assert {type(answer) for answer in answers} == {PoolTimeout}
     assert time.monotonic() - begun < 1
+    assert bench.together.waiting == 0
     bench.let.set()
     assert await asyncio.gather(*await bench.begin(7)) == [70]
-    assert bench.together.waiting == 0
 
 
 async def test_an_answer_too_few_is_a_fault_and_nobody_hangs():
-    async def run(deeds: Sequence[int]) -> list[int]:
+    async def run(deeds: Sequence[int], *, hurry: bool) -> list[int]:
         return [0] * (len(deeds) - 1)
 
     answers = await asyncio.gather(*(Together(run, 1).do(1) for _ in range(2)), return_exceptions=True)

@@ -125,7 +125,7 @@ class Looks:
         )
         return msgspec.json.decode(found, type=Look)
 
-    async def _run(self, asked: Sequence[dict[str, Any]]) -> list[str]:
+    async def _run(self, asked: Sequence[dict[str, Any]], *, hurry: bool) -> list[str]:  # noqa: ARG002 - it locks nothing
         told = [question | {"n": number} for number, question in enumerate(asked)]
         rows = await self._db.rows(LOOK, asked=msgspec.json.encode(told).decode())
         return [row.found for row in sorted(rows, key=lambda row: row.n)]

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from backend.database import Database
 
-SELL = text("SELECT * FROM checkout_sell(CAST(:sales AS jsonb))")
+SELL = text("SELECT * FROM checkout_sell(CAST(:sales AS jsonb), :hurry)")
 
 
 class Sales:
@@ -22,14 +22,14 @@ class Sales:
         """Sell; `sale` is what service.sale_of makes. The answer, and whether its id was used before.
 
         Raises:
-            psycopg.Error: see checkout_sell; nothing was sold.
+            psycopg.Error: see checkout_sell; nothing was sold. PoolTimeout: that is not known; ask again under its id.
         """
         # What may wait for others (a receipt's number) or give uses back waits by itself.
         if sale["fiscal"] or sale["reservation"] or sale["taken_at"]:
-            return (await self._run([sale]))[0]
+            return (await self._run([sale], hurry=False))[0]
         return await self._together.do(sale)
 
-    async def _run(self, sales: Sequence[dict[str, Any]]) -> list[Any]:
+    async def _run(self, sales: Sequence[dict[str, Any]], *, hurry: bool) -> list[Any]:
         told = [sale | {"sale": number} for number, sale in enumerate(sales)]
-        rows = await self._db.rows(SELL, sales=msgspec.json.encode(told).decode())
+        rows = await self._db.rows(SELL, sales=msgspec.json.encode(told).decode(), hurry=hurry)
         return sorted(rows, key=lambda row: row.sale)

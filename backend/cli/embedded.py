@@ -45,7 +45,13 @@ OPTIONS = {
     "timezone": "UTC",
 }
 # Nothing survives a crash of the machine then: for tests only.
-FAST_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "500"}
+FAST_OPTIONS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "500",
+    "deadlock_timeout": "50ms",  # sooner than those in a hurry give up waiting: tests count deadlocks
+}
 
 
 class Remembered(msgspec.Struct):

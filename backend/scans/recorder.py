@@ -11,7 +11,7 @@ from backend.database import Database
 from backend.scans.guesses import Window
 from backend.scans.outcomes import Record
 
-RECORD = text("SELECT * FROM scans_record(CAST(:calls AS jsonb), CAST(:items AS jsonb))")
+RECORD = text("SELECT * FROM scans_record(CAST(:calls AS jsonb), CAST(:items AS jsonb), :hurry)")
 
 
 class Call(msgspec.Struct):
@@ -39,12 +39,12 @@ class Recorder:
         """
         # A queue is long enough to go by itself. So does who makes codes up: the next of his is to see that count.
         alone = len(call.records) > 1 or call.records[0].reason == "unknown_code"
-        rows = (await self._run([call]))[0] if alone else await self._together.do(call)
+        rows = (await self._run([call], hurry=False))[0] if alone else await self._together.do(call)
         if rows[0].fault:
             raise refusal(rows[0].fault, rows[0].wait)
         return rows
 
-    async def _run(self, calls: Sequence[Call]) -> list[list[Any]]:
+    async def _run(self, calls: Sequence[Call], *, hurry: bool) -> list[list[Any]]:
         told, items = [], []
         rows_of: list[list[Any]] = [[] for _ in calls]
         for number, call in enumerate(calls):
@@ -56,6 +56,7 @@ class Recorder:
                 record.call = number
                 items.append(record)
         json = msgspec.json.encode
-        for row in await self._db.rows(RECORD, calls=json(told).decode(), items=json(items).decode()):
+        rows = await self._db.rows(RECORD, calls=json(told).decode(), items=json(items).decode(), hurry=hurry)
+        for row in rows:
             rows_of[row.call].append(row)
         return rows_of

@@ -98,7 +98,7 @@ class Tills:
             raise Unauthenticated
         return found
 
-    async def _run(self, digests: Sequence[bytes]) -> list[TillAt | None]:
+    async def _run(self, digests: Sequence[bytes], *, hurry: bool) -> list[TillAt | None]:  # noqa: ARG002 - it locks nothing
         rows = {row.digest: row for row in await self._db.rows(FIND, digests=list(digests))}
         return [_till(rows[digest]) if digest in rows else None for digest in digests]
 

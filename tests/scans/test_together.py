@@ -34,10 +34,7 @@ RAISED = text("UPDATE programmes SET rules_version = rules_version + 1")
 
 async def together(app: Litestar, world: World, *sent: Any) -> list[asyncio.Task[Response]]:
     """Send scans that go as one."""
-    busy, spare = await world.account(), await world.codes(1 + app.state["db"].pool.max_size // 2)
-    await world.scan(busy, spare.pop())
-    scans = [world.scan(*scan) for scan in sent]
-    return await in_company(app, world, busy, lambda: world.scan(busy, spare.pop()), scans)
+    return await in_company(app.state["desk"].recorder._together, *(world.scan(*scan) for scan in sent))
 
 
 async def known(world: World, accounts: int, codes: int, **fields: Any) -> tuple[list[AccountNew], list[str]]:

@@ -89,9 +89,9 @@ END $$;
 -- Sells: uses the codes, awards their agents, owes the shops; sales of one or of several tills in one transaction. A key
 -- that was used before gives its first answer; `changed` says that the body was another one then. A sale's `loss` is what
 -- a till without a network gave for codes that could not be used. SB010, SB011: the budget or the rules have moved; SB040:
--- a code or a limit is full; SB042: the till's loss of 30 days is; 55P03: others hold a lock, which sales that go together
--- do not wait long for. Nothing was sold then.
-CREATE OR REPLACE FUNCTION checkout_sell(p_sales jsonb)
+-- a code or a limit is full; SB042: the till's loss of 30 days is; 55P03: somebody holds a lock, and we
+-- do not wait long for one in a hurry. Nothing was sold then.
+CREATE OR REPLACE FUNCTION checkout_sell(p_sales jsonb, p_hurry boolean)
 RETURNS TABLE (sale int, answer jsonb, changed boolean, replayed boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -99,7 +99,7 @@ DECLARE
     made redemptions[]; dues bigint[]; parts jsonb[]; seen jsonb := '[]'; earned accruals[]; days jsonb := '{}';
     is_many boolean := jsonb_array_length(p_sales) > 1;
 BEGIN
-    IF is_many THEN
+    IF p_hurry THEN
         PERFORM set_config('lock_timeout', '200ms', true);
     END IF;
     PERFORM pg_advisory_xact_lock_shared(20313, n) FROM (
@@ -118,7 +118,7 @@ BEGIN
             fiscal ->> 'fn', fiscal ->> 'fd', fiscal ->> 'fp', CASE WHEN fiscal ? 'fn' THEN now() END
         FROM asked, LATERAL (SELECT sum(amount) AS amount, sum(discount) AS discount
             FROM jsonb_to_recordset(lines) AS x (amount bigint, discount bigint)) AS l
-        ORDER BY till, key
+        ORDER BY till, key, sale -- of one id twice it is the first, as below
         ON CONFLICT (till_id, key) DO NOTHING RETURNING o.id, o.till_id, o.key
     ), first AS (
         -- One id twice in this list: the second gets the answer of the first.

@@ -1,13 +1,13 @@
 -- Takes lines of a sale back: never more than was sold, and of each code's discount and bonus the part that belongs to
 -- them. Parts are taken of the whole that has come back so far, so many small returns come to what one large one does.
--- Order of locks: the shop's shared lock -> accounts -> the sale -> codes -> counters of use -> wallets.
+-- Order of locks: the shop's shared lock -> accounts -> the sale -> codes -> counters of use -> wallets -> budgets.
 -- SB041: more than was sold, or no such line.
 CREATE OR REPLACE FUNCTION checkout_return(
     p_sale bigint, p_key text, p_digest bytea, p_lines jsonb
 ) RETURNS TABLE (answer jsonb, changed boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE s sales; r sale_returns; c record; reversal bigint; now_base bigint; now_discount bigint; now_bonus bigint;
-    d_base bigint; d_discount bigint; d_bonus bigint; taken bigint := 0; gives jsonb := '[]'; w wallets; told jsonb; lines int;
+    d_base bigint; d_discount bigint; d_bonus bigint; taken bigint := 0; gives jsonb; refunds jsonb := '[]'; w wallets; told jsonb; lines int;
 BEGIN
     SELECT * INTO s FROM sales o WHERE o.id = p_sale;
     PERFORM pg_advisory_xact_lock_shared(20313, (s.shop_id % 2147483647)::int);
@@ -33,8 +33,17 @@ BEGIN
     UPDATE sales o SET returned_amount = (SELECT sum(l.returned_amount) FROM sale_lines l WHERE l.sale_id = s.id)
     WHERE o.id = s.id RETURNING * INTO s;
     INSERT INTO sale_returns AS o (sale_id, key, digest, answer) VALUES (s.id, p_key, p_digest, '{}') RETURNING * INTO r;
+    IF s.returned_amount = s.amount THEN
+        WITH given AS (
+            UPDATE redemptions o SET use_given_back = true FROM campaign_versions v
+            WHERE o.sale_id = s.id AND v.id = o.version_id AND o.uses IS NOT NULL AND NOT o.use_given_back
+                AND coalesce(v.rule -> 'promo' ->> 'gives_use_back', 'true') <> 'false'
+            RETURNING o.uses)
+        SELECT coalesce(jsonb_agg(uses), '[]') INTO gives FROM given;
+        PERFORM checkout_take('[]', gives);
+    END IF;
     FOR c IN
-        SELECT o.*, k.programme_id, g.timezone, coalesce(v.rule -> 'promo' ->> 'gives_use_back', 'true') AS gives_back,
+        SELECT o.*, k.programme_id, g.timezone,
             g.currency = 'RUB' AS owes_discount
         FROM redemptions o JOIN campaigns k ON k.id = o.campaign_id JOIN programmes g ON g.id = k.programme_id
         JOIN campaign_versions v ON v.id = o.version_id
@@ -51,10 +60,6 @@ BEGIN
         END IF;
         d_base := now_base - c.returned_base; d_discount := now_discount - c.returned_discount;
         d_bonus := now_bonus - c.returned_bonus;
-        IF c.uses IS NOT NULL AND NOT c.use_given_back AND s.returned_amount = s.amount AND c.gives_back <> 'false' THEN
-            gives := gives || jsonb_build_array(c.uses);
-            UPDATE redemptions o SET use_given_back = true WHERE o.id = c.id;
-        END IF;
         CONTINUE WHEN d_base = 0 AND d_discount = 0 AND d_bonus = 0;
         taken := taken + d_discount;
         INSERT INTO reversals AS o (return_id, redemption_id, base, discount, bonus)
@@ -71,9 +76,8 @@ BEGIN
         END IF;
         IF c.budgeted THEN
             -- A brand pays only for what happened, and a budget gets back only what came out of one.
-            UPDATE budget_slices o
-            SET remaining = remaining + d_bonus + CASE WHEN c.owes_discount THEN d_discount ELSE 0 END
-            WHERE o.campaign_id = c.campaign_id AND o.slice = coalesce(c.account_id, 0) % 16;
+            refunds := refunds || jsonb_build_object('campaign', c.campaign_id, 'slice', coalesce(c.account_id, 0) % 16,
+                'amount', d_bonus + CASE WHEN c.owes_discount THEN d_discount ELSE 0 END);
         END IF;
         PERFORM promocodes_count(c.code_id, c.run, 0, -d_base, -d_bonus,
             (SELECT a.matures_on FROM accruals a WHERE a.cause = 4 AND a.cause_id = c.id));
@@ -81,7 +85,13 @@ BEGIN
             jsonb_build_object('redemption', c.id, 'reversal', reversal, 'code_id', c.code_id, 'run', c.run,
                 'shop_id', c.shop_id, 'base', d_base, 'discount', d_discount, 'bonus', d_bonus));
     END LOOP;
-    PERFORM checkout_take('[]', gives);
+    FOR c IN
+        SELECT campaign, slice, sum(amount)::bigint AS amount
+        FROM jsonb_to_recordset(refunds) AS x (campaign bigint, slice int, amount bigint) GROUP BY 1, 2 ORDER BY 1, 2
+    LOOP
+        UPDATE budget_slices o SET remaining = remaining + c.amount
+        WHERE o.campaign_id = c.campaign AND o.slice = c.slice;
+    END LOOP;
     SELECT jsonb_build_object('amount', sum(x.amount), 'discount', taken, 'refund', sum(x.amount) - taken) INTO told
     FROM jsonb_to_recordset(p_lines) AS x (amount bigint);
     UPDATE sale_returns o SET answer = told WHERE o.id = r.id;

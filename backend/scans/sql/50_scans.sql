@@ -1,8 +1,9 @@
 -- Windows of made-up codes, each a row of its key, how many stop the account (null: it is an alarm only), and for how
 -- many seconds those of a scan count (null: they count elsewhere). The account's own comes first.
 
--- For how many seconds made-up codes stop the account, of four windows that may; null: they do not. A network is shared: its counter stops only
--- accounts that made codes up themselves, or a stranger behind the same operator's address could stop everybody.
+-- For how many seconds made-up codes stop the account; null: they do not. Only the first four windows may stop it. A
+-- network is shared: its counter stops only accounts that made codes up themselves, or a stranger behind the same
+-- operator's address could stop everybody.
 CREATE OR REPLACE FUNCTION scans_must_wait(p_windows jsonb) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
     -- The usual answer: nobody made any codes up.
@@ -58,13 +59,13 @@ END $$;
 -- each call's account, device and limits (see scans_admit), in the order of arrival; `p_items` the scans of all. A call
 -- that may not go on gets its fault, the others go on. An id that was used before gives its first answer; `changed` says
 -- that the body was another one then. SB010, SB011: others spent the budget or changed the rules; nothing was done.
--- 55P03: others hold a lock, which calls that go together do not wait long for.
+-- 55P03: somebody holds a lock, and we do not wait long for one in a hurry.
 --
 -- Order of locks, so that no two such transactions wait for each other: of each account its counter and its lock, then all
 -- items in the order of their keys, then wallets, budgets, and the counters of made-up codes. What several items earn, and
 -- what is noted of them, is gathered and written at once, which costs half as much. It is not where an id comes twice: the
 -- second finds the row of the first. Wallets are locked between keys then, which nobody waits for who lacks the account.
-CREATE OR REPLACE FUNCTION scans_record(p_calls jsonb, p_items jsonb) RETURNS TABLE (
+CREATE OR REPLACE FUNCTION scans_record(p_calls jsonb, p_items jsonb, p_hurry boolean) RETURNS TABLE (
     call int, fault text, wait int, place int, changed boolean, replayed boolean, kind text, status text, reason text,
     programme_id bigint, version_id bigint, product_id bigint, base bigint, gross bigint, amount bigint,
     matures_on date, expires_on date, receipt_id bigint
@@ -76,7 +77,7 @@ DECLARE
     brands bigint[]; bodies jsonb[]; body jsonb; whose bigint[] := '{}'; account bigint; owners bigint[];
     is_gathered boolean := jsonb_array_length(p_items) > 1;
 BEGIN
-    IF jsonb_array_length(p_calls) > 1 THEN
+    IF p_hurry THEN
         PERFORM set_config('lock_timeout', '200ms', true);
     END IF;
     FOR c IN
@@ -95,7 +96,7 @@ BEGIN
     fault := NULL; wait := NULL;
     IF is_gathered THEN
         SELECT count(*) = count(DISTINCT (whose[x.call], x.id, x.n)) INTO is_gathered
-        FROM jsonb_to_recordset(p_items) AS x (call int, id uuid, n int);
+        FROM jsonb_to_recordset(p_items) AS x (call int, id uuid, n int) WHERE x.call <> ALL (stopped);
     END IF;
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (
             call int, place int, id uuid, n int, digest text, kind text, status text, reason text,
