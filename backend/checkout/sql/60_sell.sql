@@ -97,7 +97,7 @@ RETURNS TABLE (sale int, answer jsonb, changed boolean, replayed boolean) LANGUA
 DECLARE
     new jsonb; gives jsonb := '[]'; back jsonb; c record; won record; r redemptions; owed jsonb; slice int := 0;
     made redemptions[]; dues bigint[]; parts jsonb[]; seen jsonb := '[]'; earned accruals[]; days jsonb := '{}';
-    is_many boolean := jsonb_array_length(p_sales) > 1;
+    caps jsonb := '{}'; is_many boolean := jsonb_array_length(p_sales) > 1;
 BEGIN
     IF p_hurry THEN
         PERFORM set_config('lock_timeout', '200ms', true);
@@ -179,8 +179,8 @@ BEGIN
         r.budgeted := c.budgeted; r.uses := c.uses;
         IF c.gross > 0 AND EXISTS (SELECT FROM accounts o WHERE o.id = c.account AND o.closed_at IS NULL) THEN
             won := programmes_award(c.account, 4, r.id, c.programme, c.campaign, c.version, NULL, c.base, c.gross,
-                c.day_cap, c.budgeted, owed, c.today, c.matures_on, c.expires_on, is_many);
-            owed := won.owed; slice := (c.account % 16)::int; r.reason := coalesce(c.reason, won.reason);
+                c.day_cap, c.budgeted, owed, c.today, c.matures_on, c.expires_on, is_many, caps);
+            owed := won.owed; caps := won.caps; slice := (c.account % 16)::int; r.reason := coalesce(c.reason, won.reason);
             IF won.status <> 'refused' THEN
                 r.bonus := (won.accrual).amount;
                 earned := earned || won.accrual; days := days || jsonb_build_object(c.programme::text,
@@ -193,7 +193,7 @@ BEGIN
             FROM jsonb_array_elements(c.signals) AS x WHERE (x ->> 'code')::bigint = c.code);
     END LOOP;
     IF is_many THEN
-        PERFORM programmes_earn(earned, days);
+        PERFORM programmes_earn(earned, days, caps);
     END IF;
     INSERT INTO redemptions (id, sale_id, code_id, run, brand_id, shop_id, campaign_id, version_id, account_id,
         base, discount, bonus, reason, budgeted, uses) OVERRIDING SYSTEM VALUE

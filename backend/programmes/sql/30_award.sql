@@ -3,7 +3,7 @@
 -- a batch come sorted. What budgets owe is gathered in `owed` and paid once, after the last award: a slice that is
 -- held while the next key is waited for would let two batches block each other.
 -- Order of locks: account -> keys, and of each its cap -> wallet -> lots; budget slices last. What is earned later (p_later,
--- programmes_earn) has its wallets behind all keys.
+-- programmes_earn) has its caps and wallets behind all keys; until then `caps` is handed on from award to award.
 
 -- Takes an amount from a campaign's budget: from the wallet's own slice, or else from several in order. False: spent.
 CREATE OR REPLACE FUNCTION budget_take(p_campaign bigint, p_slice int, p_amount bigint) RETURNS boolean
@@ -39,14 +39,19 @@ CREATE OR REPLACE FUNCTION programmes_award(
     p_account bigint, p_cause int, p_cause_id bigint, p_programme bigint, p_campaign bigint, p_version bigint,
     p_product bigint, p_base bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean,
     p_owed jsonb, p_today date, p_matures_on date, p_expires_on date, p_later boolean DEFAULT false,
-    OUT status text, OUT reason text, OUT accrual accruals, OUT owed jsonb
+    p_caps jsonb DEFAULT '{}',
+    OUT status text, OUT reason text, OUT accrual accruals, OUT owed jsonb, OUT caps jsonb
 ) LANGUAGE plpgsql AS $$
-DECLARE w wallets; capped bigint := p_gross; spent bigint; owes bigint := coalesce((p_owed ->> p_campaign::text)::bigint, 0);
+DECLARE cap text; w wallets; capped bigint := p_gross; spent bigint; owes bigint := coalesce((p_owed ->> p_campaign::text)::bigint, 0);
 BEGIN
-    owed := p_owed;
+    owed := p_owed; caps := p_caps;
     IF p_day_cap IS NOT NULL THEN
-        SELECT used INTO spent FROM day_caps
-        WHERE account_id = p_account AND campaign_id = p_campaign AND day = p_today;
+        cap := concat_ws(' ', p_account, p_campaign, p_today);
+        spent := (caps ->> cap)::bigint;
+        IF spent IS NULL THEN
+            SELECT used INTO spent FROM day_caps
+            WHERE account_id = p_account AND campaign_id = p_campaign AND day = p_today;
+        END IF;
         capped := least(p_gross, p_day_cap - coalesce(spent, 0));
     END IF;
     IF capped <= 0 THEN
@@ -61,7 +66,9 @@ BEGIN
         ON CONFLICT (cause, cause_id) DO NOTHING
         RETURNING * INTO accrual;
         IF FOUND THEN
-            IF p_day_cap IS NOT NULL THEN
+            IF p_day_cap IS NOT NULL AND p_later THEN
+                caps := caps || jsonb_build_object(cap, coalesce(spent, 0) + capped);
+            ELSIF p_day_cap IS NOT NULL THEN
                 INSERT INTO day_caps AS d (account_id, campaign_id, day, used)
                 VALUES (p_account, p_campaign, p_today, capped)
                 ON CONFLICT (account_id, campaign_id, day) DO UPDATE SET used = d.used + excluded.used;
@@ -87,11 +94,16 @@ BEGIN
     END IF;
 END $$;
 
--- Earns what was claimed to be earned later, wallet by wallet; `p_days` tells today by the programme.
-CREATE OR REPLACE FUNCTION programmes_earn(p_claimed accruals[], p_days jsonb) RETURNS void
+-- Earns what was claimed to be earned later, wallet by wallet; `p_days` tells today by the programme, `p_caps` what counts
+-- against an agent's day by then: one row would have as many versions as claims, and each look would pass them all.
+CREATE OR REPLACE FUNCTION programmes_earn(p_claimed accruals[], p_days jsonb, p_caps jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE c record; w wallets; today date;
 BEGIN
+    INSERT INTO day_caps (account_id, campaign_id, day, used)
+    SELECT split_part(key, ' ', 1)::bigint, split_part(key, ' ', 2)::bigint, split_part(key, ' ', 3)::date, value::bigint
+    FROM jsonb_each_text(p_caps) ORDER BY 1, 2, 3
+    ON CONFLICT (account_id, campaign_id, day) DO UPDATE SET used = excluded.used;
     FOR c IN
         SELECT account_id, programme_id, array_agg(amount ORDER BY ordinality) AS amounts,
             array_agg(cause ORDER BY ordinality) AS causes, array_agg(cause_id ORDER BY ordinality) AS cause_ids,

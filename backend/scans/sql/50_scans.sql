@@ -75,7 +75,7 @@ DECLARE
     c record; i record; s scans; r ranges; won record; a accruals; admitted record; slice int;
     stopped int[] := '{}'; wrong int[] := '{}'; owed jsonb := '{}'; days jsonb := '{}'; made scans[]; earned accruals[];
     brands bigint[]; bodies jsonb[]; body jsonb; whose bigint[] := '{}'; account bigint; owners bigint[];
-    is_gathered boolean := jsonb_array_length(p_items) > 1;
+    is_gathered boolean := jsonb_array_length(p_items) > 1; are_new boolean := false; caps jsonb := '{}';
 BEGIN
     IF p_hurry THEN
         PERFORM set_config('lock_timeout', '200ms', true);
@@ -97,6 +97,10 @@ BEGIN
     IF is_gathered THEN
         SELECT count(*) = count(DISTINCT (whose[x.call], x.id, x.n)) INTO is_gathered
         FROM jsonb_to_recordset(p_items) AS x (call int, id uuid, n int) WHERE x.call <> ALL (stopped);
+        -- Nobody writes scans of an account whose lock we hold.
+        are_new := is_gathered AND NOT EXISTS (
+            SELECT FROM jsonb_to_recordset(p_items) AS x (call int, id uuid, n int)
+            JOIN scans o ON o.account_id = whose[x.call] AND o.id = x.id AND o.n = x.n);
     END IF;
     FOR i IN SELECT * FROM jsonb_to_recordset(p_items) AS x (
             call int, place int, id uuid, n int, digest text, kind text, status text, reason text,
@@ -107,8 +111,10 @@ BEGIN
         ORDER BY x.cause, x.cause_id, x.call, x.id, x.n, x.place
     LOOP
         a := NULL; changed := false; replayed := true; account := whose[i.call];
-        SELECT * INTO s FROM scans o WHERE o.account_id = account AND o.id = i.id AND o.n = i.n;
-        IF FOUND THEN
+        IF NOT are_new THEN
+            SELECT * INTO s FROM scans o WHERE o.account_id = account AND o.id = i.id AND o.n = i.n;
+        END IF;
+        IF NOT are_new AND FOUND THEN
             changed := s.digest <> decode(i.digest, 'hex');
             IF s.status <> 'refused' THEN
                 SELECT * INTO a FROM accruals o WHERE o.cause = s.cause AND o.cause_id = s.cause_id;
@@ -136,15 +142,17 @@ BEGIN
             ELSIF s.reason IS NULL THEN
                 won := programmes_award(account, i.cause, i.cause_id, i.programme, i.campaign,
                     i.version, i.product, i.base, i.gross, i.day_cap, i.budgeted, owed, i.today, i.matures_on,
-                    i.expires_on, is_gathered);
+                    i.expires_on, is_gathered, caps);
                 s.status := won.status; s.reason := won.reason; a := won.accrual; owed := won.owed;
+                caps := won.caps;
                 IF s.status IN ('credited', 'pending') THEN
                     body := jsonb_build_object('cause', i.cause, 'cause_id', i.cause_id, 'amount', a.amount);
                     IF is_gathered THEN
                         earned := earned || a; brands := brands || i.brand; bodies := bodies || body;
                         owners := owners || account;
-                        days := days || jsonb_build_object(i.programme::text,
-                            greatest(i.today, (days ->> i.programme::text)::date));
+                        IF (days ->> i.programme::text)::date >= i.today IS NOT TRUE THEN
+                            days := days || jsonb_build_object(i.programme::text, i.today);
+                        END IF;
                     ELSE
                         INSERT INTO events (brand_id, account_id, kind, body)
                         VALUES (i.brand, account, 'package.claimed', body);
@@ -181,7 +189,7 @@ BEGIN
         RETURN NEXT;
     END LOOP;
     IF is_gathered THEN
-        PERFORM programmes_earn(earned, days);
+        PERFORM programmes_earn(earned, days, caps);
         INSERT INTO events (brand_id, account_id, kind, body)
         SELECT brand, account, 'package.claimed', body
         FROM unnest(brands, owners, bodies) AS x (brand, account, body);

@@ -1,0 +1,8 @@
+-- Functions that had another shape before the first release. Two of one name would both fit some calls.
+DROP FUNCTION IF EXISTS programmes_award(bigint, int, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+    boolean, jsonb, date, date, date, boolean);
+DROP FUNCTION IF EXISTS programmes_earn(bigint, accruals[], jsonb);
+DROP FUNCTION IF EXISTS scans_stopped(jsonb);
+DROP FUNCTION IF EXISTS scans_record(bigint, bigint, int, jsonb, jsonb);
+DROP FUNCTION IF EXISTS checkout_sell(bigint, bigint, bigint, text, bytea, timestamptz, text, jsonb, jsonb, jsonb, jsonb,
+    int, bigint, jsonb);
