@@ -24,7 +24,9 @@ T = TypeVar("T")
 # Patterns that Python and the OpenAPI read alike: one line, one with something to read in it, a key in an address.
 # Python's `$` lets a line's end stand behind it, and others' does not: so `(?!\n)` goes before.
 LINE_OR_NOTHING = r"^[^\x00-\x1f\x7f]*(?!\n)$"
-LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*(?!\n)$"
+# What Python strips off at the ends, and what cannot be read: a text of nothing else would be stored as an empty one.
+BLANK = r"\x00-\x20\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+LINE = rf"^[^\x00-\x1f\x7f]*[^{BLANK}][^\x00-\x1f\x7f]*(?!\n)$"
 KEY = r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}(?!\n)$"
 
 TheSettings = NamedDependency[Settings]

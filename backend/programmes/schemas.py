@@ -6,12 +6,12 @@ from typing import Annotated, Self
 from msgspec import Meta, field
 
 from backend.programmes.models import Currency, Product, Programme
-from backend.wire import LINE, LINE_OR_NOTHING, In, Out
+from backend.wire import BLANK, LINE, LINE_OR_NOTHING, In, Out
 
 # Letters and digits, spaces and slashes inside; a path must survive on its way through proxies.
 SKU = r"^/?(?![\s\S]*(//|/\.|\n))[^\x00-\x20/.|\x7f]([^\x00-\x1f|\x7f]*[^\x00-\x20/|\x7f])?$"
 # A bar separates the entries of a list in a file.
-ENTRY = r"^[^\x00-\x1f|\x7f]*[^\x00-\x20|\x7f][^\x00-\x1f|\x7f]*(?!\n)$"
+ENTRY = rf"^[^\x00-\x1f|\x7f]*[^{BLANK}|][^\x00-\x1f|\x7f]*(?!\n)$"
 SKU_LENGTH, NAME_LENGTH, ENTRIES, ENTRY_LENGTH = 64, 200, 50, 100
 WARRANTY_MONTHS, PRICE = 1200, 10**12
 

@@ -82,6 +82,17 @@ async def test_a_wrong_gtin_is_refused(manager, gtin):
     assert (response.status_code, response.json()["code"]) == (422, "gtin_invalid")
 
 
+BLANKS = [" ", "\x85", "\xa0", "\u1680", "\u2007", "\u2028", "\u202f", "\u3000", "\xa0 \x85"]
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+@pytest.mark.parametrize("field", ["name_ru", "aliases", "articles"])
+async def test_a_text_of_blanks_is_none(manager, field, blank):
+    answer = await manager.put("/v1/console/products/X", SOCKET | {field: blank if field == "name_ru" else [blank]})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "validation_failed")
+
+
 @pytest.mark.parametrize(
     ("gtin", "kept"),
     [("96385074", "00000096385074"), ("036000291452", "00036000291452"), ("14600000000012", "14600000000012")],
