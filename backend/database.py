@@ -54,7 +54,7 @@ class Database:
 
     def together(self, run: Run[Deed, Answer]) -> Together[Deed, Answer]:
         """A hot deed that several do at once: half of the connections are under way with it, the others gather."""
-        made = Together(run, max(1, self.pool.max_size // 2))
+        made = Together(run, max(1, self.pool.max_size // 4))
         self.gathering.append(made)
         return made
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend.checkout.checks import DUES, STATEMENTS
+from backend.checkout.checks import DUES, SALES, STATEMENTS
 from backend.database import APP_ROLE
 from backend.files.objects import FileMissing
 from backend.files.store import Files
@@ -25,7 +25,7 @@ from payouts.seals import Seal
 
 FIRST = "seals/first.txt"
 # What must be true beside the ledger itself.
-EXTRA = (ACCRUALS, CERTIFICATES, DUES, *SPENDING, STATEMENTS)
+EXTRA = (ACCRUALS, CERTIFICATES, DUES, SALES, *SPENDING, STATEMENTS)
 
 
 @asynccontextmanager

@@ -44,3 +44,20 @@ STATEMENTS = """
         IS DISTINCT FROM (d.discounts, d.returned, d.certificates, d.certificates_returned,
             d.discounts - d.returned + d.certificates - d.certificates_returned, s.before, s.place)
 """
+
+# What the rows of one sale say of each other: a sale is its lines, a redemption is the shares of them that count for it
+# and belongs to a sale. No foreign keys hold them together (checkout/models.py).
+SALES = """
+    SELECT coalesce(s.id, l.sale_id), 'a sale is not what its lines come to' FROM sales s FULL JOIN (
+        SELECT sale_id, sum(amount) AS amount, sum(discount) AS discount, sum(returned_amount) AS returned_amount
+        FROM sale_lines GROUP BY sale_id) AS l ON l.sale_id = s.id
+    WHERE (s.amount, s.discount, s.returned_amount) IS DISTINCT FROM (l.amount, l.discount, l.returned_amount)
+    UNION ALL
+    SELECT coalesce(r.id, h.redemption_id), 'a redemption is not what its shares come to' FROM redemptions r FULL JOIN (
+        SELECT redemption_id, sum(base) AS base, sum(discount) AS discount
+        FROM shares GROUP BY redemption_id) AS h ON h.redemption_id = r.id
+    WHERE (r.base, r.discount) IS DISTINCT FROM (h.base, h.discount)
+    UNION ALL
+    SELECT r.id, 'a redemption has no sale' FROM redemptions r
+    WHERE NOT EXISTS (SELECT FROM sales s WHERE s.id = r.sale_id)
+"""

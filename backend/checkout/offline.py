@@ -15,7 +15,7 @@ from backend.checkout import asking, service
 from backend.checkout.asking import Checkout, Request
 from backend.checkout.quotes import Quote
 from backend.checkout.schemas import OfflineSaleIn
-from backend.errors import Busy
+from backend.errors import BodyChanged, Busy
 from backend.shops.door import TillAt
 
 OVER, BOUND = "over_offline_limit", "SB042"
@@ -53,18 +53,17 @@ async def _settle(checkout: Checkout, till: TillAt, sale: OfflineSaleIn, now: da
         if sale.discount < found.discount:
             return _refused(sale, "gave_less")
         try:
-            row = await _record(checkout, request, look, found, sale, digest)
+            return await _record(checkout, request, look, found, sale, digest)
+        except BodyChanged:
+            return _refused(sale, "body_changed")
         except psycopg.Error as error:
             asking.look_again(checkout, found, error)
-            continue
-        answer: dict[str, Any] = row.answer
-        return answer if not row.changed else _refused(sale, "body_changed")
     raise Busy(retry_after=1)
 
 
 async def _record(
     checkout: Checkout, request: Request, look: Any, found: Quote, sale: OfflineSaleIn, digest: bytes
-) -> Any:
+) -> dict[str, Any]:
     """Record a sale; when the till's losses are full, without repaying what could not be used."""
     values = service.sale_of(checkout, request, look, found, digest)
     conflicts = [row for row in found.applied if row.conflict and row.taken]

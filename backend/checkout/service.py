@@ -64,16 +64,11 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
         if body.fiscal:
             values["fiscal"] = body.fiscal
         try:
-            row = await checkout.sales.sell(values)
+            return await checkout.sales.sell(values)
         except psycopg.errors.UniqueViolation as error:
             raise ReceiptTaken from error
         except psycopg.Error as error:
             look_again(checkout, found, error)
-            continue
-        if row.changed:
-            raise BodyChanged
-        answer: dict[str, Any] = row.answer
-        return answer
     raise Busy(retry_after=1)
 
 

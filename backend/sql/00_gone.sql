@@ -6,3 +6,5 @@ DROP FUNCTION IF EXISTS scans_stopped(jsonb);
 DROP FUNCTION IF EXISTS scans_record(bigint, bigint, int, jsonb, jsonb);
 DROP FUNCTION IF EXISTS checkout_sell(bigint, bigint, bigint, text, bytea, timestamptz, text, jsonb, jsonb, jsonb, jsonb,
     int, bigint, jsonb);
+DROP FUNCTION IF EXISTS checkout_sell(jsonb, boolean);
+DROP FUNCTION IF EXISTS ledger_earn_many(wallets, bigint[], smallint[], bigint[], date, date[], date[]);

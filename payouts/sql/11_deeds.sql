@@ -34,45 +34,57 @@ BEGIN
     RETURN w;
 END $$;
 
--- Earns several amounts, each under its own cause, as ledger_earn does one by one: a movement for each, and one write for
--- each lot and for the wallet.
+-- Earns several amounts, each into one of some open wallets and under its own cause, as ledger_earn does one by one: a
+-- movement for each, and one write for each lot and each wallet.
 CREATE OR REPLACE FUNCTION ledger_earn_many(
-    w wallets, p_amounts bigint[], p_causes smallint[], p_cause_ids bigint[], p_today date, p_matures_on date[],
-    p_expires_on date[]
-) RETURNS wallets LANGUAGE plpgsql AS $$
+    p_wallets wallets[], p_into bigint[], p_amounts bigint[], p_causes smallint[], p_cause_ids bigint[], p_todays date[],
+    p_matures_on date[], p_expires_on date[]
+) RETURNS SETOF wallets LANGUAGE plpgsql AS $$
+DECLARE w wallets; debtors bigint[] := '{}';
 BEGIN
-    IF w.available < 0 OR cardinality(p_amounts) = 1 THEN -- a debt is repaid movement by movement
-        FOR n IN 1 .. cardinality(p_amounts) LOOP
-            w := ledger_earn(w, p_amounts[n], p_causes[n], p_cause_ids[n], p_today, p_matures_on[n], p_expires_on[n]);
+    FOREACH w IN ARRAY p_wallets LOOP
+        CONTINUE WHEN w.available >= 0;
+        FOR n IN 1 .. cardinality(p_into) LOOP -- a debt is repaid movement by movement
+            IF p_into[n] = w.id THEN
+                w := ledger_earn(w, p_amounts[n], p_causes[n], p_cause_ids[n], p_todays[n], p_matures_on[n], p_expires_on[n]);
+            END IF;
         END LOOP;
-        RETURN w;
-    END IF;
-    WITH earned AS MATERIALIZED (
-        SELECT * FROM unnest(p_amounts, p_causes, p_cause_ids, p_matures_on, p_expires_on) WITH ORDINALITY
-            AS x (amount, cause, cause_id, matures_on, expires_on, n)
+        debtors := debtors || w.id;
+        RETURN NEXT w;
+    END LOOP;
+    RETURN QUERY WITH earned AS MATERIALIZED (
+        SELECT o.id AS wallet_id, o.seq + row_number() OVER (PARTITION BY o.id ORDER BY n) AS wallet_seq,
+            o.pending AS was_pending, o.available, o.held, amount, cause, cause_id, today, x.matures_on, x.expires_on, n
+        FROM unnest(p_into, p_amounts, p_causes, p_cause_ids, p_todays, p_matures_on, p_expires_on) WITH ORDINALITY
+            AS x (wallet, amount, cause, cause_id, today, matures_on, expires_on, n)
+        JOIN unnest(p_wallets) AS o ON o.id = x.wallet AND o.id <> ALL (debtors)
     ), kept AS (
         INSERT INTO lots AS l (wallet_id, amount, remaining, matures_on, expires_on, pending)
-        SELECT w.id, sum(amount), sum(amount), matures_on, expires_on, matures_on > p_today
-        FROM earned GROUP BY matures_on, expires_on ORDER BY min(n)
+        SELECT wallet_id, sum(amount), sum(amount), matures_on, expires_on, bool_or(matures_on > today)
+        FROM earned GROUP BY wallet_id, matures_on, expires_on ORDER BY min(n)
         ON CONFLICT (wallet_id, expires_on, matures_on)
         DO UPDATE SET amount = l.amount + excluded.amount, remaining = l.remaining + excluded.remaining
-        RETURNING l.id, l.matures_on, l.expires_on, l.pending
+        RETURNING l.id, l.wallet_id, l.matures_on, l.expires_on, l.pending
     ), moved AS (
         INSERT INTO movements (wallet_id, wallet_seq, amount, pending_after, available_after, held_after, cause_id,
             lot_id, reverses, kind, from_place, to_place, cause, leg)
-        SELECT w.id, w.seq + n, amount, w.pending + coalesce(sum(amount) FILTER (WHERE pending) OVER o, 0),
-            w.available + coalesce(sum(amount) FILTER (WHERE NOT pending) OVER o, 0), w.held, cause_id, id, NULL, 1, 1,
+        SELECT wallet_id, wallet_seq, amount, was_pending + coalesce(sum(amount) FILTER (WHERE pending) OVER o, 0),
+            available + coalesce(sum(amount) FILTER (WHERE NOT pending) OVER o, 0), held, cause_id, id, NULL, 1, 1,
             CASE WHEN pending THEN 2 ELSE 3 END, cause, 0
-        FROM earned JOIN kept USING (matures_on, expires_on) WINDOW o AS (ORDER BY n) ORDER BY n
-        RETURNING amount, to_place, lot_id
+        FROM earned JOIN kept USING (wallet_id, matures_on, expires_on)
+        WINDOW o AS (PARTITION BY wallet_id ORDER BY n) ORDER BY n
+        RETURNING wallet_id, amount, to_place
     )
-    UPDATE wallets x SET pending = x.pending + m.pending, available = x.available + m.available,
-        seq = x.seq + m.rows,
-        due_on = least(x.due_on, (SELECT min(CASE WHEN pending THEN matures_on ELSE nullif(expires_on, '9999-12-31') END) FROM kept))
-    FROM (SELECT coalesce(sum(amount) FILTER (WHERE to_place = 2), 0) AS pending,
-        coalesce(sum(amount) FILTER (WHERE to_place = 3), 0) AS available, count(*) AS rows FROM moved) AS m
-    WHERE x.id = w.id RETURNING x.* INTO w;
-    RETURN w;
+    UPDATE wallets o SET pending = o.pending + m.pending, available = o.available + m.available, seq = o.seq + m.rows,
+        due_on = least(o.due_on, k.due_on)
+    FROM (
+        SELECT wallet_id, coalesce(sum(amount) FILTER (WHERE to_place = 2), 0) AS pending,
+            coalesce(sum(amount) FILTER (WHERE to_place = 3), 0) AS available, count(*) AS rows FROM moved GROUP BY 1
+    ) AS m JOIN (
+        SELECT wallet_id, min(CASE WHEN pending THEN matures_on ELSE nullif(expires_on, '9999-12-31') END) AS due_on
+        FROM kept GROUP BY 1
+    ) AS k USING (wallet_id)
+    WHERE o.id = m.wallet_id RETURNING o.*;
 END $$;
 
 -- Sets an amount aside for an order: available -> held, soonest expiry first.

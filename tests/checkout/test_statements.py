@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend.brands.models import Brand
-from backend.checkout.checks import DUES, STATEMENTS
+from backend.checkout.checks import DUES, SALES, STATEMENTS
 from backend.programmes.rules import Fixed, Promo
 from tests.make import World
 from tests.payouts.conftest import as_superuser
@@ -287,16 +287,23 @@ async def test_nobody_changes_what_is_closed(shopping, brand, world):
             "UPDATE statements SET upto_due = (SELECT max(id) FROM dues)",
             STATEMENTS,
         ),
+        ("UPDATE sales SET amount = amount + 1", "UPDATE sales SET amount = amount - 1", SALES),
+        ("UPDATE sales SET returned_amount = returned_amount + 1",
+         "UPDATE sales SET returned_amount = returned_amount - 1", SALES),
+        ("UPDATE sale_lines SET sale_id = -sale_id", "UPDATE sale_lines SET sale_id = -sale_id", SALES),
+        ("UPDATE shares SET base = base + 1", "UPDATE shares SET base = base - 1", SALES),
+        ("UPDATE shares SET redemption_id = -redemption_id", "UPDATE shares SET redemption_id = -redemption_id", SALES),
+        ("UPDATE redemptions SET sale_id = -sale_id", "UPDATE redemptions SET sale_id = -sale_id", SALES),
     ],
-)
+)  # fmt: skip
 async def test_the_proof_finds_what_was_tampered_with(shopping, brand, owner, change, back, fault):
     await sold_and_returned(shopping)
     await brand.close(1)
-    before = [await owner.rows(text(check)) for check in (DUES, STATEMENTS)]
+    before = [await owner.rows(text(check)) for check in (DUES, SALES, STATEMENTS)]
 
     await as_superuser(owner, change)
     found = await owner.rows(text(fault))
     await as_superuser(owner, back)
 
-    assert before == [[], []]
+    assert before == [[], [], []]
     assert found

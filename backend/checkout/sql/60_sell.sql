@@ -86,18 +86,19 @@ BEGIN
     END LOOP;
 END $$;
 
--- Sells: uses the codes, awards their agents, owes the shops; sales of one or of several tills in one transaction. A key
--- that was used before gives its first answer; `changed` says that the body was another one then. A sale's `loss` is what
+-- Sells: uses the codes, awards their agents, owes the shops; sales of one or of several tills in one transaction. For keys
+-- that were used before it gives the first answers; `changed` says that the body was another one then. A sale's `loss` is what
 -- a till without a network gave for codes that could not be used. SB010, SB011: the budget or the rules have moved; SB040:
 -- a code or a limit is full; SB042: the till's loss of 30 days is; 55P03: somebody holds a lock, and we
 -- do not wait long for one in a hurry. Nothing was sold then.
 CREATE OR REPLACE FUNCTION checkout_sell(p_sales jsonb, p_hurry boolean)
-RETURNS TABLE (sale int, answer jsonb, changed boolean, replayed boolean) LANGUAGE plpgsql AS $$
+RETURNS TABLE (sale int, answer jsonb, changed boolean)
+LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
-    new jsonb; gives jsonb := '[]'; back jsonb; c record; won record; r redemptions; owed jsonb; slice int := 0;
-    made redemptions[]; dues bigint[]; parts jsonb[]; seen jsonb := '[]'; earned accruals[]; days jsonb := '{}';
-    caps jsonb := '{}'; is_many boolean := jsonb_array_length(p_sales) > 1;
+    new jsonb; gives jsonb := '[]'; back jsonb; c record; r redemptions; owed jsonb; slice int := 0;
+    made redemptions[]; dues bigint[]; parts jsonb[]; matures date[]; seen jsonb := '[]'; earned accruals[]; a accruals;
+    room record; days jsonb := '{}'; caps jsonb := '{}'; gone bigint[];
 BEGIN
     IF p_hurry THEN
         PERFORM set_config('lock_timeout', '200ms', true);
@@ -159,42 +160,52 @@ BEGIN
         FROM jsonb_array_elements(p_sales) AS x, jsonb_to_recordset(x -> 'codes')
             AS y (campaign bigint, discount bigint, budgeted boolean, owes_discount boolean)
         WHERE new ? (x ->> 'sale') AND y.budgeted AND y.owes_discount GROUP BY y.campaign) AS d;
+    IF EXISTS (SELECT FROM jsonb_array_elements(p_sales) AS x, jsonb_to_recordset(x -> 'codes')
+            AS y (programme bigint, rules_version bigint)
+        WHERE new ? (x ->> 'sale') AND NOT EXISTS (
+            SELECT FROM programmes o WHERE o.id = y.programme AND o.rules_version = y.rules_version))
+    THEN
+        RAISE EXCEPTION 'the rules have changed' USING ERRCODE = 'SB011';
+    END IF;
+    gone := ARRAY(SELECT o.id FROM jsonb_path_query(p_sales, '$[*].codes[*].account ? (@ != null)') AS account
+        JOIN accounts o ON o.id = account::bigint WHERE o.closed_at IS NOT NULL);
     FOR c IN
         SELECT (new ->> x.sale)::bigint AS sale_id, x.shop, x.signals, y.*
         FROM jsonb_to_recordset(p_sales) AS x (sale text, shop bigint, codes jsonb, signals jsonb),
             jsonb_to_recordset(x.codes) AS y (
-                code bigint, run int, brand bigint, programme bigint, rules_version bigint, campaign bigint,
+                code bigint, run int, brand bigint, programme bigint, campaign bigint,
                 version bigint, account bigint, base bigint, discount bigint, gross bigint, day_cap bigint,
                 budgeted boolean, today date, matures_on date, expires_on date, reason text, due bigint, lines jsonb,
                 uses jsonb)
         WHERE new ? x.sale ORDER BY y.account NULLS FIRST, y.code, sale_id
     LOOP
-        IF NOT EXISTS (SELECT FROM programmes o WHERE o.id = c.programme AND o.rules_version = c.rules_version) THEN
-            RAISE EXCEPTION 'the rules have changed' USING ERRCODE = 'SB011';
-        END IF;
         r := NULL;
         r.id := nextval('redemptions_id_seq'); r.sale_id := c.sale_id; r.code_id := c.code; r.run := c.run;
         r.brand_id := c.brand; r.shop_id := c.shop; r.campaign_id := c.campaign; r.version_id := c.version;
         r.account_id := c.account; r.base := c.base; r.discount := c.discount; r.bonus := 0; r.reason := c.reason;
         r.budgeted := c.budgeted; r.uses := c.uses;
-        IF c.gross > 0 AND EXISTS (SELECT FROM accounts o WHERE o.id = c.account AND o.closed_at IS NULL) THEN
-            won := programmes_award(c.account, 4, r.id, c.programme, c.campaign, c.version, NULL, c.base, c.gross,
-                c.day_cap, c.budgeted, owed, c.today, c.matures_on, c.expires_on, is_many, caps);
-            owed := won.owed; caps := won.caps; slice := (c.account % 16)::int; r.reason := coalesce(c.reason, won.reason);
-            IF won.status <> 'refused' THEN
-                r.bonus := (won.accrual).amount;
-                earned := earned || won.accrual; days := days || jsonb_build_object(c.programme::text,
+        IF c.gross > 0 AND c.account <> ALL (gone) THEN
+            room := programmes_room(c.account, c.campaign, c.gross, c.day_cap, c.budgeted, c.today, owed, caps);
+            owed := room.owed; caps := room.caps; slice := (c.account % 16)::int;
+            r.bonus := coalesce(room.amount, 0); r.reason := coalesce(c.reason, room.reason);
+            IF r.bonus > 0 THEN
+                a.cause := 4; a.cause_id := r.id; a.account_id := c.account; a.programme_id := c.programme;
+                a.version_id := c.version; a.base := c.base; a.gross := c.gross; a.amount := r.bonus;
+                a.matures_on := c.matures_on; a.expires_on := c.expires_on; a.at := now();
+                earned := earned || a; days := days || jsonb_build_object(c.programme::text,
                     greatest(c.today, (days ->> c.programme::text)::date));
             END IF;
         END IF;
-        PERFORM promocodes_count(c.code, c.run, 1, c.base, r.bonus, c.matures_on);
-        made := made || r; dues := dues || c.due; parts := parts || c.lines;
-        seen := seen || (SELECT coalesce(jsonb_agg(x || jsonb_build_object('redemption', r.id, 'brand', c.brand)), '[]')
-            FROM jsonb_array_elements(c.signals) AS x WHERE (x ->> 'code')::bigint = c.code);
+        made := made || r; dues := dues || c.due; parts := parts || c.lines; matures := matures || c.matures_on;
+        IF c.signals <> '[]' THEN
+            seen := seen || (SELECT coalesce(jsonb_agg(x || jsonb_build_object('redemption', r.id, 'brand', c.brand)), '[]')
+                FROM jsonb_array_elements(c.signals) AS x WHERE (x ->> 'code')::bigint = c.code);
+        END IF;
     END LOOP;
-    IF is_many THEN
-        PERFORM programmes_earn(earned, days, caps);
-    END IF;
+    INSERT INTO accruals SELECT * FROM unnest(earned);
+    PERFORM programmes_earn(earned, days, caps);
+    PERFORM promocodes_count_many(array_agg(code_id), array_agg(run::int), array_agg(base), array_agg(bonus), matures)
+    FROM unnest(made);
     INSERT INTO redemptions (id, sale_id, code_id, run, brand_id, shop_id, campaign_id, version_id, account_id,
         base, discount, bonus, reason, budgeted, uses) OVERRIDING SYSTEM VALUE
     SELECT id, sale_id, code_id, run, brand_id, shop_id, campaign_id, version_id, account_id,
@@ -218,9 +229,9 @@ BEGIN
         PERFORM budgets_pay(owed, slice);
     END IF;
     RETURN QUERY
-        SELECT x.sale, o.answer, o.digest <> decode(x.digest, 'hex'), NOT new ? x.sale::text
+        SELECT x.sale, o.answer, o.digest <> decode(x.digest, 'hex')
         FROM jsonb_to_recordset(p_sales) AS x (sale int, till bigint, key text, digest text)
-        JOIN sales o ON o.till_id = x.till AND o.key = x.key;
+        JOIN sales o ON o.till_id = x.till AND o.key = x.key WHERE NOT new ? x.sale::text;
 END $$;
 
 -- Sets uses of codes aside until a time, under the till's own id; again gives the first answer. SB043: the till keeps as

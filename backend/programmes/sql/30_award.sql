@@ -35,6 +35,40 @@ BEGIN
     END LOOP;
 END $$;
 
+-- What a day's cap and a budget leave of a bonus beside what this transaction has earned by now: `caps` says what counts
+-- against days, `owed` what budgets owe, both with this bonus in the answer. No amount: there is a reason.
+CREATE OR REPLACE FUNCTION programmes_room(
+    p_account bigint, p_campaign bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean, p_today date,
+    p_owed jsonb, p_caps jsonb, OUT amount bigint, OUT reason text, OUT owed jsonb, OUT caps jsonb
+) LANGUAGE plpgsql AS $$
+DECLARE cap text; spent bigint; owes bigint;
+BEGIN
+    amount := p_gross; owed := p_owed; caps := p_caps;
+    IF p_day_cap IS NOT NULL THEN
+        cap := concat_ws(' ', p_account, p_campaign, p_today);
+        spent := (caps ->> cap)::bigint;
+        IF spent IS NULL THEN
+            spent := coalesce((SELECT used FROM day_caps
+                WHERE account_id = p_account AND campaign_id = p_campaign AND day = p_today), 0);
+        END IF;
+        amount := least(p_gross, p_day_cap - spent);
+        IF amount <= 0 THEN
+            amount := NULL; reason := 'day_cap';
+            RETURN;
+        END IF;
+        caps := caps || jsonb_build_object(cap, spent + amount);
+    END IF;
+    IF p_budgeted THEN
+        owes := coalesce((owed ->> p_campaign::text)::bigint, 0) + amount;
+        IF owes > (SELECT sum(remaining) FROM budget_slices WHERE campaign_id = p_campaign) THEN
+            amount := NULL; reason := 'budget_spent';
+            RETURN;
+        END IF;
+        owed := owed || jsonb_build_object(p_campaign::text, owes);
+    END IF;
+END $$;
+
+-- Pays a cause: `p_later` leaves caps, wallet and budget to programmes_earn and budgets_pay.
 CREATE OR REPLACE FUNCTION programmes_award(
     p_account bigint, p_cause int, p_cause_id bigint, p_programme bigint, p_campaign bigint, p_version bigint,
     p_product bigint, p_base bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean,
@@ -42,43 +76,21 @@ CREATE OR REPLACE FUNCTION programmes_award(
     p_caps jsonb DEFAULT '{}',
     OUT status text, OUT reason text, OUT accrual accruals, OUT owed jsonb, OUT caps jsonb
 ) LANGUAGE plpgsql AS $$
-DECLARE cap text; w wallets; capped bigint := p_gross; spent bigint; owes bigint := coalesce((p_owed ->> p_campaign::text)::bigint, 0);
+DECLARE room record;
 BEGIN
-    owed := p_owed; caps := p_caps;
-    IF p_day_cap IS NOT NULL THEN
-        cap := concat_ws(' ', p_account, p_campaign, p_today);
-        spent := (caps ->> cap)::bigint;
-        IF spent IS NULL THEN
-            SELECT used INTO spent FROM day_caps
-            WHERE account_id = p_account AND campaign_id = p_campaign AND day = p_today;
-        END IF;
-        capped := least(p_gross, p_day_cap - coalesce(spent, 0));
-    END IF;
-    IF capped <= 0 THEN
-        reason := 'day_cap';
-    ELSIF p_budgeted AND owes + capped > (SELECT sum(remaining) FROM budget_slices WHERE campaign_id = p_campaign) THEN
-        reason := 'budget_spent';
-    ELSE
+    room := programmes_room(p_account, p_campaign, p_gross, p_day_cap, p_budgeted, p_today, p_owed, p_caps);
+    owed := p_owed; caps := p_caps; reason := room.reason;
+    IF room.amount IS NOT NULL THEN
         INSERT INTO accruals (cause, cause_id, account_id, programme_id, version_id, product_id, base, gross, amount,
             matures_on, expires_on)
-        VALUES (p_cause, p_cause_id, p_account, p_programme, p_version, p_product, p_base, p_gross, capped,
+        VALUES (p_cause, p_cause_id, p_account, p_programme, p_version, p_product, p_base, p_gross, room.amount,
             p_matures_on, p_expires_on)
         ON CONFLICT (cause, cause_id) DO NOTHING
         RETURNING * INTO accrual;
         IF FOUND THEN
-            IF p_day_cap IS NOT NULL AND p_later THEN
-                caps := caps || jsonb_build_object(cap, coalesce(spent, 0) + capped);
-            ELSIF p_day_cap IS NOT NULL THEN
-                INSERT INTO day_caps AS d (account_id, campaign_id, day, used)
-                VALUES (p_account, p_campaign, p_today, capped)
-                ON CONFLICT (account_id, campaign_id, day) DO UPDATE SET used = d.used + excluded.used;
-            END IF;
-            IF p_budgeted THEN
-                owed := p_owed || jsonb_build_object(p_campaign::text, owes + capped);
-            END IF;
+            owed := room.owed; caps := room.caps;
             IF NOT p_later THEN
-                w := ledger_earn(ledger_open(p_account, p_programme, p_today), capped, p_cause, p_cause_id, p_today,
-                    p_matures_on, p_expires_on);
+                PERFORM programmes_earn(ARRAY[accrual], jsonb_build_object(p_programme, p_today), caps);
             END IF;
             status := CASE WHEN p_matures_on > p_today THEN 'pending' ELSE 'credited' END;
             RETURN;
@@ -94,24 +106,24 @@ BEGIN
     END IF;
 END $$;
 
--- Earns what was claimed to be earned later, wallet by wallet; `p_days` tells today by the programme, `p_caps` what counts
--- against an agent's day by then: one row would have as many versions as claims, and each look would pass them all.
+-- Earns what was claimed, wallet by wallet; `p_days` tells today by the programme, `p_caps` what counts against an agent's
+-- day by then: one row would have as many versions as claims, and each look would pass them all.
 CREATE OR REPLACE FUNCTION programmes_earn(p_claimed accruals[], p_days jsonb, p_caps jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE c record; w wallets; today date;
+DECLARE c record; opened wallets[] := '{}';
 BEGIN
-    INSERT INTO day_caps (account_id, campaign_id, day, used)
-    SELECT split_part(key, ' ', 1)::bigint, split_part(key, ' ', 2)::bigint, split_part(key, ' ', 3)::date, value::bigint
-    FROM jsonb_each_text(p_caps) ORDER BY 1, 2, 3
-    ON CONFLICT (account_id, campaign_id, day) DO UPDATE SET used = excluded.used;
-    FOR c IN
-        SELECT account_id, programme_id, array_agg(amount ORDER BY ordinality) AS amounts,
-            array_agg(cause ORDER BY ordinality) AS causes, array_agg(cause_id ORDER BY ordinality) AS cause_ids,
-            array_agg(matures_on ORDER BY ordinality) AS matures_on, array_agg(expires_on ORDER BY ordinality) AS expires_on
-        FROM unnest(p_claimed) WITH ORDINALITY GROUP BY 1, 2 ORDER BY 1, 2
-    LOOP
-        today := (p_days ->> c.programme_id::text)::date;
-        w := ledger_earn_many(ledger_open(c.account_id, c.programme_id, today), c.amounts, c.causes, c.cause_ids, today,
-            c.matures_on, c.expires_on);
+    IF p_caps <> '{}' THEN
+        INSERT INTO day_caps (account_id, campaign_id, day, used)
+        SELECT split_part(key, ' ', 1)::bigint, split_part(key, ' ', 2)::bigint, split_part(key, ' ', 3)::date, value::bigint
+        FROM jsonb_each_text(p_caps) ORDER BY 1, 2, 3
+        ON CONFLICT (account_id, campaign_id, day) DO UPDATE SET used = excluded.used;
+    END IF;
+    FOR c IN SELECT account_id, programme_id FROM unnest(p_claimed) GROUP BY 1, 2 ORDER BY 1, 2 LOOP
+        opened := opened || ledger_open(c.account_id, c.programme_id, (p_days ->> c.programme_id::text)::date);
     END LOOP;
+    PERFORM ledger_earn_many(opened, array_agg(w.id ORDER BY n), array_agg(amount ORDER BY n), array_agg(cause ORDER BY n),
+        array_agg(cause_id ORDER BY n), array_agg((p_days ->> programme_id::text)::date ORDER BY n),
+        array_agg(matures_on ORDER BY n), array_agg(expires_on ORDER BY n))
+    FROM (SELECT *, row_number() OVER () AS n FROM unnest(p_claimed)) AS a
+    JOIN unnest(opened) AS w ON w.owner_id = a.account_id AND w.book_id = a.programme_id;
 END $$;

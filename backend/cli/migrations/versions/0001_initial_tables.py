@@ -150,6 +150,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("country", "identity", name=op.f("pk_receipt_documents")),
     )
     op.create_table(
+        "sale_lines",
+        sa.Column("sale_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("product_id", sa.BigInteger(), nullable=True),
+        sa.Column("quantity", sa.Numeric(precision=15, scale=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.Column("returned_quantity", sa.Numeric(precision=15, scale=3), server_default="0", nullable=False),
+        sa.Column("returned_amount", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("discount BETWEEN 0 AND amount", name=op.f("ck_sale_lines_discount")),
+        sa.CheckConstraint("returned_amount BETWEEN 0 AND amount", name=op.f("ck_sale_lines_returned_amount")),
+        sa.CheckConstraint("returned_quantity BETWEEN 0 AND quantity", name=op.f("ck_sale_lines_returned_quantity")),
+        sa.PrimaryKeyConstraint("sale_id", "line", name=op.f("pk_sale_lines")),
+    )
+    op.create_table(
         "seals",
         sa.Column("upto", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("previous", sa.LargeBinary(), nullable=False),
@@ -161,6 +176,14 @@ def upgrade() -> None:
         sa.Column("leaves", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("upto", name=op.f("pk_seals")),
         sa.UniqueConstraint("previous", name=op.f("uq_seals_previous")),
+    )
+    op.create_table(
+        "shares",
+        sa.Column("redemption_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("base", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("redemption_id", "line", name=op.f("pk_shares")),
     )
     op.create_table(
         "shops",
@@ -490,6 +513,44 @@ def upgrade() -> None:
     )
     op.create_index("ix_receipts_review", "receipts", ["id"], unique=False, postgresql_where="state = 'review'")
     op.create_table(
+        "redemptions",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("sale_id", sa.BigInteger(), nullable=False),
+        sa.Column("code_id", sa.BigInteger(), nullable=False),
+        sa.Column("run", sa.SmallInteger(), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
+        sa.Column("version_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("base", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.Column("bonus", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=24), nullable=True),
+        sa.Column("returned_base", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("returned_discount", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("returned_bonus", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("budgeted", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("uses", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("use_given_back", sa.Boolean(), server_default="false", nullable=False),
+        sa.CheckConstraint("returned_base BETWEEN 0 AND base", name=op.f("ck_redemptions_returned_base")),
+        sa.CheckConstraint("returned_bonus BETWEEN 0 AND bonus", name=op.f("ck_redemptions_returned_bonus")),
+        sa.CheckConstraint("returned_discount BETWEEN 0 AND discount", name=op.f("ck_redemptions_returned_discount")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_redemptions_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_redemptions")),
+        sa.UniqueConstraint("sale_id", "code_id", name=op.f("uq_redemptions_sale_id_code_id")),
+    )
+    op.create_index(
+        "ix_redemptions_account_id_id",
+        "redemptions",
+        ["account_id", "id"],
+        unique=False,
+        postgresql_where="account_id IS NOT NULL",
+    )
+    op.create_index("ix_redemptions_brand_id_id", "redemptions", ["brand_id", "id"], unique=False)
+    op.create_index("ix_redemptions_code_id_id", "redemptions", ["code_id", "id"], unique=False)
+    op.create_table(
         "reviews",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
@@ -647,6 +708,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "key", name=op.f("uq_campaigns_brand_id_key")),
     )
     op.create_index("ix_campaigns_programme_id", "campaigns", ["programme_id"], unique=False)
+    op.create_table(
+        "fraud_signals",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger(), nullable=False),
+        sa.Column("redemption_id", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.String(length=24), nullable=False),
+        sa.Column("version", sa.SmallInteger(), nullable=False),
+        sa.Column("shadow", sa.Boolean(), nullable=False),
+        sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_fraud_signals_brand_id")),
+        sa.ForeignKeyConstraint(["redemption_id"], ["redemptions.id"], name=op.f("fk_fraud_signals_redemption_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fraud_signals")),
+    )
+    op.create_index("ix_fraud_signals_brand_id_id", "fraud_signals", ["brand_id", "id"], unique=False)
     op.create_table(
         "line_aliases",
         sa.Column("brand_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1267,45 +1343,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_order_tries_order_id", "order_tries", ["order_id"], unique=False)
     op.create_table(
-        "redemptions",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("sale_id", sa.BigInteger(), nullable=False),
-        sa.Column("code_id", sa.BigInteger(), nullable=False),
-        sa.Column("run", sa.SmallInteger(), nullable=False),
-        sa.Column("brand_id", sa.BigInteger(), nullable=False),
-        sa.Column("shop_id", sa.BigInteger(), nullable=False),
-        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
-        sa.Column("version_id", sa.BigInteger(), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=True),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("base", sa.BigInteger(), nullable=False),
-        sa.Column("discount", sa.BigInteger(), nullable=False),
-        sa.Column("bonus", sa.BigInteger(), nullable=False),
-        sa.Column("reason", sa.String(length=24), nullable=True),
-        sa.Column("returned_base", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("returned_discount", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("returned_bonus", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("budgeted", sa.Boolean(), server_default="false", nullable=False),
-        sa.Column("uses", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("use_given_back", sa.Boolean(), server_default="false", nullable=False),
-        sa.CheckConstraint("returned_base BETWEEN 0 AND base", name=op.f("ck_redemptions_returned_base")),
-        sa.CheckConstraint("returned_bonus BETWEEN 0 AND bonus", name=op.f("ck_redemptions_returned_bonus")),
-        sa.CheckConstraint("returned_discount BETWEEN 0 AND discount", name=op.f("ck_redemptions_returned_discount")),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_redemptions_brand_id")),
-        sa.ForeignKeyConstraint(["sale_id"], ["sales.id"], name=op.f("fk_redemptions_sale_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_redemptions")),
-        sa.UniqueConstraint("sale_id", "code_id", name=op.f("uq_redemptions_sale_id_code_id")),
-    )
-    op.create_index(
-        "ix_redemptions_account_id_id",
-        "redemptions",
-        ["account_id", "id"],
-        unique=False,
-        postgresql_where="account_id IS NOT NULL",
-    )
-    op.create_index("ix_redemptions_brand_id_id", "redemptions", ["brand_id", "id"], unique=False)
-    op.create_index("ix_redemptions_code_id_id", "redemptions", ["code_id", "id"], unique=False)
-    op.create_table(
         "reveals",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("order_id", sa.BigInteger(), nullable=False),
@@ -1315,22 +1352,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reveals")),
     )
     op.create_index("ix_reveals_order_id", "reveals", ["order_id"], unique=False)
-    op.create_table(
-        "sale_lines",
-        sa.Column("sale_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("product_id", sa.BigInteger(), nullable=True),
-        sa.Column("quantity", sa.Numeric(precision=15, scale=3), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("discount", sa.BigInteger(), nullable=False),
-        sa.Column("returned_quantity", sa.Numeric(precision=15, scale=3), server_default="0", nullable=False),
-        sa.Column("returned_amount", sa.BigInteger(), server_default="0", nullable=False),
-        sa.CheckConstraint("discount BETWEEN 0 AND amount", name=op.f("ck_sale_lines_discount")),
-        sa.CheckConstraint("returned_amount BETWEEN 0 AND amount", name=op.f("ck_sale_lines_returned_amount")),
-        sa.CheckConstraint("returned_quantity BETWEEN 0 AND quantity", name=op.f("ck_sale_lines_returned_quantity")),
-        sa.ForeignKeyConstraint(["sale_id"], ["sales.id"], name=op.f("fk_sale_lines_sale_id")),
-        sa.PrimaryKeyConstraint("sale_id", "line", name=op.f("pk_sale_lines")),
-    )
     op.create_table(
         "sale_returns",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -1399,21 +1420,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_certificate_uses_certificate_id", "certificate_uses", ["certificate_id"], unique=False)
     op.create_table(
-        "fraud_signals",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("brand_id", sa.BigInteger(), nullable=False),
-        sa.Column("redemption_id", sa.BigInteger(), nullable=False),
-        sa.Column("rule", sa.String(length=24), nullable=False),
-        sa.Column("version", sa.SmallInteger(), nullable=False),
-        sa.Column("shadow", sa.Boolean(), nullable=False),
-        sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_fraud_signals_brand_id")),
-        sa.ForeignKeyConstraint(["redemption_id"], ["redemptions.id"], name=op.f("fk_fraud_signals_redemption_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_fraud_signals")),
-    )
-    op.create_index("ix_fraud_signals_brand_id_id", "fraud_signals", ["brand_id", "id"], unique=False)
-    op.create_table(
         "reversals",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("return_id", sa.BigInteger(), nullable=False),
@@ -1425,15 +1431,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["return_id"], ["sale_returns.id"], name=op.f("fk_reversals_return_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reversals")),
         sa.UniqueConstraint("return_id", "redemption_id", name=op.f("uq_reversals_return_id_redemption_id")),
-    )
-    op.create_table(
-        "shares",
-        sa.Column("redemption_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("base", sa.BigInteger(), nullable=False),
-        sa.Column("discount", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["redemption_id"], ["redemptions.id"], name=op.f("fk_shares_redemption_id")),
-        sa.PrimaryKeyConstraint("redemption_id", "line", name=op.f("pk_shares")),
     )
     # ### end Alembic commands ###
 
