@@ -12,7 +12,7 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import edge, health, logs
+from backend import edge, health, logs, tokens
 from backend.accounts import door as agent_door
 from backend.accounts import handlers as accounts
 from backend.accounts.door import Agent
@@ -219,7 +219,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
                     "checkout": Checkout.of(db, settings, desk.books),
                     "streams": Streams(db, is_stopping=is_stopping),
                     "watches": Watches(db, is_stopping=is_stopping),
-                    "known": agent_door.Known(),
+                    "known": tokens.Known[Agent](agent_door.KNOWN_SECONDS),
                 }
             )
             try:

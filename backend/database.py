@@ -31,7 +31,7 @@ class Database:
     def __init__(self, url: str, pool_size: int = 10, role: str = APP_ROLE) -> None:
         """`pool_size`: connections for single statements, and twice as many for units of work, which last longer."""
         # An application role without the right to change history; see backend/sql/90_grants.sql.
-        options = "-c timezone=UTC" + (f" -c role={role}" if role else "")
+        options = "-c timezone=UTC -c jit=off" + (f" -c role={role}" if role else "")
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=2 * pool_size,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from itertools import islice
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import psycopg
 from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
@@ -11,7 +11,7 @@ from psycopg_pool import PoolTimeout
 
 Deed = TypeVar("Deed", contravariant=True)  # noqa: PLC0105 - it reads better
 Answer = TypeVar("Answer", covariant=True)  # noqa: PLC0105
-MOST = 16  # deeds of one transaction: it holds all their locks to its end
+MOST = 32  # deeds of one transaction: it holds all their locks to its end
 WAIT_SECONDS = 10.0  # for a deed's turn and its end, or for a free connection
 
 
@@ -50,7 +50,10 @@ class Together(Generic[Deed, Answer]):
             PoolTimeout: it was not done in time, and may be still. psycopg.Error: what `run` raised for this deed
             alone, or because the database cannot be reached.
         """
-        future: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + WAIT_SECONDS
+        future: asyncio.Future[Sequence[Answer]] = loop.create_future()
+        late = loop.call_at(until, _give_up, future)
         self._waiting[future] = deed
         if self._free:
             self._free -= 1
@@ -58,19 +61,20 @@ class Together(Generic[Deed, Answer]):
             self._runs.add(task)  # the loop itself holds tasks weakly
             task.add_done_callback(self._runs.discard)
         try:
-            async with asyncio.timeout(WAIT_SECONDS) as turn:
-                return (await future or await self._by_itself(deed))[0]
-        except TimeoutError as error:
-            if not turn.expired():
-                raise
-            raise PoolTimeout(f"not done within {WAIT_SECONDS:.0f} s") from error
+            return (await future or await self._by_itself(deed, until))[0]
         finally:
+            late.cancel()
             # Whoever has gone asks again under the same id, if at all.
             self._waiting.pop(future, None)
 
-    async def _by_itself(self, deed: Deed) -> Sequence[Answer]:
-        async with self._alone:
-            return await self._run([deed], hurry=False)
+    async def _by_itself(self, deed: Deed, until: float) -> Sequence[Answer]:
+        try:
+            async with asyncio.timeout_at(until) as turn, self._alone:
+                return await self._run([deed], hurry=False)
+        except TimeoutError as error:
+            if not turn.expired():
+                raise
+            raise _late() from error
 
     async def _work(self) -> None:
         try:
@@ -95,6 +99,16 @@ class Together(Generic[Deed, Answer]):
         for future, answer in zip(futures, told, strict=True):
             if not future.done():
                 future.set_result(answer)
+
+
+def _give_up(future: asyncio.Future[Any]) -> None:
+    # A timer costs a quarter of what a block with a timeout does, and nearly every deed is in time.
+    if not future.done():
+        future.set_exception(_late())
+
+
+def _late() -> PoolTimeout:
+    return PoolTimeout(f"not done within {WAIT_SECONDS:.0f} s")
 
 
 def _is_nobodys(error: Exception) -> bool:

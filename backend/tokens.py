@@ -3,12 +3,38 @@
 import base64
 import hashlib
 import secrets
+import time
 import zlib
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from litestar.connection import ASGIConnection
 
 from backend.errors import Unauthenticated
+
+Caller = TypeVar("Caller")
+# A route whose own statements ask whether the caller is still let in; the door need not.
+ASKS_ITSELF = {"asks_itself": True}
+MOST_KNOWN = 50_000
+
+
+class Known(Generic[Caller]):
+    """Whose tokens are. That never changes, so a process may remember it for some time; whether a token still lets its
+    owner in does, so the statements that follow ask it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._callers: dict[bytes, tuple[Caller, float]] = {}
+
+    def get(self, digest: bytes) -> Caller | None:
+        """Whose token it is, if it came by lately."""
+        caller, until = self._callers.get(digest, (None, 0.0))
+        return caller if until > time.monotonic() else None
+
+    def add(self, digest: bytes, caller: Caller) -> None:
+        """Remember; when there is no room, forget all, which costs each of them one trip."""
+        if len(self._callers) >= MOST_KNOWN:
+            self._callers.clear()
+        self._callers[digest] = (caller, time.monotonic() + self._seconds)
 
 
 def token(prefix: str) -> str:

@@ -4,13 +4,15 @@ import json
 import os
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import text
 
+from backend import tokens
 from backend.checkout import asking, service
 from backend.checkout.asking import Checkout
 from backend.checkout.schemas import SaleIn
@@ -19,12 +21,13 @@ from backend.shops.door import TillAt
 from bench import client, http, peer
 from bench.client import Load
 from bench.http import CLIENT_CORE, CLIENTS, SERVER_CORE, pin_database
-from bench.peer import Redeemed
+from bench.peer import Peer
 from bench.shop import Shop, spelled
 from bench.stage import serving
 
 WARM = 400
-PEER_REDEMPTIONS = 1500
+TURNS, REDEMPTIONS = 6, 400  # of the peer's turns, and in each of them
+SELLING = 64  # tills that sell at once
 HOT_CLIENTS, HOT_SALES = 1000, 3000
 FOR_SALE, LIVE, HOT = "S", "Q", "H"  # prefixes of codes
 
@@ -37,11 +40,19 @@ TOTAL = 133000  # 5 % less
 
 
 class Sold(msgspec.Struct):
-    """Sales over HTTP, and how many a second pgbench and the peer made."""
+    """Sales over HTTP, how many a second pgbench made of the same, and the peer's redemptions in turn with them."""
 
     load: Load
     pgbench: float
-    peer: Redeemed
+    peer: list["Turn"]
+
+
+class Turn(msgspec.Struct):
+    """One turn of the peer, in redemptions a second, and our sales a second right before it."""
+
+    ours: float
+    standing: float
+    fresh: float
 
 
 class Quoted(msgspec.Struct):
@@ -72,30 +83,49 @@ def _applies(body: bytes) -> bool:
     return f'"total":{TOTAL}'.encode() in body
 
 
-async def _sell(shop: Shop, port: int, numbers: range) -> Load:
+async def _sell(shop: Shop, port: int, numbers: range, clients: int = SELLING) -> Load:
     codes = (spelled(FOR_SALE, number) for number in numbers)
-    return await client.run(port, _sales(shop, codes), CLIENTS, _applies)
+    return await client.run(port, _sales(shop, codes), clients, _applies)
 
 
 async def sales(shop: Shop, count: int) -> Sold:
-    """Sell agents' single-use codes at several tills, each code once: over HTTP with API and database on one core, then
-    the transaction by itself, then the peer, with the same durable server on the same core."""
+    """Sell agents' single-use codes at many tills, each code once: over HTTP with API and database on one core, in turn
+    with the peer on the same core and the same durable server, so that both have the machine's good and bad minutes;
+    then the transaction by itself."""
     await shop.for_sale(FOR_SALE, shop.single, WARM + 2 * count)
-    async with serving(shop.at, SERVER_CORE) as port:
+    with ExitStack() as stack:
+        theirs = _peer(shop, stack)
+        async with serving(shop.at, SERVER_CORE) as port:
+            turns = [turn async for turn in _in_turn(shop, port, count // TURNS, theirs)]
+    rate = await _pgbench(shop, WARM + count, count)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    pin_database(shop.at, None)
+    load = Load(0, 0.0, [], [])
+    for turn, _ in turns:
+        load.add(turn)
+    return Sold(load, rate, [row for _, row in turns if row])
+
+
+def _peer(shop: Shop, stack: ExitStack) -> Peer | None:
+    os.sched_setaffinity(0, {SERVER_CORE})
+    try:
+        return stack.enter_context(peer.peer(shop.at.settings.database_url, TURNS * 2 * (REDEMPTIONS + 16)))
+    except peer.Refused as refused:
+        print(f"---  (till) no comparison with hf-nostro: {refused}", flush=True)
+        return None
+
+
+async def _in_turn(shop: Shop, port: int, count: int, theirs: Peer | None) -> AsyncIterator[tuple[Load, Turn | None]]:
+    begun = range(WARM)
+    for number in range(TURNS + 1):
         os.sched_setaffinity(0, {CLIENT_CORE})
         pin_database(shop.at, SERVER_CORE)
-        await _sell(shop, port, range(WARM))
-        pin_database(shop.at, SERVER_CORE)
-        load = await _sell(shop, port, range(WARM, WARM + count))
-    try:
-        rate = await _pgbench(shop, WARM + count, count)
-        os.sched_setaffinity(0, {SERVER_CORE})
-        pin_database(shop.at, SERVER_CORE)
-        theirs = peer.redemptions(shop.at.settings.database_url, PEER_REDEMPTIONS)
-    finally:
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-        pin_database(shop.at, None)
-    return Sold(load, rate, theirs)
+        load = await _sell(shop, port, begun)
+        begun = range(begun.stop, begun.stop + count)
+        if number:
+            os.sched_setaffinity(0, {SERVER_CORE})
+            row = theirs and Turn(load.rate, theirs.standing(REDEMPTIONS), theirs.fresh(REDEMPTIONS))
+            yield load, row
 
 
 async def _pgbench(shop: Shop, first: int, count: int) -> float:
@@ -124,7 +154,9 @@ async def _what_is_sent(shop: Shop, code: str) -> dict[str, Any]:
     """What the service tells checkout_sell of a sale with this code."""
     db = shop.at.db
     checkout = Checkout.of(db, shop.at.settings, Books(db))
-    till = TillAt(shop.tills[0], shop.shops[0], "till", None, False, "Europe/Moscow")
+    till = TillAt(
+        tokens.digest(shop.bearers[0]).hex(), shop.tills[0], shop.shops[0], "till", None, False, "Europe/Moscow"
+    )
     body = msgspec.json.decode(_body(code, total=TOTAL), type=SaleIn)
     request = asking.asked(checkout, till, body, str(uuid.uuid4()), at=datetime.now(UTC))
     look = await asking.look_up(checkout, request)

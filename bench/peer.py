@@ -2,12 +2,12 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import psycopg
 from nostro import AccountRef, Ledger, LedgerError
 from nostro.migrate import migrate
@@ -15,61 +15,71 @@ from psycopg import sql
 from psycopg_pool import ConnectionPool
 from sqlalchemy import make_url
 
-ACCOUNTS, SCALE, THREADS, WARM = 500, 2, 16, 200
+ACCOUNTS, SCALE, TRIAL = 500, 2, 300
+THREADS = (1, 4, 16)  # the peer is measured with the number that suits it best
 DATABASE = "peer"
 
 
-class Redeemed(msgspec.Struct):
-    """Redemptions a second: into accounts that stand, and into a new one each time, as for a buyer who comes first.
-    Without figures, why there are none."""
-
-    standing: float = 0
-    fresh: float = 0
-    refused: str = ""
+class Refused(Exception):
+    """The peer does not run on this server."""
 
 
-def redemptions(url: str, count: int) -> Redeemed:
-    """Redeem so many single-use codes by 16 threads, twice.
+class Peer:
+    """Redeems single-use codes, each once. It gets what suits it: no HTTP, accounts by the peer's own ids, a connection
+    for each thread."""
 
-    The peer gets what suits it: no HTTP, accounts by the peer's own ids, a connection for each thread.
+    def __init__(self, ledger: Ledger, accounts: list[UUID]) -> None:
+        self._ledger, self._accounts, self._numbers = ledger, accounts, itertools.count()
+        self.threads = max(THREADS, key=lambda threads: self._rate(self._standing, TRIAL, threads))
+
+    def standing(self, count: int) -> float:
+        """Redemptions a second into accounts that stand."""
+        return self._rate(self._standing, count, self.threads)
+
+    def fresh(self, count: int) -> float:
+        """Redemptions a second into a new account each time, as for a buyer who comes first."""
+        return self._rate(self._fresh, count, self.threads)
+
+    def _standing(self, number: int) -> None:
+        self._redeem(self._accounts[number % ACCOUNTS], number)
+
+    def _fresh(self, number: int) -> None:
+        self._redeem(self._ledger.accounts.get_or_create("bench", f"buyer-{number}"), number)
+
+    def _redeem(self, account: AccountRef, number: int) -> None:
+        self._ledger.promos.redeem(account, f"CODE{number}", idempotency_key=f"sale-{number}")
+
+    def _rate(self, redeem: Callable[[int], None], count: int, threads: int) -> float:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(redeem, itertools.islice(self._numbers, threads)))
+            begun = time.perf_counter()
+            list(pool.map(redeem, itertools.islice(self._numbers, count)))
+            return count / (time.perf_counter() - begun)
+
+
+@contextmanager
+def peer(url: str, count: int) -> Iterator[Peer]:
+    """The peer in a database of its own on our server, with codes for so many redemptions besides its trials.
+
+    Raises:
+        Refused: it does not run here.
     """
     own = _database(url)
     try:
         migrate(dsn=own, scale=SCALE)
     except (psycopg.Error, LedgerError) as error:
-        return Redeemed(refused=f"its migration refuses this server: {type(error).__name__}: {error}")
-    with ConnectionPool[Any](own, min_size=THREADS, max_size=THREADS) as pool:
+        raise Refused(f"its migration refuses this server: {type(error).__name__}: {error}") from error
+    most = max(THREADS)
+    with ConnectionPool[Any](own, min_size=most, max_size=most) as pool:
         ledger = Ledger(pool=pool, scale=SCALE)
-        accounts = _fill(pool, ledger, 2 * (WARM + count))
-        numbers = itertools.count()
-
-        def standing(_: object) -> None:
-            number = next(numbers)
-            _redeem(ledger, accounts[number % ACCOUNTS], number)
-
-        def fresh(_: object) -> None:
-            number = next(numbers)
-            _redeem(ledger, ledger.accounts.get_or_create("bench", f"buyer-{number}"), number)
-
-        return Redeemed(_rate(standing, count), _rate(fresh, count))
-
-
-def _redeem(ledger: Ledger, account: AccountRef, number: int) -> None:
-    ledger.promos.redeem(account, f"CODE{number}", idempotency_key=f"sale-{number}")
-
-
-def _rate(redeem: Callable[[object], None], count: int) -> float:
-    with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(redeem, range(WARM)))
-        begun = time.perf_counter()
-        list(threads.map(redeem, range(count)))
-        return count / (time.perf_counter() - begun)
+        yield Peer(ledger, _fill(pool, ledger, count + len(THREADS) * (TRIAL + most)))
 
 
 def _database(url: str) -> str:
     """A database of its own on our server; where it is."""
     ours = make_url(url).set(drivername="postgresql")
     with psycopg.connect(ours.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(DATABASE)))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
     return ours.set(database=DATABASE).render_as_string(hide_password=False)
 

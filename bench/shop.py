@@ -9,7 +9,7 @@ from backend.programmes.models import Programme
 from backend.programmes.rules import Percent, Promo, Rule
 from bench.stage import Stage
 
-CAMPAIGNS, TILLS = 1000, 8
+CAMPAIGNS, TILLS = 1000, 64
 STEP = 1_000_000
 # 5 % for the buyer, and 3 % for the agent once the window of returns is over.
 RULE = Rule(ways=frozenset({"promo"}), amount=Percent(300), hold_days=14, lifetime_days=365, promo=Promo(Percent(500)))

@@ -1,6 +1,5 @@
 """The agent's door: who is calling, by the device's token."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,10 +18,8 @@ from backend.errors import TooManyRequests, Unauthenticated
 from backend.settings import Settings
 
 PREFIX = "ls"
-# A route whose own statements ask whether the device and the account are alive; the door need not.
-ASKS_ITSELF = {"asks_itself": True}
 ENDED, FULL = "SB012", "SB020"  # what statements that ask themselves raise: a device or an account that ended; a limit
-KNOWN_SECONDS, MOST_KNOWN = 600.0, 50_000
+KNOWN_SECONDS = 600.0  # so that the door sees who comes (`seen_at`)
 SEEN_EVERY = timedelta(hours=1)
 
 FIND = text("""
@@ -45,25 +42,6 @@ class Agent(msgspec.Struct, frozen=True):
 SignedIn = NamedDependency[Agent]
 
 
-class Known:
-    """Whose tokens are. That never changes, so a process may remember it; whether a device is still alive does, so
-    the statements that follow ask it. Forgotten after ten minutes, so that the door sees who comes (`seen_at`)."""
-
-    def __init__(self) -> None:
-        self._owners: dict[bytes, tuple[int, int, float]] = {}
-
-    def owner(self, digest: bytes) -> tuple[int, int] | None:
-        """The account and the device of a token, if it came by lately."""
-        account, device, until = self._owners.get(digest, (0, 0, 0.0))
-        return (account, device) if until > time.monotonic() else None
-
-    def add(self, digest: bytes, agent: Agent) -> None:
-        """Remember; when there is no room, forget all, which costs each of them one trip."""
-        if len(self._owners) >= MOST_KNOWN:
-            self._owners.clear()
-        self._owners[digest] = (agent.account_id, agent.device_id, time.monotonic() + KNOWN_SECONDS)
-
-
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Let in agents; asked before anything of the request is read.
 
@@ -77,8 +55,8 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     network = connection.scope["state"]["network"]
     # A picture is costly before any statement asks: its sender shows himself at the door.
     trusting = "asks_itself" in handler.opt and connection.headers.get("content-type") == "application/json"
-    if trusting and (owner := state.known.owner(digest)):
-        connection.scope["state"]["agent"] = Agent(owner[0], owner[1], network)
+    if trusting and (known := state.known.get(digest)):
+        connection.scope["state"]["agent"] = Agent(known.account_id, known.device_id, network)
         return
     agent = await signed_in(digest, network, state.db, state.settings)
     connection.scope["state"]["agent"] = agent

@@ -102,10 +102,13 @@ def once(names: Sequence[object]) -> None:
 
 
 async def look_up(checkout: Checkout, request: Request) -> Look:
-    """Look everything up; a till that gave too many codes that do not exist has to wait."""
-    till = request.till
+    """Look everything up, and ask whether the till is still let in.
+
+    Raises:
+        Unauthenticated: it is not. TooManyRequests: it gave too many codes that do not exist, and has to wait.
+    """
     found = await checkout.looks.look(
-        till=till.till_id, shop=till.shop_id, codes=[code.code for _, code in request.given if code],
+        token=request.till.token, codes=[code.code for _, code in request.given if code],
         basket=request.body.basket, buyer=request.buyer, at=request.at, key=request.key,
         reservation=request.reservation,
     )  # fmt: skip

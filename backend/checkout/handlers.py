@@ -25,12 +25,13 @@ from backend.checkout.service import ReceiptTaken, TotalChanged
 from backend.database import Db
 from backend.errors import BodyChanged, Busy, TooManyRequests
 from backend.shops.door import CashierNeeded, TheTill, TokenInPages
+from backend.tokens import ASKS_ITSELF
 from backend.wire import KEY, Now, raises, with_etag
 
 Key = Annotated[str, PathParameter(pattern=KEY, description="The till's own id.")]
 
 
-@post("/quotes", status_code=200, responses=raises(LineTwice, TooManyRequests))
+@post("/quotes", status_code=200, opt=ASKS_ITSELF, responses=raises(LineTwice, TooManyRequests))
 async def make_quote(till: TheTill, checkout: TheCheckout, data: JSONBody[QuoteIn]) -> QuoteOut:
     """What a basket comes to with its codes, and for each code why or why not. Keeps nothing."""
     found = await service.quote(checkout, asking.asked(checkout, till, data))
@@ -39,6 +40,7 @@ async def make_quote(till: TheTill, checkout: TheCheckout, data: JSONBody[QuoteI
 
 @put(
     "/reservations/{key:str}",
+    opt=ASKS_ITSELF,
     responses=raises(CodesRefused, reservations.ReservationsTooMany, LineTwice, BodyChanged, TooManyRequests, Busy),
 )
 async def put_reservation(
@@ -57,6 +59,7 @@ async def delete_reservation(till: TheTill, db: Db, key: Key) -> None:
 
 @put(
     "/sales/{key:str}",
+    opt=ASKS_ITSELF,
     responses=raises(
         CodesRefused,
         TotalChanged,

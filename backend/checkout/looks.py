@@ -9,14 +9,12 @@ from sqlalchemy import text
 
 from backend.checkout.schemas import BasketLine
 from backend.database import Database
+from backend.errors import Unauthenticated
+from backend.shops.door import TillAt
 from scanning import gs1
 from scanning.problem import Problem
 
-LOOK = text("""
-    SELECT n, checkout_look(till, shop, key, reservation, codes, skus, gtins, buyer, at)::text AS found
-    FROM jsonb_to_recordset(CAST(:asked AS jsonb)) AS x (n int, till bigint, shop bigint, key text, reservation text,
-        codes text[], skus text[], gtins text[], buyer text, at timestamptz)
-""")
+LOOK = text("SELECT n, found FROM checkout_look(CAST(:asked AS jsonb))")
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -65,8 +63,9 @@ class First(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """All that a quote is made from. `products` are brand, SKU, GTIN, id."""
+    """All that a quote is made from, and the till as it is now. `products` are brand, SKU, GTIN, id."""
 
+    till: TillAt
     codes: list[Known]
     products: list[tuple[int, str, str | None, int]]
     reserved: list[Use] | None
@@ -85,7 +84,7 @@ class Look(msgspec.Struct, frozen=True):
 def gtin(line: BasketLine) -> str | None:
     """A line's GTIN in 14 digits; what is none does not matter to a till."""
     try:
-        return gs1.read_gtin(line.gtin or "")
+        return gs1.read_gtin(line.gtin) if line.gtin else None
     except Problem:
         return None
 
@@ -100,8 +99,7 @@ class Looks:
     async def look(
         self,
         *,
-        till: int,
-        shop: int,
+        token: str,
         codes: Sequence[str],
         basket: Sequence[BasketLine],
         buyer: str | None,
@@ -109,11 +107,14 @@ class Looks:
         key: str | None = None,
         reservation: str | None = None,
     ) -> Look:
-        """Look everything up in one round trip."""
+        """Look everything up in one round trip.
+
+        Raises:
+            Unauthenticated: the token is no till's any more.
+        """
         found = await self._together.do(
             {
-                "till": till,
-                "shop": shop,
+                "token": token,
                 "key": key,
                 "reservation": reservation,
                 "codes": codes,
@@ -123,9 +124,12 @@ class Looks:
                 "at": at,
             }
         )
+        if found is None:
+            raise Unauthenticated
         return msgspec.json.decode(found, type=Look)
 
-    async def _run(self, asked: Sequence[dict[str, Any]], *, hurry: bool) -> list[str]:  # noqa: ARG002 - it locks nothing
+    async def _run(self, asked: Sequence[dict[str, Any]], *, hurry: bool) -> list[str | None]:  # noqa: ARG002 - it locks nothing
         told = [question | {"n": number} for number, question in enumerate(asked)]
         rows = await self._db.rows(LOOK, asked=msgspec.json.encode(told).decode())
-        return [row.found for row in sorted(rows, key=lambda row: row.n)]
+        found = {row.n: row.found for row in rows}
+        return [found.get(number) for number in range(len(told))]

@@ -221,7 +221,10 @@ def _counted(row: Judged, look: Look, basket: Sequence[BasketLine]) -> dict[int,
 def _counts(row: Judged, look: Look, line: BasketLine) -> bool:
     if row.known is None or row.offer is None:
         return False
-    rule, promo, product = row.offer.rule, row.promo, look.product(row.known.brand, line)
+    rule, promo = row.offer.rule, row.promo
+    if rule.products is None and not promo.excluded and not promo.own_goods:
+        return True
+    product = look.product(row.known.brand, line)
     if rule.products is not None and product not in rule.products:
         return False
     return not (product in (promo.excluded or ()) or (promo.own_goods and product is None))

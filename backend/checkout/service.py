@@ -47,10 +47,10 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
         CodesRefused, TotalChanged, ReceiptTaken: nothing was sold. BodyChanged: the id had another body.
         CashierNeeded, TokenInPages, Busy, TooManyRequests.
     """
-    till.need_seller()
     request, digest = asked(checkout, till, body, key, body.reservation), digest_of(body)
     for _ in range(ATTEMPTS):
         look = await look_up(checkout, request)
+        look.till.need_seller()
         if look.first:
             if look.first.digest != digest.hex():
                 raise BodyChanged
@@ -74,7 +74,7 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
 
 def sale_of(checkout: Checkout, request: Request, look: Look, found: Quote, digest: bytes) -> dict[str, Any]:
     """What checkout_sell is told."""
-    till = request.till
+    till = look.till
     lines = [
         {"line": line.line, "amount": line.amount, "quantity": round(line.quantity, 3),
          "discount": found.off.get(line.line, 0), "product": _product(look, found, line)}

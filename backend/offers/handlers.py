@@ -8,7 +8,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from backend.accounts import pins
-from backend.accounts.door import ASKS_ITSELF, SignedIn
+from backend.accounts.door import SignedIn
 from backend.accounts.pins import PinBlocked, PinNeeded, PinWrong
 from backend.accounts.schemas import PIN
 from backend.database import Db
@@ -30,6 +30,7 @@ from backend.offers.ordering import (
 from backend.offers.schemas import KindOf, OfferPage, OrderIn, OrderOut, OrderPage, order_out, orders_out
 from backend.offers.watching import TheWatches
 from backend.passwords import ThePasswords
+from backend.tokens import ASKS_ITSELF
 from backend.wire import CursorInvalid, Now, TheSettings, cursor, place, raises, with_etag
 
 Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")]

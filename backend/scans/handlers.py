@@ -7,13 +7,14 @@ from uuid import UUID
 from litestar import Request, Router, post, put
 from litestar.params import FromPath, JSONBody
 
-from backend.accounts.door import ASKS_ITSELF, Agent, SignedIn
+from backend.accounts.door import Agent, SignedIn
 from backend.errors import BodyChanged, Busy, TooLarge, TooManyRequests
 from backend.scans import intake, photos, receipts, service
 from backend.scans.intake import Picture, PictureBroken, PictureKind, PictureTooBig
 from backend.scans.outcomes import Outcome, from_picture, incoming
 from backend.scans.schemas import QueueIn, QueueOut, ScanOut, picture_out, scan_out
 from backend.scans.service import Desk, TheDesk
+from backend.tokens import ASKS_ITSELF
 from backend.wire import raises
 
 

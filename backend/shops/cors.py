@@ -37,7 +37,7 @@ def middleware(state: State) -> Callable[[ASGIApp], ASGIApp]:
         async def cors(scope: Scope, receive: Receive, send: Send) -> None:
             headers = dict(scope["headers"])
             origin = headers.get(b"origin", b"").decode("latin-1")
-            if scope["type"] != ScopeType.HTTP or not re.fullmatch(ORIGIN, origin) or not _at_the_door(scope["path"]):
+            if not origin or scope["type"] != ScopeType.HTTP or not _is_page(origin, scope["path"]):
                 await app(scope, receive, send)
             elif scope["method"] == "OPTIONS" and ASKED in headers:
                 await _preflight(app, state["db"], origin, scope, receive, send)
@@ -49,8 +49,9 @@ def middleware(state: State) -> Callable[[ASGIApp], ASGIApp]:
     return wrap
 
 
-def _at_the_door(path: str) -> bool:
-    return path == DOOR or path.startswith(f"{DOOR}/")
+def _is_page(origin: str, path: str) -> bool:
+    """Whether a page calls at the till's door."""
+    return (path == DOOR or path.startswith(f"{DOOR}/")) and re.fullmatch(ORIGIN, origin) is not None
 
 
 async def _preflight(app: ASGIApp, db: Database, origin: str, scope: Scope, receive: Receive, send: Send) -> None:

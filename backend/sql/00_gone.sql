@@ -7,4 +7,5 @@ DROP FUNCTION IF EXISTS scans_record(bigint, bigint, int, jsonb, jsonb);
 DROP FUNCTION IF EXISTS checkout_sell(bigint, bigint, bigint, text, bytea, timestamptz, text, jsonb, jsonb, jsonb, jsonb,
     int, bigint, jsonb);
 DROP FUNCTION IF EXISTS checkout_sell(jsonb, boolean);
+DROP FUNCTION IF EXISTS checkout_look(bigint, bigint, text, text, text[], text[], text[], text, timestamptz);
 DROP FUNCTION IF EXISTS ledger_earn_many(wallets, bigint[], smallint[], bigint[], date, date[], date[]);

@@ -241,8 +241,8 @@ async def ground(world, settings):
     for code, (promo, bonus) in offers.items():
         await shop.code(await shop.offer(promo, bonus), code, account=people.get(code))
     numbers = {code: await shop.account_id(account) for code, account in people.items()}
-    (till,) = await world.db.rows(text("SELECT id, shop_id FROM tills"))
-    at = TillAt(till.id, till.shop_id, "till", None, False, "Europe/Moscow")
+    (till,) = await world.db.rows(text("SELECT id, shop_id, token_digest FROM tills"))
+    at = TillAt(till.token_digest.hex(), till.id, till.shop_id, "till", None, False, "Europe/Moscow")
     return shop, numbers, at
 
 

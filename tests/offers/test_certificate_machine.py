@@ -162,7 +162,7 @@ async def ground(world):
     await world.till(shop=shop.shop)
     codes = [await shop.certificate(1000, single=place == 2) for place in range(3)]
     rows = await world.db.rows(text("SELECT id, shop_id FROM tills ORDER BY id"))
-    return codes, [TillAt(row.id, row.shop_id, "till", None, False, "Europe/Moscow") for row in rows]
+    return codes, [TillAt("", row.id, row.shop_id, "till", None, False, "Europe/Moscow") for row in rows]
 
 
 def test_certificates_do_what_the_model_says(ground, settings, database_url):

@@ -134,7 +134,7 @@ async def test_a_repeat_waits_for_the_deed_that_is_on_its_way(redeeming, world, 
     code = await redeeming.certificate(1000)
     await redeeming.take(code, 300, "before")
     (row,) = await world.db.rows(text("SELECT id, shop_id FROM tills"))
-    till = TillAt(row.id, row.shop_id, "till", None, False, "Europe/Moscow")
+    till = TillAt("", row.id, row.shop_id, "till", None, False, "Europe/Moscow")
 
     async with world.db.begin() as session:
         if gives_back:

@@ -9,38 +9,45 @@ LANGUAGE sql STABLE AS $$
     WHERE t.shop_id = p_shop AND (t.id = p_till OR t.kind = 'web') ORDER BY t.id = p_till DESC, r.id LIMIT 1
 $$;
 
--- What the codes of a basket are and which products its lines are, and the first answer if the key was used before.
--- Reads only.
-CREATE OR REPLACE FUNCTION checkout_look(
-    p_till bigint, p_shop bigint, p_key text, p_reservation text, p_codes text[], p_skus text[], p_gtins text[],
-    p_buyer text, p_at timestamptz
-) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    WITH found AS (
-        SELECT c.id, c.code, c.brand_id AS brand, c.campaign_id AS campaign, c.account_id AS account, c.used,
-            c.closed_at IS NOT NULL AS closed, k.programme_id AS programme, g.rules_version, g.currency,
-            (p_at AT TIME ZONE g.timezone)::date AS today, a.card_number AS card,
-            EXISTS (SELECT FROM brand_shops b
-                WHERE b.brand_id = c.brand_id AND b.shop_id = p_shop AND b.ended_at IS NULL) AS here,
-            (SELECT sum(s.remaining) FROM budget_slices s WHERE s.campaign_id = c.campaign_id) AS remaining,
-            (SELECT coalesce(jsonb_object_agg(u.scope, u.used), '{}') FROM use_counts u
-                WHERE u.campaign_id = c.campaign_id AND (u.scope, u.key, u.day) IN (
-                    ('buyer', p_buyer, '9999-12-31'), ('agent', c.account_id::text, '9999-12-31'),
-                    ('shop', p_shop::text, (p_at AT TIME ZONE g.timezone)::date))) AS counts
-        FROM promo_codes c JOIN campaigns k ON k.id = c.campaign_id JOIN programmes g ON g.id = k.programme_id
-        LEFT JOIN accounts a ON a.id = c.account_id
-        WHERE c.code = ANY (p_codes)
-    )
-    SELECT jsonb_build_object(
-        'codes', (SELECT coalesce(jsonb_agg(to_jsonb(f)), '[]') FROM found f),
+-- What the codes of baskets are and which products their lines are, the tills as they are now, and the first answers of keys
+-- that were used before. Nothing where a token is no till's. Reads only: one statement for several tills, which costs each
+-- half of what one by itself does.
+CREATE OR REPLACE FUNCTION checkout_look(p_asked jsonb) RETURNS TABLE (n int, found text)
+LANGUAGE plpgsql STABLE SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    RETURN QUERY SELECT x.n, jsonb_build_object(
+        'till', to_jsonb(t),
+        'codes', coalesce(c.codes, '[]'),
         'products', (SELECT coalesce(jsonb_agg(jsonb_build_array(p.brand_id, p.sku, p.gtin, p.id)), '[]')
-            FROM products p WHERE p.brand_id IN (SELECT f.brand FROM found f) AND p.archived_at IS NULL
-                AND (p.sku = ANY (p_skus) OR p.gtin = ANY (p_gtins))),
-        'reserved', (SELECT r.uses FROM reservations r WHERE r.id = checkout_reserved(p_till, p_shop, p_reservation)),
+            FROM products p WHERE p.brand_id = ANY (c.brands) AND p.archived_at IS NULL
+                AND (p.sku = ANY (x.skus) OR p.gtin = ANY (x.gtins))),
+        'reserved', CASE WHEN x.reservation IS NOT NULL THEN (SELECT r.uses FROM reservations r
+            WHERE r.id = checkout_reserved(t.till_id, t.shop_id, x.reservation)) END,
         'lapsed', EXISTS (SELECT FROM reservations r WHERE r.state = 'open' AND r.expires_at <= now()),
-        'wrong', (SELECT w.count FROM counters w WHERE w.key = 'promo:till:' || p_till AND w.ends_at > now()),
-        'first', (SELECT jsonb_build_object('digest', encode(s.digest, 'hex'), 'answer', s.answer) FROM sales s
-            WHERE s.till_id = p_till AND s.key = p_key))
-$$;
+        'wrong', (SELECT w.count FROM counters w WHERE w.key = 'promo:till:' || t.till_id AND w.ends_at > now()),
+        'first', CASE WHEN x.key IS NOT NULL THEN (
+            SELECT jsonb_build_object('digest', encode(s.digest, 'hex'), 'answer', s.answer) FROM sales s
+            WHERE s.till_id = t.till_id AND s.key = x.key) END)::text
+    FROM jsonb_to_recordset(p_asked) AS x (n int, token text, key text, reservation text, codes text[], skus text[],
+        gtins text[], buyer text, at timestamptz)
+    CROSS JOIN shops_till(x.token) AS t
+    CROSS JOIN LATERAL (
+        SELECT array_agg(o.brand_id) AS brands, jsonb_agg(jsonb_build_object(
+            'id', o.id, 'code', o.code, 'brand', o.brand_id, 'campaign', o.campaign_id, 'account', o.account_id,
+            'used', o.used, 'closed', o.closed_at IS NOT NULL, 'programme', k.programme_id,
+            'rules_version', g.rules_version, 'currency', g.currency, 'today', (x.at AT TIME ZONE g.timezone)::date,
+            'card', a.card_number,
+            'here', EXISTS (SELECT FROM brand_shops b
+                WHERE b.brand_id = o.brand_id AND b.shop_id = t.shop_id AND b.ended_at IS NULL),
+            'remaining', (SELECT sum(s.remaining) FROM budget_slices s WHERE s.campaign_id = o.campaign_id),
+            'counts', (SELECT coalesce(jsonb_object_agg(u.scope, u.used), '{}') FROM use_counts u
+                WHERE u.campaign_id = o.campaign_id AND (u.scope, u.key, u.day) IN (
+                    ('buyer', x.buyer, '9999-12-31'), ('agent', o.account_id::text, '9999-12-31'),
+                    ('shop', t.shop_id::text, (x.at AT TIME ZONE g.timezone)::date))))) AS codes
+        FROM promo_codes o JOIN campaigns k ON k.id = o.campaign_id JOIN programmes g ON g.id = k.programme_id
+        LEFT JOIN accounts a ON a.id = o.account_id
+        WHERE o.code = ANY (x.codes)) AS c;
+END $$;
 
 -- Takes uses of codes and gives others back, in one order of locks; each use names its code and the counters that a
 -- rule limits. SB040 with the code and the limit that is full.
