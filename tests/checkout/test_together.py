@@ -13,7 +13,7 @@ from litestar import Litestar
 from sqlalchemy import text
 
 from backend.database import Database
-from backend.programmes.rules import Percent, Promo
+from backend.programmes.rules import Fixed, Percent, Promo
 from tests.checkout.shopping import BASKET, Shopping, line
 from tests.company import LOCK, in_company
 from tests.make import World
@@ -33,6 +33,12 @@ STANDS = text("""
         (SELECT sum(amount)::bigint FROM movements m WHERE m.cause = 4 AND m.cause_id = r.id) AS moved,
         (SELECT count(*) FROM events e WHERE e.kind = 'promo.redeemed' AND e.account_id = r.account_id) AS events
     FROM redemptions r JOIN promo_codes c ON c.id = r.code_id WHERE c.shown = :code ORDER BY r.id
+""")
+RUN = text("INSERT INTO promo_runs (code_id, n, name) SELECT id, 1, 'chat' FROM promo_codes WHERE shown = :code")
+COUNTED = text("""
+    SELECT c.shown AS code, r.n, r.came, r.sum, (SELECT sum(b.bonus)::bigint FROM promo_bonuses b
+        WHERE (b.code_id, b.n) = (r.code_id, r.n)) AS bonus
+    FROM promo_runs r JOIN promo_codes c ON c.id = r.code_id
 """)
 
 
@@ -65,6 +71,24 @@ async def test_sales_that_come_together_share_a_transaction_and_each_is_what_it_
         assert [tuple(row) for row in await world.db.rows(STANDS, code=code)] == before
     again = [await shopping.sell(code, key=key) for code, key in zip(codes[1:], keys, strict=True)]
     assert [answer.content for answer in again] == [answer.content for answer in answers]
+
+
+async def test_each_run_counts_its_sales_whether_somebody_made_it_or_not(world: World, shopping: Shopping, others):
+    offer, agent = await shopping.offer(bonus=Fixed(100)), await world.account()
+    code, brands = await shopping.code(offer, account=agent), await shopping.code(offer)
+    await world.db.rows(RUN, code=code)
+    paid = (await shopping.quote(code))["total"]
+    shown = [f"{code}.1", code, f"{code}.1", f"{code}.7", brands, f"{code}.1"]
+
+    answers = await asyncio.gather(*await others(*(shopping.sell(each) for each in shown)))
+
+    assert [answer.status_code for answer in answers] == [200] * 6
+    counted = {(row.code, row.n): (row.came, row.sum, row.bonus) for row in await world.db.rows(COUNTED)}
+    assert counted == {
+        (code, 0): (2, 2 * paid, 200),
+        (code, 1): (3, 3 * paid, 300),
+        (brands, 0): (1, paid, None),
+    }
 
 
 async def test_the_last_uses_of_a_code_go_to_so_many_of_those_who_come_together(

@@ -1,0 +1,59 @@
+"""A process remembers whose a till's token is; whether it is let in, and who stands at it, is asked for each deed."""
+
+import pytest
+from sqlalchemy import text
+
+from tests.checkout.shopping import BASKET
+
+
+@pytest.fixture
+async def code(shopping):
+    """A code that was sold with once: the till is known by now."""
+    made = await shopping.code(await shopping.offer())
+    assert (await shopping.sell(made)).status_code == 200
+    return made
+
+
+async def change(world, setting):
+    await world.db.rows(text(f"UPDATE tills SET {setting}"))  # noqa: S608 - our own
+
+
+DEEDS = [("POST", "quotes", {}), ("PUT", "reservations/r", {"seconds": 60}), ("PUT", "sales/s", {})]
+
+
+@pytest.mark.parametrize(("method", "path", "more"), DEEDS)
+@pytest.mark.parametrize("ending", ["disabled_at = now()", "token_digest = sha256(token_digest)"])
+async def test_a_token_that_has_ended_does_nothing_more(world, shopping, code, method, path, more, ending):
+    await change(world, ending)
+
+    answer = await shopping.ask(method, path, {"codes": [code], "basket": BASKET} | more)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    ("setting", "refusal"),
+    [
+        ("kind = 'web', origins = ARRAY['https://shop.example']", "token_in_pages"),
+        ("needs_cashier = true", "cashier_needed"),
+    ],
+)
+async def test_a_till_that_may_not_sell_any_more_still_quotes(world, shopping, code, setting, refusal):
+    await change(world, setting)
+
+    sale, quote = await shopping.sell(code), await shopping.quote(code)
+
+    assert (sale.status_code, sale.json()["code"]) == (403, refusal)
+    assert quote["applied"]
+
+
+async def test_a_sale_has_the_cashier_of_the_shift_that_has_begun_meanwhile(world, shopping, code):
+    await world.db.rows(text("INSERT INTO cashiers (shop_id, key) SELECT shop_id, 'first' FROM tills"))
+    await change(world, "cashier_id = (SELECT id FROM cashiers), shift_ends_at = now() + interval '1 hour'")
+
+    assert (await shopping.sell(code, key="with")).status_code == 200
+    await change(world, "shift_ends_at = now()")
+    assert (await shopping.sell(code, key="without")).status_code == 200
+
+    rows = await world.db.rows(text("SELECT key, cashier_id IS NOT NULL AS has FROM sales ORDER BY id"))
+    assert [(row.key, row.has) for row in rows[1:]] == [("with", True), ("without", False)]
