@@ -109,6 +109,16 @@ async def test_metrics_tell_of_requests_books_worker_and_queues(here, db):
     assert found["scanback_request_seconds_count{GET,/health}"] >= 1
 
 
+async def test_methods_that_somebody_makes_up_are_counted_as_one(here):
+    for method in ("BREW", "PLOUGH"):
+        assert (await here.request(method, "/health")).status_code in (404, 405)
+
+    names = [name for name in await figures(here) if name.startswith("scanback_answers_total{")]
+
+    assert any("other" in name for name in names)
+    assert not any("BREW" in name or "PLOUGH" in name for name in names)
+
+
 async def test_wrong_books_are_an_alarm(here, db):
     await db.rows(text("INSERT INTO books_checks (movements, seconds, faults) VALUES (7, 1.5, '{wrong}')"))
 
