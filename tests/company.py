@@ -7,11 +7,21 @@ from typing import Any
 from httpx2 import Response
 from sqlalchemy import text
 
+from backend.database import Database
 from backend.together import Together
 
 LOCK = text("""
     SELECT pg_advisory_xact_lock(20311, (id % 2147483647)::int) FROM accounts WHERE card_number = :card
 """)
+
+TOLD = text("SELECT pg_stat_force_next_flush(), pg_sleep(0.05)")
+SCANS = text("SELECT relname AS name, seq_scan AS times FROM pg_stat_user_tables")
+
+
+async def read_whole(db: Database) -> dict[str, int]:
+    """How often each table was read whole by now, as far as this process did it."""
+    await asyncio.gather(*(db.rows(TOLD) for _ in range(db.pool.max_size)))
+    return {row.name: row.times for row in await db.rows(SCANS)}
 
 
 async def in_company(deeds: Together[Any, Any], *sent: Coroutine[Any, Any, Response]) -> list[asyncio.Task[Response]]:

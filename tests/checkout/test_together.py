@@ -15,7 +15,7 @@ from sqlalchemy import text
 from backend.database import Database
 from backend.programmes.rules import Fixed, Percent, Promo
 from tests.checkout.shopping import BASKET, Shopping, line
-from tests.company import LOCK, in_company
+from tests.company import LOCK, in_company, read_whole
 from tests.make import World
 from tests.scans.test_races import deadlocks
 
@@ -71,6 +71,18 @@ async def test_sales_that_come_together_share_a_transaction_and_each_is_what_it_
         assert [tuple(row) for row in await world.db.rows(STANDS, code=code)] == before
     again = [await shopping.sell(code, key=key) for code, key in zip(codes[1:], keys, strict=True)]
     assert [answer.content for answer in again] == [answer.content for answer in answers]
+
+
+async def test_sales_that_come_together_read_no_table_whole(app: Litestar, world: World, shopping: Shopping, others):
+    offer, agents = await shopping.offer(), [await world.account() for _ in range(8)]
+    codes = [await shopping.code(offer, account=agent) for agent in agents]
+    await shopping.sell(codes[0])
+    before = await read_whole(app.state["db"])
+
+    answers = await asyncio.gather(*await others(*(shopping.sell(code) for code in codes)))
+
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert await read_whole(app.state["db"]) == before
 
 
 async def test_each_run_counts_its_sales_whether_somebody_made_it_or_not(world: World, shopping: Shopping, others):

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from backend.accounts.schemas import AccountNew
 from backend.database import Database
 from backend.programmes.rules import Fixed, Rule
-from tests.company import LOCK, in_company
+from tests.company import LOCK, in_company, read_whole
 from tests.make import World, bearer, caller
 from tests.scans.test_guessing_limits import guess
 from tests.scans.test_memory import END
@@ -62,6 +62,17 @@ async def test_scans_that_come_together_share_a_transaction_and_each_gets_its_ow
     assert {(row["status"], row["amount"]) for row in (answer.json() for answer in answers)} == {("credited", 100)}
     assert await available(world, agents) == [200] * 12
     assert [row.n for row in await world.db.rows(TRANSACTIONS, ids=ids(answers))] == [12]
+
+
+async def test_scans_that_come_together_read_no_table_whole(app: Litestar, world: World):
+    agents, codes = await known(world, 8, 8)
+    db = app.state["db"]
+    before = await read_whole(db)
+
+    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes, strict=True)))
+
+    assert told(answers) == {("credited", None): 8}
+    assert await read_whole(db) == before
 
 
 def ids(answers: list[Response]) -> list[str]:

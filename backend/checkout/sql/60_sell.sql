@@ -13,7 +13,7 @@ $$;
 -- that were used before. Nothing where a token is no till's. Reads only: one statement for several tills, which costs each
 -- half of what one by itself does.
 CREATE OR REPLACE FUNCTION checkout_look(p_asked jsonb) RETURNS TABLE (n int, found text)
-LANGUAGE plpgsql STABLE SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     RETURN QUERY SELECT x.n, jsonb_build_object(
         'till', to_jsonb(t),
@@ -100,7 +100,7 @@ END $$;
 -- do not wait long for one in a hurry. Nothing was sold then.
 CREATE OR REPLACE FUNCTION checkout_sell(p_sales jsonb, p_hurry boolean)
 RETURNS TABLE (sale int, answer jsonb, changed boolean)
-LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     new jsonb; gives jsonb := '[]'; back jsonb; c record; r redemptions; owed jsonb; slice int := 0;

@@ -69,7 +69,7 @@ CREATE OR REPLACE FUNCTION scans_record(p_calls jsonb, p_items jsonb, p_hurry bo
     call int, fault text, wait int, place int, changed boolean, replayed boolean, kind text, status text, reason text,
     programme_id bigint, version_id bigint, product_id bigint, base bigint, gross bigint, amount bigint,
     matures_on date, expires_on date, receipt_id bigint
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     c record; i record; s scans; r ranges; won record; a accruals; admitted record; slice int;
