@@ -110,13 +110,19 @@ END $$;
 -- day by then: one row would have as many versions as claims, and each look would pass them all.
 CREATE OR REPLACE FUNCTION programmes_earn(p_claimed accruals[], p_days jsonb, p_caps jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE c record; opened wallets[] := '{}';
+DECLARE c record; opened wallets[] := '{}'; one accruals; today date;
 BEGIN
     IF p_caps <> '{}' THEN
         INSERT INTO day_caps (account_id, campaign_id, day, used)
         SELECT split_part(key, ' ', 1)::bigint, split_part(key, ' ', 2)::bigint, split_part(key, ' ', 3)::date, value::bigint
         FROM jsonb_each_text(p_caps) ORDER BY 1, 2, 3
         ON CONFLICT (account_id, campaign_id, day) DO UPDATE SET used = excluded.used;
+    END IF;
+    IF cardinality(p_claimed) = 1 THEN -- a single claim costs a sixth less so
+        one := p_claimed[1]; today := (p_days ->> one.programme_id::text)::date;
+        PERFORM ledger_earn(ledger_open(one.account_id, one.programme_id, today), one.amount, one.cause, one.cause_id,
+            today, one.matures_on, one.expires_on);
+        RETURN;
     END IF;
     FOR c IN SELECT account_id, programme_id FROM unnest(p_claimed) GROUP BY 1, 2 ORDER BY 1, 2 LOOP
         opened := opened || ledger_open(c.account_id, c.programme_id, (p_days ->> c.programme_id::text)::date);
