@@ -79,7 +79,7 @@ def the_staff(request: Request[Any, Any, Any]) -> Member:
 
 
 def the_till(request: Request[Any, Any, Any], checkout: TheCheckout) -> TillAt:  # noqa: ARG001
-    """Which till calls: the guard has asked already. Wants the checkout for an agent's reason to want the desk."""
+    """Which till calls: the guard knows it. Wants the checkout for an agent's reason to want the desk."""
     till: TillAt = request.scope["state"]["till"]
     return till
 

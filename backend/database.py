@@ -53,8 +53,11 @@ class Database:
         self.gathering: list[Together[Any, Any]] = []
 
     def together(self, run: Run[Deed, Answer]) -> Together[Deed, Answer]:
-        """A hot deed that several do at once: half of the connections are under way with it, the others gather."""
-        made = Together(run, max(1, self.pool.max_size // 4))
+        """A hot deed that several do at once: a quarter of the connections is under way with it, the others gather.
+
+        Half of the connections may be busy with those who have to wait by themselves.
+        """
+        made = Together(run, max(1, self.pool.max_size // 4), max(2, self.pool.max_size // 2))
         self.gathering.append(made)
         return made
 

@@ -30,10 +30,11 @@ class Together(Generic[Deed, Answer]):
     a lock holds up nobody else.
     """
 
-    def __init__(self, run: Run[Deed, Answer], at_once: int) -> None:
+    def __init__(self, run: Run[Deed, Answer], at_once: int, alone: int = 2) -> None:
+        """`alone`: how many may be done by themselves at a time; one may have to wait for a lock that somebody holds."""
         self._run = run
         self._free = at_once
-        self._alone = asyncio.Semaphore(at_once)
+        self._alone = asyncio.Semaphore(alone)
         # What is answered is a list of one; an empty list: do it by yourself.
         self._waiting: dict[asyncio.Future[Sequence[Answer]], Deed] = {}
         self._runs: set[asyncio.Task[None]] = set()
@@ -81,7 +82,8 @@ class Together(Generic[Deed, Answer]):
             while taken := list(islice(self._waiting.items(), MOST)):
                 for future, _ in taken:
                     del self._waiting[future]
-                await self._serve([deed for _, deed in taken], [future for future, _ in taken])
+                if wanted := [(future, deed) for future, deed in taken if not future.done()]:  # not given up
+                    await self._serve([deed for _, deed in wanted], [future for future, _ in wanted])
         finally:
             self._free += 1
 

@@ -19,7 +19,7 @@ MOST_KNOWN = 50_000
 
 class Known(Generic[Caller]):
     """Whose tokens are. That never changes, so a process may remember it for some time; whether a token still lets its
-    owner in does, so the statements that follow ask it."""
+    owner in does, and all else about him, so the statements that follow ask it."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -48,7 +48,8 @@ class Sold(msgspec.Struct):
 
 
 class Turn(msgspec.Struct):
-    """One turn of the peer, in redemptions a second, and our sales a second right before it."""
+    """One turn of the peer, in redemptions a second, and our sales a second right before it; ours of the next turn come
+    right after."""
 
     ours: float
     standing: float
@@ -116,16 +117,21 @@ def _peer(shop: Shop, stack: ExitStack) -> Peer | None:
 
 
 async def _in_turn(shop: Shop, port: int, count: int, theirs: Peer | None) -> AsyncIterator[tuple[Load, Turn | None]]:
-    begun = range(WARM)
-    for number in range(TURNS + 1):
-        os.sched_setaffinity(0, {CLIENT_CORE})
-        pin_database(shop.at, SERVER_CORE)
-        load = await _sell(shop, port, begun)
-        begun = range(begun.stop, begun.stop + count)
-        if number:
-            os.sched_setaffinity(0, {SERVER_CORE})
-            row = theirs and Turn(load.rate, theirs.standing(REDEMPTIONS), theirs.fresh(REDEMPTIONS))
-            yield load, row
+    await _ours(shop, port, range(WARM))
+    pin_database(shop.at, SERVER_CORE)
+    if theirs:
+        os.sched_setaffinity(0, {SERVER_CORE})
+        theirs.choose()
+        print(f"--- (till) hf-nostro goes by {theirs.threads} threads", flush=True)
+    for begin in range(WARM, WARM + TURNS * count, count):
+        load = await _ours(shop, port, range(begin, begin + count))
+        os.sched_setaffinity(0, {SERVER_CORE})
+        yield load, theirs and Turn(load.rate, theirs.standing(REDEMPTIONS), theirs.fresh(REDEMPTIONS))
+
+
+async def _ours(shop: Shop, port: int, numbers: range) -> Load:
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    return await _sell(shop, port, numbers)
 
 
 async def _pgbench(shop: Shop, first: int, count: int) -> float:

@@ -119,7 +119,7 @@ async def pgbench(at: Stage, seconds: int) -> float:
 
 
 async def by_pgbench(at: Stage, script: str, *options: str) -> float:
-    """Transactions a second of a script, with as many clients as over HTTP and the database on the server's core."""
+    """Transactions a second of a script, with 16 clients (more make fewer) and the database on the server's core."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()

@@ -26,10 +26,15 @@ class Refused(Exception):
 
 class Peer:
     """Redeems single-use codes, each once. It gets what suits it: no HTTP, accounts by the peer's own ids, a connection
-    for each thread."""
+    for each thread, and as many of both as make most."""
 
     def __init__(self, ledger: Ledger, accounts: list[UUID]) -> None:
         self._ledger, self._accounts, self._numbers = ledger, accounts, itertools.count()
+        self.threads = max(THREADS)
+
+    def choose(self) -> None:
+        """Find how many threads suit it, once it and its server have warmed up."""
+        self.standing(TRIAL)
         self.threads = max(THREADS, key=lambda threads: self._rate(self._standing, TRIAL, threads))
 
     def standing(self, count: int) -> float:
@@ -72,7 +77,7 @@ def peer(url: str, count: int) -> Iterator[Peer]:
     most = max(THREADS)
     with ConnectionPool[Any](own, min_size=most, max_size=most) as pool:
         ledger = Ledger(pool=pool, scale=SCALE)
-        yield Peer(ledger, _fill(pool, ledger, count + len(THREADS) * (TRIAL + most)))
+        yield Peer(ledger, _fill(pool, ledger, count + (1 + len(THREADS)) * (TRIAL + most)))
 
 
 def _database(url: str) -> str:

@@ -14,7 +14,7 @@ from litestar import Litestar
 from sqlalchemy import create_engine, text
 
 from backend.app import create_app
-from backend.checkout.checks import DUES, STATEMENTS
+from backend.checkout.checks import DUES, SALES, STATEMENTS
 from backend.cli import data_folder, embedded
 from backend.cli.migrate import migrate
 from backend.cli.simulate import running
@@ -208,7 +208,7 @@ def _books_after_each_test(request: pytest.FixtureRequest) -> None:
 async def clean_books(app: Litestar, owner: Database) -> AsyncIterator[None]:
     """After each test with a database: the books are checked, then the tables are emptied."""
     yield
-    faults = (await books.prove(owner.engine, extra=[CERTIFICATES, DUES, STATEMENTS])).faults
+    faults = (await books.prove(owner.engine, extra=[CERTIFICATES, DUES, SALES, STATEMENTS])).faults
     await _empty(owner)
     app.state["books"].known.clear()
     app.state["versions"].known.clear()

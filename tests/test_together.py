@@ -173,3 +173,25 @@ async def test_who_has_gone_is_not_served_and_holds_up_nobody():
     assert await asyncio.gather(first, stays) == [10, 30]
     assert bench.did == [[1], [3]]
     assert gone.cancelled()
+
+
+async def test_who_waits_alone_for_a_lock_holds_up_nobody_whose_company_failed():
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def run(deeds: Sequence[int], *, hurry: bool) -> list[int]:
+        if hurry and 1 in deeds:
+            raise psycopg.errors.LockNotAvailable
+        if 1 in deeds:
+            held.set()
+            await let_go.wait()
+        elif len(deeds) > 1:
+            raise ValueError
+        return list(deeds)
+
+    together = Together(run, at_once=1)
+    waits = asyncio.create_task(together.do(1))
+    await held.wait()
+
+    assert await asyncio.wait_for(asyncio.gather(together.do(2), together.do(3)), 1) == [2, 3]
+    let_go.set()
+    assert await waits == 1

@@ -46,7 +46,7 @@ async def reserve(checkout: Checkout, till: TillAt, key: str, body: ReservationI
 
     Raises:
         CodesRefused: a code cannot be used. BodyChanged: the id had another body. ReservationsTooMany, Busy,
-            TooManyRequests.
+            TooManyRequests, Unauthenticated.
     """
     request, digest = asked(checkout, till, body, key=None, reservation=key), digest_of(body)
     most = checkout.settings.numbers.at("open_reservations_per_till", datetime.now(UTC).date())

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import psycopg
 
 from backend.checkout import quotes, signals
@@ -35,7 +36,7 @@ async def quote(checkout: Checkout, request: Request) -> Quote:
     """What a basket comes to; keeps nothing.
 
     Raises:
-        TooManyRequests: this till gave too many codes that do not exist.
+        Unauthenticated: the till is not let in any more. TooManyRequests: it gave too many codes that do not exist.
     """
     return await judge(checkout, request, await look_up(checkout, request))
 
@@ -45,12 +46,13 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
 
     Raises:
         CodesRefused, TotalChanged, ReceiptTaken: nothing was sold. BodyChanged: the id had another body.
-        CashierNeeded, TokenInPages, Busy, TooManyRequests.
+        Unauthenticated, CashierNeeded, TokenInPages, Busy, TooManyRequests.
     """
     request, digest = asked(checkout, till, body, key, body.reservation), digest_of(body)
     for _ in range(ATTEMPTS):
         look = await look_up(checkout, request)
         look.till.need_seller()
+        request = msgspec.structs.replace(request, till=look.till)
         if look.first:
             if look.first.digest != digest.hex():
                 raise BodyChanged
@@ -74,7 +76,7 @@ async def sell(checkout: Checkout, till: TillAt, key: str, body: SaleIn) -> dict
 
 def sale_of(checkout: Checkout, request: Request, look: Look, found: Quote, digest: bytes) -> dict[str, Any]:
     """What checkout_sell is told."""
-    till = look.till
+    till = request.till
     lines = [
         {"line": line.line, "amount": line.amount, "quantity": round(line.quantity, 3),
          "discount": found.off.get(line.line, 0), "product": _product(look, found, line)}

@@ -68,17 +68,20 @@ TheTill = NamedDependency[TillAt]
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let in tills; asked before anything of the request is read.
+    """Let in tills; asked before anything of the request is read, but for a till that was here within the last minute
+    and wants what asks itself.
 
     Raises:
         Unauthenticated: no such token, or the till is switched off; the answer is the same for all.
     """
     tills, token = connection.app.state["tills"], tokens.bearer(connection)
-    connection.scope["state"]["till"] = await tills.signed_in(token, trusting="asks_itself" in handler.opt)
+    # Whether a page may read the answer hangs on what is known here.
+    trusting = "asks_itself" in handler.opt and "origin" not in connection.headers
+    connection.scope["state"]["till"] = await tills.signed_in(token, trusting=trusting)
 
 
 class Tills:
-    """Whose tokens are, as the database knows them now: several asked for at once where they come together."""
+    """Whose tokens are: several asked for at once where they come together, and remembered for a minute."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -169,12 +169,17 @@ async def test_a_sale_that_commits_late_under_a_lower_id_is_told(
         await shopping.sell(each, basket=[line(1, 100)])
     agent = await agent_of(world, account)
     late = text("""
-        INSERT INTO redemptions (sale_id, code_id, run, brand_id, shop_id, campaign_id, version_id, account_id, base,
-            discount, bonus)
-        SELECT other.sale_id, own.code_id, 0, own.brand_id, own.shop_id, own.campaign_id, own.version_id,
-            own.account_id, 777, 0, 0
-        FROM redemptions own, redemptions other WHERE own.account_id = :account AND other.account_id <> :account
-        RETURNING id
+        WITH late AS (
+            INSERT INTO redemptions (sale_id, code_id, run, brand_id, shop_id, campaign_id, version_id, account_id,
+                base, discount, bonus)
+            SELECT other.sale_id, own.code_id, 0, own.brand_id, own.shop_id, own.campaign_id, own.version_id,
+                own.account_id, 777, 0, 0
+            FROM redemptions own, redemptions other WHERE own.account_id = :account AND other.account_id <> :account
+            RETURNING id
+        ), share AS (
+            INSERT INTO shares (redemption_id, line, base, discount) SELECT id, 1, 777, 0 FROM late
+        )
+        SELECT id FROM late
     """)
 
     async with aclosing(streams.watch(agent, None)) as stream:

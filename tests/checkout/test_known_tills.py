@@ -1,5 +1,8 @@
 """A process remembers whose a till's token is; whether it is let in, and who stands at it, is asked for each deed."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import text
 
@@ -57,3 +60,34 @@ async def test_a_sale_has_the_cashier_of_the_shift_that_has_begun_meanwhile(worl
 
     rows = await world.db.rows(text("SELECT key, cashier_id IS NOT NULL AS has FROM sales ORDER BY id"))
     assert [(row.key, row.has) for row in rows[1:]] == [("with", True), ("without", False)]
+
+
+async def test_pages_may_read_what_the_till_says_now(world, shopping, code):
+    origin = "https://shop.example"
+    asked = {"codes": [code], "basket": BASKET}
+    page = shopping.till | {"Origin": origin}
+    readable = []
+    for setting in (f"kind = 'web', origins = ARRAY['{origin}']", "origins = ARRAY['https://other.example']"):
+        await change(world, setting)
+        answer = await shopping.ask("POST", "quotes", asked, page)
+        readable.append(answer.headers.get("access-control-allow-origin"))
+
+    assert readable == [origin, None]
+
+
+async def test_a_batch_has_the_cashier_who_began_it(world, shopping, code):
+    await world.db.rows(text("INSERT INTO cashiers (shop_id, key) SELECT shop_id, 'first' FROM tills"))
+    await change(world, "cashier_id = (SELECT id FROM cashiers), shift_ends_at = now() + interval '1 hour'")
+    at = datetime.now(UTC) - timedelta(hours=1)
+    sales = [{"id": f"s{n}", "taken_at": (at + timedelta(minutes=n)).isoformat(), "discount": 0, "codes": [],
+              "basket": BASKET} for n in range(2)]  # fmt: skip
+
+    async with world.db.begin() as session:
+        await session.execute(text("LOCK TABLE sales IN SHARE MODE"))
+        batch = asyncio.create_task(shopping.ask("POST", "sales/batch", {"sales": sales}))
+        await asyncio.sleep(0.3)
+        await session.execute(text("UPDATE tills SET shift_ends_at = now()"))
+
+    assert (await batch).status_code == 200
+    rows = await world.db.rows(text("SELECT cashier_id IS NOT NULL AS has FROM sales WHERE key LIKE 's%'"))
+    assert [row.has for row in rows] == [True, True]

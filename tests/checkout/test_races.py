@@ -6,7 +6,8 @@ from collections import Counter
 from sqlalchemy import text
 
 from backend.programmes.rules import Percent, Promo
-from tests.checkout.shopping import BASKET
+from tests.checkout.shopping import BASKET, line
+from tests.scans.test_races import deadlocks
 
 TILLS, LIMIT = 1000, 7
 
@@ -24,6 +25,28 @@ async def test_a_code_with_a_limit_is_sold_exactly_so_often_at_a_thousand_tills(
     assert Counter(answer.status_code for answer in answers) == {200: LIMIT, 409: TILLS - LIMIT}
     (wallet,) = (await world.home(agent))["wallets"]
     assert wallet["pending"] == LIMIT * 1267
+
+
+async def test_sales_and_returns_of_the_same_codes_without_agents_do_not_block_each_other(shopping, world, owner):
+    offers = [await shopping.offer(Promo(Percent(100), priority=number)) for number in range(6)]
+    codes = [await shopping.code(offer) for offer in offers]
+    basket = [line(1, 10_000_000)]
+    for number in range(8):
+        assert len((await shopping.sell(*codes, key=f"{number}", basket=basket)).json()["applied"]) == 6
+    before = await deadlocks(world.db, owner)
+
+    async def sells(till: int) -> set[int]:
+        # Those with a receipt go by themselves, beside the others.
+        receipts = [{"fiscal": {"fn": "9960440300000001", "fd": f"{n}", "fp": "1"}} if till else {} for n in range(60)]
+        return {(await shopping.sell(*codes, basket=basket, **receipt)).status_code for receipt in receipts}
+
+    async def takes_back(sale: int) -> set[int]:
+        return {(await shopping.take_back(f"{sale}", (1, 0.001, 1000))).status_code for _ in range(80)}
+
+    told = await asyncio.gather(*(sells(till) for till in range(2)), *(takes_back(sale) for sale in range(4)))
+
+    assert set.union(*told) == {200}
+    assert await deadlocks(world.db, owner) == before
 
 
 async def test_one_sale_sent_by_many_at_once_happens_once(shopping, world):

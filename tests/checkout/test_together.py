@@ -34,6 +34,8 @@ STANDS = text("""
         (SELECT count(*) FROM events e WHERE e.kind = 'promo.redeemed' AND e.account_id = r.account_id) AS events
     FROM redemptions r JOIN promo_codes c ON c.id = r.code_id WHERE c.shown = :code ORDER BY r.id
 """)
+CAPPED = text("SELECT used FROM day_caps")
+REFILLED = text("UPDATE budget_slices SET remaining = remaining + 10000 WHERE slice = 0")
 RUN = text("INSERT INTO promo_runs (code_id, n, name) SELECT id, 1, 'chat' FROM promo_codes WHERE shown = :code")
 COUNTED = text("""
     SELECT c.shown AS code, r.n, r.came, r.sum, (SELECT sum(b.bonus)::bigint FROM promo_bonuses b
@@ -89,18 +91,46 @@ async def test_each_run_counts_its_sales_whether_somebody_made_it_or_not(world: 
     offer, agent = await shopping.offer(bonus=Fixed(100)), await world.account()
     code, brands = await shopping.code(offer, account=agent), await shopping.code(offer)
     await world.db.rows(RUN, code=code)
-    paid = (await shopping.quote(code))["total"]
+    paid = (await shopping.sell(code)).json()["total"]
+    keys = [str(uuid.uuid4()) for _ in range(6)]
     shown = [f"{code}.1", code, f"{code}.1", f"{code}.7", brands, f"{code}.1"]
 
-    answers = await asyncio.gather(*await others(*(shopping.sell(each) for each in shown)))
+    await asyncio.gather(*await others(*(shopping.sell(each, key=key) for each, key in zip(shown, keys, strict=True))))
 
-    assert [answer.status_code for answer in answers] == [200] * 6
+    assert [row.n for row in await world.db.rows(TRANSACTIONS, keys=keys)] == [6]
     counted = {(row.code, row.n): (row.came, row.sum, row.bonus) for row in await world.db.rows(COUNTED)}
     assert counted == {
-        (code, 0): (2, 2 * paid, 200),
+        (code, 0): (3, 3 * paid, 300),
         (code, 1): (3, 3 * paid, 300),
         (brands, 0): (1, paid, None),
     }
+
+
+async def test_a_bonus_that_a_budget_refuses_counts_against_no_day(world: World, shopping: Shopping):
+    offer = await shopping.offer(budget=1500, cap_per_agent_day=1300)
+    code = await shopping.code(offer, account=await world.account())
+
+    await shopping.sell(code)
+    await world.db.rows(REFILLED)
+    await shopping.sell(code)
+
+    assert [(row.bonus, row.reason) for row in await world.db.rows(STANDS, code=code)] == [
+        (0, "budget_spent"),
+        (1267, None),
+    ]
+    assert [row.used for row in await world.db.rows(CAPPED)] == [1267]
+
+
+async def test_a_bonus_that_a_budget_refuses_leaves_the_day_to_who_came_with_it(
+    world: World, shopping: Shopping, others
+):
+    offer = await shopping.offer(budget=1500, cap_per_agent_day=1300)
+    code = await shopping.code(offer, account=await world.account())
+
+    await asyncio.gather(*await others(shopping.sell(code), shopping.sell(code, basket=[line(1, 1000)])))
+
+    assert sorted(row.bonus for row in await world.db.rows(STANDS, code=code)) == [0, 95]
+    assert [row.used for row in await world.db.rows(CAPPED)] == [95]
 
 
 async def test_the_last_uses_of_a_code_go_to_so_many_of_those_who_come_together(

@@ -2,8 +2,9 @@
 
 import calendar
 import uuid
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -41,9 +42,12 @@ async def shop(world: World) -> Shop:
     return Shop(world, (await spending(world)).programme)
 
 
-def later(day: str, months: int) -> str:
-    """A day so many months later; at the end of a shorter month its last day."""
-    then = date.fromisoformat(day)
+MOSCOW = ZoneInfo("Europe/Moscow")
+
+
+def later(at: str, months: int) -> str:
+    """The programme's day of a time, so many months later; at the end of a shorter month its last day."""
+    then = datetime.fromisoformat(at).astimezone(MOSCOW).date()
     year, month = divmod(then.year * 12 + then.month - 1 + months, 12)
     return str(date(year, month + 1, min(then.day, calendar.monthrange(year, month + 1)[1])))
 
@@ -54,7 +58,7 @@ async def test_a_box_that_was_opened_is_a_unit_with_its_warranty(shop: Shop, wor
     unit = await shop.claimed(agent, months=24)
 
     assert unit["name"] == "Socket"
-    assert unit["warranty_until"] == later(unit["registered_at"][:10], 24)
+    assert unit["warranty_until"] == later(unit["registered_at"], 24)
     assert await shop.units(other) == []
 
 
@@ -73,8 +77,8 @@ async def test_each_order_makes_the_warranty_longer_once(shop: Shop, world: Worl
     await shop.order(agent, offer, unit=unit["id"])
 
     assert [order.json()["status"] for order in orders] == ["done", "done"]
-    assert once[0]["warranty_until"] == later(unit["registered_at"][:10], 36)
-    assert (await shop.units(agent))[0]["warranty_until"] == later(unit["registered_at"][:10], 48)
+    assert once[0]["warranty_until"] == later(unit["registered_at"], 36)
+    assert (await shop.units(agent))[0]["warranty_until"] == later(unit["registered_at"], 48)
     assert await shop.wallet(agent) == (4000, 0)
 
 
@@ -90,7 +94,7 @@ async def test_what_a_person_has_to_confirm_makes_it_longer_when_it_is_done(shop
 
     assert (waiting["extends_months"], waiting["unit_registered_at"]) == (6, unit["registered_at"])
     assert before == unit["warranty_until"]
-    assert (await shop.units(agent))[0]["warranty_until"] == later(unit["registered_at"][:10], 30)
+    assert (await shop.units(agent))[0]["warranty_until"] == later(unit["registered_at"], 30)
 
 
 async def test_an_order_that_is_refused_changes_no_warranty(shop: Shop, world: World):

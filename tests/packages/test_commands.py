@@ -129,7 +129,7 @@ async def test_a_step_that_is_forbidden_is_said_in_a_line(scanback, create):
 
 
 async def test_an_interrupted_export_goes_on_to_the_same_bytes(scanback, create, environ, tmp_path):
-    batch = await create("--count", "300000")
+    batch = await create("--count", "600000")
     words = ["batch", "export", batch["id"], "--format", "csv", "--json", "--out"]
 
     stopped = [

@@ -1,5 +1,6 @@
 -- Checkout: what codes are, using them, selling, setting aside. Causes: 4 a redemption, 5 a reversal.
--- Order of locks: the shop's shared lock -> accounts -> the sale's key -> codes -> counters of use -> wallets -> budgets.
+-- Order of locks: the shop's shared lock -> accounts -> the sale's key -> codes -> counters of use -> wallets -> runs of codes
+-- -> budgets.
 
 -- The open reservation that a till means by an id: its own, or else one of its shop's web tills, whose pages reserve and
 -- cannot sell.
@@ -191,7 +192,7 @@ BEGIN
         r.brand_id := c.brand; r.shop_id := c.shop; r.campaign_id := c.campaign; r.version_id := c.version;
         r.account_id := c.account; r.base := c.base; r.discount := c.discount; r.bonus := 0; r.reason := c.reason;
         r.budgeted := c.budgeted; r.uses := c.uses;
-        IF c.gross > 0 AND c.account <> ALL (gone) THEN
+        IF c.gross > 0 AND c.account IS NOT NULL AND c.account <> ALL (gone) THEN
             room := programmes_room(c.account, c.campaign, c.gross, c.day_cap, c.budgeted, c.today, owed, caps);
             owed := room.owed; caps := room.caps; slice := (c.account % 16)::int;
             r.bonus := coalesce(room.amount, 0); r.reason := coalesce(c.reason, room.reason);

@@ -1,10 +1,12 @@
 -- Takes lines of a sale back: never more than was sold, and of each code's discount and bonus the part that belongs to
 -- them. Parts are taken of the whole that has come back so far, so many small returns come to what one large one does.
--- Order of locks: the shop's shared lock -> accounts -> the sale -> codes -> counters of use -> wallets -> budgets.
+-- Order of locks: the shop's shared lock -> accounts -> the sale -> codes -> counters of use -> wallets and runs of codes ->
+-- budgets.
 -- SB041: more than was sold, or no such line.
 CREATE OR REPLACE FUNCTION checkout_return(
     p_sale bigint, p_key text, p_digest bytea, p_lines jsonb
-) RETURNS TABLE (answer jsonb, changed boolean) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (answer jsonb, changed boolean)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE s sales; r sale_returns; c record; reversal bigint; now_base bigint; now_discount bigint; now_bonus bigint;
     d_base bigint; d_discount bigint; d_bonus bigint; taken bigint := 0; gives jsonb; refunds jsonb := '[]'; w wallets; told jsonb; lines int;

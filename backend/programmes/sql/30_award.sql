@@ -1,4 +1,6 @@
--- The one door to money. Pays a cause once in the world: the accrual's primary key is the claim itself.
+-- The one door to money, in three steps: programmes_room says how much, the accrual is the claim - its primary key pays a
+-- cause once in the world - and programmes_earn pays. programmes_award takes all three for a claim that others may have made;
+-- checkout_sell takes them for all its sales at once, whose causes are new.
 -- The caller holds the account's advisory lock, so an account's own rows (cap, wallet) are never fought over; keys of
 -- a batch come sorted. What budgets owe is gathered in `owed` and paid once, after the last award: a slice that is
 -- held while the next key is waited for would let two batches block each other.
@@ -56,7 +58,6 @@ BEGIN
             amount := NULL; reason := 'day_cap';
             RETURN;
         END IF;
-        caps := caps || jsonb_build_object(cap, spent + amount);
     END IF;
     IF p_budgeted THEN
         owes := coalesce((owed ->> p_campaign::text)::bigint, 0) + amount;
@@ -65,6 +66,9 @@ BEGIN
             RETURN;
         END IF;
         owed := owed || jsonb_build_object(p_campaign::text, owes);
+    END IF;
+    IF cap IS NOT NULL THEN -- what a budget refuses counts against no day
+        caps := caps || jsonb_build_object(cap, spent + amount);
     END IF;
 END $$;
 

@@ -22,23 +22,29 @@ BEGIN
     END IF;
 END $$;
 
--- Counts sales of several codes, one of each element, as promocodes_count does one by one.
+-- Counts sales of several codes, one of each element, as promocodes_count does one by one. Runs are locked by code: a return
+-- of codes that no agent's lock shields goes the same way.
 CREATE OR REPLACE FUNCTION promocodes_count_many(
     p_codes bigint[], p_runs int[], p_sums bigint[], p_bonuses bigint[], p_matures_on date[]
 ) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO promo_runs (code_id, n)
+    SELECT DISTINCT code, 0 FROM unnest(p_codes, p_runs) AS x (code, run)
+    WHERE NOT EXISTS (SELECT FROM promo_runs r WHERE (r.code_id, r.n) = (x.code, x.run)) ORDER BY 1
+    ON CONFLICT DO NOTHING;
     WITH came AS MATERIALIZED (
-        SELECT * FROM unnest(p_codes, p_runs, p_sums, p_bonuses, p_matures_on) AS x (code, run, sum, bonus, matures_on)
-    ), counted AS (
-        UPDATE promo_runs r SET came = r.came + c.came, sum = r.sum + c.sum
-        FROM (SELECT code, run, count(*) AS came, sum(sum) AS sum FROM came GROUP BY 1, 2) AS c
-        WHERE r.code_id = c.code AND r.n = c.run RETURNING r.code_id AS code, r.n AS run
-    ), earned AS (
-        INSERT INTO promo_bonuses AS b (code_id, n, matures_on, bonus)
-        SELECT code, run, matures_on, sum(bonus) FROM came JOIN counted USING (code, run)
-        WHERE bonus > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-        ON CONFLICT (code_id, n, matures_on) DO UPDATE SET bonus = b.bonus + excluded.bonus
+        SELECT code, coalesce((SELECT r.n FROM promo_runs r WHERE (r.code_id, r.n) = (x.code, x.run)), 0) AS run,
+            sum, bonus, matures_on
+        FROM unnest(p_codes, p_runs, p_sums, p_bonuses, p_matures_on) AS x (code, run, sum, bonus, matures_on)
+    ), counted AS MATERIALIZED (
+        SELECT code, run, count(*) AS came, sum(sum) AS sum FROM came GROUP BY 1, 2
+    ), held AS MATERIALIZED (
+        SELECT r.code_id, r.n, c.came, c.sum FROM counted c JOIN promo_runs r ON (r.code_id, r.n) = (c.code, c.run)
+        ORDER BY 1, 2 FOR NO KEY UPDATE OF r
+    ), written AS (
+        UPDATE promo_runs r SET came = r.came + h.came, sum = r.sum + h.sum FROM held h
+        WHERE (r.code_id, r.n) = (h.code_id, h.n)
     )
-    -- A run that nobody made.
-    SELECT promocodes_count(code, run, 1, sum, bonus, matures_on) FROM came
-    WHERE NOT EXISTS (SELECT FROM counted o WHERE (o.code, o.run) = (came.code, came.run)) ORDER BY code, run
+    INSERT INTO promo_bonuses AS b (code_id, n, matures_on, bonus)
+    SELECT code, run, matures_on, sum(bonus) FROM came WHERE bonus > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (code_id, n, matures_on) DO UPDATE SET bonus = b.bonus + excluded.bonus
 $$;
