@@ -26,8 +26,8 @@ async def settle(checkout: Checkout, till: TillAt, sales: list[OfflineSaleIn], n
     """Settle sales in the order in which they were made; answers in the order sent. Sending them again is harmless.
 
     Raises:
-        CashierNeeded, TokenInPages, TooManyRequests, Busy, Unauthenticated: then none of those that were not answered yet
-            is settled.
+        CashierNeeded, TokenInPages, TooManyRequests, Busy, Unauthenticated: then none of those that were not answered
+            yet is settled.
     """
     till.need_seller()
     asking.once([sale.id for sale in sales])
