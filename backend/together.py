@@ -31,7 +31,7 @@ class Together(Generic[Deed, Answer]):
     """
 
     def __init__(self, run: Run[Deed, Answer], at_once: int, alone: int = 2) -> None:
-        """`alone`: how many may be done by themselves at a time; one may have to wait for a lock that somebody holds."""
+        """`alone`: how many may be done by themselves at a time; one may wait for a lock that somebody holds."""
         self._run = run
         self._free = at_once
         self._alone = asyncio.Semaphore(alone)
