@@ -1,16 +1,16 @@
-# The words for everything; `make` alone lists them. Continuous integration uses the same.
+# All commands; `make` without one lists them. Continuous integration uses the same.
 
 PYTHON ?=
 BIN := .venv/bin
-CODE := scanning payouts backend
+CODE := scanning payouts backend demo simulators local_postgres
 export PYTHON
 # Where the environment forbids compiled files, every start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check fix demo bench crash storm fuzz lock rehearse image clean
+.PHONY: help run dev test check fix demo bench crash attack storm fuzz lock rehearse image clean
 
-help: ## List these words
+help: ## List these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 run: ## Install, start everything on this machine, and keep it running (Ctrl-C stops it)
@@ -24,7 +24,7 @@ test: ## Run the whole suite
 	@scripts/bootstrap.sh dev browser
 	@$(BIN)/pytest -n 2
 
-check: dev ## Style, types, the order of rooms, migrations against models, OpenAPI against code
+check: dev ## Style, types, import layers, migrations against models, OpenAPI against code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -32,31 +32,35 @@ check: dev ## Style, types, the order of rooms, migrations against models, OpenA
 	$(BIN)/scanback migrate --check
 	$(BIN)/scanback openapi --check
 
-fix: dev ## Mend what can be mended by a machine
+fix: dev ## Fix style and formatting automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-demo: ## Play the product's story over HTTP on a throwaway server
+demo: ## Run all flows of the product over HTTP on a temporary server
 	@scripts/bootstrap.sh run
 	@$(BIN)/scanback demo
 
 bench: dev ## Measure (10 minutes at most)
 	@$(BIN)/python -m bench
 
-crash: dev ## Kill everything again and again under load; nothing may be lost or doubled
+crash: dev ## Kill all processes repeatedly under load; nothing may be lost or doubled
 	@$(BIN)/python -m bench.crash
 	@$(BIN)/python -m bench.crash_orders
 
-# atheris has wheels for few systems and is wanted here alone, so the lock leaves it out.
+# atheris has wheels for few systems and only this needs it, so it is not in the lock.
 ATHERIS = $(BIN)/uv pip install -q --python $(BIN)/python --group fuzz
 FUZZ_SECONDS ?= 600
 
-storm: dev ## 10,000 receipts over a provider that allows 5 questions a second and fails often (an hour)
+attack: dev ## Attack a temporary installation in all known ways: honest clients are not affected (10 minutes)
+	@$(BIN)/python -m bench.attack
+
+storm: dev ## 10,000 receipts over a provider that allows 5 requests a second and fails often (an hour)
 	@$(BIN)/python -m bench.storm
 
 fuzz: dev ## A million steps of the ledger and of checkout, fewer of certificates and orders, beside their models; a thousand requests a route; receipts
-	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/payouts tests/checkout tests/offers -k machine
-	@SCANBACK_EXAMPLES=1000 $(BIN)/pytest tests/openapi/test_schemathesis.py
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/payouts tests/checkout tests/spending -k machine
+	HYPOTHESIS_PROFILE=scanback $(BIN)/pytest tests/programmes/products/test_import_round_trips.py
+	@SCANBACK_EXAMPLES=1000 $(BIN)/pytest tests/core/openapi/test_schemathesis.py
 	@if { $(ATHERIS) || $(ATHERIS) --system-certs; } >.venv/atheris.log 2>&1; \
 	then $(BIN)/python -m fuzz.receipt $(FUZZ_SECONDS); \
 	else echo "atheris cannot be installed here (see .venv/atheris.log): receipts were not fuzzed."; fi
@@ -66,7 +70,7 @@ lock: dev ## Resolve the dependencies again (UPGRADE=--upgrade takes the newest)
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header $(UPGRADE) pyproject.toml --group dev -o requirements/dev.lock
 	echo uv | $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 $(UPGRADE) - -o requirements/installer.lock
 
-rehearse: dev ## Do by hand what the Dockerfile says, where no engine is at hand
+rehearse: dev ## Run the steps of the Dockerfile without a container engine
 	@PYTHONPATH=. $(BIN)/python scripts/rehearse_image.py
 
 image: ## Build the container image

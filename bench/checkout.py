@@ -12,21 +12,21 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from backend import tokens
-from backend.checkout import asking, service
-from backend.checkout.asking import Checkout
+from backend.checkout.sales import quote_request, service
+from backend.checkout.sales.quote_request import CheckoutContext
 from backend.checkout.schemas import SaleIn
-from backend.programmes.offers import Books
-from backend.shops.door import TillAt
+from backend.core.security import tokens
+from backend.programmes.rules.rule_cache import RuleCache
+from backend.shops.authentication import TillIdentity
 from bench import client, http, peer
 from bench.client import Load
 from bench.http import CLIENT_CORE, CLIENTS, SERVER_CORE, pin_database
 from bench.peer import Peer
-from bench.shop import Shop, spelled
-from bench.stage import serving
+from bench.shop import Shop, code_of
+from bench.stage import run_server
 
 WARM = 400
-TURNS, REDEMPTIONS = 6, 400  # of the peer's turns, and in each of them
+ROUNDS, REDEMPTIONS = 6, 400  # of the peer, and redemptions in each
 SELLING = 64  # tills that sell at once
 HOT_CLIENTS, HOT_SALES = 1000, 3000
 FOR_SALE, LIVE, HOT = "S", "Q", "H"  # prefixes of codes
@@ -40,16 +40,16 @@ TOTAL = 133000  # 5 % less
 
 
 class Sold(msgspec.Struct):
-    """Sales over HTTP, how many a second pgbench made of the same, and the peer's redemptions in turn with them."""
+    """Sales over HTTP, how many a second pgbench made of the same, and the peer's redemptions in alternating rounds."""
 
     load: Load
     pgbench: float
-    peer: list["Turn"]
+    peer: list["Round"]
 
 
-class Turn(msgspec.Struct):
-    """One turn of the peer, in redemptions a second, and our sales a second right before it; ours of the next turn come
-    right after."""
+class Round(msgspec.Struct):
+    """One round of the peer, in redemptions a second, and our sales a second right before it; ours of the next round
+    come right after."""
 
     ours: float
     standing: float
@@ -69,81 +69,83 @@ def _body(code: str, **more: int) -> bytes:
 
 def _sales(shop: Shop, codes: Iterator[str]) -> Iterator[bytes]:
     for number, code in enumerate(codes):
-        yield client.put(
+        yield client.request_bytes(
             f"/v1/till/sales/{uuid.uuid4()}", shop.bearers[number % len(shop.bearers)], _body(code, total=TOTAL)
         )
 
 
 def _quotes(shop: Shop, live: int, count: int) -> Iterator[bytes]:
     for number in range(count):
-        code = spelled(LIVE, random.randrange(live))
-        yield client.put("/v1/till/quotes", shop.bearers[number % len(shop.bearers)], _body(code), "POST")
+        code = code_of(LIVE, random.randrange(live))
+        yield client.request_bytes("/v1/till/quotes", shop.bearers[number % len(shop.bearers)], _body(code), "POST")
 
 
-def _applies(body: bytes) -> bool:
+def _is_applied(body: bytes) -> bool:
     return f'"total":{TOTAL}'.encode() in body
 
 
 async def _sell(shop: Shop, port: int, numbers: range, clients: int = SELLING) -> Load:
-    codes = (spelled(FOR_SALE, number) for number in numbers)
-    return await client.run(port, _sales(shop, codes), clients, _applies)
+    codes = (code_of(FOR_SALE, number) for number in numbers)
+    return await client.run_load(port, _sales(shop, codes), clients, _is_applied)
 
 
 async def sales(shop: Shop, count: int) -> Sold:
-    """Sell agents' single-use codes at many tills, each code once: over HTTP with API and database on one core, in turn
-    with the peer on the same core and the same durable server, so that both have the machine's good and bad minutes;
-    then the transaction by itself."""
+    """Sell agents' single-use codes at many tills, each code once: over HTTP with API and database on one core,
+    alternating with the peer on the same core and the same durable server, so that both have the machine's good and bad
+    minutes; then the transaction by itself."""
     await shop.for_sale(FOR_SALE, shop.single, WARM + 2 * count)
     with ExitStack() as stack:
         theirs = _peer(shop, stack)
-        async with serving(shop.at, SERVER_CORE) as port:
-            turns = [turn async for turn in _in_turn(shop, port, count // TURNS, theirs)]
+        async with run_server(shop.at, SERVER_CORE) as port:
+            rounds = [round_load async for round_load in _alternate(shop, port, count // ROUNDS, theirs)]
     rate = await _pgbench(shop, WARM + count, count)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     pin_database(shop.at, None)
     load = Load(0, 0.0, [], [])
-    for turn, _ in turns:
-        load.add(turn)
-    return Sold(load, rate, [row for _, row in turns if row])
+    for round_load, _ in rounds:
+        load.add(round_load)
+    return Sold(load, rate, [row for _, row in rounds if row])
 
 
 def _peer(shop: Shop, stack: ExitStack) -> Peer | None:
     os.sched_setaffinity(0, {SERVER_CORE})
     try:
-        return stack.enter_context(peer.peer(shop.at.settings.database_url, TURNS * 2 * (REDEMPTIONS + 16)))
-    except peer.Refused as refused:
+        return stack.enter_context(peer.open_peer(shop.at.settings.database_url, ROUNDS * 2 * (REDEMPTIONS + 16)))
+    except peer.PeerUnsupported as refused:
         print(f"---  (till) no comparison with hf-nostro: {refused}", flush=True)
         return None
 
 
-async def _in_turn(shop: Shop, port: int, count: int, theirs: Peer | None) -> AsyncIterator[tuple[Load, Turn | None]]:
-    await _ours(shop, port, range(WARM))
+async def _alternate(
+    shop: Shop, port: int, count: int, theirs: Peer | None
+) -> AsyncIterator[tuple[Load, Round | None]]:
+    await _run_ours(shop, port, range(WARM))
     pin_database(shop.at, SERVER_CORE)
     if theirs:
         os.sched_setaffinity(0, {SERVER_CORE})
-        theirs.choose()
+        theirs.choose_threads()
         print(f"--- (till) hf-nostro goes by {theirs.threads} threads", flush=True)
-    for begin in range(WARM, WARM + TURNS * count, count):
-        load = await _ours(shop, port, range(begin, begin + count))
+    for begin in range(WARM, WARM + ROUNDS * count, count):
+        load = await _run_ours(shop, port, range(begin, begin + count))
         os.sched_setaffinity(0, {SERVER_CORE})
-        yield load, theirs and Turn(load.rate, theirs.standing(REDEMPTIONS), theirs.fresh(REDEMPTIONS))
+        yield load, theirs and Round(load.rate, theirs.standing(REDEMPTIONS), theirs.fresh(REDEMPTIONS))
 
 
-async def _ours(shop: Shop, port: int, numbers: range) -> Load:
+async def _run_ours(shop: Shop, port: int, numbers: range) -> Load:
     os.sched_setaffinity(0, {CLIENT_CORE})
     return await _sell(shop, port, numbers)
 
 
 async def _pgbench(shop: Shop, first: int, count: int) -> float:
     """The same sales by checkout_sell alone, with what the service would send for them."""
-    sent = await _what_is_sent(shop, spelled(FOR_SALE, first))
+    sent = await _sale_record(shop, code_of(FOR_SALE, first))
     (row,) = await shop.at.db.rows(
-        text("SELECT id, account_id FROM promo_codes WHERE code = :code"), code=spelled(FOR_SALE, 0)
+        text("SELECT id, account_id FROM promo_codes WHERE code = :code"), code=code_of(FOR_SALE, 0)
     )
     agents = len(shop.at.accounts)
     if any(ids[-1] - ids[0] + 1 != len(ids) for ids in (shop.at.accounts, shop.tills, shop.shops)):
         raise RuntimeError("ids are not in a row")
-    statement = f"SELECT * FROM checkout_sell({_sales_sent(sent)}::jsonb, false)"
+    statement = f"SELECT * FROM checkout_sell({_sales_template(sent)}::jsonb, false)"
     script = (
         "\\set n :n + 1\n"
         f"\\set number {first} + :client_id * {count // CLIENTS} + :n\n"
@@ -153,29 +155,29 @@ async def _pgbench(shop: Shop, first: int, count: int) -> float:
         f"\\set shop :till + {shop.shops[0] - shop.tills[0]}\n"
         f"{statement};\n"
     )
-    return await http.by_pgbench(shop.at, script, "-t", str(count // CLIENTS), "-D", "n=-1")
+    return await http.run_pgbench_script(shop.at, script, "-t", str(count // CLIENTS), "-D", "n=-1")
 
 
-async def _what_is_sent(shop: Shop, code: str) -> dict[str, Any]:
-    """What the service tells checkout_sell of a sale with this code."""
+async def _sale_record(shop: Shop, code: str) -> dict[str, Any]:
+    """The parameters that the service sends to checkout_sell for a sale with this code."""
     db = shop.at.db
-    checkout = Checkout.of(db, shop.at.settings, Books(db))
-    till = TillAt(
+    checkout = CheckoutContext.of(db, shop.at.settings, RuleCache(db))
+    till = TillIdentity(
         tokens.digest(shop.bearers[0]).hex(), shop.tills[0], shop.shops[0], "till", None, False, "Europe/Moscow"
     )
     body = msgspec.json.decode(_body(code, total=TOTAL), type=SaleIn)
-    request = asking.asked(checkout, till, body, str(uuid.uuid4()), at=datetime.now(UTC))
-    look = await asking.look_up(checkout, request)
-    found = await asking.judge(checkout, request, look)
-    return service.sale_of(checkout, request, look, found, asking.digest_of(body))
+    request = quote_request.build_request(checkout, till, body, str(uuid.uuid4()), at=datetime.now(UTC))
+    snapshot = await quote_request.load_snapshot(checkout, request)
+    quote = await quote_request.compute_quote(checkout, request, snapshot)
+    return service.sale_record(checkout, request, snapshot, quote, quote_request.body_digest(body))
 
 
-def _sales_sent(sale: dict[str, Any]) -> str:
-    """What is sent of a sale, as pgbench makes it for tills, codes and agents in turn."""
+def _sales_template(sale: dict[str, Any]) -> str:
+    """What is sent of a sale, as pgbench makes it with changing tills, codes and agents."""
     (record,) = sale["codes"]
     record |= {"code": "@1", "account": "@2", "uses": record["uses"] | {"code": "@1"}}
-    told = sale | {"sale": 0, "codes": [record], "till": "@3", "shop": "@4", "key": "@5"}
-    written = _literal(msgspec.json.encode([told]).decode()).replace("%", "%%")
+    sent = sale | {"sale": 0, "codes": [record], "till": "@3", "shop": "@4", "key": "@5"}
+    written = _literal(msgspec.json.encode([sent]).decode()).replace("%", "%%")
     for place in range(1, 5):
         written = written.replace(f'"@{place}"', f"%{place}$s")
     written = written.replace("@5", "%5$s")
@@ -192,14 +194,14 @@ def _literal(value: str) -> str:
 
 async def quotes(shop: Shop, live: int, count: int) -> Quoted:
     """Ask what a basket comes to with any of so many live codes; API and database on one core."""
-    async with serving(shop.at, SERVER_CORE) as port:
+    async with run_server(shop.at, SERVER_CORE) as port:
         os.sched_setaffinity(0, {CLIENT_CORE})
         pin_database(shop.at, SERVER_CORE)
         try:
-            await client.run(port, _quotes(shop, live, WARM), CLIENTS, _applies)
+            await client.run_load(port, _quotes(shop, live, WARM), CLIENTS, _is_applied)
             pin_database(shop.at, SERVER_CORE)
-            one = await client.run(port, _quotes(shop, live, count), 1, _applies)
-            return Quoted(one, await client.run(port, _quotes(shop, live, count), CLIENTS, _applies))
+            one = await client.run_load(port, _quotes(shop, live, count), 1, _is_applied)
+            return Quoted(one, await client.run_load(port, _quotes(shop, live, count), CLIENTS, _is_applied))
         finally:
             os.sched_setaffinity(0, range(os.cpu_count() or 1))
             pin_database(shop.at, None)
@@ -208,6 +210,6 @@ async def quotes(shop: Shop, live: int, count: int) -> Quoted:
 async def hot(shop: Shop) -> Load:
     """A thousand connections that all sell with one agent's code, which has no limit."""
     await shop.for_sale(HOT, shop.many, 1)
-    async with serving(shop.at, None) as port:
-        codes = (spelled(HOT, 0) for _ in range(HOT_SALES))
-        return await client.run(port, _sales(shop, codes), HOT_CLIENTS, _applies)
+    async with run_server(shop.at, None) as port:
+        codes = (code_of(HOT, 0) for _ in range(HOT_SALES))
+        return await client.run_load(port, _sales(shop, codes), HOT_CLIENTS, _is_applied)

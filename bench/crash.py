@@ -19,12 +19,12 @@ import psutil
 from httpx2 import AsyncClient, HTTPError
 from sqlalchemy import text
 
-from backend.cli import embedded
-from backend.database import Database
-from backend.settings import Settings
+from backend.core.db.database import Database
+from backend.core.settings import Settings
 from bench import stage
 from bench.crash_tills import TILLS, Tills
-from payouts import books
+from local_postgres import server as postgres_server
+from payouts import audit
 
 WRITERS, AMOUNT = 16, 100
 BACK_SECONDS = 10.0
@@ -32,7 +32,7 @@ VICTIMS = ("API", "worker", "database")
 
 
 class Run(msgspec.Struct):
-    """What the writers know: which codes were acknowledged to whom, and when the last answer came."""
+    """The state of the writers: acknowledged codes with their agents, and the time of the last response."""
 
     port: int
     bearers: list[str]
@@ -43,18 +43,18 @@ class Run(msgspec.Struct):
 
 
 async def write(run: Run, codes: Iterator[str]) -> None:
-    """Claim code after code; whatever happens on the way, ask again under the same id until there is an answer."""
+    """Claim code after code, each with retries under the same id until there is a response."""
     async with AsyncClient(base_url=f"http://127.0.0.1:{run.port}", timeout=5) as client:
         for code in codes:
             if run.over:
                 return
-            who = random.randrange(len(run.bearers))
-            await _claim(run, client, code, who)
+            agent = random.randrange(len(run.bearers))
+            await _claim(run, client, code, agent)
             run.last = time.monotonic()
 
 
-async def _claim(run: Run, client: AsyncClient, code: str, who: int) -> None:
-    path, headers = f"/v1/scans/{uuid.uuid4()}", {"Authorization": f"Bearer {run.bearers[who]}"}
+async def _claim(run: Run, client: AsyncClient, code: str, agent: int) -> None:
+    path, headers = f"/v1/scans/{uuid.uuid4()}", {"Authorization": f"Bearer {run.bearers[agent]}"}
     while True:
         try:
             response = await client.put(path, json={"text": code}, headers=headers)
@@ -62,17 +62,17 @@ async def _claim(run: Run, client: AsyncClient, code: str, who: int) -> None:
             response = None
         if response is not None and response.status_code == 200:
             if response.json()["status"] != "credited":
-                raise RuntimeError(f"a fresh code was answered {response.text}")
-            run.acknowledged[code] = who
+                raise RuntimeError(f"a new code was refused: {response.text}")
+            run.acknowledged[code] = agent
             return
         if response is not None and response.status_code not in (500, 502, 503, 504):
-            raise RuntimeError(f"unexpected answer {response.status_code} {response.text}")
+            raise RuntimeError(f"unexpected response {response.status_code} {response.text}")
         run.retries += 1
-        await asyncio.sleep(0.2)  # a phone would wait longer; the machine is needed for coming back
+        await asyncio.sleep(0.2)  # a phone would wait longer; leaves the CPU for the restart
 
 
 def victims(supervisor: psutil.Process, which: str) -> list[psutil.Process]:
-    """The processes to kill: one of the API's, the worker, or the database's first process."""
+    """Candidates for a kill: the API's processes, the worker, or the database's first process."""
     found = []
     for process in supervisor.children(recursive=True):
         words = _words(process)
@@ -90,7 +90,7 @@ def _words(process: psutil.Process) -> list[str]:
 
 
 async def kill(run: Run, supervisor: psutil.Process, which: str) -> float:
-    """Kill one and wait until a claim is answered again; returns the seconds."""
+    """Kill one process and wait until a claim is answered again; returns the seconds."""
     chosen = random.choice(victims(supervisor, which))
     at = time.monotonic()
     chosen.send_signal(signal.SIGKILL)
@@ -106,21 +106,21 @@ MOVED = text("SELECT count(*), coalesce(sum(amount), 0)::bigint FROM movements W
 
 
 async def verify(run: Run, db: Database, accounts: list[int], serials: dict[str, int]) -> None:
-    """Each acknowledged claim stands once, for its agent; there is no claim that nobody made; the books are right."""
+    """Check that the database has exactly the acknowledged claims, each for its agent, and that the ledger balances."""
     rows = await db.rows(CLAIMS)
-    standing = {row.serial: (row.account_id, row.amount) for row in rows}
-    for code, who in run.acknowledged.items():
-        if standing.get(serials[code]) != (accounts[who], AMOUNT):
-            raise RuntimeError(f"acknowledged but not there: serial {serials[code]}")
+    stored = {row.serial: (row.account_id, row.amount) for row in rows}
+    for code, agent in run.acknowledged.items():
+        if stored.get(serials[code]) != (accounts[agent], AMOUNT):
+            raise RuntimeError(f"acknowledged but lost: serial {serials[code]}")
     count, total = (await db.rows(MOVED))[0]
-    if not len(standing) == count == len(run.acknowledged) or total != count * AMOUNT:
-        raise RuntimeError(f"{len(run.acknowledged)} acknowledged, {len(standing)} stand, {count} movements of {total}")
-    if faults := await books.faults(db.engine):
-        raise RuntimeError(f"the books: {faults}")
+    if not len(stored) == count == len(run.acknowledged) or total != count * AMOUNT:
+        raise RuntimeError(f"{len(run.acknowledged)} acknowledged, {len(stored)} stored, {count} movements of {total}")
+    if faults := await audit.find_faults(db.engine):
+        raise RuntimeError(f"ledger faults: {faults}")
 
 
-async def main(rounds: int, pause: float) -> None:
-    """Start everything, kill everything, count."""
+async def main(rounds: int, pause: float, back_seconds: float = BACK_SECONDS) -> None:
+    """Start all processes, kill them under load, verify."""
     with tempfile.TemporaryDirectory(prefix="scanback-crash-") as folder:
         Path(folder).chmod(0o755)
         port = stage.free_port()
@@ -130,8 +130,8 @@ async def main(rounds: int, pause: float) -> None:
         )
         try:
             await _ready(home, port)
-            with embedded.running(Path(folder)) as url:
-                await _play(home, Settings.from_env(environ), url, rounds, pause)
+            with postgres_server.running(Path(folder)) as url:
+                await _run_rounds(home, Settings.from_env(environ), url, rounds, pause, back_seconds)
         finally:
             home.send_signal(signal.SIGTERM)
             home.wait(30)
@@ -148,12 +148,14 @@ async def _ready(home: subprocess.Popen[bytes], port: int) -> None:
     raise RuntimeError("scanback run does not start")
 
 
-async def _play(home: subprocess.Popen[bytes], settings: Settings, url: str, rounds: int, pause: float) -> None:
+async def _run_rounds(
+    home: subprocess.Popen[bytes], settings: Settings, url: str, rounds: int, pause: float, back_seconds: float
+) -> None:
     db = Database(url, pool_size=2, role="")
     try:
-        bearers, accounts = await stage.people(db)
-        await stage.codes(db)
-        codes = stage.codes_from(settings.master_key, 0, 400_000)
+        bearers, accounts = await stage.create_accounts(db)
+        await stage.create_batch(db)
+        codes = stage.generate_codes(settings.master_key, 0, 400_000)
         serials = {code: number for number, code in enumerate(codes)}
         run = Run(settings.port, bearers)
         feed = iter(codes)
@@ -172,10 +174,10 @@ async def _play(home: subprocess.Popen[bytes], settings: Settings, url: str, rou
         print(f"{which}: killed {len(ranked)} times, back after {ranked[len(ranked) // 2]:.2f} s (median), "
               f"{ranked[-1]:.2f} s (most)")  # fmt: skip
     print(f"{len(run.acknowledged):,} claims, {tills.sales:,} sales and {tills.returns:,} returns acknowledged, "
-          f"0 lost, 0 doubled; {run.retries:,} requests were sent again; the books balance")  # fmt: skip
+          f"0 lost, 0 doubled; {run.retries:,} requests were retried; the ledger balances")  # fmt: skip
     worst = max(max(rows) for rows in back.values())
-    if worst > BACK_SECONDS:
-        raise SystemExit(f"back after {worst:.1f} s, more than {BACK_SECONDS:.0f}")
+    if worst > back_seconds:
+        raise SystemExit(f"back after {worst:.1f} s, more than {back_seconds:.0f}")
 
 
 async def _kill_all(
@@ -199,5 +201,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=30, help="kills of each kind")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between kills, at most")
+    parser.add_argument("--back", type=float, default=BACK_SECONDS, help="seconds within which all is back")
     options = parser.parse_args()
-    asyncio.run(main(options.rounds, options.pause))
+    asyncio.run(main(options.rounds, options.pause, options.back))

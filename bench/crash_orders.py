@@ -1,7 +1,7 @@
-"""The second half of `make crash`: kill -9 of workers and of the database in the middle of orders.
+"""The second half of `make crash`: kill -9 of workers and of the database during orders.
 
-Suppliers are the stand-ins, over HTTP, and fail often. Each order must end with one certificate or with the money back,
-or be a person's within a quarter of an hour; nothing may be sold twice.
+Suppliers are simulators over HTTP that fail often. Each order must end with one certificate or with the money back, or
+be handed to staff within a quarter of an hour; nothing may be sold twice.
 """
 
 import argparse
@@ -22,10 +22,9 @@ import msgspec
 from httpx2 import AsyncClient, Client, HTTPError
 from sqlalchemy import text
 
-from backend.cli.simulate import running
-from backend.offers import certificate_codes
-from backend.offers.models import Offer, StockCode
-from backend.offers.ordering import stock_owner
+from backend.cli.server.simulate import run_simulators
+from backend.core.security import gift_card_codes
+from backend.spending.models import Reward, StockCode
 from bench import stage
 from bench.orders_judged import judge
 from bench.stage import Stage
@@ -33,9 +32,9 @@ from bench.stage import Stage
 BUYERS, AGENTS, WORKERS = 4, 40, 2
 NOMINAL, EARNED = 1000, 10**8
 CODES, SCARCE = 300, 25
-BETWEEN_SECONDS = 0.1  # of a buyer's orders: the machine is needed for coming back
-# Time is let pass in steps while no worker lives, until a quarter of an hour is over.
-STEP_SECONDS, MOST_SECONDS, LOOK_SECONDS = 90, 900, 10.0
+BETWEEN_SECONDS = 0.1  # between orders of a buyer: recovery needs the machine
+# Time is moved in steps while no worker runs, up to a quarter of an hour.
+STEP_SECONDS, MAX_SECONDS, POLL_SECONDS = 90, 900, 10.0
 SETUP = {"seed": 7, "faults": 0.3, "timeout_seconds": 1.5, "slow_seconds": 0.2, "late_seconds": 0.3,
          "supplier_limits": {"tremendous": 0, "tango": 0}}  # fmt: skip
 GENERIC = {"name": "generic", "product": "BOOKS"}
@@ -61,20 +60,20 @@ PASS = text("""
 
 
 class Run(msgspec.Struct):
-    """What the buyers know: how each order was answered first."""
+    """The first response to each order."""
 
     at: Stage
     port: int
     offers: dict[str, int]
-    told: dict[str, str] = {}
+    responses: dict[str, str] = {}
     again: int = 0
     over: bool = False
 
 
 async def main(rounds: int, pause: float) -> bool:
-    """Start everything, kill, let time pass, count; True if all is as it should be."""
-    with running() as url:
-        async with stage.stage() as at:
+    """Start everything, kill, move time, judge; True if all checks pass."""
+    with run_simulators() as url:
+        async with stage.open_stage() as at:
             environ = _environ(at, url)
             run = Run(at, at.settings.port, await _offers(at))
             with _children(environ) as workers:
@@ -84,7 +83,7 @@ async def main(rounds: int, pause: float) -> bool:
 
 
 def _environ(at: Stage, url: str) -> dict[str, str]:
-    """The environment of the workers; the stand-ins are told how to behave."""
+    """Configure the simulators; returns the environment of the workers."""
     with Client(base_url=url, trust_env=False) as http:
         http.put("/_simulator/setup", content=json.dumps(SETUP)).raise_for_status()
         http.put("/_simulator/orders", content=json.dumps({"left": {"SCARCE": SCARCE}})).raise_for_status()
@@ -97,15 +96,15 @@ def _environ(at: Stage, url: str) -> dict[str, str]:
     path.touch(mode=0o600)
     lines = ("".join(f"{key} = {json.dumps(value)}\n" for key, value in (table | more).items()) for table in tables)
     path.write_text("".join(f"[[supplier]]\n{line}" for line in lines), "utf-8")
-    return stage.environ(at) | {"SCANBACK_SUPPLIERS": str(path), "SCANBACK_LOG_LEVEL": "CRITICAL"}
+    return stage.child_environment(at) | {"SCANBACK_SUPPLIERS": str(path), "SCANBACK_LOG_LEVEL": "CRITICAL"}
 
 
 async def _offers(at: Stage) -> dict[str, int]:
-    """An offer of each kind, codes in stock, and agents who can pay."""
+    """Create a reward of each kind, codes in stock, and funded agents."""
     async with at.db.begin() as session:
         programme = (await session.execute(text("SELECT id, brand_id FROM programmes"))).one()
         made = {
-            key: Offer(brand_id=programme.brand_id, programme_id=programme.id, key=key, kind="certificate",
+            key: Reward(brand_id=programme.brand_id, programme_id=programme.id, key=key, kind="certificate",
                        fulfilment=fulfilment, suppliers=suppliers, name_ru=key, least=NOMINAL, most=NOMINAL,
                        price=NOMINAL, tax="discount")
             for key, (fulfilment, suppliers) in OFFERS.items()
@@ -115,8 +114,8 @@ async def _offers(at: Stage) -> dict[str, int]:
         stock = made["stock"].id
         session.add_all(
             StockCode(brand_id=programme.brand_id, offer_id=stock, nominal=NOMINAL,
-                      digest=certificate_codes.digest(at.settings, f"GIFT-{number}"),
-                      sealed=certificate_codes.seal(at.settings, stock_owner(stock), f"GIFT-{number}"))
+                      digest=gift_card_codes.digest(at.settings, f"GIFT-{number}"),
+                      sealed=gift_card_codes.seal(at.settings, gift_card_codes.stock_owner(stock), f"GIFT-{number}"))
             for number in range(CODES)
         )  # fmt: skip
         agents = at.accounts[:AGENTS]
@@ -126,7 +125,7 @@ async def _offers(at: Stage) -> dict[str, int]:
 
 @contextmanager
 def _children(environ: dict[str, str]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """The API, which is let live, and the workers, which are given."""
+    """Run the API and the workers; yields the workers."""
     api, workers = _child("serve", environ), [_child("worker", environ) for _ in range(WORKERS)]
     try:
         yield workers
@@ -138,7 +137,7 @@ def _children(environ: dict[str, str]) -> Iterator[list[subprocess.Popen[bytes]]
 
 
 def _child(word: str, environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    """What it says of a database that is gone is in its log."""
+    """Start a process; its errors about a stopped database go to its log."""
     with Path(environ["SCANBACK_DATA"], f"{word}.log").open("ab") as log:
         return subprocess.Popen([sys.executable, "-m", "backend.cli", word], env=environ, stdout=log, stderr=log)
 
@@ -146,11 +145,11 @@ def _child(word: str, environ: dict[str, str]) -> subprocess.Popen[bytes]:
 async def _play(
     run: Run, environ: dict[str, str], workers: list[subprocess.Popen[bytes]], rounds: int, pause: float
 ) -> None:
-    """Kill workers and the database by turns, at random times, while orders are placed and fulfilled."""
+    """Kill workers and the database in random order, at random times, while orders are placed and fulfilled."""
     buyers = [asyncio.create_task(_buy(run)) for _ in range(BUYERS)]
     victims = ["worker", "database"] * rounds
     random.shuffle(victims)
-    while not run.told:
+    while not run.responses:
         await asyncio.sleep(0.1)
         _raise_of(buyers)
     for victim in victims:
@@ -179,7 +178,7 @@ def _raise_of(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _buy(run: Run) -> None:
-    """Order after order; whatever happens on the way, ask again under the same id until there is an answer."""
+    """Place orders; after any failure retry under the same id until there is a response."""
     async with AsyncClient(base_url=f"http://127.0.0.1:{run.port}", timeout=5, trust_env=False) as client:
         while not run.over:
             headers = {"Authorization": f"Bearer {run.at.bearers[random.randrange(AGENTS)]}"}
@@ -187,7 +186,7 @@ async def _buy(run: Run) -> None:
             while (status := await _answered(client, f"/v1/orders/{key}", body, headers)) is None:
                 run.again += 1
                 await asyncio.sleep(0.2)
-            run.told[key] = status
+            run.responses[key] = status
             await asyncio.sleep(BETWEEN_SECONDS)
 
 
@@ -204,10 +203,10 @@ async def _answered(client: AsyncClient, path: str, body: dict[str, int], header
 
 
 async def _settle(at: Stage, environ: dict[str, str], workers: list[subprocess.Popen[bytes]]) -> int:
-    """Let time pass until nothing waits but for people, a quarter of an hour at most; how many seconds passed."""
+    """Move time until orders wait only for staff, at most a quarter of an hour; returns the seconds."""
     passed = 0
-    while await _still_open(at) and passed < MOST_SECONDS:
-        # A living worker's claim is a moment in time, which must not be moved under its hands.
+    while await _still_open(at) and passed < MAX_SECONDS:
+        # The lease of a running worker is a point in time that must not be moved.
         for worker in workers:
             worker.kill()
             worker.wait()
@@ -218,22 +217,22 @@ async def _settle(at: Stage, environ: dict[str, str], workers: list[subprocess.P
 
 
 async def _still_open(at: Stage) -> int:
-    """How many orders wait for suppliers, after some seconds in which workers may end them."""
-    deadline = time.monotonic() + LOOK_SECONDS
+    """The number of orders that wait for suppliers, after some seconds in which workers may end them."""
+    deadline = time.monotonic() + POLL_SECONDS
     while (count := int((await at.db.call(OPEN)).n)) and time.monotonic() < deadline:
         await asyncio.sleep(0.2)
     return count
 
 
 async def _judge(run: Run, url: str, rounds: int, passed: int) -> bool:
-    found = await judge(run.at, url, run.told, CODES, AGENTS * EARNED)
-    found.checks[f"nothing waits for ever (by {passed} s later all had ended or were a person's)"] = (
+    found = await judge(run.at, url, run.responses, CODES, AGENTS * EARNED)
+    found.checks[f"nothing waits for ever (after {passed} s all have ended or are handed to staff)"] = (
         found.states["held"] == 0
     )
     print(f"{rounds} kills of workers and {rounds} of the database; {dict(found.states)}; {run.again:,} requests sent "
           f"again; {found.faults:,} faults of suppliers")  # fmt: skip
-    for said, ok in found.checks.items():
-        print(f"{'ok  ' if ok else 'MISS'} {said}", flush=True)
+    for check, ok in found.checks.items():
+        print(f"{'ok  ' if ok else 'MISS'} {check}", flush=True)
     return all(found.checks.values())
 
 

@@ -1,4 +1,4 @@
-"""Tills beside the writers of `make crash`: sales and returns, asked again under the same id until answered."""
+"""Tills of `make crash`, beside the other writers: sales and returns, retried under the same id until they succeed."""
 
 import asyncio
 import json
@@ -10,12 +10,12 @@ import msgspec
 from httpx2 import AsyncClient, HTTPError
 from sqlalchemy import text
 
-from backend.database import Database
+from backend.core.db.database import Database
 
 TILLS = 4
-# One line of 100 roubles by the demo's offer: 5 % off, a tenth of what was paid; half of it comes back at times.
+# One line of 100 roubles by the demo's offer: 5 % off, a tenth of what was paid; sometimes half of it is returned.
 AMOUNT, DISCOUNT, BONUS = 10_000, 500, 950
-STANDING = text("""
+STATE = text("""
     SELECT (SELECT count(*) FROM sales) AS sales, (SELECT count(*) FROM sale_returns) AS returns,
         (SELECT coalesce(sum(CASE kind WHEN 1 THEN amount ELSE -amount END), 0)::bigint FROM dues) AS owed,
         (SELECT coalesce(sum(w.pending + w.available), 0)::bigint FROM wallets w
@@ -25,7 +25,7 @@ STANDING = text("""
 
 
 class Tills(msgspec.Struct):
-    """What the tills know: how many sales and returns were acknowledged."""
+    """The counters of acknowledged sales and returns."""
 
     port: int
     demo: dict[str, Any]
@@ -39,7 +39,7 @@ class Tills(msgspec.Struct):
         return cls(port, json.loads((folder / "demo.json").read_text("utf-8")))
 
     async def work(self) -> None:
-        """Sell, and take half of every third sale back."""
+        """Sell, and return half of every third sale."""
         headers = {"Authorization": f"Bearer {self.demo['till_key']}"}
         async with AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=5) as client:
             while not self.over:
@@ -53,14 +53,14 @@ class Tills(msgspec.Struct):
                     self.returns += 1
 
     async def verify(self, db: Database) -> None:
-        """Each acknowledged deed stands once, to the kopeck."""
-        row = await db.call(STANDING, card=self.demo["agent"]["card_number"], code=self.demo["promo_code"])
+        """Check that each acknowledged operation is recorded once, to the kopeck."""
+        row = await db.call(STATE, card=self.demo["agent"]["card_number"], code=self.demo["promo_code"])
         expected = (
             self.sales, self.returns, DISCOUNT * self.sales - DISCOUNT // 2 * self.returns,
             BONUS * self.sales - BONUS // 2 * self.returns, self.sales,
         )  # fmt: skip
         if tuple(row) != expected:
-            raise RuntimeError(f"tills: {tuple(row)} stand, {expected} were acknowledged")
+            raise RuntimeError(f"tills: {tuple(row)} are recorded, {expected} were acknowledged")
 
 
 async def _until_answered(client: AsyncClient, path: str, body: Any) -> None:

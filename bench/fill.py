@@ -1,4 +1,4 @@
-"""Fills the ledger with claims by set-based SQL: as the hot deed would have left them, for measurements at size."""
+"""Fills the ledger with claims by set-based SQL, with the rows that the hot path writes, for measurements at size."""
 
 import time
 
@@ -9,7 +9,7 @@ from bench.stage import SLOT, Stage
 FIRST = 2 * 10**10  # serials far from those of the other measurements
 STEP = 500_000
 
-# Each account's claims in one block: balances and numbers follow from the ones before, as in the real deed.
+# Each account's claims in one block: balances and sequence numbers follow from the previous ones, as in a real claim.
 STATEMENTS = """
     CREATE TEMP TABLE fresh ON COMMIT DROP AS
     SELECT n, w.id AS wallet_id, w.owner_id AS account_id, w.seq, w.available,
@@ -40,17 +40,17 @@ STATEMENTS = """
 
 
 async def claims(at: Stage, total: int) -> float:
-    """Add claims until there are so many; returns the seconds it took."""
+    """Add claims up to a total, and return the seconds that it took."""
     begun = time.perf_counter()
-    (standing,) = await at.db.call(text("SELECT count(*) FROM accruals"))
+    (existing,) = await at.db.call(text("SELECT count(*) FROM accruals"))
     parts = STATEMENTS.format(slot=SLOT, first=FIRST).split(";\n")
-    for begin in range(standing, total, STEP):
+    for begin in range(existing, total, STEP):
         async with at.db.begin() as session:
             for part in parts:
                 if part.strip():
                     values = {"begin": begin, "end": min(begin + STEP, total) - 1} if ":begin" in part else {}
                     await session.execute(text(part), values)
-    # The planner's figures and the visibility map, as autovacuum would leave them.
+    # The planner's statistics and the visibility map, as autovacuum would leave them.
     for table in ("accruals", "movements", "lots", "scans", "wallets"):
         async with at.db.engine.connect() as connection:
             autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")

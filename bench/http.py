@@ -1,4 +1,4 @@
-"""(a), (b), (d): claims over HTTP against the same transaction by pgbench, the queue of 200, and the home screen."""
+"""(a), (b), (d): claims over HTTP compared with pgbench for the same transaction, batches of 200, the home screen."""
 
 import asyncio
 import os
@@ -11,10 +11,10 @@ import msgspec
 import psutil
 from sqlalchemy import text
 
-from backend.cli import postgres_programs
 from bench import client
 from bench.client import Load
-from bench.stage import SLOT, Stage, pin, serving
+from bench.stage import SLOT, Stage, pin_to_core, run_server
+from local_postgres import programs as postgres_programs
 
 CLIENTS, WARM = 16, 400
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -24,46 +24,46 @@ FAR = 10**9  # serials of pgbench, far from those of HTTP
 def _scans(at: Stage, count: int) -> Iterator[bytes]:
     for number, code in enumerate(at.codes(count)):
         token = at.bearers[number % len(at.bearers)]
-        yield client.put(f"/v1/scans/{uuid.uuid4()}", token, b'{"text":"%s"}' % code.encode())
+        yield client.request_bytes(f"/v1/scans/{uuid.uuid4()}", token, b'{"text":"%s"}' % code.encode())
 
 
 def _queues(at: Stage, count: int) -> Iterator[bytes]:
     for number in range(count):
         scans = [{"id": str(uuid.uuid4()), "text": code} for code in at.codes(200)]
         body = msgspec.json.encode({"scans": scans})
-        yield client.put("/v1/scans/batch", at.bearers[number % len(at.bearers)], body, "POST")
+        yield client.request_bytes("/v1/scans/batch", at.bearers[number % len(at.bearers)], body, "POST")
 
 
 def _homes(at: Stage, count: int) -> Iterator[bytes]:
     for number in range(count):
-        yield client.get("/v1/me", at.bearers[number % len(at.bearers)])
+        yield client.get_bytes("/v1/me", at.bearers[number % len(at.bearers)])
 
 
-async def claims(at: Stage, port: int, count: int) -> Load:
-    """Single scans, each with sign-in, limits, rules and ledger."""
-    await client.run(port, _scans(at, WARM), CLIENTS, lambda body: b'"credited"' in body)
-    return await client.run(port, _scans(at, count), CLIENTS, lambda body: b'"credited"' in body)
+async def measure_claims(at: Stage, port: int, count: int) -> Load:
+    """Single scans, each with authentication, limits, rules and ledger."""
+    await client.run_load(port, _scans(at, WARM), CLIENTS, lambda body: b'"credited"' in body)
+    return await client.run_load(port, _scans(at, count), CLIENTS, lambda body: b'"credited"' in body)
 
 
-async def queues(at: Stage, port: int, count: int) -> Load:
-    """Queues of 200 scans each, all credited."""
-    return await client.run(port, _queues(at, count), 4, lambda body: body.count(b'"credited"') == 200)
+async def measure_batches(at: Stage, port: int, count: int) -> Load:
+    """Batches of 200 scans each, all credited."""
+    return await client.run_load(port, _queues(at, count), 4, lambda body: body.count(b'"credited"') == 200)
 
 
-async def homes(at: Stage, port: int, count: int) -> Load:
-    """The home screen of agents who have earned."""
-    return await client.run(port, _homes(at, count), CLIENTS, lambda body: b'"wallets":[{' in body)
+async def measure_home_screen(at: Stage, port: int, count: int) -> Load:
+    """The home screen of agents with a balance."""
+    return await client.run_load(port, _homes(at, count), CLIENTS, lambda body: b'"wallets":[{' in body)
 
 
 def pin_database(at: Stage, core: int | None) -> None:
-    """Keep the database and all its processes on one core; None: on any."""
+    """Pin the database with all its processes to one core; None: to all."""
     cores = {core} if core is not None else set(range(os.cpu_count() or 1))
     for process in psutil.process_iter(["name", "cmdline"]):
-        if process.info["name"] == "postgres" and _belongs(process, at):
+        if process.info["name"] == "postgres" and _belongs_to_stage(process, at):
             os.sched_setaffinity(process.pid, cores)
 
 
-def _belongs(process: psutil.Process, at: Stage) -> bool:
+def _belongs_to_stage(process: psutil.Process, at: Stage) -> bool:
     place = str(at.server.place)
     try:
         family = [process, *process.parents()]
@@ -81,15 +81,15 @@ RULE = text("""
 """)
 
 
-# What scans_record checks for made-up codes; a blank keeps pgbench from taking a word after a colon for a variable.
+# The limits that scans_record checks; a blank after a colon, because pgbench reads a word after it as a variable.
 WINDOWS = (
     '[["wrong: account: %s", 10, 3600], ["wrong: device: %s", 20, 86400], ["wrong: network: bench", 50, 3600], '
     '["missed: account: %s", 60, null]]'
 )
 
 
-async def pgbench(at: Stage, seconds: int) -> float:
-    """The transaction that moves the money, by pgbench: claims a second with the same clients."""
+async def measure_pgbench(at: Stage, seconds: int) -> float:
+    """The transaction of a claim by pgbench: claims a second with the same clients."""
     row = await at.db.call(RULE)
     item = (
         '[{"call":0,"place":0,"id":"%s","n":0,"digest":"00112233445566778899aabbccddeeff","kind":"package","cause":1,'
@@ -115,11 +115,11 @@ async def pgbench(at: Stage, seconds: int) -> float:
         f"format('{item}', gen_random_uuid(), cast(:cause_id AS bigint), "
         "cast(:serial AS bigint), current_date, current_date, current_date + 365)::jsonb, false);\n"
     )
-    return await by_pgbench(at, script, "-T", str(seconds), "-D", f"n={at.serial}")
+    return await run_pgbench_script(at, script, "-T", str(seconds), "-D", f"n={at.serial}")
 
 
-async def by_pgbench(at: Stage, script: str, *options: str) -> float:
-    """Transactions a second of a script, with 16 clients (more make fewer) and the database on the server's core."""
+async def run_pgbench_script(at: Stage, script: str, *options: str) -> float:
+    """Transactions a second of a script, with 16 clients (more are slower) and the database on the server's core."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
@@ -128,7 +128,7 @@ async def by_pgbench(at: Stage, script: str, *options: str) -> float:
         child = await asyncio.create_subprocess_exec(
             *command, stdout=subprocess.PIPE, env=os.environ | {"PGOPTIONS": "-c role=scanback_app"}
         )
-        pin(child.pid, CLIENT_CORE)
+        pin_to_core(child.pid, CLIENT_CORE)
         await asyncio.sleep(0.3)
         pin_database(at, SERVER_CORE)
         out, _ = await child.communicate()
@@ -139,18 +139,18 @@ async def by_pgbench(at: Stage, script: str, *options: str) -> float:
 
 
 def _program(at: Stage) -> str:
-    who = postgres_programs.identity(at.server.place)
-    return str(postgres_programs.find(at.server.place, who, postgres_programs.folders()).folder / "pgbench")
+    identity = postgres_programs.identity(at.server.place)
+    return str(postgres_programs.find(at.server.place, identity, postgres_programs.folders()).folder / "pgbench")
 
 
-async def on_one_core(at: Stage, count: int) -> tuple[Load, float]:
+async def measure_on_one_core(at: Stage, count: int) -> tuple[Load, float]:
     """Server and database on one core, the load on the other: HTTP, then pgbench, in one run."""
-    async with serving(at, SERVER_CORE) as port:
+    async with run_server(at, SERVER_CORE) as port:
         os.sched_setaffinity(0, {CLIENT_CORE})
-        await claims(at, port, WARM)
+        await measure_claims(at, port, WARM)
         pin_database(at, SERVER_CORE)
-        load = await claims(at, port, count)
-    rate = await pgbench(at, seconds=10)
+        load = await measure_claims(at, port, count)
+    rate = await measure_pgbench(at, seconds=10)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     pin_database(at, None)
     return load, rate

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from backend.receipts.matching import Catalogue, Entry
-from tests.receipts.matching.labelled import evaluation, lines, noise, products, samples
-from tests.receipts.matching.labelled.lines import Line
+from backend.earning.receipts.matching import Catalogue, CatalogueProduct
+from tests.earning.receipts.matching.labelled import evaluation, lines, noise, products, samples
+from tests.earning.receipts.matching.labelled.lines import Line
 
 PRODUCTS, TIMED_LINES = 100_000, 2_000
 MOST_P95_MS = 20.0
@@ -15,7 +15,7 @@ BRANDS = ("Абер", "Бриолт", "Венкор", "Грантек", "Дел�
 
 
 def main() -> None:
-    """Print what the issue asks to hold."""
+    """Print quality and speed."""
     quality()
     speed()
 
@@ -46,30 +46,30 @@ def speed() -> None:
 def p95_ms() -> float:
     """Build the index over 100,000 products, and match lines: the 95th percentile of processor time for one."""
     dice = random.Random(1)
-    entries, asked = multiplied(PRODUCTS, dice)
+    entries, sampled = multiplied(PRODUCTS, dice)
     catalogue, seconds = timed(lambda: Catalogue(entries))
     print(f"index over {len(entries)} products: {seconds:.1f} s of processor time")
-    times = sorted(timed(lambda line=line: catalogue.match(line.text, line.gtin))[1] for line in asked)  # type: ignore[misc]
+    times = sorted(timed(lambda line=line: catalogue.match(line.text, line.gtin))[1] for line in sampled)  # type: ignore[misc]
     return float(times[int(len(times) * 0.95)] * 1000)
 
 
-def multiplied(count: int, dice: random.Random) -> tuple[list[Entry], list[Line]]:
+def multiplied(count: int, dice: random.Random) -> tuple[list[CatalogueProduct], list[Line]]:
     """The labelled families over and over, by other makers in other series, and lines about some of them."""
     kinds = products.products()
     entries = [lines_entry(number, kinds[number % len(kinds)].entry) for number in range(count)]
-    asked = []
+    sampled = []
     for number in dice.sample(range(count), TIMED_LINES):
         product = kinds[number % len(kinds)]
         text = lines.renamed(lines.written(product, dice), product.entry.brand, entries[number].brand)
         text = text.replace(product.entry.articles[0], entries[number].articles[0])
-        asked.append(Line(noise.noisy(text, dice), number, "told", held_out=False))
-    return entries, asked
+        sampled.append(Line(noise.noisy(text, dice), number, "listed", held_out=False))
+    return entries, sampled
 
 
-def lines_entry(number: int, entry: Entry) -> Entry:
+def lines_entry(number: int, entry: CatalogueProduct) -> CatalogueProduct:
     """A product of a made-up maker: a brand of many, a series of its own."""
     brand = f"{BRANDS[number // 403 % len(BRANDS)]}{number // (403 * len(BRANDS)) or ''}"
-    return Entry(
+    return CatalogueProduct(
         product_id=number,
         brand=brand,
         names=tuple(name.replace(entry.brand, f"{brand} С{number // 403}") for name in entry.names),

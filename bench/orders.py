@@ -1,4 +1,4 @@
-"""Spending: orders over HTTP against hold, take and settle by pgbench; a million lots that expire; a statement."""
+"""Spending: orders over HTTP against their minimum under pgbench; a million expiring lots; a statement."""
 
 import asyncio
 import os
@@ -12,19 +12,18 @@ import msgspec
 from psycopg import AsyncConnection
 from sqlalchemy import make_url, text
 
-from backend import upkeep
-from backend.offers import certificate_codes
-from backend.offers.models import Offer, StockCode
-from backend.offers.ordering import stock_owner
+from backend.core.security import gift_card_codes
+from backend.operations import scheduled_jobs
+from backend.spending.models import Reward, StockCode
 from bench import client, http
 from bench.client import Load
 from bench.http import CLIENT_CORE, CLIENTS, SERVER_CORE, pin_database
-from bench.stage import Stage, serving
+from bench.stage import Stage, run_server
 
-WARM, TURNS = 400, 3
+WARM, ROUNDS = 400, 3
 NOMINAL, EARNED = 1000, 10**9
-FAR = 10**9  # numbers of what pgbench does, far from those of orders
-# A night's expiry as it comes: each wallet has some lots that end on days of their own.
+FAR = 10**9  # cause numbers for pgbench, far from those of orders
+# The expiry of a night: each wallet has some lots that end on different days.
 LOTS_EACH, FIRST_OWNER = 4, 10**9
 CLAIM_EVERY_SECONDS = 0.005
 ROWS, STATEMENTS = 10_000, 40
@@ -33,7 +32,7 @@ EARN = text("""
     SELECT count(ledger_earn(ledger_open(a, :programme, :today), :amount, 1, :far + a, :today, :today, '9999-12-31'))
     FROM unnest(CAST(:accounts AS bigint[])) AS a
 """)
-# What cannot be less: the wallet's lock, the hold, a free code, the settling; in one round trip.
+# The minimum of an order in one round trip: the wallet's lock, the hold, a free code, the settlement.
 SPEND = f"""
     CREATE FUNCTION bench_spend(p_account bigint, p_book bigint, p_offer bigint, p_cause bigint) RETURNS bigint
     LANGUAGE plpgsql AS $$
@@ -91,14 +90,14 @@ LIVE = """
 
 
 class Ordered(msgspec.Struct):
-    """Orders over HTTP, and how many a second pgbench made of what they cannot do without."""
+    """Orders over HTTP, and the rate of their minimum under pgbench."""
 
     load: Load
     pgbench: float
 
 
 class Expired(msgspec.Struct):
-    """How long a night's expiry took, and the claims beside it: how many, and the longest of them in ms."""
+    """The duration of a night's expiry, and the concurrent claims: their number and the longest one in ms."""
 
     lots: int
     seconds: float
@@ -107,44 +106,45 @@ class Expired(msgspec.Struct):
 
 
 async def orders(at: Stage, count: int) -> dict[int, Ordered]:
-    """Buy certificates of the stock, and do the same by pgbench, by the core of the API: the database's own, or the
-    other one, where whoever asks is, too. The database has a core alone under pgbench."""
-    offer, programme = await _stock(at, 2 * (WARM + 2 * TURNS * count))
+    """Order codes from stock over HTTP and by pgbench. The API runs on the core of the database, or on the other core,
+    with the client. Under pgbench the database has a core of its own.
+    """
+    offer, programme = await _stock(at, 2 * (WARM + 2 * ROUNDS * count))
     script = await _script(at, offer, programme)
     return {core: await _ordered(at, core, offer, script, count) for core in (SERVER_CORE, CLIENT_CORE)}
 
 
 async def _ordered(at: Stage, core: int, offer: int, script: str, count: int) -> Ordered:
-    """In turns, so that a machine that slows down slows both."""
+    """Alternate both, so that a slow machine slows both."""
     found = Ordered(Load(0, 0.0, [], []), 0.0)
-    async with serving(at, core) as port:
-        await client.run(port, _orders(at, offer, WARM), CLIENTS, _is_done)
+    async with run_server(at, core) as port:
+        await client.run_load(port, _orders(at, offer, WARM), CLIENTS, _is_done)
         pin_database(at, SERVER_CORE)
-        for turn in range(TURNS):
+        for round_ in range(ROUNDS):
             os.sched_setaffinity(0, {CLIENT_CORE})
             try:
-                found.load.add(await client.run(port, _orders(at, offer, count), CLIENTS, _is_done))
+                found.load.add(await client.run_load(port, _orders(at, offer, count), CLIENTS, _is_done))
             finally:
                 os.sched_setaffinity(0, range(os.cpu_count() or 1))
-            first = (core * TURNS + turn) * count
+            first = (core * ROUNDS + round_) * count
             options = ("-t", str(count // CLIENTS), "-D", f"n={first}")
-            found.pgbench += await http.by_pgbench(at, script, *options) / TURNS
+            found.pgbench += await http.run_pgbench_script(at, script, *options) / ROUNDS
     pin_database(at, None)
     return found
 
 
 async def _stock(at: Stage, count: int) -> tuple[int, int]:
-    """An offer with so many codes in stock, and agents who can pay; the offer and its programme."""
+    """Create a reward with codes in stock and funded agents; returns the reward and its programme."""
     async with at.db.begin() as session:
         row = (await session.execute(text("SELECT id, brand_id FROM programmes"))).one()
-        offer = Offer(brand_id=row.brand_id, programme_id=row.id, key="bench", kind="certificate", fulfilment="stock",
+        offer = Reward(brand_id=row.brand_id, programme_id=row.id, key="bench", kind="certificate", fulfilment="stock",
                       name_ru="Сертификат", least=NOMINAL, most=NOMINAL, price=NOMINAL, tax="discount")  # fmt: skip
         session.add(offer)
         await session.flush()
         session.add_all(
             StockCode(brand_id=row.brand_id, offer_id=offer.id, nominal=NOMINAL,
-                      digest=certificate_codes.digest(at.settings, f"GIFT-{number}"),
-                      sealed=certificate_codes.seal(at.settings, stock_owner(offer.id), f"GIFT-{number}"))
+                      digest=gift_card_codes.digest(at.settings, f"GIFT-{number}"),
+                      sealed=gift_card_codes.seal(at.settings, gift_card_codes.stock_owner(offer.id), f"GIFT-{number}"))
             for number in range(count)
         )  # fmt: skip
         values = {"programme": row.id, "today": datetime.now(UTC).date(), "amount": EARNED, "far": FAR}
@@ -155,7 +155,7 @@ async def _stock(at: Stage, count: int) -> tuple[int, int]:
 def _orders(at: Stage, offer: int, count: int) -> Iterator[bytes]:
     body = b'{"offer_id":%d}' % offer
     for number in range(count):
-        yield client.put(f"/v1/orders/{uuid.uuid4()}", at.bearers[number % len(at.bearers)], body)
+        yield client.request_bytes(f"/v1/orders/{uuid.uuid4()}", at.bearers[number % len(at.bearers)], body)
 
 
 def _is_done(body: bytes) -> bool:
@@ -163,7 +163,7 @@ def _is_done(body: bytes) -> bool:
 
 
 async def _script(at: Stage, offer: int, programme: int) -> str:
-    """What pgbench does; codes of the stock then belong to orders that are none."""
+    """The pgbench script; it assigns codes to orders that do not exist."""
     async with at.db.begin() as session:
         for statement in (SPEND, UNTIE):
             await session.execute(text(statement))
@@ -176,14 +176,14 @@ async def _script(at: Stage, offer: int, programme: int) -> str:
 
 
 async def expiry(at: Stage, lots: int) -> Expired:
-    """Let lots expire as the worker does, while claims are made on wallets that are being brought to today."""
+    """Expire lots as the worker does, while claims change the same wallets."""
     programme = (await at.db.call(text("SELECT id FROM programmes"))).id
     await _fill(at, programme, lots // LOTS_EACH)
     over, took = asyncio.Event(), list[float]()
     claims = asyncio.create_task(_claims(at, programme, lots // LOTS_EACH, over, took))
     await asyncio.sleep(0.2)
     begun = time.perf_counter()
-    await upkeep.bring_wallets(db=at.db)
+    await scheduled_jobs.bring_wallets(db=at.db)
     seconds = time.perf_counter() - begun
     over.set()
     await claims
@@ -193,7 +193,7 @@ async def expiry(at: Stage, lots: int) -> Expired:
 
 
 async def _fill(at: Stage, book: int, wallets: int) -> None:
-    """So many wallets whose lots have all lived their days, by set-based SQL."""
+    """Create wallets whose lots are all due, by set-based SQL."""
     async with at.db.begin() as session:
         for statement in FILL.format(
             first=FIRST_OWNER, earned=7 * FAR, book=book, each=LOTS_EACH, wallets=wallets
@@ -204,7 +204,7 @@ async def _fill(at: Stage, book: int, wallets: int) -> None:
 
 
 async def _claims(at: Stage, book: int, wallets: int, over: asyncio.Event, took: list[float]) -> None:
-    """Earn into one wallet after another, each in a transaction of its own; how long each took."""
+    """Earn into one wallet after another, each in its own transaction; records the durations."""
     plain = make_url(at.settings.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     options = "-c role=scanback_app -c timezone=UTC"
     async with await AsyncConnection.connect(
@@ -221,7 +221,7 @@ async def _claims(at: Stage, book: int, wallets: int, over: asyncio.Event, took:
 
 
 async def statements(at: Stage, rows: int = ROWS) -> Load:
-    """Ask for a statement of so many rows, one after another."""
+    """Request a statement of `rows` rows, one after another."""
     found = await at.db.call(STATED)
     account, bearer = at.accounts[-1], at.bearers[-1]
     async with at.db.begin() as session:
@@ -231,6 +231,6 @@ async def statements(at: Stage, rows: int = ROWS) -> Load:
     for table in ("movements", "lots", "lot_uses", "accruals"):
         await at.db.rows(text(f"VACUUM ANALYZE {table}"))
     wallet = (await at.db.call(text("SELECT id FROM wallets WHERE owner_id = :owner"), owner=account)).id
-    async with serving(at, None) as port:
-        asked = (client.get(f"/v1/wallets/{wallet}/statement", bearer) for _ in range(STATEMENTS))
-        return await client.run(port, asked, 1, lambda body: len(msgspec.json.decode(body)["items"]) >= rows)
+    async with run_server(at, None) as port:
+        requests = (client.get_bytes(f"/v1/wallets/{wallet}/statement", bearer) for _ in range(STATEMENTS))
+        return await client.run_load(port, requests, 1, lambda body: len(msgspec.json.decode(body)["items"]) >= rows)

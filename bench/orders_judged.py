@@ -1,4 +1,4 @@
-"""What must be true of orders after all that happened to them: one certificate or the money back, and nothing twice."""
+"""Checks of orders after a crash run: each has one certificate or its money back, and nothing happened twice."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ import msgspec
 from httpx2 import Client
 from sqlalchemy import text
 
-from backend.offers import certificate_codes
-from backend.offers.certificate_checks import CERTIFICATES
-from backend.offers.fulfilling import reference
-from backend.offers.ordering import owner, stock_owner
+from backend.core.security import gift_card_codes
+from backend.spending.gift_cards.checks import GIFT_CARDS
+from backend.spending.orders.fulfilment import supplier_reference
+from backend.spending.orders.service import code_owner
 from bench.stage import Stage
-from payouts import books
+from payouts import audit
 
 ORDERS = text("""
     SELECT o.id, o.key, o.account_id, o.offer_id, o.state, o.for_person, o.secret, f.key AS offer, f.fulfilment,
@@ -31,29 +31,30 @@ SUMS = text("""
 
 
 class Judged(msgspec.Struct):
-    """What holds and what does not, orders by what became of them, and how often suppliers failed."""
+    """The checks, the number of orders by state, and the number of supplier faults."""
 
     checks: dict[str, bool]
     states: Counter[str]
     faults: int
 
 
-async def judge(at: Stage, url: str, told: dict[str, str], codes: int, earned: int) -> Judged:
-    """Look at all orders beside what their buyers were told and what the stand-ins at `url` sold."""
+async def judge(at: Stage, url: str, responses: dict[str, str], codes: int, earned: int) -> Judged:
+    """Compare all orders with the responses that buyers got and with the sales of the simulators at `url`."""
     orders, sums = await at.db.rows(ORDERS), await at.db.call(SUMS)
     with Client(base_url=url, trust_env=False) as http:
         sold = _sold(http.get("/_simulator/orders").json()["sold"])
         log = http.get("/_simulator/log").json()
-    wrong = (await books.prove(at.db.engine, extra=[CERTIFICATES])).faults
+    wrong = (await audit.audit_ledger(at.db.engine, extra=[GIFT_CARDS])).faults
     given = [_code(at, row) for row in orders if row.state == "done"]
     checks = {
-        f"{len(told):,} orders acknowledged, each stands once": sorted(str(row.key) for row in orders) == sorted(told),
-        "what was answered as ended has stayed so": all(
-            told.get(str(row.key)) in ("held", row.state) for row in orders
+        f"{len(responses):,} orders acknowledged, each exists once": sorted(str(row.key) for row in orders)
+        == sorted(responses),
+        "orders reported as ended stay ended": all(
+            responses.get(str(row.key)) in ("held", row.state) for row in orders
         ),
         f"{len(given):,} done, a certificate each and none twice": len(set(given)) == len(given),
         "suppliers sold once for each order that is done, never for one refused": all(map(_fits, _beside(orders, sold)))
-        and sold.keys() <= {reference(row) for row in orders},
+        and sold.keys() <= {supplier_reference(row) for row in orders},
         "each order's money moved once": all(row.moved in _moves(row) for row in orders)
         and sums.kept + sums.spent == earned,
         f"{sums.codes:,} of {codes:,} codes given out, each for an order that is done": sums.codes
@@ -73,11 +74,11 @@ def _sold(by_supplier: dict[str, dict[str, int]]) -> Counter[str]:
 
 
 def _beside(orders: list[Any], sold: Counter[str]) -> Iterator[tuple[Any, int]]:
-    return ((row, sold[reference(row)]) for row in orders)
+    return ((row, sold[supplier_reference(row)]) for row in orders)
 
 
 def _fits(beside: tuple[Any, int]) -> bool:
-    """Whether as many were sold as an order's state says."""
+    """Whether the number of sales matches the order's state."""
     row, count = beside
     if row.fulfilment != "supplier":
         return count == 0
@@ -85,13 +86,15 @@ def _fits(beside: tuple[Any, int]) -> bool:
 
 
 def _moves(row: Any) -> tuple[str, ...]:
-    """What movements an order may have: held (3), then settled (4) or released (5); refused at once, none."""
+    """The possible movements of an order: held (3), then settled (4) or released (5); none if refused at once."""
     return {"done": ("34",), "held": ("3",)}.get(row.state, ("35", ""))
 
 
 def _code(at: Stage, row: Any) -> str:
-    """The code that the agent gets; it opens for its owner only."""
+    """The decrypted code of an order; decryption works for its owner only."""
     if (row.codes, row.certificates) != (int(row.fulfilment == "stock"), int(row.fulfilment == "own")):
         raise RuntimeError(f"order {row.id} has {row.codes} codes and {row.certificates} certificates")
-    sealed_for = stock_owner(row.offer_id) if row.fulfilment == "stock" else owner(row.account_id, row.key)
-    return certificate_codes.unseal(at.settings, sealed_for, row.secret)
+    sealed_for = (
+        gift_card_codes.stock_owner(row.offer_id) if row.fulfilment == "stock" else code_owner(row.account_id, row.key)
+    )
+    return gift_card_codes.unseal(at.settings, sealed_for, row.secret)

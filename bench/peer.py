@@ -16,39 +16,39 @@ from psycopg_pool import ConnectionPool
 from sqlalchemy import make_url
 
 ACCOUNTS, SCALE, TRIAL = 500, 2, 300
-THREADS = (1, 4, 16)  # the peer is measured with the number that suits it best
+THREADS = (1, 4, 16)  # the peer is measured with the fastest of these
 DATABASE = "peer"
 
 
-class Refused(Exception):
+class PeerUnsupported(Exception):
     """The peer does not run on this server."""
 
 
 class Peer:
-    """Redeems single-use codes, each once. It gets what suits it: no HTTP, accounts by the peer's own ids, a connection
-    for each thread, and as many of both as make most."""
+    """Redeems single-use codes, each once, in the fastest set-up: no HTTP, accounts by the peer's own ids, a connection
+    for each thread, and the best number of threads."""
 
     def __init__(self, ledger: Ledger, accounts: list[UUID]) -> None:
         self._ledger, self._accounts, self._numbers = ledger, accounts, itertools.count()
         self.threads = max(THREADS)
 
-    def choose(self) -> None:
-        """Find how many threads suit it, once it and its server have warmed up."""
+    def choose_threads(self) -> None:
+        """Find the fastest number of threads, after a warm-up."""
         self.standing(TRIAL)
-        self.threads = max(THREADS, key=lambda threads: self._rate(self._standing, TRIAL, threads))
+        self.threads = max(THREADS, key=lambda threads: self._rate(self._redeem_existing, TRIAL, threads))
 
     def standing(self, count: int) -> float:
-        """Redemptions a second into accounts that stand."""
-        return self._rate(self._standing, count, self.threads)
+        """Redemptions a second into existing accounts."""
+        return self._rate(self._redeem_existing, count, self.threads)
 
     def fresh(self, count: int) -> float:
-        """Redemptions a second into a new account each time, as for a buyer who comes first."""
-        return self._rate(self._fresh, count, self.threads)
+        """Redemptions a second, each into a new account, as for a first purchase."""
+        return self._rate(self._redeem_new, count, self.threads)
 
-    def _standing(self, number: int) -> None:
+    def _redeem_existing(self, number: int) -> None:
         self._redeem(self._accounts[number % ACCOUNTS], number)
 
-    def _fresh(self, number: int) -> None:
+    def _redeem_new(self, number: int) -> None:
         self._redeem(self._ledger.accounts.get_or_create("bench", f"buyer-{number}"), number)
 
     def _redeem(self, account: AccountRef, number: int) -> None:
@@ -63,25 +63,25 @@ class Peer:
 
 
 @contextmanager
-def peer(url: str, count: int) -> Iterator[Peer]:
-    """The peer in a database of its own on our server, with codes for so many redemptions besides its trials.
+def open_peer(url: str, count: int) -> Iterator[Peer]:
+    """The peer in its own database on our server, with codes for `count` redemptions and its trials.
 
     Raises:
-        Refused: it does not run here.
+        PeerUnsupported: it does not run on this server.
     """
-    own = _database(url)
+    own = _create_database(url)
     try:
         migrate(dsn=own, scale=SCALE)
     except (psycopg.Error, LedgerError) as error:
-        raise Refused(f"its migration refuses this server: {type(error).__name__}: {error}") from error
+        raise PeerUnsupported(f"its migration refuses this server: {type(error).__name__}: {error}") from error
     most = max(THREADS)
     with ConnectionPool[Any](own, min_size=most, max_size=most) as pool:
         ledger = Ledger(pool=pool, scale=SCALE)
         yield Peer(ledger, _fill(pool, ledger, count + (1 + len(THREADS)) * (TRIAL + most)))
 
 
-def _database(url: str) -> str:
-    """A database of its own on our server; where it is."""
+def _create_database(url: str) -> str:
+    """Create the peer's database on our server; returns its URL."""
     ours = make_url(url).set(drivername="postgresql")
     with psycopg.connect(ours.render_as_string(hide_password=False), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(DATABASE)))
@@ -90,7 +90,7 @@ def _database(url: str) -> str:
 
 
 def _fill(pool: ConnectionPool[Any], ledger: Ledger, codes: int) -> list[UUID]:
-    """Accounts and codes, in one transaction."""
+    """Create accounts and codes, in one transaction."""
     with pool.connection() as connection, connection.cursor() as cursor:
         accounts = [ledger.accounts.create("bench", f"agent-{n}", cur=cursor).id for n in range(ACCOUNTS)]
         for number in range(codes):

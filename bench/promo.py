@@ -1,4 +1,4 @@
-"""Promo codes in bulk: ordered over HTTP, made by the worker, taken as a file; everything on one core."""
+"""Bulk promo codes: ordered over HTTP, made by the worker, downloaded as a file; everything on one core."""
 
 import asyncio
 import os
@@ -15,20 +15,20 @@ import httpx2
 import msgspec
 from sqlalchemy import select
 
-from backend import tokens
-from backend.brands.models import Brand, Staff, StaffSession
+from backend.core.security import tokens
+from backend.identity.brands.models import Brand, Staff, StaffSession
 from backend.programmes.models import Campaign, CampaignVersion, Programme
-from backend.programmes.rules import Percent, Promo, Rule
+from backend.programmes.rules.rule import Percent, Promo, Rule
 from bench.http import pin_database
-from bench.stage import Stage, environ, pin, serving
+from bench.stage import Stage, child_environment, pin_to_core, run_server
 
 CORE = 0
-LOOK_SECONDS = 0.2
-MOST_SECONDS = 300
+POLL_SECONDS = 0.2
+MAX_SECONDS = 300
 
 
 class Issued(msgspec.Struct):
-    """Seconds until all codes were stored and until the file was there, and how often progress was seen to grow."""
+    """Seconds until all codes were stored and until the file was downloaded, and the number of observed steps."""
 
     stored: float
     whole: float
@@ -36,14 +36,14 @@ class Issued(msgspec.Struct):
 
 
 async def issue(at: Stage, count: int) -> Issued:
-    """Order so many codes, wait for them and take their file; client, API, worker and database share one core."""
-    headers = {"Authorization": f"Bearer {await _member(at)}"}
-    async with serving(at, CORE) as port, _working(at):
+    """Order codes, wait for them and download their file. Client, API, worker and database share one core."""
+    headers = {"Authorization": f"Bearer {await _create_owner(at)}"}
+    async with run_server(at, CORE) as port, _running_worker(at):
         os.sched_setaffinity(0, {CORE})
         pin_database(at, CORE)
         url = f"http://127.0.0.1:{port}/v1/console/promo-issues/{uuid.uuid4()}"
         try:
-            async with httpx2.AsyncClient(headers=headers, timeout=MOST_SECONDS) as client:
+            async with httpx2.AsyncClient(headers=headers, timeout=MAX_SECONDS) as client:
                 begun = time.perf_counter()
                 (await client.put(url, json={"campaign": "promo", "count": count})).raise_for_status()
                 seen = await _progress(client, url)
@@ -58,39 +58,39 @@ async def issue(at: Stage, count: int) -> Issued:
 
 
 async def _progress(client: httpx2.AsyncClient, url: str) -> set[int]:
-    """Look until all codes are made; the figures that were seen on the way."""
+    """Poll until all codes are made. Returns the observed values of `done`."""
     seen: set[int] = set()
-    async with asyncio.timeout(MOST_SECONDS):
+    async with asyncio.timeout(MAX_SECONDS):
         while True:
             found = (await client.get(url)).json()
             seen.add(found["done"])
             if found["state"] == "done":
                 return seen
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def _check(client: httpx2.AsyncClient, url: str, count: int) -> None:
-    """Take the file once more, without a clock: every code once."""
+    """Download the file again, unmeasured, and check that every code is in it once."""
     lines = (await client.get(f"{url}/codes.csv")).text.splitlines()[1:]
     if len(lines) != count or len(set(lines)) != count:
         raise RuntimeError(f"{len(set(lines))} codes in {len(lines)} lines, not {count}")
 
 
 @asynccontextmanager
-async def _working(at: Stage) -> AsyncIterator[None]:
-    """The real worker as a child on the core."""
-    child = subprocess.Popen([sys.executable, "-m", "backend.cli", "worker"], env=environ(at))
+async def _running_worker(at: Stage) -> AsyncIterator[None]:
+    """The real worker as a child process on the core."""
+    child = subprocess.Popen([sys.executable, "-m", "backend.cli", "worker"], env=child_environment(at))
     try:
-        await asyncio.sleep(2)  # it loads and signs in
-        pin(child.pid, CORE)
+        await asyncio.sleep(2)  # it loads and connects
+        pin_to_core(child.pid, CORE)
         yield
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(15)
 
 
-async def _member(at: Stage) -> str:
-    """The token of somebody of the measured brand, which has a campaign with promo codes then."""
+async def _create_owner(at: Stage) -> str:
+    """The token of a new owner of the measured brand, for which a campaign with promo codes is created."""
     token, now = tokens.token("st"), datetime.now(UTC)
     rule = Rule(ways=frozenset({"promo"}), amount=Percent(300), promo=Promo(discount=Percent(500)))
     async with at.db.begin() as session:

@@ -1,17 +1,17 @@
-"""A brand's promo codes to measure: a thousand campaigns, shops with a till each, and agents' codes by the million."""
+"""Data for benchmarks of promo codes: a thousand campaigns, shops with one till each, and millions of agents' codes."""
 
 import msgspec
 from sqlalchemy import select, text
 
-from backend import tokens
-from backend.brands.models import Brand
+from backend.core.security import tokens
+from backend.identity.brands.models import Brand
 from backend.programmes.models import Programme
-from backend.programmes.rules import Percent, Promo, Rule
+from backend.programmes.rules.rule import Percent, Promo, Rule
 from bench.stage import Stage
 
 CAMPAIGNS, TILLS = 1000, 64
 STEP = 1_000_000
-# 5 % for the buyer, and 3 % for the agent once the window of returns is over.
+# 5 % for the buyer, and 3 % for the agent after the period for returns.
 RULE = Rule(ways=frozenset({"promo"}), amount=Percent(300), hold_days=14, lifetime_days=365, promo=Promo(Percent(500)))
 SINGLE = msgspec.structs.replace(RULE, promo=Promo(Percent(500), uses=1))
 
@@ -31,7 +31,7 @@ CAMPAIGN = text("""
     INSERT INTO campaign_versions (brand_id, campaign_id, version, name_ru, rule)
     SELECT brand_id, id, 1, 'Проба', CAST(:rule AS jsonb) FROM c RETURNING campaign_id
 """)
-# Spelled by their number; campaigns and agents take turns.
+# Codes are their numbers; campaigns and agents alternate.
 CODES = text("""
     INSERT INTO promo_codes (code, brand_id, campaign_id, account_id, key)
     SELECT :prefix || lpad(n::text, 9, '0'), :brand, c.ids[1 + n % cardinality(c.ids)],
@@ -43,7 +43,7 @@ RUNS = text("INSERT INTO promo_runs (code_id, n) SELECT id, 0 FROM promo_codes W
 
 
 class Shop(msgspec.Struct):
-    """Tills and campaigns, and how many codes stand under each prefix."""
+    """Tills and campaigns of the benchmark."""
 
     at: Stage
     brand: int
@@ -53,37 +53,37 @@ class Shop(msgspec.Struct):
     single: list[int]
     many: list[int]
 
-    async def fill(self, prefix: str, campaigns: list[int], begin: int, end: int) -> None:
-        """Make codes numbered from `begin` to below `end`."""
+    async def insert_codes(self, prefix: str, campaigns: list[int], begin: int, end: int) -> None:
+        """Create codes numbered from `begin` to below `end`."""
         for first in range(begin, end, STEP):
             async with self.at.db.begin() as session:
-                # Without asking for each code whether its agent exists, which takes longer than all else.
+                # Without foreign key checks of agents, which take most of the time.
                 await session.execute(text("SET LOCAL session_replication_role = replica"))
                 await session.execute(
                     CODES,
                     {"prefix": prefix, "brand": self.brand, "campaigns": campaigns, "accounts": self.at.accounts,
                      "begin": first, "end": min(first + STEP, end) - 1},
                 )  # fmt: skip
-        await self.tidy("promo_codes")
+        await self.vacuum("promo_codes")
 
     async def for_sale(self, prefix: str, campaigns: list[int], count: int) -> None:
-        """Make codes that are to be used, with the counters that an agent's code has from the start."""
-        await self.fill(prefix, campaigns, 0, count)
+        """Create codes with runs, as agents' codes have them from the start."""
+        await self.insert_codes(prefix, campaigns, 0, count)
         await self.at.db.rows(RUNS, prefix=prefix)
-        await self.tidy("promo_runs")
+        await self.vacuum("promo_runs")
 
-    async def tidy(self, table: str) -> None:
-        """The planner's figures and the visibility map, as autovacuum would leave them."""
+    async def vacuum(self, table: str) -> None:
+        """Planner statistics and visibility map, as after autovacuum."""
         await self.at.db.rows(text(f"VACUUM ANALYZE {table}"))
 
 
-def spelled(prefix: str, number: int) -> str:
+def code_of(prefix: str, number: int) -> str:
     """The code of a number."""
     return f"{prefix}{number:09}"
 
 
 async def open_shop(at: Stage) -> Shop:
-    """Put tills and campaigns on a stage that has none of them."""
+    """Create tills and campaigns on a stage without any."""
     async with at.db.begin() as session:
         brand = (await session.scalars(select(Brand.id))).one()
         programme = Programme(brand_id=brand, key="club", name="Club", currency="RUB")

@@ -1,4 +1,4 @@
-"""A throwaway installation to measure: a durable database, the real server, accounts and codes."""
+"""A temporary installation to measure: a durable database, the real server, accounts and codes."""
 
 import asyncio
 import contextlib
@@ -16,16 +16,17 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import text
 
-from backend import tokens
-from backend.brands.models import Brand
-from backend.cli import data_folder, embedded
-from backend.cli.migrate import migrate
-from backend.database import Database
-from backend.packages.models import Batch, Range, Slot
-from backend.packages.service import slot_key
+from backend.cli.server.migration import migrate
+from backend.core.db.database import Database
+from backend.core.security import tokens
+from backend.core.settings import Settings, ensure_keys
+from backend.earning.packages.models import Batch, Range, Slot
+from backend.earning.packages.slot_keys import slot_key
+from backend.identity.brands.models import Brand
 from backend.programmes.models import Campaign, CampaignVersion, Product, Programme
-from backend.programmes.rules import Fixed, Rule
-from backend.settings import Settings, ensure_keys
+from backend.programmes.rules.rule import Fixed, Rule
+from local_postgres import data_folder
+from local_postgres import server as postgres_server
 from scanning import package
 
 SLOT, SERIALS = 7, 2**37
@@ -34,10 +35,10 @@ READY_SECONDS = 30
 
 
 class Stage(msgspec.Struct):
-    """What a measurement works with."""
+    """The installation of a measurement."""
 
     settings: Settings
-    server: embedded.Server
+    server: postgres_server.Server
     db: Database
     bearers: list[str]
     accounts: list[int]
@@ -47,18 +48,18 @@ class Stage(msgspec.Struct):
         """The next unclaimed codes."""
         first = self.serial
         self.serial += count
-        return codes_from(self.settings.master_key, first, count)
+        return generate_codes(self.settings.master_key, first, count)
 
 
-def codes_from(master: bytes, first: int, count: int) -> list[str]:
+def generate_codes(master: bytes, first: int, count: int) -> list[str]:
     """Codes of the measured batch."""
     key = slot_key(master, SLOT)
     return [code.decode() for code in package.encode_many(key, SLOT, first, count).tolist()]
 
 
 @contextlib.asynccontextmanager
-async def stage(**numbers: int) -> AsyncIterator[Stage]:
-    """Put up an installation; what a limit would stop is lifted, because one machine plays all phones."""
+async def open_stage(**numbers: int) -> AsyncIterator[Stage]:
+    """Create an installation. Limits are lifted, because one machine sends the requests of all phones."""
     with tempfile.TemporaryDirectory(prefix="scanback-bench-") as folder:
         data = Path(folder)
         data.chmod(0o755)
@@ -71,7 +72,7 @@ async def stage(**numbers: int) -> AsyncIterator[Stage]:
                 f'[[{name}]]\nfrom = 2026-01-02\nvalue = {value}\nsource = "bench"\n' for name, value in lifted.items()
             )
         )
-        server = embedded.start(data)
+        server = postgres_server.start(data)
         db = Database(server.url, pool_size=4, role="")
         try:
             migrate(server.url)
@@ -84,8 +85,8 @@ async def stage(**numbers: int) -> AsyncIterator[Stage]:
                     "SCANBACK_LOG_LEVEL": "WARNING",
                 }
             )
-            bearers, accounts = await people(db)
-            await codes(db)
+            bearers, accounts = await create_accounts(db)
+            await create_batch(db)
             yield Stage(settings, server, db, bearers, accounts)
         finally:
             await db.close()
@@ -98,7 +99,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def people(db: Database) -> tuple[list[str], list[int]]:
+async def create_accounts(db: Database) -> tuple[list[str], list[int]]:
     bearers = [tokens.token("ls") for _ in range(ACCOUNTS)]
     async with db.begin() as session:
         rows = await session.scalars(
@@ -121,8 +122,8 @@ async def people(db: Database) -> tuple[list[str], list[int]]:
     return bearers, accounts
 
 
-async def codes(db: Database) -> None:
-    """One programme, one campaign with a daily cap and a hold, one batch of all serials there are."""
+async def create_batch(db: Database) -> None:
+    """Create one programme, one campaign with a daily cap and a hold, and one batch of all serials of a slot."""
     async with db.begin() as session:
         brand = Brand(name="Bench")
         session.add(brand)
@@ -153,7 +154,7 @@ async def codes(db: Database) -> None:
         session.add(Range(slot=SLOT, first_serial=0, last_serial=SERIALS - 1, batch_id=batch.id, state="active"))
 
 
-def environ(at: Stage) -> dict[str, str]:
+def child_environment(at: Stage) -> dict[str, str]:
     """The environment of the installation's processes."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
         "DATABASE_URL": at.settings.database_url,
@@ -166,13 +167,13 @@ def environ(at: Stage) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def serving(at: Stage, core: int | None) -> AsyncIterator[int]:
-    """Run the real server as a child, on one core if asked; gives its port."""
-    child = subprocess.Popen([sys.executable, "-m", "backend.cli", "serve"], env=environ(at))
+async def run_server(at: Stage, core: int | None) -> AsyncIterator[int]:
+    """Run the real server as a child, on one core where `core` is given; yields its port."""
+    child = subprocess.Popen([sys.executable, "-m", "backend.cli", "serve"], env=child_environment(at))
     try:
         await _until_ready(child, at.settings.port)
         if core is not None:
-            pin(child.pid, core)
+            pin_to_core(child.pid, core)
         yield at.settings.port
     finally:
         child.send_signal(signal.SIGTERM)
@@ -190,8 +191,8 @@ async def _until_ready(child: subprocess.Popen[bytes], port: int) -> None:
     raise TimeoutError("the server does not come up")
 
 
-def pin(pid: int, core: int) -> None:
-    """Keep a process, its threads and its children on one core."""
+def pin_to_core(pid: int, core: int) -> None:
+    """Pin a process, its threads and its children to one core."""
     for process in [pid, *_descendants(pid)]:
         for thread in Path(f"/proc/{process}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):

@@ -1,6 +1,6 @@
-"""`make storm`: thousands of receipts over one provider that allows little and fails often, workers killed at random.
+"""`make storm`: thousands of receipts, one provider with a low quota and many faults, workers killed at random.
 
-Each receipt must be decided once, the provider's second never exceeded, nothing lost, nothing paid twice.
+Each receipt must be decided once, the provider's quota never exceeded, nothing lost, nothing paid twice.
 """
 
 import argparse
@@ -23,24 +23,25 @@ import msgspec
 from httpx2 import Client
 from sqlalchemy import text
 
-from backend.accounts.door import Agent
-from backend.cli import stand_ins
-from backend.cli.simulate import running
+from backend.cli.server import simulator_process
+from backend.cli.server.simulate import run_simulators
+from backend.earning.receipts import submission
+from backend.identity.accounts.authentication import Agent
 from backend.programmes.models import Campaign, CampaignVersion, Product
-from backend.programmes.rules import Fixed, Rule
-from backend.receipts import sending
-from backend.simulators import receipts_made
-from backend.simulators.receipts_made import Line
-from bench.stage import Stage, stage
-from payouts import books
+from backend.programmes.rules.rule import Fixed, Rule
+from bench.stage import Stage, open_stage
+from payouts import audit
+from simulators import receipt_factory
+from simulators.receipt_factory import ReceiptItem
 
 AMOUNT, WORKERS, PIECE = 100, 2, 500
-GOODS = Line("РОЗЕТКА ДВОЙНАЯ С ЗАЗЕМЛ. RA16-374", 45_000)
-OTHER = Line("Кабель ВВГнг(А)-LS 3х2,5 бухта 20м", 214_000)
-# Nothing here is about fraud, and nobody can wait five minutes for a second question.
+GOODS = ReceiptItem("РОЗЕТКА ДВОЙНАЯ С ЗАЗЕМЛ. RA16-374", 45_000)
+OTHER = ReceiptItem("Кабель ВВГнг(А)-LS 3х2,5 бухта 20м", 214_000)
+# Nothing here is about fraud, and no run waits five minutes for a retry.
 NUMBERS = {
     "receipts_agent_day": 10**6, "receipts_agent_hour": 10**6, "receipts_agent_shop": 10**6,
     "till_share_least": 10**6, "receipts_quick_week": 10**6, "receipts_per_day": 10**6,
+    "receipts_waiting_new": 300, "receipts_new_per_day_per_network": 10**6, "receipt_quota_new_percent": 100,
 } | {f"receipt_retry_{step}": 1 for step in range(1, 9)}  # fmt: skip
 STATES = text("SELECT state, count(*) AS n FROM receipts GROUP BY 1")
 PAID = text("SELECT count(*) AS n, coalesce(sum(amount), 0) AS amount FROM accruals WHERE cause = 6")
@@ -48,10 +49,10 @@ TRIES = text("SELECT result, count(*) AS n FROM receipt_tries GROUP BY 1 ORDER B
 
 
 async def storm(count: int, per_second: int, faults: float, pause: float) -> bool:
-    """Play it; True if all went as it should."""
+    """Run the scenario; True if all checks pass."""
     options = ["--faults", str(faults), "--per-second", str(per_second), "--seed", "7"]
-    with running(*options) as url, tempfile.TemporaryDirectory(prefix="scanback-storm-") as folder:
-        async with stage() as at:
+    with run_simulators(*options) as url, tempfile.TemporaryDirectory(prefix="scanback-storm-") as folder:
+        async with open_stage() as at:
             await _goods(at)
             environ = _environ(at, Path(folder), url, per_second)
             await _send(at, Path(folder) / "providers.toml", url, count)
@@ -81,7 +82,7 @@ def _environ(at: Stage, folder: Path, url: str, per_second: int) -> dict[str, st
     providers, numbers = folder / "providers.toml", folder / "numbers.toml"
     providers.touch(mode=0o600)
     more = {"per_second": float(per_second), "per_day": 10**6, "timeout": 2.0}
-    providers.write_text(stand_ins.provider(url, **more), "utf-8")
+    providers.write_text(simulator_process.provider_settings(url, **more), "utf-8")
     lines = (f'[[{name}]]\nfrom = 2026-01-01\nvalue = {value}\nsource = "bench"\n' for name, value in NUMBERS.items())
     numbers.write_text("".join(lines), "utf-8")
     return os.environ | {
@@ -91,7 +92,7 @@ def _environ(at: Stage, folder: Path, url: str, per_second: int) -> dict[str, st
 
 
 async def _send(at: Stage, providers: Path, url: str, count: int) -> None:
-    """Put receipts into the provider's book, some of them later than asked for, and send them as agents do."""
+    """Add receipts to the simulator, some of which appear late, and send them as agents do."""
     settings = msgspec.structs.replace(at.settings, receipt_providers=providers)
     for table, value in NUMBERS.items():
         settings.numbers.table[table] = [msgspec.structs.replace(settings.numbers.table[table][0], value=value)]
@@ -100,20 +101,20 @@ async def _send(at: Stage, providers: Path, url: str, count: int) -> None:
     for first in range(0, count, PIECE):
         made = [_receipt(number, now) for number in range(first, min(count, first + PIECE))]
         late = random.choice((0, 0, 1, 2))
-        for place, said in enumerate(stand_ins.put(url, made, appears_after=late)):
+        for place, said in enumerate(simulator_process.put_receipts(url, made, appears_after=late)):
             account = at.accounts[(first + place) % len(at.accounts)]
             agent = Agent(account, account + device, "bench")
-            await sending.send(at.db, settings, agent, uuid.uuid4(), sending.slip_of(said), now)
+            await submission.submit_receipt(at.db, settings, agent, uuid.uuid4(), submission.parse_receipt(said), now)
 
 
 def _receipt(number: int, now: datetime) -> dict[str, Any]:
     at = (now + timedelta(hours=3, minutes=-60 - number % 1440)).replace(tzinfo=None, second=0, microsecond=0)
-    return receipts_made.made(number + 1, at=at, lines=[GOODS, OTHER])
+    return receipt_factory.make_receipt(number + 1, at=at, lines=[GOODS, OTHER])
 
 
 async def _work(at: Stage, environ: dict[str, str], count: int, pause: float) -> int:
     """Two workers, killed and started again, until nothing is pending; how many were killed."""
-    kills, told = 0, 0.0
+    kills, printed_at = 0, 0.0
     with _workers(environ) as workers:
         while (states := {row.state: row.n for row in await at.db.rows(STATES)}).get("pending", 0):
             await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
@@ -121,8 +122,8 @@ async def _work(at: Stage, environ: dict[str, str], count: int, pause: float) ->
             workers[victim].kill()
             workers[victim].wait()
             workers[victim], kills = _worker(environ), kills + 1
-            if time.monotonic() - told > 30:
-                told = time.monotonic()
+            if time.monotonic() - printed_at > 30:
+                printed_at = time.monotonic()
                 print(f"    {count - states['pending']:,} of {count:,} decided, {kills} workers killed", flush=True)
     return kills
 
@@ -147,7 +148,7 @@ async def _judge(at: Stage, url: str, count: int, per_second: int, kills: int, s
     with Client(base_url=url, trust_env=False) as http:
         log = http.get("/_simulator/log").json()["proverkacheka"]
     states = {row.state: row.n for row in await at.db.rows(STATES)}
-    paid, faults = await at.db.call(PAID), (await books.prove(at.db.engine)).faults
+    paid, faults = await at.db.call(PAID), (await audit.audit_ledger(at.db.engine)).faults
     tries = ", ".join(f"{row.result} {row.n:,}" for row in await at.db.rows(TRIES))
     checks = {
         f"{states.get('credited', 0):,} of {count:,} receipts credited": states == {"credited": count},

@@ -1,7 +1,7 @@
 """Texts of receipts under coverage-guided fuzzing: `python -m fuzz.receipt SECONDS`, in an environment with atheris.
 
-Nothing but a Problem may be raised, and what is read must be read the same from its canonical spelling. The first
-input that breaks this ends the run with its traceback and an exit code that is not nought.
+Only a Problem may be raised, and a receipt must be read the same from its canonical spelling. The first input that
+breaks this ends the run with its traceback and a non-zero exit code.
 """
 
 import sys
@@ -62,7 +62,7 @@ WORDS = (
 
 
 def check_texts(text: str) -> None:
-    """What the QR code of a receipt and a scanned text go through."""
+    """Check the parsing of a receipt's QR code and the classification of a scanned text."""
     found = read(text)
     kind = payload.classify(text).kind
     if found is not None:
@@ -76,7 +76,7 @@ def check_texts(text: str) -> None:
 
 
 def check_typed(text: str) -> None:
-    """The same for the fields of manual entry."""
+    """Check the fields of manual entry."""
     fields = (text.split(BETWEEN_FIELDS) + [""] * 6)[:6]
     try:
         found = receipt.typed(*fields[:5], operation=len(fields[5]))
@@ -86,7 +86,7 @@ def check_typed(text: str) -> None:
 
 
 def check_foreign(text: str) -> None:
-    """Receipts of other countries."""
+    """Check receipts of other countries."""
     try:
         found = countries.recognise(text)
     except Problem:
@@ -106,7 +106,7 @@ def read(text: str) -> receipt.Receipt | None:
 
 
 def one_input(data: bytes) -> None:
-    """What the fuzzer calls."""
+    """The function that the fuzzer calls."""
     text = data.decode("utf-8", "replace")
     check_texts(text)
     check_typed(text)
@@ -114,7 +114,7 @@ def one_input(data: bytes) -> None:
 
 
 def main(seconds: int) -> None:
-    """Run for so long. Ends the process, for libFuzzer does."""
+    """Run for this many seconds. libFuzzer ends the process."""
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus"
         corpus.mkdir()
@@ -122,7 +122,7 @@ def main(seconds: int) -> None:
             (corpus / str(number)).write_text(seed, encoding="utf-8")
         words = Path(folder) / "words"
         words.write_text("".join(f'"{_escaped(word)}"\n' for word in WORDS), encoding="ascii")
-        # Without length control: the seeds are as long as what is met, and grow no more useful by being short.
+        # Without length control: the seeds are as long as real texts, and shorter inputs find nothing more.
         options = [f"-max_total_time={seconds}", f"-max_len={LONGEST_INPUT}", "-len_control=0", f"-dict={words}"]
         atheris.Setup(
             [sys.argv[0], *options, f"-artifact_prefix={tempfile.gettempdir()}/scanback-", str(corpus)], one_input

@@ -1,12 +1,12 @@
-"""What must be true of the books, as queries that read each table once, in parallel and without sorting.
+"""Invariants of the ledger, as queries that read each table once, in parallel and without sorting.
 
-SUMS says by sums over whole tables whether three families of rules hold; where one does not, its query in EXACT names
-the rows. ALWAYS are cheap enough to be asked at once. Those return an id and what is wrong with it.
+SUM_CHECK compares sums over whole tables for three families of invariants. If a family fails, its query in ROW_CHECKS
+finds the rows. DIRECT_CHECKS are cheap enough to run on rows at once. Both return the id of a row and its fault.
 """
 
-# A wallet's state as a number. Summing the numbers of what movements left and taking away those of what they found
-# leaves, of a chain, its two ends; a chain that breaks anywhere leaves something else (but for one time in 2^62).
-# So that two of them can be subtracted within a bigint, two bits are given up.
+# The hash of a wallet's state. The sum of the hashes after all movements less the hashes before them telescopes to the
+# two ends of the chain. A chain that breaks anywhere gives another sum, except for one time in 2^62.
+# Two bits are given up, so that two hashes can be subtracted within a bigint.
 _STATE = "hashint8extended({}, hashint8extended({}, hashint8extended({}, hashint8extended({}, {wallet})))) >> 2"
 _AFTER = _STATE.format("pending_after", "available_after", "held_after", "wallet_seq", wallet="wallet_id")
 _BEFORE = _STATE.format(
@@ -19,26 +19,26 @@ _BEFORE = _STATE.format(
 _NOW = _STATE.format("w.pending", "w.available", "w.held", "w.seq", wallet="w.id")
 _EMPTY = _STATE.format(0, 0, 0, 0, wallet="w.id")
 
-# Lots hold what is pending, and what is available as far as it is above zero. So what a movement's uses took from
-# lots or gave back is the change of these two, less what an earning put in.
+# The sum of a wallet's lots is pending plus the part of available above zero. So the lot uses of a movement add up to
+# the change of these two, less what an earning put in.
 _LOTS_GAINED = """(to_place = 2)::int * amount - (from_place = 2)::int * amount - (kind = 1)::int * amount
     + greatest(0, available_after)
     - greatest(0, available_after - (to_place = 3)::int * amount + (from_place = 3)::int * amount)"""
 
-# A weight of twenty bits for each pair, so that what is missing in one row cannot hide in another; amounts up to
-# eight million million still fit.
+# A weight of twenty bits for each pair, so that an amount cannot move from one row to another unnoticed. Amounts up to
+# 8 * 10^12 still fit into a bigint.
 _WEIGHT = "((hashint8extended({}, {}) & 1048575) + 1)"
 
-SUMS = f"""
-    SELECT coalesce(m.chain, 0) = coalesce(w.chain, 0) AND coalesce(m.n, 0) = coalesce(w.n, 0) AS joined,
+SUM_CHECK = f"""
+    SELECT coalesce(m.chain, 0) = coalesce(w.chain, 0) AND coalesce(m.total, 0) = coalesce(w.total, 0) AS joined,
         coalesce(m.uses, 0) = coalesce(u.uses, 0) AS used,
         coalesce(m.earned, 0) = coalesce(l.earned, 0) AND coalesce(u.drawn, 0) + coalesce(l.drawn, 0) = 0 AS earned
     FROM (
-        SELECT count(*) AS n, sum(({_AFTER}) - ({_BEFORE})) AS chain,
+        SELECT count(*) AS total, sum(({_AFTER}) - ({_BEFORE})) AS chain,
             sum({_WEIGHT.format("id", "wallet_id")} * ({_LOTS_GAINED})) AS uses,
             sum(CASE WHEN kind = 1 THEN {_WEIGHT.format("lot_id", "wallet_id")} * amount END) AS earned
         FROM movements) AS m,
-        (SELECT sum(seq) AS n, sum(({_NOW}) - ({_EMPTY})) AS chain FROM wallets w) AS w,
+        (SELECT sum(seq) AS total, sum(({_NOW}) - ({_EMPTY})) AS chain FROM wallets w) AS w,
         (SELECT sum({_WEIGHT.format("u.movement_id", "coalesce(l.wallet_id, 0)")} * u.amount) AS uses,
             sum({_WEIGHT.format("u.lot_id", "1")} * u.amount) AS drawn
         FROM lot_uses u LEFT JOIN lots l ON l.id = u.lot_id) AS u,
@@ -50,18 +50,19 @@ SUMS = f"""
 _JOINED = f"""
     SELECT coalesce(w.id, m.wallet_id), 'a wallet is not where its movements lead, or these do not join'
     FROM wallets w FULL JOIN (
-        SELECT wallet_id, count(*) AS n, sum(({_AFTER}) - ({_BEFORE})) AS chain FROM movements GROUP BY wallet_id
+        SELECT wallet_id, count(*) AS total, sum(({_AFTER}) - ({_BEFORE})) AS chain FROM movements GROUP BY wallet_id
     ) m ON m.wallet_id = w.id
-    WHERE w.id IS NULL OR w.seq <> coalesce(m.n, 0) OR coalesce(m.chain, 0) <> ({_NOW}) - ({_EMPTY})
+    WHERE w.id IS NULL OR w.seq <> coalesce(m.total, 0) OR coalesce(m.chain, 0) <> ({_NOW}) - ({_EMPTY})
 """  # noqa: S608
 
 _USED = f"""
     SELECT coalesce(m.id, u.movement_id), 'a movement did not take from lots, or give back, what it moved'
     FROM (SELECT id, wallet_id, {_LOTS_GAINED} AS uses FROM movements) m FULL JOIN (
-        SELECT u.movement_id, sum(u.amount) AS uses, min(l.wallet_id) AS one, max(l.wallet_id) AS other
+        SELECT u.movement_id, sum(u.amount) AS uses, min(l.wallet_id) AS first_wallet, max(l.wallet_id) AS last_wallet
         FROM lot_uses u LEFT JOIN lots l ON l.id = u.lot_id GROUP BY u.movement_id
     ) u ON u.movement_id = m.id
-    WHERE m.id IS NULL OR m.uses <> coalesce(u.uses, 0) OR u.one <> m.wallet_id OR u.other <> m.wallet_id
+    WHERE m.id IS NULL OR m.uses <> coalesce(u.uses, 0) OR u.first_wallet <> m.wallet_id
+        OR u.last_wallet <> m.wallet_id
 """  # noqa: S608
 
 _EARNED = """
@@ -73,7 +74,7 @@ _EARNED = """
     WHERE l.id IS NULL OR l.amount <> coalesce(m.amount, 0) OR l.remaining <> l.amount + coalesce(u.amount, 0)
 """
 
-EXACT = {"joined": _JOINED, "used": _USED, "earned": _EARNED}
+ROW_CHECKS = {"joined": _JOINED, "used": _USED, "earned": _EARNED}
 
 _LOTS = """
     SELECT id, CASE WHEN sums THEN 'a wallet will miss the day on which a lot matures or expires'
@@ -107,4 +108,4 @@ _REVERSALS = """
             (r.cause, r.last_cause, r.cause_id, r.last_cause_id) <> (o.cause, o.cause, o.cause_id, o.cause_id))
 """
 
-ALWAYS = (_REVERSALS, _LOTS)
+DIRECT_CHECKS = (_REVERSALS, _LOTS)

@@ -1,7 +1,8 @@
-"""The ledger's deeds in Python, for everything that is not one of the hot deeds: each is one call of an SQL function.
+"""The ledger's operations in Python, each one call of an SQL function. The hot paths call the SQL functions directly.
 
-They run in the caller's transaction and lock the wallet until it ends; with several wallets, go in the order of their
-owners. A deed is repeated harmlessly by its cause: the second time it raises `Repeated`, and nothing has moved.
+An operation runs in the caller's transaction and locks the wallet until the transaction ends. With several wallets,
+call it in the order of their owners. An operation is idempotent by its cause: a repeated cause raises `CauseRepeated`
+and moves nothing.
 """
 
 from dataclasses import dataclass
@@ -15,51 +16,57 @@ from sqlalchemy.ext.asyncio import AsyncSession
 NEVER = date(9999, 12, 31)
 
 
-class LedgerRefusal(Exception):
-    """The ledger does not do this; the transaction must be rolled back."""
+class LedgerError(Exception):
+    """The ledger does not allow this operation; the transaction must be rolled back."""
 
 
-class NotEnough(LedgerRefusal):
-    """The wallet has less available than this."""
+class InsufficientBalance(LedgerError):
+    """Less than this amount is available in the wallet."""
 
 
-class HoldSmaller(LedgerRefusal):
-    """There is no such hold in this wallet, or less of it is left than this."""
+class HoldExceeded(LedgerError):
+    """The wallet has no such hold, or less of it is left than this amount."""
 
 
-class EarnedLess(LedgerRefusal):
-    """Nothing was earned by that deed in this wallet, or less than is to be taken back."""
+class ClawbackExceeded(LedgerError):
+    """The cause earned nothing in this wallet, or less than is to be clawed back."""
 
 
-class DebtSmaller(LedgerRefusal):
-    """The wallet owes less than this."""
+class DebtExceeded(LedgerError):
+    """The debt of the wallet is smaller than this amount."""
 
 
-class Repeated(LedgerRefusal):
-    """This cause has moved already."""
+class CauseRepeated(LedgerError):
+    """This cause has moved an amount already."""
 
 
-REFUSALS = {"SB001": NotEnough, "SB002": HoldSmaller, "SB003": EarnedLess, "SB004": DebtSmaller, "23505": Repeated}
+ERRORS_BY_SQLSTATE = {
+    "SB001": InsufficientBalance,
+    "SB002": HoldExceeded,
+    "SB003": ClawbackExceeded,
+    "SB004": DebtExceeded,
+    "23505": CauseRepeated,
+}
 
 
 class Cause(NamedTuple):
-    """What moves money: a kind of deed (the caller numbers them from 1) and its id."""
+    """What moves an amount: a kind of operation (numbered by the caller from 1) and its id."""
 
     kind: int
     id: int
 
 
-class Purse(NamedTuple):
-    """Whose wallet in which book, and what day it is there."""
+class WalletKey(NamedTuple):
+    """A wallet by owner and ledger, and the current day in that ledger."""
 
     owner_id: int
-    book_id: int
+    ledger_id: int
     today: date
 
 
 @dataclass(frozen=True)
-class Wallet:
-    """A wallet after a deed; amounts in minor units, `available` below zero is a debt."""
+class WalletBalances:
+    """The balances of a wallet after an operation, in minor units. `available` below zero is a debt."""
 
     id: int
     pending: int
@@ -67,96 +74,109 @@ class Wallet:
     held: int
 
 
-def _deed(name: str, arguments: str = "") -> TextClause:
-    opened = "ledger_open(:owner, :book, :today)"
-    call = f"{name}({opened}, {arguments})" if arguments else opened
+def _operation(name: str, arguments: str = "") -> TextClause:
+    wallet = "ledger_open(:owner, :ledger, :today)"
+    call = f"{name}({wallet}, {arguments})" if arguments else wallet
     return text(f"SELECT id, pending, available, held FROM {call}")  # noqa: S608 - our own names
 
 
-OPEN = _deed("ledger_open")
-EARN = _deed("ledger_earn", ":amount, :cause, :cause_id, :today, :matures_on, :expires_on")
-HOLD = _deed("ledger_hold", ":amount, :cause, :cause_id")
-SETTLE = _deed("ledger_settle", ":amount, :cause, :cause_id, :leg")
-RELEASE = _deed("ledger_release", ":amount, :cause, :cause_id, :leg")
-CLAW_BACK = _deed("ledger_claw_back", ":earned_cause, :earned_id, :amount, :cause, :cause_id")
-WRITE_OFF = _deed("ledger_write_off", ":amount, :cause, :cause_id")
+OPEN = _operation("ledger_open")
+EARN = _operation("ledger_earn", ":amount, :cause, :cause_id, :today, :matures_on, :expires_on")
+HOLD = _operation("ledger_hold", ":amount, :cause, :cause_id")
+SETTLE = _operation("ledger_settle", ":amount, :cause, :cause_id, :leg")
+RELEASE = _operation("ledger_release", ":amount, :cause, :cause_id, :leg")
+CLAW_BACK = _operation("ledger_claw_back", ":earned_cause, :earned_id, :amount, :cause, :cause_id")
+WRITE_OFF = _operation("ledger_write_off", ":amount, :cause, :cause_id")
+CORRECT = _operation("ledger_correct", ":amount, :cause, :cause_id")
 
 
-async def _do(session: AsyncSession, statement: TextClause, purse: Purse, **values: Any) -> Wallet:
-    known = {"owner": purse.owner_id, "book": purse.book_id, "today": purse.today}
+async def _execute(session: AsyncSession, statement: TextClause, key: WalletKey, **values: Any) -> WalletBalances:
+    wallet = {"owner": key.owner_id, "ledger": key.ledger_id, "today": key.today}
     try:
-        row = (await session.execute(statement, known | values)).one()
+        row = (await session.execute(statement, wallet | values)).one()
     except DBAPIError as error:
-        refusal = REFUSALS.get(getattr(error.orig, "sqlstate", ""))
-        if refusal is None:
+        error_class = ERRORS_BY_SQLSTATE.get(getattr(error.orig, "sqlstate", ""))
+        if error_class is None:
             raise
-        raise refusal(str(error.orig).partition("\n")[0]) from error
-    return Wallet(*row)
+        raise error_class(str(error.orig).partition("\n")[0]) from error
+    return WalletBalances(*row)
 
 
-async def open_wallet(session: AsyncSession, purse: Purse) -> Wallet:
-    """The wallet as it stands today, locked; it is made on first use, and what is due has matured and expired."""
-    return await _do(session, OPEN, purse)
+async def open_wallet(session: AsyncSession, key: WalletKey) -> WalletBalances:
+    """Lock a wallet, mature and expire what is due today, and return its balances. Creates it on first use."""
+    return await _execute(session, OPEN, key)
 
 
 async def earn(
-    session: AsyncSession, purse: Purse, amount: int, cause: Cause, *, matures_on: date, expires_on: date = NEVER
-) -> Wallet:
-    """Funding -> available, or pending where `matures_on` is later than today. A debt is repaid first.
+    session: AsyncSession, key: WalletKey, amount: int, cause: Cause, *, matures_on: date, expires_on: date = NEVER
+) -> WalletBalances:
+    """Funding -> available, or pending if `matures_on` is later than today. A debt is repaid first.
 
     Raises:
-        Repeated: this cause has earned already.
+        CauseRepeated: this cause has earned already.
     """
     values = {"amount": amount, "cause": cause.kind, "cause_id": cause.id}
-    return await _do(session, EARN, purse, matures_on=matures_on, expires_on=expires_on, **values)
+    return await _execute(session, EARN, key, matures_on=matures_on, expires_on=expires_on, **values)
 
 
-async def hold(session: AsyncSession, purse: Purse, amount: int, cause: Cause) -> Wallet:
-    """Available -> held for an order, from what expires soonest.
+async def hold(session: AsyncSession, key: WalletKey, amount: int, cause: Cause) -> WalletBalances:
+    """Available -> held for an order, from the lots that expire first.
 
     Raises:
-        NotEnough: there is less available.
-        Repeated: this cause holds something already.
+        InsufficientBalance: less is available.
+        CauseRepeated: this cause has a hold already.
     """
-    return await _do(session, HOLD, purse, amount=amount, cause=cause.kind, cause_id=cause.id)
+    return await _execute(session, HOLD, key, amount=amount, cause=cause.kind, cause_id=cause.id)
 
 
-async def settle(session: AsyncSession, purse: Purse, amount: int, cause: Cause, *, leg: int = 0) -> Wallet:
-    """Held -> payable: the order, or the part of it that `leg` numbers, was fulfilled.
+async def settle(session: AsyncSession, key: WalletKey, amount: int, cause: Cause, *, leg: int = 0) -> WalletBalances:
+    """Held -> payable: the order was fulfilled, or the part of it that `leg` numbers.
 
     Raises:
-        HoldSmaller: less of the hold is left, or there is none.
-        Repeated: this leg was settled already.
+        HoldExceeded: less of the hold is left, or there is none.
+        CauseRepeated: this leg was settled already.
     """
-    return await _do(session, SETTLE, purse, amount=amount, cause=cause.kind, cause_id=cause.id, leg=leg)
+    return await _execute(session, SETTLE, key, amount=amount, cause=cause.kind, cause_id=cause.id, leg=leg)
 
 
-async def release(session: AsyncSession, purse: Purse, amount: int, cause: Cause, *, leg: int = 0) -> Wallet:
-    """Held -> available, into the lots it came from; what has lived its days meanwhile expires with the next touch.
+async def release(session: AsyncSession, key: WalletKey, amount: int, cause: Cause, *, leg: int = 0) -> WalletBalances:
+    """Held -> available, into the lots it came from. What has passed its expiry date expires with the next operation.
 
     Raises:
-        HoldSmaller: less of the hold is left, or there is none.
-        Repeated: this leg was released already.
+        HoldExceeded: less of the hold is left, or there is none.
+        CauseRepeated: this leg was released already.
     """
-    return await _do(session, RELEASE, purse, amount=amount, cause=cause.kind, cause_id=cause.id, leg=leg)
+    return await _execute(session, RELEASE, key, amount=amount, cause=cause.kind, cause_id=cause.id, leg=leg)
 
 
-async def claw_back(session: AsyncSession, purse: Purse, amount: int, earned: Cause, cause: Cause) -> Wallet:
-    """Take back what a deed earned, or a part of it: pending first, then lots, then as a debt.
+async def claw_back(session: AsyncSession, key: WalletKey, amount: int, earned: Cause, cause: Cause) -> WalletBalances:
+    """Claw back all or a part of what a cause earned: from pending, then from lots, then as a debt.
+
+    What its lot has lost to expiry is not clawed back, so less than `amount` may move, or nothing.
 
     Raises:
-        EarnedLess: more than the deed earned in this wallet and was not taken back yet.
-        Repeated: this cause took something back already.
+        ClawbackExceeded: more than the cause earned in this wallet and was not clawed back yet.
+        CauseRepeated: this cause has clawed back already.
     """
     values = {"earned_cause": earned.kind, "earned_id": earned.id, "cause": cause.kind, "cause_id": cause.id}
-    return await _do(session, CLAW_BACK, purse, amount=amount, **values)
+    return await _execute(session, CLAW_BACK, key, amount=amount, **values)
 
 
-async def write_off(session: AsyncSession, purse: Purse, amount: int, cause: Cause) -> Wallet:
-    """Loss -> available: an old debt becomes the book's loss.
+async def write_off(session: AsyncSession, key: WalletKey, amount: int, cause: Cause) -> WalletBalances:
+    """Loss -> available: an old debt becomes a loss of the programme.
 
     Raises:
-        DebtSmaller: the wallet owes less.
-        Repeated: this cause was written off already.
+        DebtExceeded: the debt is smaller.
+        CauseRepeated: this cause was written off already.
     """
-    return await _do(session, WRITE_OFF, purse, amount=amount, cause=cause.kind, cause_id=cause.id)
+    return await _execute(session, WRITE_OFF, key, amount=amount, cause=cause.kind, cause_id=cause.id)
+
+
+async def correct(session: AsyncSession, key: WalletKey, amount: int, cause: Cause) -> WalletBalances:
+    """Available -> funding: a correction by staff, from the lots that expire first. It never makes a debt.
+
+    Raises:
+        InsufficientBalance: less is available.
+        CauseRepeated: this cause has a correction already.
+    """
+    return await _execute(session, CORRECT, key, amount=amount, cause=cause.kind, cause_id=cause.id)

@@ -1,4 +1,4 @@
-"""The ledger's tables: wallets, movements, lots, and the seals over them."""
+"""The ledger's tables: wallets, movements, lots, checkpoints (table `seals`) and payables (table `dues`)."""
 
 from datetime import date, datetime
 from enum import IntEnum
@@ -22,7 +22,7 @@ from sqlalchemy.types import DateTime, Text
 
 
 class Base(DeclarativeBase):
-    """Every table of the installation; numbers are 64 bits wide and times have a zone."""
+    """Base of all tables: integers have 64 bits, and timestamps have a time zone."""
 
     metadata = MetaData(
         naming_convention={
@@ -37,7 +37,7 @@ class Base(DeclarativeBase):
 
 
 class Place(IntEnum):
-    """Where value can stand. The first and the last three are the programme's, the others the wallet's."""
+    """A side of a movement. Pending, available and held belong to the wallet, the others to the programme."""
 
     FUNDING = 1
     PENDING = 2
@@ -48,8 +48,8 @@ class Place(IntEnum):
     LOSS = 7
 
 
-class Kind(IntEnum):
-    """What a movement does."""
+class MovementKind(IntEnum):
+    """The kind of a movement."""
 
     EARN = 1
     MATURE = 2
@@ -59,32 +59,34 @@ class Kind(IntEnum):
     EXPIRE = 6
     CLAWBACK = 7
     WRITE_OFF = 8
+    CORRECT = 9
 
 
-# What each kind of movement moves, from where to where.
-MOVES = (
-    (Kind.EARN, Place.FUNDING, Place.PENDING),
-    (Kind.EARN, Place.FUNDING, Place.AVAILABLE),
-    (Kind.MATURE, Place.PENDING, Place.AVAILABLE),
-    (Kind.HOLD, Place.AVAILABLE, Place.HELD),
-    (Kind.SETTLE, Place.HELD, Place.PAYABLE),
-    (Kind.RELEASE, Place.HELD, Place.AVAILABLE),
-    (Kind.EXPIRE, Place.AVAILABLE, Place.BREAKAGE),
-    (Kind.CLAWBACK, Place.PENDING, Place.FUNDING),
-    (Kind.CLAWBACK, Place.AVAILABLE, Place.FUNDING),
-    (Kind.WRITE_OFF, Place.LOSS, Place.AVAILABLE),
+# The pairs of places between which each kind moves an amount.
+ALLOWED_MOVES = (
+    (MovementKind.EARN, Place.FUNDING, Place.PENDING),
+    (MovementKind.EARN, Place.FUNDING, Place.AVAILABLE),
+    (MovementKind.MATURE, Place.PENDING, Place.AVAILABLE),
+    (MovementKind.HOLD, Place.AVAILABLE, Place.HELD),
+    (MovementKind.SETTLE, Place.HELD, Place.PAYABLE),
+    (MovementKind.RELEASE, Place.HELD, Place.AVAILABLE),
+    (MovementKind.EXPIRE, Place.AVAILABLE, Place.BREAKAGE),
+    (MovementKind.CLAWBACK, Place.PENDING, Place.FUNDING),
+    (MovementKind.CLAWBACK, Place.AVAILABLE, Place.FUNDING),
+    (MovementKind.WRITE_OFF, Place.LOSS, Place.AVAILABLE),
+    (MovementKind.CORRECT, Place.AVAILABLE, Place.FUNDING),
 )
 
 
-def _move(kind: int, source: int, target: int) -> int:
-    """The three in one number, five digits for each: no two are alike, since each has 16 bits."""
+def _encoded_move(kind: int, source: int, target: int) -> int:
+    """Kind, source and target in one number, five digits each. Unique, because each has 16 bits."""
     return kind * 10**10 + source * 10**5 + target
 
 
 class Wallet(Base):
-    """An owner's balances in one book (a programme), in minor units.
+    """An owner's balances in the ledger of one programme, in minor units. The column `book_id` is the programme's id.
 
-    `available` below zero is a debt. `due_on` is the next day on which something matures or expires, at the latest.
+    `available` below zero is a debt. On `due_on`, or later, the next lot matures or expires.
     """
 
     __tablename__ = "wallets"
@@ -93,7 +95,7 @@ class Wallet(Base):
         CheckConstraint("pending >= 0", name="pending"),
         CheckConstraint("held >= 0", name="held"),
         CheckConstraint("floor <= 0", name="floor"),
-        # Only a claw-back lowers the floor, so a wrong spend stops here.
+        # Only a clawback lowers the floor, so this constraint stops an overdraft by wrong code.
         CheckConstraint("available >= floor", name="available"),
         Index("ix_wallets_due_on", "due_on", postgresql_where=text("due_on IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "70"}},
@@ -111,20 +113,20 @@ class Wallet(Base):
 
 
 class Movement(Base):
-    """One row is the double entry: an amount in minor units goes from one place to another. Never changed."""
+    """A double entry in one row: an amount in minor units moves from one place to another. Append-only."""
 
     __tablename__ = "movements"
     __table_args__ = (
         UniqueConstraint("wallet_id", "wallet_seq"),
-        # The same deed cannot move money twice, whoever repeats it.
+        # A cause moves an amount once, so a repeated operation is idempotent.
         UniqueConstraint("cause", "cause_id", "kind", "leg"),
         CheckConstraint("id > 0", name="id"),
         CheckConstraint("amount > 0", name="amount"),
-        # One number among a few: the server reads a check anew for each statement, and rows in a list cost it as much
+        # One encoded number: PostgreSQL plans a check for each statement, and a list of row constructors costs as much
         # as the insert.
         CheckConstraint(
             "kind * 10000000000 + from_place * 100000 + to_place IN "
-            f"({', '.join(str(_move(*move)) for move in MOVES)})",
+            f"({', '.join(str(_encoded_move(*move)) for move in ALLOWED_MOVES)})",
             name="places",
         ),
     )
@@ -148,7 +150,7 @@ class Movement(Base):
 
 
 class Lot(Base):
-    """What was earned to the same two days: one row however many claims made it."""
+    """Points that mature on the same day and expire on the same day. Several claims share one row."""
 
     __tablename__ = "lots"
     __table_args__ = (
@@ -169,7 +171,7 @@ class Lot(Base):
 
 
 class LotUse(Base):
-    """What a movement drew from a lot (negative) or gave back to it (positive)."""
+    """The part of a movement that a lot gave (negative) or got back (positive)."""
 
     __tablename__ = "lot_uses"
     __table_args__ = (CheckConstraint("amount <> 0", name="amount"), Index("ix_lot_uses_lot_id", "lot_id"))
@@ -179,11 +181,12 @@ class LotUse(Base):
     amount: Mapped[int]
 
 
-class Seal(Base):
-    """The root of a tree of hashes over the movements after the seal before it up to an id, and a hash over that root
-    and that seal: a changed row is found, and an owner can be shown that his stands there.
+class Checkpoint(Base):
+    """A checkpoint: a digest of the movements after the previous checkpoint up to the id `upto`.
 
-    `secret` keeps the leaves from being guessed by who sees them beside his own; `leaves` stand one after another.
+    `root` is the root of a hash tree over the rows; `hash` covers the root and the previous hash. A changed row is
+    detected, and an owner can verify a row without seeing others. `secret` keeps an owner who sees other leaves from
+    guessing their rows. `leaves` holds the leaf hashes concatenated.
     """
 
     __tablename__ = "seals"
@@ -199,10 +202,10 @@ class Seal(Base):
     leaves: Mapped[bytes]
 
 
-class Due(Base):
-    """What one house owes another (a brand a shop), in kopecks: kind 1 adds to it, kind 2 takes from it. Never changed.
+class Payable(Base):
+    """A change of what a brand owes a shop, in kopecks: kind 1 adds to it, kind 2 reduces it. Append-only.
 
-    Debtor and creditor have no balance row: whoever wants a sum takes it over a closed range of ids.
+    There is no balance row; sums are computed over a closed range of ids.
     """
 
     __tablename__ = "dues"
@@ -223,8 +226,8 @@ class Due(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class BooksCheck(Base):
-    """A proof of the books that was made, and what was wrong with them then."""
+class LedgerAuditRecord(Base):
+    """A finished audit of the ledger and its faults."""
 
     __tablename__ = "books_checks"
 

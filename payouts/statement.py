@@ -1,6 +1,6 @@
-"""What a statement proves, for whoever holds one: its arithmetic, its rows under their seals, the chain of the seals.
+"""Verify a statement of a wallet: its sums, its rows under their seals (checkpoints), and the chain of the seals.
 
-Pure, and needs nothing but the file: docs/statements.md tells the same for other programs.
+Pure: it needs only the file. docs/statements.md describes the same steps for other programs.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,8 +11,8 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from payouts import tree
-from payouts.models import Kind, Place
+from payouts import merkle_tree
+from payouts.models import MovementKind, Place
 
 FORMAT: Literal["scanback statement 1"] = "scanback statement 1"
 COLUMNS = (
@@ -24,13 +24,13 @@ START = datetime(1970, 1, 1, tzinfo=UTC)
 HEX = r"^([0-9a-f]{64})?(?!\n)$"
 _HASH = "5a0c9b3e7f1d2468ace013579bdf0246813579bdf02468ace13579bdf02468ac"
 Hash = Annotated[str, Meta(pattern=HEX, examples=[_HASH])]
-LINE = "4711,17,1,15000,15000,0,0,90210,33,0,1795341600000000,1,1,2,1,0"
+EXAMPLE_LINE = "4711,17,1,15000,15000,0,0,90210,33,0,1795341600000000,1,1,2,1,0"
 
 
 class ProvenRow(Struct, frozen=True, omit_defaults=True):
     """A row as it was hashed; `salt` and `leaf` when it is sealed."""
 
-    line: Annotated[str, Meta(max_length=400, examples=[LINE])]
+    line: Annotated[str, Meta(max_length=400, examples=[EXAMPLE_LINE])]
     salt: Hash = ""
     leaf: Annotated[Hash, Meta(description="What was sealed.")] = ""
 
@@ -64,15 +64,15 @@ class Proof(Struct, frozen=True):
 
 
 class Balances(Struct, frozen=True):
-    """What stood in a wallet, in minor units."""
+    """The balances of a wallet, in minor units."""
 
     pending: int = 0
     available: int = 0
     held: int = 0
 
 
-class Row(Struct, frozen=True):
-    """A movement as a statement shows it."""
+class StatementMovement(Struct, frozen=True):
+    """A movement as the statement shows it."""
 
     id: int
     seq: int
@@ -87,19 +87,19 @@ class Row(Struct, frozen=True):
 
 
 class Statement(Struct, frozen=True):
-    """A statement as it is read back. What is only for people is left out."""
+    """A statement as it is read from a file, without the fields that are only for people."""
 
     format: Literal["scanback statement 1"]
     wallet_id: int
-    items: list[Row]
+    items: list[StatementMovement]
     opening: Balances = Balances()
     closing: Balances = Balances()
     movements_before: int = 0
     proof: Proof | None = None
 
 
-class Fault(NamedTuple):
-    """What is wrong: a code for machines, the movement or the seal that it is about, and a sentence."""
+class StatementFault(NamedTuple):
+    """A fault: a code for machines, a sentence, and the movement or the seal that it concerns."""
 
     code: str
     text: str
@@ -107,148 +107,164 @@ class Fault(NamedTuple):
     seal: int | None = None
 
 
-class Found(NamedTuple):
-    """What a check found: how many rows there are, how many of them stand under a seal, and what is wrong."""
+class StatementCheck(NamedTuple):
+    """The result of a check: the number of rows, the number of rows under a seal, and the faults."""
 
     rows: int
     sealed: int
-    faults: list[Fault]
+    faults: list[StatementFault]
 
 
-def check(statement: Statement, published: Sequence[SealOut] | None) -> Found:
-    """Check a statement, and its seals against published ones where these are at hand."""
-    faults = list(_arithmetic(statement))
+def check_statement(statement: Statement, published: Sequence[SealOut] | None) -> StatementCheck:
+    """Check a statement, and its seals against published seals if these are given."""
+    faults = list(_sum_faults(statement))
     proof = statement.proof
     if proof is None:
-        return Found(len(statement.items), 0, [*faults, Fault("no_proof", "The statement has no proof in it.")])
-    faults += _shown(statement, proof)
+        faults.append(StatementFault("no_proof", "The statement has no proof in it."))
+        return StatementCheck(len(statement.items), 0, faults)
+    faults += _row_faults(statement, proof)
     for seal in proof.seals:
-        faults += _under(seal, proof)
-    faults += _covered(proof)
+        faults += _seal_faults(seal, proof)
+    faults += _coverage_faults(proof)
     if published is not None:
-        faults += chain(published)
-        faults += _published(proof, published)
-    return Found(len(statement.items), sum(bool(row.salt) for row in proof.rows), faults)
+        faults += check_chain(published)
+        faults += _publication_faults(proof, published)
+    return StatementCheck(len(statement.items), sum(bool(row.salt) for row in proof.rows), faults)
 
 
-def _arithmetic(statement: Statement) -> Iterator[Fault]:
+def _sum_faults(statement: Statement) -> Iterator[StatementFault]:
     """Balances follow from rows, and no row is left out."""
-    stood, seq = statement.opening, statement.movements_before
+    balances, seq = statement.opening, statement.movements_before
     for row in statement.items:
         if row.seq != seq + 1:
-            yield Fault("row_missing", f"Row {seq + 1} of the wallet is not there: {row.seq} comes next.", row.id)
+            text = f"Row {seq + 1} of the wallet is not there: {row.seq} comes next."
+            yield StatementFault("row_missing", text, row.id)
         after = Balances(row.pending_after, row.available_after, row.held_after)
-        if _moved(stood, row) != after:
-            yield Fault("sum_wrong", f"The balances after movement {row.id} do not follow from those before.", row.id)
-        stood, seq = after, row.seq
-    if stood != statement.closing:
-        yield Fault("closing_wrong", "The closing balances are not those after the last movement.")
+        if _balances_after(balances, row) != after:
+            text = f"The balances after movement {row.id} do not follow from those before."
+            yield StatementFault("sum_wrong", text, row.id)
+        balances, seq = after, row.seq
+    if balances != statement.closing:
+        yield StatementFault("closing_wrong", "The closing balances are not those after the last movement.")
 
 
-def _moved(stood: Balances, row: Row) -> Balances:
+def _balances_after(before: Balances, row: StatementMovement) -> Balances:
     change = {"pending": 0, "available": 0, "held": 0}
     for place, amount in ((row.from_place, -row.amount), (row.to_place, row.amount)):
         if place in change:
             change[place] += amount
     return Balances(
-        stood.pending + change["pending"], stood.available + change["available"], stood.held + change["held"]
+        before.pending + change["pending"], before.available + change["available"], before.held + change["held"]
     )
 
 
-def _shown(statement: Statement, proof: Proof) -> Iterator[Fault]:
-    """What people read is what was hashed."""
+def _row_faults(statement: Statement, proof: Proof) -> Iterator[StatementFault]:
+    """The rows that people read are the rows that were hashed."""
     if len(proof.rows) != len(statement.items):
-        yield Fault("rows_differ", f"{len(statement.items)} rows are shown, {len(proof.rows)} are in the proof.")
+        text = f"{len(statement.items)} rows are shown, {len(proof.rows)} are in the proof."
+        yield StatementFault("rows_differ", text)
         return
     for row, proven in zip(statement.items, proof.rows, strict=True):
-        if told(proven.line) != (statement.wallet_id, row):
-            yield Fault("shown_otherwise", f"Movement {row.id} is shown otherwise than it was hashed.", row.id)
+        if parse_line(proven.line) != (statement.wallet_id, row):
+            text = f"Movement {row.id} is shown otherwise than it was hashed."
+            yield StatementFault("shown_otherwise", text, row.id)
 
 
-def told(line: str) -> tuple[int, Row] | None:
-    """The wallet and the row that a hashed line tells; nothing if it is not such a line."""
+def parse_line(line: str) -> tuple[int, StatementMovement] | None:
+    """The wallet id and the movement of a hashed line; None if the line is invalid."""
     try:
-        told = dict(zip(COLUMNS, map(int, line.split(",")), strict=True))
-        at = START + timedelta(microseconds=told["at"])
-        kind, source, target = Kind(told["kind"]), Place(told["from_place"]), Place(told["to_place"])
+        values = dict(zip(COLUMNS, map(int, line.split(",")), strict=True))
+        at = START + timedelta(microseconds=values["at"])
+        kind, source, target = MovementKind(values["kind"]), Place(values["from_place"]), Place(values["to_place"])
     except (ValueError, OverflowError):
         return None
-    return told["wallet_id"], Row(
-        told["id"], told["wallet_seq"], kind.name.lower(), source.name.lower(), target.name.lower(), told["amount"], at,
-        told["pending_after"], told["available_after"], told["held_after"],
-    )  # fmt: skip
+    return values["wallet_id"], StatementMovement(
+        id=values["id"],
+        seq=values["wallet_seq"],
+        kind=kind.name.lower(),
+        from_place=source.name.lower(),
+        to_place=target.name.lower(),
+        amount=values["amount"],
+        at=at,
+        pending_after=values["pending_after"],
+        available_after=values["available_after"],
+        held_after=values["held_after"],
+    )
 
 
-def _id(row: ProvenRow) -> int:
-    number = row.line.partition(",")[0]
-    return int(number) if number.isdecimal() and len(number) < 20 else 0
+def _movement_id(row: ProvenRow) -> int:
+    digits = row.line.partition(",")[0]
+    return int(digits) if digits.isdecimal() and len(digits) < 20 else 0
 
 
-def _under(seal: SealOver, proof: Proof) -> Iterator[Fault]:
-    """Rows are what was sealed, and their leaves lead to the seal's root."""
-    if not _follows(seal):
-        yield Fault("seal_wrong", f"The seal up to {seal.upto} is not the hash of its parts.", seal=seal.upto)
-    rows = [row for row in proof.rows if row.salt and seal.first <= _id(row) <= seal.last]
+def _seal_faults(seal: SealOver, proof: Proof) -> Iterator[StatementFault]:
+    """The rows are those that were sealed, and their leaves lead to the root of the seal."""
+    if not _has_right_hash(seal):
+        yield StatementFault("seal_wrong", f"The seal up to {seal.upto} is not the hash of its parts.", seal=seal.upto)
+    rows = [row for row in proof.rows if row.salt and seal.first <= _movement_id(row) <= seal.last]
     for row in rows:
-        if tree.leaf(bytes.fromhex(row.salt), row.line).hex() != row.leaf:
-            yield Fault("row_changed", f"Movement {_id(row)} is not what was sealed.", _id(row), seal.upto)
-    if len(rows) != len(seal.places) or not _leads(seal, rows):
-        said = f"The rows from {seal.first} to {seal.last} do not lead to the root of the seal up to {seal.upto}."
-        yield Fault("root_wrong", said, seal=seal.upto)
+        if merkle_tree.leaf_hash(bytes.fromhex(row.salt), row.line).hex() != row.leaf:
+            text = f"Movement {_movement_id(row)} is not what was sealed."
+            yield StatementFault("row_changed", text, _movement_id(row), seal.upto)
+    if len(rows) != len(seal.places) or not _leads_to_root(seal, rows):
+        text = f"The rows from {seal.first} to {seal.last} do not lead to the root of the seal up to {seal.upto}."
+        yield StatementFault("root_wrong", text, seal=seal.upto)
 
 
-def _follows(seal: SealOut) -> bool:
-    made = tree.seal(bytes.fromhex(seal.previous), bytes.fromhex(seal.root), seal.upto, seal.rows)
-    return made.hex() == seal.hash
+def _has_right_hash(seal: SealOut) -> bool:
+    computed = merkle_tree.checkpoint_hash(bytes.fromhex(seal.previous), bytes.fromhex(seal.root), seal.upto, seal.rows)
+    return computed.hex() == seal.hash
 
 
-def _leads(seal: SealOver, rows: Sequence[ProvenRow]) -> bool:
-    leaves = {place: bytes.fromhex(row.leaf) for place, row in zip(seal.places, rows, strict=True)}
+def _leads_to_root(seal: SealOver, rows: Sequence[ProvenRow]) -> bool:
+    leaves = {position: bytes.fromhex(row.leaf) for position, row in zip(seal.places, rows, strict=True)}
     try:
-        root = tree.root_by_path(seal.rows, leaves, map(bytes.fromhex, seal.path))
-    except tree.PathWrong:
+        root = merkle_tree.root_from_path(seal.rows, leaves, map(bytes.fromhex, seal.path))
+    except merkle_tree.PathInvalid:
         return False
     return len(leaves) == len(rows) and root.hex() == seal.root
 
 
-def _covered(proof: Proof) -> Iterator[Fault]:
-    """Each row that claims a seal has one, and after one that waits for its seal none has."""
-    waits = False
+def _coverage_faults(proof: Proof) -> Iterator[StatementFault]:
+    """Each row with a salt is under one seal, and no row after an unsealed one has a salt."""
+    has_unsealed = False
     for row in proof.rows:
-        seals = sum(seal.first <= _id(row) <= seal.last for seal in proof.seals)
-        if row.salt and (waits or seals != 1):
-            yield Fault("seal_missing", f"Movement {_id(row)} claims a seal that is not there.", _id(row))
-        waits = waits or not row.salt
+        count = sum(seal.first <= _movement_id(row) <= seal.last for seal in proof.seals)
+        if row.salt and (has_unsealed or count != 1):
+            text = f"Movement {_movement_id(row)} claims a seal that is not there."
+            yield StatementFault("seal_missing", text, _movement_id(row))
+        has_unsealed = has_unsealed or not row.salt
 
 
-def chain(seals: Iterable[SealOut]) -> Iterator[Fault]:
-    """Each seal is the hash of its parts, and follows from the one before."""
+def check_chain(seals: Iterable[SealOut]) -> Iterator[StatementFault]:
+    """Each seal is the hash of its parts, and follows from the previous seal."""
     ordered = sorted(seals, key=lambda seal: seal.upto)
     for seal in ordered:
-        if not _follows(seal):
-            yield Fault(
-                "seal_wrong", f"The published seal up to {seal.upto} is not the hash of its parts.", None, seal.upto
-            )
-    for before, seal in pairwise(ordered):
-        if seal.previous != before.hash:
-            said = f"The published seal up to {seal.upto} does not follow the one up to {before.upto}."
-            yield Fault("chain_broken", said, seal=seal.upto)
+        if not _has_right_hash(seal):
+            text = f"The published seal up to {seal.upto} is not the hash of its parts."
+            yield StatementFault("seal_wrong", text, seal=seal.upto)
+    for previous, seal in pairwise(ordered):
+        if seal.previous != previous.hash:
+            text = f"The published seal up to {seal.upto} does not follow the one up to {previous.upto}."
+            yield StatementFault("chain_broken", text, seal=seal.upto)
 
 
-def _published(proof: Proof, published: Sequence[SealOut]) -> Iterator[Fault]:
-    known = {seal.upto: seal for seal in published}
+def _publication_faults(proof: Proof, published: Sequence[SealOut]) -> Iterator[StatementFault]:
+    """Each seal of the statement was published with the same hash."""
+    published_by_id = {seal.upto: seal for seal in published}
     for seal in proof.seals:
-        other = known.get(seal.upto)
+        other = published_by_id.get(seal.upto)
         if other is None:
-            yield Fault("not_published", f"No seal up to {seal.upto} was published.", seal=seal.upto)
+            yield StatementFault("not_published", f"No seal up to {seal.upto} was published.", seal=seal.upto)
         elif other.hash != seal.hash:
-            yield Fault("published_otherwise", f"The seal up to {seal.upto} was published otherwise.", seal=seal.upto)
+            text = f"The seal up to {seal.upto} was published otherwise."
+            yield StatementFault("published_otherwise", text, seal=seal.upto)
 
 
-def read(raw: bytes) -> Statement:
-    """A statement from a file.
+def read_statement(raw: bytes) -> Statement:
+    """Parse a statement file.
 
     Raises:
-        msgspec.MsgspecError: it is none.
+        msgspec.MsgspecError: it is not a statement.
     """
     return msgspec.json.decode(raw, type=Statement)

@@ -1,1 +1,1 @@
-"""Reading codes: texts and pictures in, what they mean out. Knows no database, no web and no clock."""
+"""Reads codes from texts and pictures and parses them. Pure: no database, no network, no clock."""

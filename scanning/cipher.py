@@ -2,7 +2,7 @@
 
 With a radix of 2^5 and a tweak of 5 bytes each of the ten rounds is one AES block, and taking a number modulo
 the radix to a power is a mask. So a payload is a plain integer of 65 bits, and numpy turns a whole print run
-at once. That both give what `ff1.py` gives is held by tests.
+at once. Tests compare both with `ff1.py`.
 """
 
 from functools import lru_cache
@@ -54,7 +54,7 @@ def decipher(key: bytes, slot: int, payload: int) -> int:
 
 
 def encipher_many(key: bytes, slots: Numbers, left: Numbers, right: Numbers) -> None:
-    """Encrypt many payloads where they stand: the upper 30 and the lower 35 bits of each, and its slot."""
+    """Encrypt many payloads in place: the upper 30 and the lower 35 bits of each, and its slot."""
     rounds = _Bulk(key, slots)
     for number in range(0, ff1.ROUNDS, 2):
         left += rounds.stream(number, right)
@@ -64,7 +64,7 @@ def encipher_many(key: bytes, slots: Numbers, left: Numbers, right: Numbers) -> 
 
 
 def decipher_many(key: bytes, slots: Numbers, left: Numbers, right: Numbers) -> None:
-    """Decrypt many payloads where they stand: the upper 30 and the lower 35 bits of each, and its slot."""
+    """Decrypt many payloads in place: the upper 30 and the lower 35 bits of each, and its slot."""
     rounds = _Bulk(key, slots)
     for number in range(ff1.ROUNDS - 2, -1, -2):
         right -= rounds.stream(number + 1, left)
@@ -85,7 +85,7 @@ class _Bulk:
         self._input = bytearray(16 * len(slots))
         self._blocks = np.frombuffer(self._input, ">u8").reshape(-1, 2)
         self._blocks[:, 0] = np.uint64(constant >> 64) ^ (slots << np.uint64(24))
-        self._output = bytearray(16 * len(slots) + 15)  # the cipher asks for that much room
+        self._output = bytearray(16 * len(slots) + 15)  # the size that the cipher requires
         self._streams = np.ndarray(len(slots), ">u8", self._output, offset=4, strides=(16,))
 
     def stream(self, number: int, half: Numbers) -> NDArray[np.unsignedinteger]:
@@ -110,7 +110,7 @@ class _Schedule(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _schedule(key: bytes, slot: int) -> _Schedule:
-    """The AES of a key and the ten constant blocks: E(P) xor (tweak, zeros, round, room for a half)."""
+    """The AES of a key and the ten constant blocks: E(P) xor (tweak, zeros, round, space for a half)."""
     aes = _ecb(key)
     constant = int.from_bytes(aes.update(_HEAD)) ^ int.from_bytes(tweak(slot)) << 88
     rounds = [constant ^ number << 40 for number in range(ff1.ROUNDS)]

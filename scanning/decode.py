@@ -1,4 +1,4 @@
-"""The engines that read codes from a gray picture, each asked only for the kinds of code that we know."""
+"""The engines that read codes from a gray picture, each limited to the kinds of code that we use."""
 
 from collections.abc import Callable
 from functools import cache
@@ -12,6 +12,7 @@ from scanning.picture import Gray
 
 SymbolFormat = Literal["qr", "datamatrix", "ean"]
 Corners = tuple[tuple[int, int], ...]
+Outline = tuple[tuple[float, float], ...]
 
 
 class Symbol(NamedTuple):
@@ -21,15 +22,17 @@ class Symbol(NamedTuple):
     raw: bytes  # as the code holds it, separators of GS1 included
     format: SymbolFormat  # "ean" is EAN-13, EAN-8, UPC-A and UPC-E
     engine: str
-    step: str  # of the ladder
-    corners: Corners  # four, clockwise, in pixels of the upright picture; none if the engine doesn't tell
+    step: str  # of the decode plan
+    corners: Corners  # four, clockwise, in pixels of the upright sheet; empty if the engine does not report them
+    outline: Outline = ()  # the same as shares of its width and height, from 0 to 1
+    page: int = 1  # of a PDF
 
 
 Reader = Callable[[Gray], list[Symbol]]
 
 
 def live_engines() -> list[str]:
-    """The engines that work here: zxing-cpp always, pyzbar where its library is installed."""
+    """The engines that are available: zxing-cpp always, pyzbar where its library is installed."""
     return ["zxing-cpp", "pyzbar"] if _zbar() else ["zxing-cpp"]
 
 
@@ -127,7 +130,7 @@ def _of_zxing(code: zxingcpp.Barcode) -> Symbol:
 
 @cache
 def _zbar() -> ModuleType | None:
-    """pyzbar, if its system library is here. Its import fails without it, so it can't stand at the top."""
+    """pyzbar, if its system library is here. Its import fails without it, so it is not at the top of the module."""
     try:
         return import_module("pyzbar.pyzbar")
     except ImportError:

@@ -1,4 +1,4 @@
-"""The neutral receipt: what any provider's answer becomes before a rule looks at it."""
+"""The neutral receipt: any provider's response is parsed into it before rules are applied."""
 
 import re
 from datetime import date, datetime
@@ -17,10 +17,10 @@ CORRECTIONS = frozenset({31, 41})
 
 
 class Correction(msgspec.Struct, frozen=True):
-    """What a correction document says it corrects; every part may be missing."""
+    """What a correction document corrects; every part may be missing."""
 
     by_order: bool | None  # tag 1173: the tax service ordered it, or the shop did it of its own accord
-    day: date | None  # tag 1178: the day of the deed that is corrected
+    day: date | None  # tag 1178: the day of the operation that is corrected
     number: str  # tag 1179: of the order; "" if none
     fp: int | None  # tag 1192: the fiscal sign of the wrong receipt
 
@@ -43,7 +43,7 @@ class Document(msgspec.Struct, frozen=True):
     place: str
     address: str
     kkt: str
-    region: str | None  # where the shop stands; None unknown, or sold over the internet
+    region: str | None  # of the shop; None if unknown or sold over the internet
     marketplace: bool
     corrects: Correction | None
     lines: tuple[Line, ...]
@@ -62,7 +62,7 @@ def read_many(raw: object) -> list[Document]:
     """Every receipt in a provider's decoded JSON, such as an export; a copy of one counts once.
 
     Raises DocumentUnreadable: "no_receipt", "too_large", "requisites_missing", "time_invalid", "kind_unknown",
-    "operation_invalid", "total_invalid", "sum_invalid", "no_lines", and what document_lines.read says.
+    "operation_invalid", "total_invalid", "sum_invalid", "no_lines", and those of document_lines.read.
     """
     receipts = document_shapes.receipts(raw)
     if not receipts:
@@ -138,9 +138,9 @@ def _shop(receipt: Record, trader: frozenset[str]) -> tuple[str, str]:
 
 
 def _region(receipt: Record, address: str, place: str) -> str | None:
-    """Two digits of the subject of the federation where the shop stands, from its field or the address.
+    """Two digits of the subject of the federation where the shop is, from its field or the address.
 
-    None for a sale over the internet (tag 1108): it says nothing of where the buyer was.
+    None for a sale over the internet (tag 1108), which has no place.
     """
     if fields.open_code(receipt.get("internetSign")):
         return None

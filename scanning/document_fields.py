@@ -29,7 +29,7 @@ _RUSSIAN = re.compile(r"([0-9]{2})\.([0-9]{2})\.([0-9]{4}) ([0-9]{2}):([0-9]{2})
 
 
 class DocumentUnreadable(Problem):
-    """What a provider sent is not a receipt that we can trust; `code` says why to a machine."""
+    """A provider's response is not a receipt that we can trust; `code` is the reason for machines."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
@@ -70,7 +70,7 @@ def roubles(value: object, code: str) -> int:
 
 
 def quantity(value: object) -> Decimal:
-    """How many units, more than nought, to the millionth. Raises DocumentUnreadable("quantity_invalid")."""
+    """The number of units, above zero, to the millionth. Raises DocumentUnreadable("quantity_invalid")."""
     amount = number(value, "quantity_invalid")
     if not 0 < amount <= _MOST_UNITS:
         raise DocumentUnreadable("quantity_invalid", "not more than nought, or too much")
@@ -90,7 +90,7 @@ def number(value: object, code: str) -> Decimal:
     if isinstance(value, str) and not (len(value) <= 40 and value.isascii() and "_" not in value):
         raise DocumentUnreadable(code, "no number")
     try:
-        # A float says its shortest decimal form, which is what stood in the JSON.
+        # A float is printed in its shortest decimal form, which is the text of the JSON.
         amount = Decimal(str(value).strip().replace(",", "."))
     except InvalidOperation as error:
         raise DocumentUnreadable(code, "no number") from error
@@ -130,7 +130,7 @@ def wall_time(record: Record) -> tuple[datetime, str]:
 
 
 def _written_time(value: str) -> tuple[datetime, bool]:
-    """A written time without its zone, and whether there was one: the wall time is what stands there."""
+    """A written time without its zone, and whether there was one: the wall time as written."""
     if match := _ISO.fullmatch(value):
         form, has_zone = f"{match[1]}T{match[2]}", bool(match[3])
     elif match := _COMPACT.fullmatch(value):

@@ -1,4 +1,4 @@
-"""The lines of a fiscal document, from any provider's names into ours, and how their sums stand to the total."""
+"""Parses the lines of a fiscal document, and compares their sums with the total."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Line(msgspec.Struct, frozen=True):
     n: int  # position in the document, from 0
     name: str  # as printed, stripped; may be empty
     price: int  # for one unit
-    quantity: Decimal  # more than nought
+    quantity: Decimal  # above zero
     sum: int  # after discounts: the figure to use
     payment: int | None  # tag 1214: 4 is full settlement, None unknown (old formats)
     subject: int | None  # tag 1212: what is sold
@@ -33,30 +33,44 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Lines(NamedTuple):
-    """What a document lists, and what must be said of it."""
+    """The lines of a document, and warnings about them."""
 
     lines: tuple[Line, ...]
     warnings: tuple[str, ...]
-    by_agent: bool  # a line is sold for somebody else
+    by_agent: bool  # a line is sold on behalf of another seller
+
+
+class InvalidLine(NamedTuple):
+    """A line that is no sale of goods: quantity zero or negative, or no amount. It pays nothing."""
+
+    sum: int | None  # its share of the total, which may be negative; None: not known
+    problem: DocumentUnreadable
 
 
 def read(receipt: Record, total: int) -> Lines:
     """The lines of a receipt, their sums held against its total in kopecks.
 
-    Raises DocumentUnreadable: "lines_invalid", "too_many_lines", "line_invalid", "quantity_invalid",
-    "storno_unmatched".
+    An invalid line is skipped if the total allows it, with the warning "lines_left_out", or "lines_unclear" if it may
+    have reduced the price of the others. The others keep their positions in the document.
+
+    Raises DocumentUnreadable: "lines_invalid", "too_many_lines", "storno_unmatched", and "line_invalid",
+    "quantity_invalid" for an invalid line that the total requires.
     """
     items, voided = _items(receipt, "items"), _items(receipt, "stornoItems")
     voided += [item for item in items if item.get("storno") is True]
     items = [item for item in items if item.get("storno") is not True]
     if len(items) + len(voided) > MOST_LINES:
         raise DocumentUnreadable("too_many_lines", f"more than {MOST_LINES}")
-    lines = [_line(n, item) for n, item in enumerate(items)]
-    warnings = ["sums_computed"] if any(item.get("sum") is None for item in items) else []
-    if voided and abs(_sum(lines) - total) > ROUNDING:
-        lines = _without([_line(n, item) for n, item in enumerate(voided)], lines)
+    parsed = [_parse_line(n, item) for n, item in enumerate(items)]
+    lines = [line for line in parsed if isinstance(line, Line)]
+    invalid = [line for line in parsed if isinstance(line, InvalidLine)]
+    is_computed = any(items[line.n].get("sum") is None for line in lines)
+    warnings = ["sums_computed"] if is_computed else []
+    if voided and abs(_sum(lines) - _expected(total, lines, invalid)) > ROUNDING:
+        lines = _without(_voided(voided), lines)
         warnings.append("storno_taken_out")
-    warnings += _held_against(total, lines, is_computed="sums_computed" in warnings)
+    differences = _sum_warnings(_expected(total, lines, invalid), lines, is_computed=is_computed)
+    warnings += _warnings_of_skipped(total, lines, invalid, differences) if invalid else differences
     return Lines(tuple(lines), tuple(warnings), any(_is_by_agent(item) for item in (*items, receipt)))
 
 
@@ -68,7 +82,65 @@ def _items(receipt: Record, name: str) -> list[Record]:
         raise DocumentUnreadable("lines_invalid", f"{name} is no list")
     if len(raw) > MOST_LINES:
         raise DocumentUnreadable("too_many_lines", f"more than {MOST_LINES}")
-    return [document_shapes.item(item) for item in raw]
+    return [_item(item) for item in raw]
+
+
+def _item(raw: object) -> Record:
+    """A line with our field names; an unreadable one is empty, which makes it invalid."""
+    try:
+        return document_shapes.item(raw)
+    except DocumentUnreadable:
+        return {}
+
+
+def _parse_line(n: int, item: Record) -> Line | InvalidLine:
+    try:
+        return _line(n, item)
+    except DocumentUnreadable as problem:
+        return InvalidLine(_invalid_sum(item), problem)
+
+
+def _invalid_sum(item: Record) -> int | None:
+    """The share of an invalid line in the total: its sum, or 0 if it has none and its quantity is zero."""
+    value = item.get("sum")
+    try:
+        if value is None:
+            return None if fields.number(item.get("quantity"), "") else 0
+        amount = fields.number(value, "")
+    except DocumentUnreadable:
+        return None
+    return int(amount) if amount == amount.to_integral_value() else None
+
+
+def _voided(items: list[Record]) -> list[Line]:
+    """The voided lines. An invalid line with sum zero voids nothing; any other raises DocumentUnreadable."""
+    parsed = [_parse_line(n, item) for n, item in enumerate(items)]
+    for line in parsed:
+        if isinstance(line, InvalidLine) and line.sum != 0:
+            raise line.problem
+    return [line for line in parsed if isinstance(line, Line)]
+
+
+def _expected(total: int, lines: list[Line], invalid: list[InvalidLine]) -> int:
+    """The expected sum of the lines: the total, or the total less the invalid lines."""
+    if abs(_sum(lines) - total) <= ROUNDING:
+        return total
+    return total - sum(line.sum or 0 for line in invalid)
+
+
+def _warnings_of_skipped(
+    total: int, lines: list[Line], invalid: list[InvalidLine], differences: list[str]
+) -> list[str]:
+    """The warnings of a document without its invalid lines. Raises DocumentUnreadable if the total requires one."""
+    expected = _expected(total, lines, invalid)
+    is_unknown = any(line.sum is None for line in invalid)
+    if not lines or (differences == ["sums_differ"] and not (is_unknown and _sum(lines) <= expected)):
+        raise invalid[0].problem
+    if differences == ["sums_differ"]:
+        return ["lines_unclear"]
+    # A discount as a line of its own: the others cost less than their sums.
+    has_discount = expected != total and any((line.sum or 0) < 0 for line in invalid)
+    return [*differences, "lines_unclear" if has_discount else "lines_left_out"]
 
 
 def _line(n: int, item: Record) -> Line:
@@ -140,9 +212,9 @@ def _less(line: Line, void: Line) -> Line:
     return msgspec.structs.replace(line, quantity=line.quantity - void.quantity, sum=line.sum - void.sum)
 
 
-def _held_against(total: int, lines: list[Line], *, is_computed: bool) -> list[str]:
+def _sum_warnings(total: int, lines: list[Line], *, is_computed: bool) -> list[str]:
     """A warning where the sums of the lines are not the total: "total_differs" by a rouble at most, as tills round it,
-    "sums_differ" by more. Then one of the two is wrong, and whoever pays has to look.
+    "sums_differ" by more. Then one of the two is wrong, and a reviewer has to decide.
 
     Sums that were computed may be off by what was cut from the quantities of weighed goods: pages print two decimals.
     """
@@ -154,5 +226,5 @@ def _held_against(total: int, lines: list[Line], *, is_computed: bool) -> list[s
 
 
 def _is_by_agent(item: Record) -> bool:
-    """Tags 1057 and 1222: bits of the kind of agent who sells for somebody else."""
+    """Tags 1057 and 1222: bits of the kind of agent that sells on behalf of another seller."""
     return any(fields.open_code(item.get(name)) for name in ("paymentAgentByProductType", "paymentAgentType"))

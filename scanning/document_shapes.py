@@ -1,4 +1,4 @@
-"""Where the receipts stand in a provider's answer, and every provider's field names into those of the FNS.
+"""Finds the receipts in a provider's response, and translates every provider's field names into those of the FNS.
 
 The names of the FNS are its «Структура json ФД». Shapes: proverkacheka.com, FNS open API, FNS mobile application and
 its export, FNS API of 2017 to 2020, CRPT, ofd.ru, pages of ofd.ru that were read by a program.
@@ -139,7 +139,7 @@ def _receipt(value: Mapping[str, object], name: str) -> Record | None:
 
 
 def _crpt(value: Mapping[str, object]) -> Record:
-    """The answer of the CRPT: the requisites stand beside the receipt."""
+    """The answer of the CRPT: the requisites are beside the receipt."""
     requisites, receipt = value["codeData"], value["receipt"]
     assert isinstance(requisites, Mapping)  # noqa: S101  # as the caller saw
     assert isinstance(receipt, Mapping)  # noqa: S101

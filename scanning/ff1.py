@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 ROUNDS = 10
-SMALLEST_DOMAIN = 1_000_000  # Rev. 1 asks that radix ** length is at least that
+SMALLEST_DOMAIN = 1_000_000  # Rev. 1 requires radix ** length to be at least this
 
 
 def encrypt(key: bytes, *, radix: int, tweak: bytes, numerals: Sequence[int]) -> list[int]:

@@ -6,26 +6,24 @@ Sections of release 25: 7.9 check digits, 7.8 element strings and their separato
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from stdnum import ean
 
-from scanning.problem import GtinInvalid, NotACode
+from scanning import gs1_spelling, gs1_tail
+from scanning.gs1_spelling import SEPARATOR
+from scanning.problem import GtinInvalid, NotACode, Problem
 
-SEPARATOR = "\x1d"  # stands for FNC1 after a value of variable length
+T = TypeVar("T")
 
 GTIN_LENGTHS = (8, 12, 13, 14)
 
-# How a scanner says that a symbol opens with FNC1: symbology identifiers (ISO/IEC 15424), the raw code word.
-_OPENINGS = ("]d2", "]C1", "]Q3", "]e0", "]J1", "\xe8", SEPARATOR)
-_SEPARATOR_SIGNS = str.maketrans({"\u241d": SEPARATOR})
-
 _SERIAL = re.compile(r"""[!"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}""")
 _BRACKETED = re.compile(r"\(([0-9]{2,4})\)")
-# A tail whose separators were lost in copying. Shorter tails could as well belong to the serial.
-_GLUED_TAIL = re.compile(r"(.{1,20})91.{4}92(?:.{44}|.{88})")
 LONGEST_VALUE = 128  # characters; the glued tail of a marking is the longest that we take
+EMPTY_TAIL = f"{SEPARATOR}93____"
 
 # By its first two digits: how many digits an identifier has, if not two ...
 _THREE_DIGITS = frozenset({"23", "24", "25", "40", "41", "42", "71"})
@@ -44,8 +42,12 @@ class Marking(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The element string without a tail, as read_marking takes it: the same for every spelling."""
-        return f"01{self.gtin}21{self.serial}"
+        """The element string without a tail, as read_marking accepts it: the same for every spelling.
+
+        A serial that looks like a serial and a tail without separator is delimited by an empty tail.
+        """
+        is_ambiguous = len(gs1_tail.serials(self.serial, frozenset())) > 1
+        return f"01{self.gtin}21{self.serial}{EMPTY_TAIL if is_ambiguous else ''}"
 
 
 def read_gtin(text: str) -> str:
@@ -65,25 +67,54 @@ def read_marking(text: str) -> Marking:
 
     Raises NotACode where the text is nothing of the kind or names no serial, GtinInvalid for a wrong GTIN.
     """
-    elements = read_elements(text)
-    serial = elements.get("21", "")
-    tail = _GLUED_TAIL.fullmatch(serial)
-    if tail:
-        serial = tail[1]
-    if "01" not in elements or not _SERIAL.fullmatch(serial):
-        raise NotACode("a marking names an article (01) and a serial number (21) of at most 20 characters")
-    has_crypto_tail = bool(tail) or "93" in elements or {"91", "92"} <= elements.keys()
-    return Marking(read_gtin(elements["01"]), serial, has_crypto_tail)
+    return read_markings(text)[0]
+
+
+def read_markings(text: str) -> list[Marking]:
+    """All items that a text may denote, mostly one; of two serials with the same start the longer comes first.
+
+    There are several if the separator before a tail was lost and the tail may be part of the serial, or if a letter may
+    be a key or a look-alike: then only a list of units decides. Raises NotACode, GtinInvalid.
+    """
+    return list(dict.fromkeys(marking for markings in _interpret(text, _markings_of) for marking in markings))
 
 
 def read_elements(text: str) -> dict[str, str]:
     """The values of an element string or a Digital Link by application identifier. Raises NotACode."""
+    return _interpret(text, lambda elements: elements)[0]
+
+
+def _interpret(text: str, interpret: Callable[[dict[str, str]], T]) -> list[T]:
+    """The interpretations of all readings that have one. Raises the problem of the last reading if none has."""
+    found: list[T] = []
+    problem = None
+    for parse, reading in _readings(text):
+        try:
+            found.append(interpret(parse(reading)))
+        except Problem as error:
+            problem = error
+    if not found:
+        raise problem or NotACode("the text is no element string")
+    return found
+
+
+def _readings(text: str) -> Iterator[tuple[Callable[[str], dict[str, str]], str]]:
     if "://" in text[:9]:
-        return _elements_of_link(text)
-    text = text.translate(_SEPARATOR_SIGNS)
-    for opening in _OPENINGS:
-        text = text.removeprefix(opening)
-    return _elements_in_brackets(text) if text.startswith("(") else _elements_in_a_row(text)
+        yield _elements_of_link, text
+        return
+    for reading in gs1_spelling.readings(text):
+        yield _elements_in_brackets if reading.startswith("(") else _elements_in_a_row, reading
+
+
+def _markings_of(elements: dict[str, str]) -> list[Marking]:
+    """Raises NotACode, GtinInvalid."""
+    others = frozenset(elements) - {"01", "21"}
+    value = elements.get("21", "")
+    serials = gs1_tail.serials(value, others)
+    if "01" not in elements or not serials or not _SERIAL.fullmatch(serials[0]):
+        raise NotACode("a marking names an article (01) and a serial number (21) of at most 20 characters")
+    gtin, has_tail = read_gtin(elements["01"]), "93" in others or {"91", "92"} <= others
+    return [Marking(gtin, serial, has_tail or serial != value) for serial in serials]
 
 
 def _elements_in_a_row(text: str) -> dict[str, str]:
@@ -92,10 +123,10 @@ def _elements_in_a_row(text: str) -> dict[str, str]:
         width = _width_of_identifier(text)
         identifier, text = text[:width], text[width:]
         if not re.fullmatch(rf"[0-9]{{{width}}}", identifier):
-            raise NotACode("here no application identifier stands")
+            raise NotACode("no application identifier here")
         length = _FIXED.get(identifier[:2])
         if length is None:
-            value, _, text = text.partition(SEPARATOR)
+            value, _, text = text.removeprefix(SEPARATOR).partition(SEPARATOR)
         else:
             value, text = text[:length], text[length:].removeprefix(SEPARATOR)
         _add(elements, identifier, value)

@@ -1,6 +1,6 @@
-"""What a picture file says of itself in its first bytes, read without opening it.
+"""The format and size of a picture file from its first bytes, without opening it.
 
-The web process asks this before a file goes anywhere else, so no codec is called: Pillow's own opening sets
+The web process reads this before it passes a file on, so no codec is called: Pillow's own opening sets
 up the decoders of libwebp, libheif and libavif and unpacks compressed text and colour profiles, which is
 where pictures have broken out before. Here only numbers are read, in a bounded number of steps and no memory.
 """
@@ -15,18 +15,20 @@ Format = Literal["jpeg", "png", "webp", "heif", "avif", "pdf"]
 Size = tuple[int, int]
 
 MOST_STEPS = 1000  # segments or boxes before the size must have come
+# Pillow decodes WebP into three copies of four bytes a pixel, and cannot reduce it: 400 MB.
+WEBP_PIXELS = 32_000_000
 
 
 class Limits(NamedTuple):
     """How large a picture may be."""
 
-    bytes: int = 8 * 2**20
-    pixels: int = 24 * 2**20  # 24 megapixels as phones count them: 5712 x 4284
+    bytes: int = 20 * 2**20
+    pixels: int = 66_000_000  # phones' photos of 24, 50 and 64 megapixels: 5712 x 4284, 8192 x 6144, 9248 x 6936
     side: int = 12_000  # pixels
 
 
 class Header(NamedTuple):
-    """A file's kind and its size in pixels; a PDF's is nought, for its pages are drawn at our own size."""
+    """A file's kind and its size in pixels; zero for a PDF, whose pages are rendered at our own size."""
 
     format: Format
     width: int
@@ -48,6 +50,8 @@ def inspect(data: bytes, limits: Limits = Limits()) -> Header:  # noqa: B008 - a
         width, height = _SIZES[format_](data)
     except (struct.error, IndexError) as error:
         raise PictureUnreadable("the file ends before its size") from error
+    if format_ == "webp":
+        limits = limits._replace(pixels=min(limits.pixels, WEBP_PIXELS))
     require_size(width, height, limits)
     return Header(format_, width, height)
 
@@ -98,7 +102,7 @@ def _jpeg_size(data: bytes) -> Size:
     start = 2
     for _ in range(MOST_STEPS):
         if data[start] != 0xFF:
-            raise PictureUnreadable("the JPEG has no marker where one must stand")
+            raise PictureUnreadable("the JPEG has no marker where one is required")
         marker = data[start + 1]
         if marker == 0xFF:  # padding
             start += 1
@@ -111,7 +115,7 @@ def _jpeg_size(data: bytes) -> Size:
         start += 2
         if not (marker == 0x01 or 0xD0 <= marker <= 0xD8):
             start += max(struct.unpack_from(">H", data, start)[0], 2)
-    raise PictureUnreadable("the JPEG says nowhere how large it is")
+    raise PictureUnreadable("the JPEG has no size")
 
 
 def _webp_size(data: bytes) -> Size:
@@ -125,7 +129,7 @@ def _webp_size(data: bytes) -> Size:
     if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<HH", data, 26)
         return width & 0x3FFF, height & 0x3FFF
-    raise PictureUnreadable("the WebP has no frame header where one must stand")
+    raise PictureUnreadable("the WebP has no frame header where one is required")
 
 
 def _heif_size(data: bytes) -> Size:
@@ -138,7 +142,7 @@ def _heif_size(data: bytes) -> Size:
         place = inside
     sizes = [struct.unpack_from(">II", data, start + 4) for start, _ in _boxes(data, *place, b"ispe")]
     if not sizes:
-        raise PictureUnreadable("the file says nowhere how large its picture is")
+        raise PictureUnreadable("the file has no size of its picture")
     return max(width for width, _ in sizes), max(height for _, height in sizes)
 
 

@@ -1,7 +1,7 @@
-"""The order in which a picture is tried: what is cheap and mostly enough first, then what saves most per millisecond.
+"""The decode plan: the steps by which a picture is read, cheap and usually sufficient ones first, then by gain per ms.
 
-Measured on photographs made for it (blur, shake, shadow, glare, noise, small and faint codes): the first rung reads
-most; of the rest opened shadows, doubled size and evened light save half, each step below another few per cent.
+Measured on photographs taken for it (blur, shake, shadow, glare, noise, small and faint codes): the first step reads
+most of them; of the rest opened shadows, doubled size and evened light read half, each later step a few per cent more.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Step(NamedTuple):
     """One attempt: the picture changed in one way and read by one engine."""
 
     name: str
-    change: Callable[[Gray], Gray | None]  # none where it makes no sense for this picture
+    change: Callable[[Gray], Gray | None]  # None if the step does not apply to this picture
     read: Reader
 
 
@@ -68,14 +68,14 @@ def _doubled_and_sharp(picture: Gray) -> Gray | None:
     return None if large is None else filters.sharpened(large, radius=4, percent=200)
 
 
-# All of these are always done, so that every code of a photograph is found.
+# All of these always run, so that every code of a photograph is found.
 FIRST = (
     Step("qr", _as_it_is, decode.read_qr),
     Step("datamatrix", _middle, decode.read_datamatrix),
     Step("ean", _middle, decode.read_ean),
 )
 
-# These one after another, until one finds something.
+# These run one after another, until one finds something.
 RETRIES = (
     Step("lit", _lit, decode.read_both),
     Step("doubled", _doubled, decode.read_both),

@@ -1,6 +1,6 @@
-"""What the web process and the process that opens pictures say to each other.
+"""The messages between the web process and the process that opens pictures.
 
-Each message is four bytes of length and a body. The web process sends Setup once, then requests; the other answers
+Each message is a frame of scanning.child_process. The web process sends Setup once, then requests; the other answers
 Hello once, then Found or Refused to each Read, and Photo or Refused to each Shrink.
 """
 
@@ -12,8 +12,7 @@ from scanning.decode import Symbol
 from scanning.header import Limits
 from scanning.problem import PictureTooLarge, PictureUnreadable, PictureUnsupported, Problem
 
-LENGTH_BYTES = 4
-LONGEST_ANSWER = 2**20  # bytes; the web process believes no more
+LONGEST_ANSWER = 2**20  # bytes; the web process accepts no more
 
 Reason = Literal["too_large", "unsupported", "unreadable"]
 
@@ -28,8 +27,8 @@ class Setup(msgspec.Struct, frozen=True):
     """The limits under which a process opens pictures."""
 
     limits: Limits
-    memory_bytes: int  # of address space; nought for no limit
-    seconds: float  # a picture; after that no further attempt is begun
+    memory_bytes: int  # of address space; 0 for no limit
+    niceness: int = 0
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
@@ -42,24 +41,28 @@ class Read(msgspec.Struct, frozen=True, tag=True):
     """Read the codes of a picture."""
 
     picture: bytes
+    seconds: float  # no new attempt starts after this time
 
 
 class Shrink(msgspec.Struct, frozen=True, tag=True):
-    """Make a picture fit to be kept."""
+    """Clean a picture for storage."""
 
     picture: bytes
+    seconds: float
 
 
 class Found(msgspec.Struct, frozen=True, tag=True):
     """The codes of a picture."""
 
     symbols: list[Symbol]
+    cpu_seconds: float
 
 
 class Photo(msgspec.Struct, frozen=True, tag=True):
-    """A picture that is fit to be kept."""
+    """A picture that was cleaned for storage."""
 
     jpeg: bytes
+    cpu_seconds: float
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
@@ -67,9 +70,10 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
 
     reason: Reason
     text: str
+    cpu_seconds: float
 
     def problem(self) -> Problem:
-        """The exception that the picture deserves."""
+        """The refusal as an exception."""
         return _REASONS[self.reason](self.text)
 
 
@@ -77,14 +81,9 @@ Request = Read | Shrink
 Answer = Found | Photo | Refused
 
 
-def refusal(problem: Problem) -> Refused:
+def refusal(problem: Problem, cpu_seconds: float) -> Refused:
     """Put a picture's problem into a message."""
     for reason, kind in _REASONS.items():
         if isinstance(problem, kind):
-            return Refused(reason, str(problem))
-    return Refused("unreadable", str(problem))
-
-
-def framed(body: bytes) -> bytes:
-    """A body with its length before it."""
-    return len(body).to_bytes(LENGTH_BYTES) + body
+            return Refused(reason, str(problem), cpu_seconds)
+    return Refused("unreadable", str(problem), cpu_seconds)

@@ -1,8 +1,8 @@
 """Package codes, format pc1: a slot in clear, an enciphered serial with 28 zero bits, a check symbol.
 
 Written SSEE-EEEE-EEEE-EEEC: SS the slot, E the serial shifted left by 28 bits under FF1 with the slot's key
-(encode, then encipher: Bellare and Rogaway, Asiacrypt 2000), C the check symbol. Whoever has no key finds a
-live code with a chance of live codes / 2^65 a guess, whatever codes he has seen.
+(encode, then encipher: Bellare and Rogaway, Asiacrypt 2000), C the check symbol. Without the key a guess
+finds a live code with a chance of live codes / 2^65, however many codes are known.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
 class PackageCode(NamedTuple):
-    """What a code stands for: which key, and which number under it."""
+    """The contents of a code: the slot of its key, and the serial."""
 
     slot: int
     serial: int
@@ -66,7 +66,7 @@ def slot_of(code: str) -> int:
 
 
 def decode(key: bytes, code: str) -> PackageCode:
-    """What a code, however it is written, stands for under the key of its slot.
+    """The slot and serial of a code, in any spelling, under the key of its slot.
 
     Raises TypingError, and NotIssued where the key holder did not make the code.
     """
@@ -74,12 +74,12 @@ def decode(key: bytes, code: str) -> PackageCode:
     slot = slot_of(code)
     payload = cipher.decipher(key, slot, int(code[2:15].translate(_TO_DIGITS), 32))
     if payload & _ZEROS:
-        raise NotIssued("nobody made this code")
+        raise NotIssued("the code was not made with this key")
     return PackageCode(slot, payload >> ZERO_BITS)
 
 
 def decode_many(key: bytes, codes: Sequence[str]) -> list[PackageCode | None]:
-    """What many codes stand for, in their order; None where decode would raise."""
+    """The contents of many codes, in their order; None where decode would raise."""
     checked = [_checked_or_empty(code) for code in codes]
     good = [code for code in checked if code]
     found = iter(_decode_checked(key, good) if good else [])

@@ -1,4 +1,4 @@
-"""What is dropped from a provider's answer before it is kept: everything about the cashier and the buyer.
+"""Removes personal data from a provider's response before it is stored: all about the cashier and the buyer.
 
 Known fields are kept in their own form only; an unknown one is kept where it is a short word for a machine or a
 small number, so that no name, mail address or telephone number comes along (152-FZ, article 3).
@@ -48,7 +48,7 @@ _WRITTEN_NUMBER = re.compile(r"0*[0-9]{1,9}(?:[.,][0-9]{1,6})?|[1-4][0-9]{9}|[0-
 
 def stripped(raw: object) -> object:
     """A provider's decoded answer without personal data, still readable as a document. Changes nothing in place."""
-    return _Stripping(raw).kept("", raw, is_person=False, depth=0)
+    return _PersonalDataFilter(raw).strip("", raw, is_person=False, depth=0)
 
 
 def without_contacts(text: str) -> str:
@@ -57,14 +57,14 @@ def without_contacts(text: str) -> str:
 
 
 def seller_name(name: str, tax: str | None) -> str:
-    """The name of an organisation; "" for a sole trader, whose name is a person's, and where that can't be told."""
+    """The name of an organisation; "" for a sole trader, whose name is a person's, and if that is unclear."""
     if is_person(tax) or _SOLE_TRADER.search(name):
         return ""
     return without_contacts(name) if tax or _ORGANISATION.search(name) else ""
 
 
 def without_trader(text: str, names: frozenset[str]) -> str:
-    """A shop's name or address less its sole trader; "" where a word of the trader's name stands in it."""
+    """A shop's name or address less its sole trader; "" if it contains a word of the trader's name."""
     text = without_contacts(text)
     if _SOLE_TRADER.search(text):
         text = _SOLE_TRADER.sub("", text).strip(" ,;\"'«(")
@@ -107,8 +107,8 @@ def _decoded(text: str) -> object:
         return text
 
 
-class _Stripping:
-    """One answer being stripped, with the names of the sole traders that stand anywhere in it."""
+class _PersonalDataFilter:
+    """Removes personal data from one response; collects the names of the sole traders anywhere in it first."""
 
     def __init__(self, raw: object) -> None:
         self.names: frozenset[str] = frozenset()
@@ -125,15 +125,15 @@ class _Stripping:
                 if isinstance(name, str) and not seller_name(name, _tax(value)):
                     self.names |= trader_words(name)
 
-    def kept(self, name: str, raw: object, *, is_person: bool, depth: int) -> object:
-        """A value less what must go; None stands for a single value that is dropped."""
+    def strip(self, name: str, raw: object, *, is_person: bool, depth: int) -> object:
+        """A value without personal data; None for a single value that is dropped."""
         value = _decoded(raw) if isinstance(raw, str) else raw
         if depth > _DEEPEST:
             return None
         if isinstance(value, dict):
             return self._record(value, depth=depth)
         if isinstance(value, list):
-            return [self.kept(name, child, is_person=is_person, depth=depth + 1) for child in value]
+            return [self.strip(name, child, is_person=is_person, depth=depth + 1) for child in value]
         if isinstance(value, str):
             return self._text(name, value, is_person=is_person)
         if isinstance(value, int | float) and abs(value) >= 10**6 and name not in _NUMBER | _GOODS:
@@ -142,18 +142,18 @@ class _Stripping:
 
     def _record(self, record: dict[object, object], *, depth: int) -> dict[str, object]:
         tax = _tax(record)
-        kept: dict[str, object] = {}
+        stripped: dict[str, object] = {}
         for key, value in record.items():
             name = _folded(key)
             if name in _DROPPED or not _MACHINE_WORD.fullmatch(str(key)[:_LONGEST]):
                 continue
             if name in _SELLER:
-                kept[str(key)] = seller_name(value[:_LONGEST], tax) if isinstance(value, str) else None
+                stripped[str(key)] = seller_name(value[:_LONGEST], tax) if isinstance(value, str) else None
             else:
-                kept[str(key)] = self.kept(
+                stripped[str(key)] = self.strip(
                     name, value, is_person=is_person(tax) and "items" not in record, depth=depth + 1
                 )
-        return kept
+        return stripped
 
     def _text(self, name: str, text: str, *, is_person: bool) -> str | None:
         if len(text) > _LONGEST:

@@ -1,4 +1,4 @@
-"""A photo that is to be kept: upright, small, and without what the camera wrote into it. Runs where `picture` does."""
+"""Cleans a photo for storage: upright, small, and without metadata. Runs in the same process as `picture`."""
 
 import io
 import warnings
@@ -6,13 +6,15 @@ from itertools import product
 
 import numpy as np
 import pypdfium2
-from PIL import Image
+from PIL import Image, ImageStat
 
 from scanning.header import Format, Limits, inspect, require_size
-from scanning.picture import DAMAGE, PDF_PAGES, upright
+from scanning.picture import DAMAGE, FULL_SIZE_PIXELS, OPAQUE, min_value, upright
 from scanning.problem import PictureUnreadable, Problem
 
 LONGEST = 2000  # pixels of the longer side
+PDF_PAGES = 3
+LIGHT = 170  # of 255: a lighter average is shown on black
 MOST_BYTES = 1_000_000
 QUALITIES = (80, 60, 40)
 SMALLER = (1, 2, 4)
@@ -38,7 +40,7 @@ def clean(data: bytes, limits: Limits = Limits()) -> bytes:  # noqa: B008 - a tu
 def _picture(data: bytes, format_: Format, limits: Limits) -> Image.Image:
     # Warnings are about odd metadata; what matters is raised.
     with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=[format_.upper()]) as image:
-        # Once more, for the codec may have found another size than the header told us.
+        # Checked again: the codec may find another size than the header has.
         require_size(*image.size, limits)
         if format_ == "jpeg":
             image.draft("RGB", (LONGEST, LONGEST))  # the codec itself leaves out what is not needed
@@ -48,15 +50,25 @@ def _picture(data: bytes, format_: Format, limits: Limits) -> Image.Image:
 
 
 def _coloured(image: Image.Image) -> Image.Image:
-    """The colours on white."""
+    """The colours, on white where they are transparent, or on black if they are light."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGB", "RGBA") and image.width * image.height > FULL_SIZE_PIXELS:
+        image = image.reduce(2)  # the steps below take a multiple of its memory
     if not image.has_transparency_data:
         return image.convert("RGB")
     image = image.convert("RGBA")
-    sheet = Image.new("RGB", image.size, "white")
-    sheet.paste(image, mask=image.getchannel("A"))
+    alpha = image.getchannel("A")
+    sheet = Image.new("RGB", image.size, "black" if _is_light_on_transparent(image, alpha) else "white")
+    sheet.paste(image, mask=alpha)
     return sheet
+
+
+def _is_light_on_transparent(image: Image.Image, alpha: Image.Image) -> bool:
+    ink = alpha.point(lambda value: 255 if value >= OPAQUE else 0)
+    if min_value(alpha) >= OPAQUE or ink.getbbox() is None:
+        return False
+    return ImageStat.Stat(image.convert("L"), mask=ink).mean[0] > LIGHT
 
 
 def _pdf(data: bytes) -> Image.Image:

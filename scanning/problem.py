@@ -1,4 +1,4 @@
-"""What can be wrong with a text or a picture we are given."""
+"""The problems of a text or a picture that cannot be read."""
 
 from typing import ClassVar
 
@@ -6,11 +6,11 @@ import msgspec
 
 
 class Problem(ValueError):
-    """What we were given cannot be read. Every exception of this package that blames its input is one."""
+    """The input cannot be read. The base of all exceptions of this package about its input."""
 
 
 class NotACode(Problem):
-    """The text is nothing of the kind that was asked for."""
+    """The text is no code of the expected kind."""
 
 
 class TypingError(Problem):
@@ -18,7 +18,7 @@ class TypingError(Problem):
 
 
 class NotIssued(Problem):
-    """The package code is well written, but nobody with the key made it."""
+    """The package code is well formed, but was not made with the key."""
 
 
 class GtinInvalid(Problem):
@@ -38,7 +38,7 @@ class PictureUnreadable(Problem):
 
 
 class ReceiptProblem(Problem):
-    """A Russian fiscal receipt that cannot be taken as it is given. code is what a machine goes by."""
+    """A Russian fiscal receipt that cannot be taken as it is given. code is the machine-readable reason."""
 
     code: ClassVar[str] = "receipt_invalid"
 
@@ -56,7 +56,7 @@ class TooLong(ReceiptProblem):
 
 
 class DuplicateKey(ReceiptProblem):
-    """A field stands there twice, so nobody knows which one counts."""
+    """A field occurs twice, so its value is ambiguous."""
 
     code = "duplicate_key"
 
@@ -68,13 +68,13 @@ class FnInvalid(ReceiptProblem):
 
 
 class FdInvalid(ReceiptProblem):
-    """The number of the fiscal document is missing, nought or out of range."""
+    """The number of the fiscal document is missing, zero or out of range."""
 
     code = "fd_invalid"
 
 
 class FpInvalid(ReceiptProblem):
-    """The fiscal sign is missing, nought or out of range."""
+    """The fiscal sign is missing, zero or out of range."""
 
     code = "fp_invalid"
 
@@ -121,7 +121,7 @@ class SelfEmployedReceipt(ReceiptProblem):
 
 
 class EgaisLink(ReceiptProblem):
-    """The alcohol register's code, which stands on the receipt beside the right one."""
+    """The alcohol register's code, which is printed on the receipt beside the right one."""
 
     code = "egais_link"
 
@@ -141,8 +141,8 @@ class MarkingCode(ReceiptProblem):
 class Fault(msgspec.Struct, frozen=True):
     """What is wrong with one typed field of a receipt.
 
-    field: fn, fd, fp, at, total or operation. code: as of the field's own problem, such as fn_invalid. slip: what the
-    typing error is, where that can be told. suggestion: what was probably meant, in full, for a person to confirm.
+    field: fn, fd, fp, at, total or operation. code: as of the field's own problem, such as fn_invalid. slip: the
+    kind of typing error, if it is known. suggestion: what was probably meant, in full, for a person to confirm.
     """
 
     field: str

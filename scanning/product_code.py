@@ -50,7 +50,7 @@ def _of_shape(shape: object) -> Found:
 
 
 def _of_fields(fields: Mapping[str, object]) -> Found:
-    """The decoded form: gtin, sernum, rawProductCode. Where they contradict one another, none is believed."""
+    """The decoded form: gtin, sernum, rawProductCode. If they contradict one another, none is used."""
     gtin = _of_number(fields.get("gtin"))
     raw = _of_marking(fields.get("rawProductCode"))
     if gtin is None or raw[0] not in (None, gtin):
@@ -101,7 +101,7 @@ def _of_binary(code: bytes) -> Found:
 
 
 def _of_number(value: object) -> str | None:
-    """A GTIN as a text or as a number that lost its leading noughts."""
+    """A GTIN as a text or as a number that lost its leading zeros."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**14:
         value = str(value).zfill(14)
     if not isinstance(value, str) or len(value) > 40:

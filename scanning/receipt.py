@@ -29,6 +29,7 @@ from scanning.receipt_typed import typed
 __all__ = ["LONGEST", "Receipt", "choose", "in_future", "look_alike", "read", "typed"]
 
 LONGEST = 300  # characters; what tills print has about 75, and links with percent encoding three times that
+ESCAPED_FACTOR = 4  # how much longer escapes and invisible characters may make a text
 
 EASTERNMOST = timedelta(hours=12)  # Kamchatka; shops' clocks are from UTC+2 to UTC+12
 
@@ -65,9 +66,10 @@ def in_future(receipt: Receipt, now_utc: datetime) -> bool:
 def choose(texts: Sequence[str]) -> int | None:
     """Which of the codes in one picture is the Russian fiscal receipt: its index, or None.
 
-    First a receipt that can be read, then one with a fault, then a link to one: so the user hears of the right code.
-    Adverts, payment and alcohol links, marking codes and self-employed receipts are none. Where a picture shows two
-    different receipts this is the first of them; a caller who wants both reads every text and compares identities.
+    First a receipt that can be read, then one with a fault, then a link to one, so that the user is shown the problem
+    of the right code. Adverts, payment and alcohol links, marking codes and self-employed receipts are none. If a
+    picture shows two different receipts this is the first of them; a caller that needs both reads every text and
+    compares identities.
     """
     ranks = [(_rank(text), index) for index, text in enumerate(texts)]
     best = min(ranks, default=(_NONE, 0))
@@ -102,24 +104,26 @@ def _usual(match: re.Match[str]) -> Receipt | None:
 
 
 def _forgiving(text: str) -> Receipt:
-    text = text.strip(receipt_text.BLANKS)
+    text = receipt_text.remove_spaces(text)
     if problem := look_alike(text):
         raise problem
-    if len(text) > LONGEST:
+    if len(text) > ESCAPED_FACTOR * LONGEST:
         raise TooLong(f"a receipt's text has at most {LONGEST} characters")
     plain = receipt_text.plain(text)
+    if len(plain) > LONGEST:
+        raise TooLong(f"a receipt's text has at most {LONGEST} characters")
     if problem := look_alike(plain):  # which may have hidden in an encoding
         raise problem
     found = receipt_text.find(plain)
     if found.missing:
-        _blame(found, text)
+        _raise_for_missing_fields(found, text)
     if found.twice:
-        raise DuplicateKey(f"the field {found.twice} stands there twice")
+        raise DuplicateKey(f"the field {found.twice} occurs twice")
     return _checked(found.fields)
 
 
-def _blame(found: Found, text: str) -> None:
-    """Say what a text with missing fields is. Returns where it is a receipt, and a field is simply not there."""
+def _raise_for_missing_fields(found: Found, text: str) -> None:
+    """Raise the problem of a text with missing fields. Returns if it is a receipt that just lacks a field."""
     keys = found.fields.keys()
     if found.host is None:
         if not ("fn" in keys and len(found.missing) <= 2):

@@ -37,18 +37,18 @@ class Receipt(msgspec.Struct, frozen=True):
 
     @property
     def identity(self) -> str:
-        """What makes it this document and no other: drive and number, whatever else a text says."""
+        """The identity of the document: drive and number, whatever the other fields are."""
         return f"{self.fn}:{self.fd}"
 
     @property
     def canonical(self) -> str:
-        """The one spelling to keep and to send on. Seconds stand only where they are not nought.
+        """The one spelling to store and to send on. It has seconds only if they are not zero.
 
-        Most tills leave seconds out or write noughts, so those two spellings come to one.
+        Most tills leave seconds out or write zeros, so those two spellings become one.
         """
         at = f"{self.at:%Y%m%dT%H%M%S}" if self.at.second else f"{self.at:%Y%m%dT%H%M}"
         rubles, kopecks = divmod(self.total, 100)
-        # A year before 1000 would come without its noughts from some C libraries.
+        # A year before 1000 loses its leading zeros in some C libraries.
         return (
             f"t={at.zfill(15 if self.at.second else 13)}&s={rubles}.{kopecks:02}"
             f"&fn={self.fn}&i={self.fd}&fp={self.fp}&n={self.operation}"
@@ -63,7 +63,7 @@ def drive(text: str) -> str:
 
 
 def document(text: str) -> int:
-    """The number of the fiscal document, 1 to 4,294,967,295; leading noughts don't count. Raises FdInvalid."""
+    """The number of the fiscal document, 1 to 4,294,967,295; leading zeros don't count. Raises FdInvalid."""
     number = _number(text)
     if number is None:
         raise FdInvalid(f"the document number (FD) is from 1 to {LARGEST_NUMBER}, not {text[:20]!r}")
@@ -71,7 +71,7 @@ def document(text: str) -> int:
 
 
 def sign(text: str) -> int:
-    """The fiscal sign, 1 to 4,294,967,295; leading noughts don't count. Raises FpInvalid."""
+    """The fiscal sign, 1 to 4,294,967,295; leading zeros don't count. Raises FpInvalid."""
     number = _number(text)
     if number is None:
         raise FpInvalid(f"the fiscal sign (FP) is from 1 to {LARGEST_NUMBER}, not {text[:20]!r}")

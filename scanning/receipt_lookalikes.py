@@ -1,4 +1,4 @@
-"""Codes that people scan instead of a receipt's own: which one it is, told by the host of a link or the opening."""
+"""Codes that people scan instead of a receipt's own, recognised by the host of a link or by the first characters."""
 
 import re
 

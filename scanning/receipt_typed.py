@@ -103,11 +103,11 @@ def _fault(field: str, texts: Mapping[str, str]) -> Fault | None:
 
 
 def _slip(field: str, texts: Mapping[str, str]) -> _Slip | None:
-    """What the typing error of a wrong field is, if it can be told."""
+    """The typing error in a wrong field, if it is recognised."""
     text = texts[field]
     if field in ("fd", "fp") and _are_swapped(texts):
         return _swapped(field, texts)
-    # The sum may say "1O0", the time "17.O9.2024"; letters that no digit looks like help nobody.
+    # The sum may say "1O0", the time "17.O9.2024"; letters that resemble no digit are left.
     meant = text.translate(_LETTERS)
     if meant != text and _is_right(field, meant):
         return _Slip("letters_for_digits", meant)
@@ -141,7 +141,7 @@ def _slip_of_time(text: str) -> _Slip | None:
     if _NO_TIME.fullmatch(text):
         return _Slip("time_missing")
     if _ZONE.fullmatch(text):
-        return _Slip("zone")  # the receipt shows the shop's clock; which one a program meant cannot be told
+        return _Slip("zone")  # the receipt shows the shop's clock; the zone that a program meant is unknown
     match = _DAY_FIRST.fullmatch(text)
     if match and 12 < int(match[2]) <= 31 and int(match[1]) <= 12:
         meant = f"{match[2]}.{match[1]}.{text[match.start(3) :]}"

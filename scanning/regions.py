@@ -8,8 +8,8 @@ from importlib.resources import files
 
 import msgspec
 
-FASTEST = 500  # kilometres an hour, door to door by air
-SLACK = 300  # kilometres: shops stand anywhere in a region, not in its seat
+FASTEST = 500  # kilometres an hour by air, with the way to and from the airports
+SLACK = 300  # kilometres: a shop may be anywhere in its region
 
 _EARTH = 6371  # kilometres, mean radius
 
@@ -54,7 +54,7 @@ def distance_km(a: str, b: str) -> float | None:
 
 
 def too_fast(first_region: str, first_at: datetime, second_region: str, second_at: datetime) -> bool:
-    """Whether nobody can have bought in both regions at these naive wall times; never where a region is unknown.
+    """Whether one person cannot have bought in both regions at these naive wall times; False if a region is unknown.
 
     A till keeps its region's time or Moscow's, so the clocks of the two may be as far apart as their zones (ten hours
     at most): all of that is allowed for.

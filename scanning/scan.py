@@ -1,4 +1,4 @@
-"""A picture in, all its codes out."""
+"""Reads all codes of a picture by the decode plan (ladder.py)."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,11 +6,13 @@ from scanning import payload, receipt
 from scanning.decode import Symbol
 from scanning.header import Limits
 from scanning.ladder import FIRST, RETRIES, Step
-from scanning.picture import Gray, pages
+from scanning.picture import Gray, Sheet, sheets
 
 __all__ = ["Limits", "Symbol", "read"]
 
-MOST_SYMBOLS = 50
+MAX_SYMBOLS = 50
+# Sheets in memory for retries: four photos of 24 megapixels, or a PDF's first pages.
+RETRY_BYTES = 100_000_000
 SHORTEST_DATAMATRIX = 7  # characters; noise can look like a smaller one, and none of ours is
 
 
@@ -19,48 +21,73 @@ def read(
     limits: Limits = Limits(),  # noqa: B008 - a tuple of numbers
     go_on: Callable[[], bool] = lambda: True,
 ) -> list[Symbol]:
-    """All codes of a picture, or of a PDF's first pages, each once; none is no error.
+    """All codes of a picture, or of a PDF's pages, without duplicates; the list may be empty.
 
-    Retries stop when one finds a QR or DataMatrix code, or when go_on says that there is no time for another. A bar
-    code alone does not stop them, nor do the codes that stand on a receipt beside its own: the code that pays is still
-    to be found.
+    Pages and retries stop when go_on returns False, retries also when one finds a QR or DataMatrix code. A bar code
+    does not stop them, nor do the other codes on a receipt: the code that pays is still to be found.
     Raises PictureTooLarge, PictureUnsupported, PictureUnreadable.
     """
-    sheets = pages(data, limits)
-    found = [symbol for step in FIRST for symbol in _climb(step, sheets)]
+    found, retried = _first_attempts(data, limits, go_on)
     for step in RETRIES:
-        if any(_is_the_point(symbol) for symbol in found) or not go_on():
+        if any(_is_wanted(symbol) for symbol in found) or not go_on():
             break
-        # A copy that was bent to look like a code may look like a wrong one: it must make sense.
-        found += [symbol for symbol in _climb(step, sheets) if payload.classify(symbol.text).kind != "unknown"]
-    return _each_once(found)[:MOST_SYMBOLS]
+        # A changed picture may read as a wrong code: only codes of a known kind count.
+        found += [
+            symbol for symbol in _run_step(step, retried, go_on) if payload.classify(symbol.text).kind != "unknown"
+        ]
+    return _unique(found)[:MAX_SYMBOLS]
 
 
-def _is_the_point(symbol: Symbol) -> bool:
-    """Whether somebody may have photographed it for its own sake."""
+def _first_attempts(data: bytes, limits: Limits, go_on: Callable[[], bool]) -> tuple[list[Symbol], list[Sheet]]:
+    """The symbols that the first steps find on all sheets, and the sheets for retries: as many as fit in memory."""
+    found: list[Symbol] = []
+    retried: list[Sheet] = []
+    free_bytes = RETRY_BYTES
+    for sheet in sheets(data, limits):
+        found = _unique(found + [symbol for step in FIRST for symbol in _run_step(step, [sheet])])
+        if sheet.gray.nbytes <= free_bytes:
+            retried.append(sheet)
+            free_bytes -= sheet.gray.nbytes
+        if len(found) >= MAX_SYMBOLS or not go_on():
+            break
+    return found, retried
+
+
+def _is_wanted(symbol: Symbol) -> bool:
+    """Whether the symbol may be the code that was meant to be scanned."""
     return symbol.format != "ean" and receipt.look_alike(symbol.text) is None
 
 
-def _climb(step: Step, sheets: Iterable[Gray]) -> list[Symbol]:
-    """What one step of the ladder finds, in the picture's own pixels."""
+def _run_step(step: Step, pages: Iterable[Sheet], go_on: Callable[[], bool] = lambda: True) -> list[Symbol]:
+    """The symbols that one step finds, in pixels of the sheets."""
     found = []
-    for sheet in sheets:
-        changed = step.change(sheet)
+    for number, (page, gray) in enumerate(pages):
+        if number and not go_on():
+            break
+        changed = step.change(gray)
         if changed is None:
             continue
-        factor = sheet.shape[1] / changed.shape[1]
         found += [
-            symbol._replace(
-                step=step.name,
-                corners=tuple((round(x * factor), round(y * factor)) for x, y in symbol.corners),
-            )
+            _placed(symbol, page, gray, gray.shape[1] / changed.shape[1])._replace(step=step.name)
             for symbol in step.read(changed)
             if symbol.format != "datamatrix" or len(symbol.raw) >= SHORTEST_DATAMATRIX
         ]
     return found
 
 
-def _each_once(symbols: Iterable[Symbol]) -> list[Symbol]:
+def _placed(symbol: Symbol, page: int, gray: Gray, factor: float) -> Symbol:
+    """A symbol with its page, and its corners scaled back to the sheet by a factor."""
+    height, width = gray.shape
+    corners = tuple((round(x * factor), round(y * factor)) for x, y in symbol.corners)
+    outline = tuple((_share(x, width), _share(y, height)) for x, y in corners)
+    return symbol._replace(page=page, corners=corners, outline=outline)
+
+
+def _share(pixels: int, side: int) -> float:
+    return round(min(max(pixels / side, 0.0), 1.0), 4)
+
+
+def _unique(symbols: Iterable[Symbol]) -> list[Symbol]:
     first: dict[tuple[str, bytes], Symbol] = {}
     for symbol in symbols:
         first.setdefault((symbol.format, symbol.raw), symbol)

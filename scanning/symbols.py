@@ -1,27 +1,52 @@
 """The 32 symbols of typed codes, what people write instead of them, and the check symbol."""
 
+from scanning import normalization
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: without I, L, O and U
 
 LONGEST_BODY = 30  # symbols; GF(32) has 30 elements that are neither 0 nor 1
 
-# Capitals only, for a text is upper-cased first. People here have a Russian keyboard on.
-LOOK_ALIKES = dict(zip("OILАВЕКМНОРСТУХЗІ", "011ABEKMH0PCTYX31", strict=True))
+# Capitals only: text is upper-cased first. Cyrillic comes from keyboards, Greek from fonts.
+_CYRILLIC = dict(zip("АВЕЁКМНОРСТУХЗІӀЅЈҮԚԜ", "ABEEKMH0PCTYX311SJYQW", strict=True))
+_GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹ", "ABEZH1KMN0PTYXC", strict=True))
+CONFUSABLES = dict(zip("OILİ", "0111", strict=True)) | _CYRILLIC | _GREEK
 
-# All that str.split calls blank, and the dashes that phones write for "-".
-_BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
-    map(chr, range(0x2000, 0x200E))
-)
-_DASHES = "-\xad\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-_FOLDING = str.maketrans(LOOK_ALIKES) | str.maketrans("", "", _BLANKS + _DASHES)
+CONFUSABLES_TABLE = str.maketrans(CONFUSABLES)
+_BLANKS = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85"
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63"
+_SURROUNDING = normalization.PUNCTUATION + _DASHES
+_FOLDING = CONFUSABLES_TABLE | str.maketrans("", "", _BLANKS + _DASHES)
 
 
 def fold(text: str) -> str:
-    """Write a typed code the one way: capitals, no dashes or blanks, look-alikes replaced.
+    """Fold a typed or pasted code: capitals, no dashes or spaces, look-alikes replaced. Idempotent.
 
-    O becomes 0, I and L become 1, the Cyrillic letters that look like Latin ones become those, З becomes 3.
-    What has no place in the alphabet stays, for the check to find.
+    Invisible characters, surrounding punctuation and accents are removed, full-width letters become plain ones. O
+    becomes 0, I and L become 1, the Cyrillic and Greek letters that look like Latin ones become those, Ё is Е, З
+    becomes 3. Other characters outside the alphabet stay, for the check to find.
     """
-    return text.upper().translate(_FOLDING)
+    if text.isascii():
+        return text.strip(_SURROUNDING).upper().translate(_FOLDING)
+    while (folded := _fold_once(text)) != text:
+        text = folded
+    return folded
+
+
+def _fold_once(text: str) -> str:
+    plain = normalization.remove_accents(normalization.strip_punctuation(text)).strip(_SURROUNDING)
+    return plain.upper().translate(_FOLDING)
+
+
+_V1_BLANKS = _BLANKS + "\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200E)))
+_V1_DASHES = "-\xad\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_V1_FOLDING = str.maketrans(dict(zip("OILАВЕКМНОРСТУХЗІ", "011ABEKMH0PCTYX31", strict=True))) | str.maketrans(
+    "", "", _V1_BLANKS + _V1_DASHES
+)
+
+
+def fold_v1(text: str) -> str:
+    """The result of an earlier `fold`, without punctuation, accents, Ё and Greek: hashes of it are stored."""
+    return text.upper().translate(_V1_FOLDING)
 
 
 def check_symbol(body: str) -> str:

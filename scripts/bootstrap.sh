@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes .venv hold what a lock file says, and tries to get what pyzbar and the browser tests want of the system.
+# Installs the packages of a lock file into .venv, and tries to install the system packages of pyzbar and the browser tests.
 #
 #   scripts/bootstrap.sh run|dev [browser]
 #
-# Needs Python 3.11 or later with pip, nothing else; says nothing and costs milliseconds when all is in place.
-# PYTHON names the interpreter; the environment is made anew when that is of another version.
+# Needs only Python 3.11 or later with pip; silent and fast (milliseconds) when all is installed.
+# PYTHON names the interpreter; the environment is recreated when its version differs.
 set -eu
 cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
@@ -20,7 +20,7 @@ fail() {
     exit 1
 }
 
-# What an environment depends on: which lock and its text, the interpreter, and the place (see install_ourselves).
+# What an environment depends on: the lock and its content, the interpreter, and the folder (see install_ourselves).
 state() {
     say "$1"
     cksum <"requirements/$1.lock"
@@ -47,7 +47,7 @@ choose_python() {
     fail "Python 3.11 or later is needed, and none was found. Name yours with PYTHON=..."
 }
 
-# Asked only when PYTHON is given: otherwise the interpreter of the environment stays what it is.
+# Checked only when PYTHON is set: otherwise the environment keeps its interpreter.
 is_of_another_version() {
     [ -n "${PYTHON:-}" ] && [ -x $venv/bin/python ] &&
         [ "$("$PYTHON" -V)" != "$($venv/bin/python -V)" ]
@@ -82,7 +82,7 @@ uv_sync() {
     $venv/bin/uv pip sync -q --python $venv/bin/python --require-hashes --compile-bytecode "$@" "requirements/$lock.lock"
 }
 
-# A path file and a four-line command: building a wheel of ourselves would fetch a builder that no lock holds.
+# A path file and a small script: building a wheel would fetch a build backend that is in no lock.
 install_ourselves() {
     pwd >"$($venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/scanback.pth"
     cat >$venv/bin/scanback <<'EOF'
@@ -100,7 +100,7 @@ within() {
     fi
 }
 
-# Installs a system package: system_package SECONDS DEBIAN_NAME [BREW_NAME]. What it prints goes to a log.
+# Installs a system package: system_package SECONDS DEBIAN_NAME [BREW_NAME]. Its output goes to a log.
 system_package() {
     if command -v apt-get >/dev/null; then
         as_root=
@@ -109,7 +109,7 @@ system_package() {
             $as_root true 2>/dev/null || return 1
         fi
         install="apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=20 $2"
-        # Only when the list of packages is old or missing is it fetched: that is the slow part.
+        # The package list is fetched only when it is old or missing, because that is slow.
         within "$1" $as_root env DEBIAN_FRONTEND=noninteractive sh -c "$install || { apt-get update && $install; }"
     elif [ -n "${3:-}" ] && command -v brew >/dev/null; then
         within "$1" brew install "$3"
@@ -118,7 +118,7 @@ system_package() {
     fi
 }
 
-# once NAME FUNCTION...: an attempt that fails is not repeated until the environment is made anew.
+# once NAME FUNCTION...: a failed attempt is not repeated until the environment is recreated.
 once() {
     tried=$venv/$1.tried
     shift
@@ -141,7 +141,7 @@ want_browser() {
 }
 
 wanted=${1:?run or dev}
-# An environment for development also runs the product; it is never taken back to the smaller one.
+# An environment for development also runs the product; it is never reduced to the smaller one.
 if [ "$wanted" = run ] && [ -f $stamp ] && [ "$(head -n 1 $stamp)" = dev ]; then
     wanted=dev
 fi

@@ -14,20 +14,22 @@ from litestar import Litestar
 from sqlalchemy import create_engine, text
 
 from backend.app import create_app
-from backend.checkout.checks import DUES, SALES, STATEMENTS
-from backend.cli import data_folder, embedded
-from backend.cli.migrate import migrate
-from backend.cli.simulate import running
-from backend.database import Database
-from backend.offers.certificate_checks import CERTIFICATES
-from backend.settings import Dated, Settings, ensure_keys
-from payouts import books
+from backend.checkout.checks import PAYABLES, SALES, STATEMENTS
+from backend.cli.server.migration import migrate
+from backend.cli.server.simulate import run_simulators
+from backend.core.db.database import Database
+from backend.core.settings import Dated, Settings, ensure_keys
+from backend.programmes.checks import ADDITIONAL
+from backend.spending.gift_cards.checks import GIFT_CARDS
+from local_postgres import data_folder
+from local_postgres import server as postgres_server
+from payouts import audit
 from tests.live import serving
 from tests.make import World
-from tests.stand_ins import Desk, Simulators
+from tests.stand_ins import Simulators, SupplierStandIns
 
 TEMPLATE = "scanback_template"
-SERVER = pytest.StashKey[embedded.Server]()
+SERVER = pytest.StashKey[postgres_server.Server]()
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory]()
 URL = "SCANBACK_TEST_DATABASE"
 # An own role may not end the server's own autovacuum.
@@ -48,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     data = Path(config.stash[FOLDER].name)
     data.chmod(0o755)
     data_folder.prepare(data)
-    server = config.stash[SERVER] = embedded.start(data, fast=True)
+    server = config.stash[SERVER] = postgres_server.start(data, fast=True)
     os.environ[URL] = server.url
     admin = create_engine(server.url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -138,14 +140,14 @@ def live_url(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="session")
 def stand_ins_url() -> Iterator[str]:
     """The address of the stand-ins for providers and suppliers."""
-    with running() as url:
+    with run_simulators() as url:
         yield url
 
 
 @pytest.fixture
-def desk(stand_ins_url: str) -> Iterator[Desk]:
+def suppliers(stand_ins_url: str) -> Iterator[SupplierStandIns]:
     """Stand-ins that sell."""
-    with Desk(stand_ins_url) as found:
+    with SupplierStandIns(stand_ins_url) as found:
         yield found
 
 
@@ -208,10 +210,12 @@ def _books_after_each_test(request: pytest.FixtureRequest) -> None:
 async def clean_books(app: Litestar, owner: Database) -> AsyncIterator[None]:
     """After each test with a database: the books are checked, then the tables are emptied."""
     yield
-    faults = (await books.prove(owner.engine, extra=[CERTIFICATES, DUES, SALES, STATEMENTS])).faults
+    faults = (
+        await audit.audit_ledger(owner.engine, extra=[ADDITIONAL, GIFT_CARDS, PAYABLES, SALES, STATEMENTS])
+    ).faults
     await _empty(owner)
-    app.state["books"].known.clear()
-    app.state["versions"].known.clear()
+    app.state["rule_cache"].rule_sets.clear()
+    app.state["versions"].loaded.clear()
     assert faults == []
 
 
@@ -219,7 +223,8 @@ async def _empty(owner: Database) -> None:
     """Empty all tables in one go; replica mode steps over the append-only triggers and the order of keys."""
     async with owner.begin() as session:
         names = await session.scalars(
-            text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'")
+            text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(:kept)"),
+            {"kept": ["alembic_version", "digest_keys", "schema_versions"]},
         )
         deletes = "; ".join(f'DELETE FROM "{name}"' for name in names)  # noqa: S608 - our own tables
         connection = (await session.connection()).sync_connection

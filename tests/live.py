@@ -12,29 +12,36 @@ from pathlib import Path
 
 import httpx2
 
-from backend.cli.leash import leash
-from backend.settings import Settings
+from backend.core.settings import Settings
+from local_postgres.parent_death_signal import leash
 
 START_SECONDS = 30
 ROOT = Path(__file__).parents[1]
 
 
 @contextlib.contextmanager
-def serving(settings: Settings, folder: Path) -> Iterator[str]:
-    """`scanback serve` on a free port of 127.0.0.1, with limits that no test reaches; gives its address."""
+def serving(settings: Settings, folder: Path, **more: str) -> Iterator[str]:
+    """`scanback serve` on a free port of 127.0.0.1, with limits that no test reaches; gives its address.
+
+    `more`: further variables of its environment.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    environ = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "DATABASE_URL": settings.database_url,
-        "SCANBACK_DATA": str(settings.data),
-        "SCANBACK_PORT": str(port),
-        "SCANBACK_URL": url,
-        "SCANBACK_NUMBERS": str(_generous(settings, folder)),
-        "SCANBACK_LOG_LEVEL": "ERROR",
-        "SCANBACK_DECODERS": "1",
-        "SCANBACK_POOL": "8",  # races want many at once
-    }
+    environ = (
+        os.environ
+        | {
+            "PYTHONPATH": str(ROOT),
+            "DATABASE_URL": settings.database_url,
+            "SCANBACK_DATA": str(settings.data),
+            "SCANBACK_PORT": str(port),
+            "SCANBACK_URL": url,
+            "SCANBACK_NUMBERS": str(_generous(settings, folder)),
+            "SCANBACK_LOG_LEVEL": "ERROR",
+            "SCANBACK_DECODERS": "1",
+            "SCANBACK_POOL": "8",  # races want many at once
+        }
+        | more
+    )
     log = folder / "serve.log"
     with log.open("wb") as file:
         command = [sys.executable, "-P", "-m", "backend.cli", "serve"]

@@ -10,16 +10,16 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from litestar import Litestar
 from sqlalchemy import text
 
-from backend import tokens
-from backend.accounts import service as accounts
-from backend.accounts.schemas import AccountNew
-from backend.brands.models import Brand, Staff, StaffSession
-from backend.database import Database
-from backend.packages.models import Batch, Range, Slot
-from backend.packages.service import slot_key
+from backend.core.db.database import Database
+from backend.core.security import tokens
+from backend.core.settings import Settings
+from backend.earning.packages.models import Batch, Range, Slot
+from backend.earning.packages.slot_keys import slot_key
+from backend.identity.accounts import service as accounts
+from backend.identity.accounts.schemas import AccountNew
+from backend.identity.brands.models import Brand, Staff, StaffSession
 from backend.programmes.models import BudgetSlice, Campaign, CampaignVersion, Product, Programme
-from backend.programmes.rules import Fixed, Percent, Rule
-from backend.settings import Settings
+from backend.programmes.rules.rule import Fixed, Percent, Rule
 from backend.shops.models import BrandShop, Shop, Till
 from scanning import package
 
@@ -36,7 +36,7 @@ class World:
 
     async def account(self) -> AccountNew:
         async with self.db.begin() as session:
-            return await accounts.create(session, self.settings, datetime.now(UTC))
+            return await accounts.create_account(session, self.settings, datetime.now(UTC))
 
     async def add(self, row: Any) -> Any:
         async with self.db.begin() as session:
@@ -47,7 +47,7 @@ class World:
         return await self.add(Brand(name=name or f"Brand {next(COUNT)}"))
 
     async def staff(self, brand: Brand | None = None, role: str = "owner", **fields: Any) -> "Worker":
-        """Somebody who is signed in for a brand."""
+        """A signed-in member of staff of a brand."""
         brand = brand or await self.brand()
         fields = {"email": f"staff-{next(COUNT)}@brand.example", "password_hash": "none"} | fields
         row = await self.add(Staff(brand_id=brand.id, role=role, **fields))
@@ -158,7 +158,7 @@ class World:
 
 
 class Worker(msgspec.Struct):
-    """A signed-in member of staff, and his way to the console."""
+    """A signed-in member of staff, and a client of the console."""
 
     client: AsyncClient
     id: int

@@ -1,4 +1,4 @@
-"""The desk of the stand-ins, which run in a process of their own: what they are to do, and what they saw."""
+"""Clients of the simulators' control API: what they are to do, and what they received."""
 
 import itertools
 import json
@@ -6,15 +6,15 @@ from typing import Any, Self
 
 import httpx2
 
-from backend.simulators import receipts_made
-from payouts.partners.supplying import Wanted
+from payouts.partners.supplier import PurchaseRequest
+from simulators import receipt_factory
 
 FREE = {"tremendous": 0, "tango": 0}  # no limits: most tests are about something else
 numbers = itertools.count(1)
 
 
 class StandIns:
-    """All of them."""
+    """The simulators, which run in a process of their own."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -38,31 +38,31 @@ class StandIns:
         return self.http.get("/_simulator/log").json()[kind]
 
 
-class Desk(StandIns):
-    """Those who sell."""
+class SupplierStandIns(StandIns):
+    """The simulated suppliers."""
 
     def set_up(self, **setup: Any) -> None:
         super().set_up(**{"supplier_limits": FREE, "timeout_seconds": 3, "late_seconds": 0.4} | setup)
 
-    def prepare(self, **given: Any) -> None:
-        self.http.put("/_simulator/orders", content=json.dumps(given)).raise_for_status()
+    def prepare(self, **orders: Any) -> None:
+        self.http.put("/_simulator/orders", content=json.dumps(orders)).raise_for_status()
 
-    def wanted(self, *script: str, nominal: int = 100_000, product: str = "BOOKS") -> Wanted:
-        """A new order that meets these faults first."""
-        wanted = Wanted(f"order-{next(numbers)}", product, nominal)
-        self.prepare(scripts={wanted.reference: script})
-        return wanted
+    def wanted(self, *script: str, nominal: int = 100_000, product: str = "BOOKS") -> PurchaseRequest:
+        """Make a request whose first attempts meet these faults."""
+        request = PurchaseRequest(f"order-{next(numbers)}", product, nominal)
+        self.prepare(scripts={request.reference: script})
+        return request
 
     def sold(self, kind: str) -> dict[str, int]:
         return self.http.get("/_simulator/orders").json()["sold"][kind]
 
 
 class Simulators(StandIns):
-    """Those who know receipts."""
+    """The simulated providers of receipts."""
 
     def put(self, *script: str, appears_after: int = 0, **made: Any) -> dict[str, Any]:
-        """A new receipt that meets these faults first."""
-        receipt = receipts_made.made(next(numbers), **made)
+        """Make a receipt whose first requests meet these faults."""
+        receipt = receipt_factory.make_receipt(next(numbers), **made)
         entry = {"receipt": receipt, "appears_after": appears_after, "script": script}
         self.http.post("/_simulator/receipts", content=json.dumps(entry)).raise_for_status()
         return receipt

@@ -1,4 +1,4 @@
-"""The house as README draws it, and its proofs as a newcomer would run them, in short."""
+"""The map in README, and the long proofs as a newcomer would run them, in short."""
 
 import os
 import re
@@ -10,11 +10,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def rooms() -> list[str]:
-    """The floors that the linter holds, from the top."""
+def layers() -> list[str]:
+    """The layers of backend that the linter checks, from the top."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
-    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
-    return [re.sub(r"[()]", "", layer) for layer in layers]
+    (found,) = [contract["layers"] for contract in contracts if contract.get("containers") == ["backend"]]
+    return [name for layer in found for name in layer.split(" | ")]
 
 
 def played(*words: str) -> subprocess.CompletedProcess[str]:
@@ -22,38 +22,45 @@ def played(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", *words], cwd=ROOT, env=environ, capture_output=True, text=True)
 
 
-def test_readme_draws_the_rooms_that_the_linter_holds():
+def test_readme_map_has_the_layers_in_order():
     readme = (ROOT / "README.md").read_text("utf-8")
-    block = readme.split("the linter holds this order:", 1)[1].split("```")[1]
+    block = readme.split("upper lines use lower ones", 1)[1].split("```")[1]
 
-    drawn = [line.split("#")[0].strip() for line in block.strip().splitlines()]
+    names = re.findall(r"^    (\w+)(?:\.py)? ", block, re.MULTILINE)
 
-    assert drawn == rooms()
+    assert names == layers()
 
 
 def test_the_story_goes_as_it_should():
-    told = played("backend.cli", "demo")
+    result = played("backend.cli", "demo")
 
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert "The books balance" in told.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "The books balance" in result.stdout
 
 
 def test_receipts_are_decided_once_though_their_provider_fails_and_workers_die():
-    told = played("bench.storm", "--receipts", "30", "--per-second", "20", "--pause", "12")
+    result = played("bench.storm", "--receipts", "30", "--per-second", "20", "--pause", "12")
 
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert "30 paid once" in told.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "30 paid once" in result.stdout
 
 
 def test_what_was_acknowledged_survives_a_kill_of_each_part():
-    told = played("bench.crash", "--rounds", "1", "--pause", "0.5")
+    result = played("bench.crash", "--rounds", "1", "--pause", "0.5", "--back", "30")
 
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert "0 lost, 0 doubled" in told.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "0 lost, 0 doubled" in result.stdout
 
 
 def test_orders_end_once_though_workers_and_the_database_are_killed():
-    told = played("bench.crash_orders", "--rounds", "2", "--pause", "1")
+    result = played("bench.crash_orders", "--rounds", "2", "--pause", "1")
 
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert "nothing waits for ever" in told.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "nothing waits for ever" in result.stdout
+
+
+def test_attack_in_short_breaks_nothing():
+    result = played("bench.attack", "--scale", "0.05", "--seed", "7")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "0 faults" in result.stdout

@@ -1,11 +1,11 @@
-"""What must be true of dues and statements, as queries like those of payouts/checks.py."""
+"""Checks of payables and statements by the ledger audit, as queries like those of payouts/checks.py."""
 
-from backend.programmes.checks import differences
+from backend.programmes.checks import difference_query
 
 _HASH = (
     "hashint8extended({amount}, hashint8extended({shop}, hashint8extended({brand}, hashint8extended({id}, {cause}))))"
 )
-# Sales and certificates add (kind 1), their returns take away (kind 2); what does neither matches nothing.
+# Sales and gift cards add (kind 1), their returns subtract (kind 2); any other combination matches nothing.
 _CAUSE = "CASE WHEN (cause, kind) IN ((4, 1), (5, 2), (9, 1), (10, 2)) THEN cause ELSE 0 END"
 _CAUSED = f"""
     SELECT 4 AS cause, id AS cause_id,
@@ -23,12 +23,12 @@ _OWED = f"""
         {_HASH.format(amount="amount", shop="creditor_id", brand="debtor_id", id="cause_id", cause=_CAUSE)} AS h
     FROM dues WHERE cause IN (4, 5, 9, 10)"""  # noqa: S608 - our own columns
 
-# Each redemption that took something off is owed once, each reversal of one takes away once, and nothing is owed
-# besides; only what a till took offline beyond its limit is the shop's own loss. So with the parts of
-# certificates that tills took and gave back.
-DUES = differences(_CAUSED, _OWED, "a due is not what its sale, certificate or return took off")
+# Each redemption with a discount is owed once, each reversal is subtracted once, and nothing else is owed; only what an
+# offline till gave beyond its limit is the shop's own loss. The same holds for the parts of gift cards that tills took
+# and gave back.
+PAYABLES = difference_query(_CAUSED, _OWED, "a due is not what its sale, certificate or return took off")
 
-# A closed statement is the sum of its dues, and begins where the one before it ends.
+# A closed statement is the sum of its payables, and begins where the previous one ends.
 STATEMENTS = """
     SELECT s.id, 'a statement is not what its dues come to'
     FROM (SELECT *, lag(upto_due, 1, 0::bigint) OVER (PARTITION BY shop_id, brand_id ORDER BY number) AS before,
@@ -38,15 +38,14 @@ STATEMENTS = """
             coalesce(sum(amount) FILTER (WHERE kind = 2 AND cause <> 10), 0) AS returned,
             coalesce(sum(amount) FILTER (WHERE cause = 9), 0) AS certificates,
             coalesce(sum(amount) FILTER (WHERE cause = 10), 0) AS certificates_returned
-        FROM dues d WHERE d.creditor_id = s.shop_id AND d.debtor_id = s.brand_id
-            AND d.id > s.after_due AND d.id <= s.upto_due) AS d
+        FROM checkout_statement_dues(s.shop_id, s.brand_id, s.number, 0) d) AS d
     WHERE (s.discounts, s.returned, s.certificates, s.certificates_returned, s.total, s.after_due, s.number)
         IS DISTINCT FROM (d.discounts, d.returned, d.certificates, d.certificates_returned,
             d.discounts - d.returned + d.certificates - d.certificates_returned, s.before, s.place)
 """
 
-# What the rows of one sale say of each other: a sale is its lines, a redemption is the shares of them that count for it
-# and belongs to a sale. No foreign keys hold them together (checkout/models.py).
+# Consistency of a sale's rows: a sale is the sum of its lines, a redemption is the sum of its shares and belongs to a
+# sale. There are no foreign keys between them (checkout/models.py).
 SALES = """
     SELECT coalesce(s.id, l.sale_id), 'a sale is not what its lines come to' FROM sales s FULL JOIN (
         SELECT sale_id, sum(amount) AS amount, sum(discount) AS discount, sum(returned_amount) AS returned_amount

@@ -1,13 +1,15 @@
-"""The till's deeds: quotes, reservations, sales, returns."""
+"""Endpoints of tills: quotes, reservations, sales, returns."""
 
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, delete, get, post, put
-from litestar.params import JSONBody, PathParameter
+from litestar.openapi.spec import Example
+from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
-from backend.checkout import answers, asking, downloads, offline, reservations, returns, service
-from backend.checkout.asking import CodesRefused, LineTwice, TheCheckout
-from backend.checkout.downloads import OffersOut
+from backend.checkout.sales import offline, offline_downloads, quote_request, reservations, responses, returns, service
+from backend.checkout.sales.offline_downloads import OffersOut
+from backend.checkout.sales.quote_request import CodesRefused, CurrentCheckout, LineTwice
+from backend.checkout.sales.service import ReceiptConflict, TotalChanged
 from backend.checkout.schemas import (
     Fiscal,
     OfflineSalesIn,
@@ -21,49 +23,97 @@ from backend.checkout.schemas import (
     SaleIn,
     SaleOut,
 )
-from backend.checkout.service import ReceiptTaken, TotalChanged
-from backend.database import Db
-from backend.errors import BodyChanged, Busy, TooManyRequests
-from backend.shops.door import CashierNeeded, TheTill, TokenInPages
-from backend.tokens import ASKS_ITSELF
-from backend.wire import KEY, Now, raises, with_etag
+from backend.core.db.database import Db
+from backend.core.http.conditional_requests import conditional_response
+from backend.core.http.errors import BodyChanged, Busy, TooManyRequests
+from backend.core.http.models import KEY, CurrentSettings, Now
+from backend.core.http.problems import error_responses
+from backend.core.security.tokens import CHECKS_CALLER_ITSELF
+from backend.shops.authentication import CashierNeeded, CurrentTill, TokenInPages
 
 Key = Annotated[str, PathParameter(pattern=KEY, description="The till's own id.")]
+SoldAt = Annotated[
+    str | None,
+    QueryParameter(
+        name="till",
+        pattern=KEY,
+        description="The key of the till that sold, if several have this id.",
+        examples=[Example(value="till-1")],
+    ),
+]
+Release = Annotated[
+    str,
+    HeaderParameter(
+        name="Scanback-Release", max_length=64, description="The `release` of the response to the page's reservation."
+    ),
+]
 
 
-@post("/quotes", status_code=200, opt=ASKS_ITSELF, responses=raises(LineTwice, TooManyRequests))
-async def make_quote(till: TheTill, checkout: TheCheckout, data: JSONBody[QuoteIn]) -> QuoteOut:
-    """What a basket comes to with its codes, and for each code why or why not. Keeps nothing."""
-    found = await service.quote(checkout, asking.asked(checkout, till, data))
-    return answers.shown(QuoteOut, found.answer())
+def visitor_network(request: Request[Any, Any, Any]) -> str:
+    """The caller's network."""
+    network: str = request.scope["state"]["network"]
+    return network
+
+
+@post("/quotes", status_code=200, opt=CHECKS_CALLER_ITSELF, responses=error_responses(LineTwice, TooManyRequests))
+async def make_quote(
+    request: Request[Any, Any, Any], till: CurrentTill, checkout: CurrentCheckout, data: JSONBody[QuoteIn]
+) -> QuoteOut:
+    """The price of a basket with its codes, and a reason for each code. Nothing is stored.
+
+    After too many unknown codes, baskets with unknown codes are refused for some time; baskets with valid codes are
+    not. Where pages call, each visitor's network is counted separately.
+    """
+    quote = await service.create_quote(
+        checkout, quote_request.build_request(checkout, till, data, visitor=visitor_network(request))
+    )
+    return responses.response_with_texts(QuoteOut, quote.response())
 
 
 @put(
     "/reservations/{key:str}",
-    opt=ASKS_ITSELF,
-    responses=raises(CodesRefused, reservations.ReservationsTooMany, LineTwice, BodyChanged, TooManyRequests, Busy),
+    opt=CHECKS_CALLER_ITSELF,
+    responses=error_responses(
+        CodesRefused,
+        reservations.ReservationsTooMany,
+        reservations.ReservationIdInvalid,
+        LineTwice,
+        BodyChanged,
+        TooManyRequests,
+        Busy,
+    ),
 )
 async def put_reservation(
-    till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[ReservationIn]
+    request: Request[Any, Any, Any],
+    till: CurrentTill,
+    checkout: CurrentCheckout,
+    key: Key,
+    data: JSONBody[ReservationIn],
 ) -> ReservationOut:
-    """Keep the codes of a basket for it until a time; a sale that names the reservation uses them."""
-    row = await reservations.reserve(checkout, till, key, data)
-    return answers.shown(ReservationOut, row.answer, id=key, state=row.state, expires_at=row.expires_at)
+    """Reserve the codes of a basket until a time; a sale that names the reservation uses them.
+
+    From a web shop's pages the id is a random UUID (version 4 or 7), and the response has a `release`.
+    """
+    row = await reservations.reserve_codes(checkout, till, key, data, visitor_network(request))
+    more = {"id": key, "state": row.state, "expires_at": row.expires_at, "release": row.release}
+    return responses.response_with_texts(ReservationOut, row.answer, **more)
 
 
-@delete("/reservations/{key:str}")
-async def delete_reservation(till: TheTill, db: Db, key: Key) -> None:
-    """Give the codes back; what was sold or has lapsed stays as it is."""
-    await reservations.release(db, till, key)
+@delete("/reservations/{key:str}", responses=error_responses(reservations.ReleaseForbidden))
+async def delete_reservation(
+    till: CurrentTill, db: Db, settings: CurrentSettings, key: Key, secret: Release = ""
+) -> None:
+    """Release the codes; what was sold or has lapsed stays. A page sends the `release` of its reservation."""
+    await reservations.release_reservation(db, settings, till, key, secret)
 
 
 @put(
     "/sales/{key:str}",
-    opt=ASKS_ITSELF,
-    responses=raises(
+    opt=CHECKS_CALLER_ITSELF,
+    responses=error_responses(
         CodesRefused,
         TotalChanged,
-        ReceiptTaken,
+        ReceiptConflict,
         LineTwice,
         BodyChanged,
         CashierNeeded,
@@ -72,43 +122,57 @@ async def delete_reservation(till: TheTill, db: Db, key: Key) -> None:
         Busy,
     ),
 )
-async def put_sale(till: TheTill, checkout: TheCheckout, key: Key, data: JSONBody[SaleIn]) -> SaleOut:
+async def put_sale(till: CurrentTill, checkout: CurrentCheckout, key: Key, data: JSONBody[SaleIn]) -> SaleOut:
     """Sell under the till's own id: uses the codes, awards their agents, owes the shop, all or nothing.
 
-    The same id with the same body gets the first answer again.
+    The same id with the same body gets the first response again.
     """
-    return answers.shown(SaleOut, await service.sell(checkout, till, key, data))
+    return responses.response_with_texts(SaleOut, await service.sell(checkout, till, key, data))
 
 
-@post("/sales/batch", status_code=200, responses=raises(LineTwice, CashierNeeded, TokenInPages, TooManyRequests, Busy))
-async def send_sales(till: TheTill, checkout: TheCheckout, data: JSONBody[OfflineSalesIn], now: Now) -> OfflineSalesOut:
-    """Hand in sales that were made without a network, in any order; the whole may be sent again.
+@post(
+    "/sales/batch",
+    status_code=200,
+    responses=error_responses(LineTwice, CashierNeeded, TokenInPages, TooManyRequests, Busy),
+)
+async def send_sales(
+    till: CurrentTill, checkout: CurrentCheckout, data: JSONBody[OfflineSalesIn], now: Now
+) -> OfflineSalesOut:
+    """Send sales that were made without a network, in any order. Idempotent by the sales' ids.
 
-    What the buyer was given stands: docs/offline-tills.md says who bears what.
+    The buyer's discount is final: docs/offline-tills.md explains who bears what.
     """
-    rows = await offline.settle(checkout, till, data.sales, now)
-    return OfflineSalesOut([answers.settled(row) for row in rows])
+    rows = await offline.settle_sales(checkout, till, data.sales, now)
+    return OfflineSalesOut([responses.offline_sale_response(row) for row in rows])
 
 
-@get("/sales/{key:str}", responses=raises(returns.SaleUnknown, TokenInPages))
-async def get_sale(till: TheTill, db: Db, key: Key) -> SaleOut:
-    """A sale of this shop, as it was answered first: a till that heard no answer may ask."""
-    till.need_secret()
-    return answers.shown(SaleOut, (await returns.sale(db, till, key)).answer)
+@get("/sales/{key:str}", responses=error_responses(returns.SaleUnknown, returns.SaleAmbiguous, TokenInPages))
+async def get_sale(till: CurrentTill, db: Db, key: Key, named: SoldAt = None) -> SaleOut:
+    """A sale of this shop with its first response, for a till that received none. This till's own sale precedes others'
+    of the same id."""
+    till.require_secret_token()
+    return responses.response_with_texts(SaleOut, (await returns.find_sale(db, till, key, named)).answer)
 
 
-@put("/sales/{key:str}/fiscal", status_code=204, responses=raises(returns.SaleUnknown, ReceiptTaken, TokenInPages))
-async def put_fiscal(till: TheTill, db: Db, key: Key, data: JSONBody[Fiscal]) -> None:
-    """Name the fiscal receipt of a sale, which confirms it. One receipt confirms one sale."""
-    await returns.confirm(db, till, key, data)
+@put(
+    "/sales/{key:str}/fiscal",
+    status_code=204,
+    responses=error_responses(returns.SaleUnknown, returns.SaleAmbiguous, ReceiptConflict, TokenInPages),
+)
+async def put_fiscal(till: CurrentTill, db: Db, key: Key, data: JSONBody[Fiscal], named: SoldAt = None) -> None:
+    """Store the fiscal receipt of a sale, which confirms it. One receipt confirms one sale. This till's own sale
+    precedes others' of the same id."""
+    await returns.confirm_sale(db, till, key, data, named)
 
 
 @put(
     "/sales/{key:str}/returns/{return_key:str}",
-    responses=raises(
+    responses=error_responses(
         returns.SaleUnknown,
+        returns.SaleAmbiguous,
         returns.MoreThanSold,
         returns.NothingReturned,
+        returns.QuantityInvalid,
         LineTwice,
         BodyChanged,
         CashierNeeded,
@@ -116,27 +180,29 @@ async def put_fiscal(till: TheTill, db: Db, key: Key, data: JSONBody[Fiscal]) ->
     ),
 )
 async def put_return(
-    till: TheTill,
+    till: CurrentTill,
     db: Db,
     key: Key,
     return_key: Annotated[str, PathParameter(pattern=KEY, description="The till's own id of the return.")],
     data: JSONBody[ReturnIn],
 ) -> ReturnOut:
-    """Take back any part of any line, at any till of the shop: never more than was sold.
+    """Return any part of any line, at any till of the shop, up to what was sold.
 
-    The buyer gets the lines' sum less the discount that belonged to it; the agent's bonus goes back in proportion.
+    Ids are the tills' own: if several tills have a sale with this id, `till` in the body names the one that sold.
+    The buyer gets the lines' sum less its discount; the agent's bonus is clawed back in proportion.
     """
-    answer: dict[str, Any] = await returns.take_back(db, till, key, return_key, data)
-    return answers.shown(ReturnOut, answer)
+    response: dict[str, Any] = await returns.return_lines(db, till, key, return_key, data)
+    return responses.response_with_texts(ReturnOut, response)
 
 
-@get("/offers", responses=raises(TokenInPages))
+@get("/offers", responses=error_responses(TokenInPages))
 async def get_offers(
-    request: Request[Any, Any, Any], till: TheTill, checkout: TheCheckout, now: Now
+    request: Request[Any, Any, Any], till: CurrentTill, checkout: CurrentCheckout, now: Now
 ) -> Response[OffersOut]:
-    """What a till needs to sell without a network: offers, codes and its bound, signed (JWS, RFC 7515, Ed25519)."""
-    till.need_secret()
-    return with_etag(request, await downloads.offers(checkout, till, now))
+    """What a till needs to sell without a network: offers, codes and its loss limit, signed (JWS, RFC 7515,
+    Ed25519)."""
+    till.require_secret_token()
+    return conditional_response(request, await offline_downloads.signed_offers(checkout, till, now))
 
 
 router = Router(

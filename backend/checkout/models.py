@@ -1,4 +1,4 @@
-"""Sales with their lines and the codes used in them, returns, reservations, counters of use, statements.
+"""Sales with their lines and redemptions, returns, reservations, use counters, statements.
 
 Amounts in kopecks, bonuses in minor units of the programme's currency.
 """
@@ -25,7 +25,7 @@ from payouts.models import Base
 
 
 class Sale(Base):
-    """What a till sold, under the till's own id. `answer` is what it was told first."""
+    """A sale, under the till's own id. `answer` is the first response."""
 
     __tablename__ = "sales"
     __table_args__ = (
@@ -33,7 +33,7 @@ class Sale(Base):
         CheckConstraint("discount BETWEEN 0 AND amount", name="discount"),
         CheckConstraint("returned_amount BETWEEN 0 AND amount", name="returned"),
         Index("ix_sales_shop_id_id", "shop_id", "id"),
-        # A fiscal receipt confirms one sale of its shop. A shop's word is no claim on another's receipts.
+        # A fiscal receipt confirms one sale of its shop. Another shop may send the same numbers: nothing proves them.
         Index("uq_sales_shop_id_fn_fd", "shop_id", "fn", "fd", unique=True, postgresql_where="fn IS NOT NULL"),
     )
 
@@ -44,7 +44,7 @@ class Sale(Base):
     shop_id: Mapped[int]
     cashier_id: Mapped[int | None]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
-    # When the till sold it, if it had no network then.
+    # When an offline till made the sale; null for others.
     taken_at: Mapped[datetime | None]
     amount: Mapped[int]
     discount: Mapped[int]
@@ -57,11 +57,11 @@ class Sale(Base):
 
 
 class SaleLine(Base):
-    """A line of a sale, and how much of it came back: never more than was sold.
+    """A line of a sale, and how much of it was returned, at most what was sold.
 
-    No foreign key to its sale, nor from redemptions and their shares to what they belong to: checkout_sell writes all
-    of them in one transaction, nothing ever deletes them, the proof of the books adds them up, and the look-ups were an
-    eighth of what a sale costs.
+    There is no foreign key to the sale, nor from redemptions and shares to their parents: checkout_sell writes all of
+    them in one transaction, nothing ever deletes them, the ledger audit adds them up, and the checks of the keys were
+    an eighth of a sale's cost.
     """
 
     __tablename__ = "sale_lines"
@@ -82,7 +82,7 @@ class SaleLine(Base):
 
 
 class Redemption(Base):
-    """A promo code used in a sale: what it took off, what its agent gets, and how much of both was taken back."""
+    """A promo code used in a sale: its discount, its agent's bonus, and how much of both was returned."""
 
     __tablename__ = "redemptions"
     __table_args__ = (
@@ -109,20 +109,22 @@ class Redemption(Base):
     base: Mapped[int]
     discount: Mapped[int]
     bonus: Mapped[int]
-    # Why it brought the agent nothing, or less: day_cap, own_code, taken_offline, ...
+    # Why the agent got no bonus, or less: day_cap, own_code, taken_offline, ...
     reason: Mapped[str | None] = mapped_column(String(24))
     returned_base: Mapped[int] = mapped_column(server_default="0")
     returned_discount: Mapped[int] = mapped_column(server_default="0")
     returned_bonus: Mapped[int] = mapped_column(server_default="0")
-    # Whether the campaign had a budget then, which a return gives back to.
+    # The part of the returned bonus that had expired and was not clawed back.
+    returned_expired: Mapped[int] = mapped_column(server_default="0")
+    # Whether the campaign had a budget at the sale; a return refunds it.
     budgeted: Mapped[bool] = mapped_column(server_default="false")
-    # What it took of the code and of limits, to be given back.
+    # The uses of the code and of limits, which a full return gives back.
     uses: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     use_given_back: Mapped[bool] = mapped_column(server_default="false")
 
 
 class Share(Base):
-    """How a redemption's discount is spread over the lines that count for it, and what was paid for each of them."""
+    """The part of a redemption's discount on one line that counts for it, and what was paid for that line."""
 
     __tablename__ = "shares"
 
@@ -133,7 +135,7 @@ class Share(Base):
 
 
 class SaleReturn(Base):
-    """Lines that came back, under the till's id of the return."""
+    """A return of sold lines, under the till's own id."""
 
     __tablename__ = "sale_returns"
     __table_args__ = (UniqueConstraint("sale_id", "key"),)
@@ -147,7 +149,7 @@ class SaleReturn(Base):
 
 
 class Reversal(Base):
-    """What a return took back of one redemption: the cause of the claw-back."""
+    """What a return took back of one redemption. It is the cause of the clawback."""
 
     __tablename__ = "reversals"
     __table_args__ = (UniqueConstraint("return_id", "redemption_id"),)
@@ -158,10 +160,12 @@ class Reversal(Base):
     base: Mapped[int]
     discount: Mapped[int]
     bonus: Mapped[int]
+    # The part of the bonus that had expired and was not clawed back.
+    expired: Mapped[int] = mapped_column(server_default="0")
 
 
 class Reservation(Base):
-    """Uses of codes set aside for a basket until a time; a sale may take them, else they lapse."""
+    """Uses of codes that are held for a basket until a time. A sale consumes them, or they expire."""
 
     __tablename__ = "reservations"
     __table_args__ = (
@@ -177,9 +181,11 @@ class Reservation(Base):
     digest: Mapped[bytes]
     state: Mapped[str] = mapped_column(String(5), server_default="open")
     expires_at: Mapped[datetime]
-    # The uses that are set aside: what the sale or the lapse goes by.
+    # The reserved uses; a sale or the expiry gives these back.
     uses: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     answer: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # A keyed hash of the caller's network, if a page called.
+    visitor: Mapped[str | None] = mapped_column(String(24))
 
 
 class UseCount(Base):
@@ -196,7 +202,7 @@ class UseCount(Base):
 
 
 class Signal(Base):
-    """What a fraud rule saw in a redemption. In shadow it changes nothing."""
+    """A finding of a fraud rule on a redemption. In shadow mode it has no effect."""
 
     __tablename__ = "fraud_signals"
     __table_args__ = (Index("ix_fraud_signals_brand_id_id", "brand_id", "id"),)
@@ -212,7 +218,9 @@ class Signal(Base):
 
 
 class Statement(Base):
-    """What a brand owes a shop for a period that is closed: all dues after those of the statement before."""
+    """What a brand owes a shop for a closed period: all payables of the period that no earlier statement contains
+    (see checkout_statement_dues).
+    """
 
     __tablename__ = "statements"
     __table_args__ = (UniqueConstraint("shop_id", "brand_id", "number"),)
@@ -221,8 +229,13 @@ class Statement(Base):
     brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
     shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
     number: Mapped[int]
-    after_due: Mapped[int]
+    after_due: Mapped[int]  # `upto_due` of the statement before
     upto_due: Mapped[int]
+    # The period's last day, if it has one; its end in the shop's time zone; the last payable up to which all are
+    # settled.
+    through: Mapped[date | None]
+    until: Mapped[datetime | None]
+    settled_due: Mapped[int | None]
     sales: Mapped[int]
     discounts: Mapped[int]
     returned: Mapped[int]

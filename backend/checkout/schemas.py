@@ -5,18 +5,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from backend.wire import KEY, LINE, LINE_OR_NOTHING, In, Out
+from backend.core.http.models import KEY, LINE, LINE_OR_NOTHING, RequestModel, ResponseModel
 
 MOST_LINES, MOST_CODES = 500, 10
 Kopecks = Annotated[int, Meta(ge=0, le=10**12, examples=[125000])]
 Sum = Annotated[int, Meta(description="Kopecks.", ge=0, examples=[125000])]
 LineNumber = Annotated[int, Meta(ge=1, le=100_000, examples=[1])]
-Quantity = Annotated[float, Meta(gt=0, le=10**6, description="Three decimals count.", examples=[2])]
+Quantity = Annotated[float, Meta(ge=0.001, le=10**6, description="Three decimals count.", examples=[2])]
 Code = Annotated[str, Meta(min_length=1, max_length=300, examples=["IVAN7"])]
 Why = Annotated[str, Meta(examples=["below_minimum"])]
 
 
-class BasketLine(In):
+class BasketLine(RequestModel):
     """A line of the basket. `amount` is the line's sum before our discount."""
 
     line: LineNumber
@@ -27,7 +27,7 @@ class BasketLine(In):
     gtin: Annotated[str, Meta(max_length=20, examples=["4600000000015"])] | None = None
 
 
-class QuoteIn(In):
+class QuoteIn(RequestModel):
     """A basket and the codes that the buyer shows: typed, or the text of their QR codes."""
 
     codes: Annotated[list[Code], Meta(max_length=MOST_CODES)]
@@ -38,7 +38,7 @@ class QuoteIn(In):
             Meta(
                 min_length=1,
                 max_length=100,
-                description="The till's own word for the buyer, such as a loyalty card: only its hash is kept.",
+                description="The till's own identifier of the buyer, such as a loyalty card. Only its hash is stored.",
                 examples=["card-4711"],
             ),
         ]
@@ -47,12 +47,15 @@ class QuoteIn(In):
 
 
 class ReservationIn(QuoteIn, kw_only=True):
-    """A basket whose codes are to be kept for it."""
+    """A basket whose codes are to be reserved for it."""
 
-    seconds: Annotated[int, Meta(ge=10, le=86_400, description="How long.", examples=[900])] = 900
+    seconds: Annotated[
+        int,
+        Meta(ge=10, le=86_400, description="How long; from a web shop's pages 30 minutes at maximum.", examples=[900]),
+    ] = 900
 
 
-class Fiscal(In):
+class Fiscal(RequestModel):
     """The fiscal receipt of a sale: drive, document and sign (Federal Law 54-FZ)."""
 
     fn: Annotated[str, Meta(pattern=r"^[0-9]{16}(?!\n)$", examples=["9960440300112233"])]
@@ -61,7 +64,7 @@ class Fiscal(In):
 
 
 class SaleIn(QuoteIn, kw_only=True):
-    """What was sold. With `total` the sale is refused if the buyer would have to pay another sum."""
+    """A sold basket. With `total` the sale is refused if the buyer would have to pay another sum."""
 
     total: Kopecks | None = None
     reservation: Annotated[str, Meta(max_length=64, pattern=LINE, examples=["cart-17"])] | None = None
@@ -69,44 +72,44 @@ class SaleIn(QuoteIn, kw_only=True):
 
 
 class OfflineSaleIn(QuoteIn, kw_only=True):
-    """A sale made without a network: when, and what the till took off by the offers that it had."""
+    """A sale made without a network: its time, and the discount that the till gave by its downloaded offers."""
 
     id: Annotated[str, Meta(pattern=KEY, examples=["2026-11-22-117"])]
     taken_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T09:59:00Z"])]
     discount: Kopecks
 
 
-class OfflineSalesIn(In):
-    """Sales that waited for a network, in any order; sending them again is harmless."""
+class OfflineSalesIn(RequestModel):
+    """Sales that waited for a network, in any order. Idempotent by their ids."""
 
     sales: Annotated[list[OfflineSaleIn], Meta(min_length=1, max_length=100)]
 
 
-class LineDiscount(Out):
-    """What is taken off one line."""
+class LineDiscount(ResponseModel):
+    """The discount of one line."""
 
     line: LineNumber
     discount: Sum
 
 
-class CodeApplied(Out):
-    """A code that takes something off; codes stand in the order in which they did."""
+class CodeApplied(ResponseModel):
+    """A code that gives a discount. Codes are listed in the order in which they apply."""
 
     code: Code
     discount: Sum
     text: Annotated[str, Meta(examples=["5% off"])] = ""
 
 
-class CodeNot(Out):
-    """A code that takes nothing off, and why."""
+class CodeNot(ResponseModel):
+    """A code that gives no discount, and the reason."""
 
     code: Code
     reason: Why
     text: Annotated[str, Meta(examples=["The basket is too small for this code."])] = ""
 
 
-class QuoteOut(Out, omit_defaults=False):
-    """What a basket comes to with its codes; `lines` sum up to `discount` exactly."""
+class QuoteOut(ResponseModel, omit_defaults=False):
+    """The price of a basket with its codes; `lines` sum up to `discount` exactly."""
 
     amount: Sum
     discount: Sum
@@ -116,55 +119,67 @@ class QuoteOut(Out, omit_defaults=False):
     refused: list[CodeNot]
 
 
-class ReservationOut(QuoteOut, kw_only=True):
-    """A quote whose codes are kept until a time."""
+class ReservationOut(QuoteOut, kw_only=True, omit_defaults=True):
+    """A quote whose codes are reserved until a time."""
 
     id: Annotated[str, Meta(examples=["cart-17"])]
     state: Annotated[str, Meta(examples=["open"])]
     expires_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:15:00Z"])]
+    release: Annotated[
+        str | None,
+        Meta(
+            description="For pages only: send it in the header Scanback-Release to give the codes back.",
+            examples=["nB0mQ2vJx8Yk3uC7dLw1aA"],
+        ),
+    ] = None
 
 
 class SaleOut(QuoteOut, kw_only=True):
-    """A sale, as it was answered first."""
+    """The first response to a sale."""
 
     id: Annotated[str, Meta(examples=["2026-11-22/117"])]
 
 
-class OfflineSaleOut(Out):
-    """How a sale was settled: `sold`; `conflict`, where not all that was given comes back, or no bonus was paid; or
-    `refused`, then nothing was recorded."""
+class OfflineSaleOut(ResponseModel):
+    """How an offline sale was settled: `sold`; `conflict`, if not all of the discount is repaid or no bonus was paid;
+    or `refused`, if nothing was recorded."""
 
     id: Annotated[str, Meta(examples=["2026-11-22-117"])]
     status: Annotated[Literal["sold", "conflict", "refused"], Meta(examples=["sold"])]
     given: Sum
-    repaid: Annotated[int, Meta(description="What the brands owe the shop for it.", ge=0, examples=[125000])]
+    repaid: Annotated[int, Meta(description="What the brands owe the shop for this sale.", ge=0, examples=[125000])]
     conflicts: list[CodeNot] = field(default_factory=list)
     reason: Annotated[str | None, Meta(description="Why it was refused.", examples=[None, "gave_less"])] = None
-    text: Annotated[str, Meta(examples=["The sale is too old, or its time has not come yet."])] = ""
+    text: Annotated[str, Meta(examples=["The sale is too old, or its time is in the future."])] = ""
 
 
-class OfflineSalesOut(Out):
-    """One answer for each sale, in the order sent."""
+class OfflineSalesOut(ResponseModel):
+    """One result for each sale, in the order sent."""
 
     items: list[OfflineSaleOut]
 
 
-class ReturnLine(In):
+class ReturnLine(RequestModel):
     """A part of a sold line. `amount` is its part of the line's sum before our discount."""
 
     line: LineNumber
-    quantity: Annotated[float, Meta(ge=0, le=10**6, examples=[1])]
+    quantity: Annotated[
+        float, Meta(ge=0, le=10**6, description="Three decimals count. 0: only a part of the sum.", examples=[1])
+    ]
     amount: Kopecks
 
 
-class ReturnIn(In):
-    """Lines that come back."""
+class ReturnIn(RequestModel, omit_defaults=True):
+    """Returned lines. `till` names the till that sold, if several tills of the shop have a sale with this id."""
 
     lines: Annotated[list[ReturnLine], Meta(min_length=1, max_length=MOST_LINES)]
+    till: (
+        Annotated[str, Meta(description="The key of the till that sold.", pattern=KEY, examples=["till-1"])] | None
+    ) = None
 
 
-class ReturnOut(Out, omit_defaults=False):
-    """What the buyer gets back: the lines' sum less the discount that belonged to it."""
+class ReturnOut(ResponseModel, omit_defaults=False):
+    """What the buyer gets back: the lines' sum less its discount."""
 
     amount: Sum
     discount: Sum

@@ -1,1 +1,1 @@
-"""The command line: everything an operator or a newcomer types."""
+"""The command line of operators and developers."""

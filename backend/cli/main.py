@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import click
 
-from backend.cli.data_folder import FolderUnusable
-from backend.cli.postgres_programs import DatabaseFailed
-from backend.settings import SettingMissing
+from backend.core.settings import SettingMissing
+from local_postgres.data_folder import FolderUnusable
+from local_postgres.programs import DatabaseFailed
 
 
-class Later(NamedTuple):
+class LazyCommand(NamedTuple):
     """A command that is not loaded yet: its module, its name there, and its line in the help."""
 
     module: str
@@ -20,27 +20,39 @@ class Later(NamedTuple):
 
 
 COMMANDS = {
-    "run": Later("backend.cli.run", "run", "Start everything on this machine and keep it running."),
-    "serve": Later("backend.cli.serve", "serve", "Serve the API and the pages."),
-    "worker": Later("backend.cli.work", "worker", "Do the background work."),
-    "keys": Later("backend.cli.keys", "keys", "Make the two keys that never enter the database."),
-    "migrate": Later("backend.cli.schema", "migrate", "Bring the database to today's schema."),
-    "openapi": Later("backend.cli.openapi", "openapi", "Write openapi/openapi.json, or hold it against the code."),
-    "brand": Later("backend.cli.brand", "brand", "Make and list brands."),
-    "staff": Later("backend.cli.staff", "staff", "Let people sign in for a brand."),
-    "batch": Later("backend.cli.batch", "batch", "Make batches of package codes; export, activate and revoke them."),
-    "promo": Later("backend.cli.promo", "promo", "Issue promo codes in bulk, and take them as a file."),
-    "slot": Later("backend.cli.slot", "slot", "List key slots; open the next generation of a key."),
-    "books": Later("backend.cli.books", "books", "Prove the books, and seal them."),
-    "statement": Later("backend.cli.statement", "statement", "Check a wallet's statement, without a database."),
-    "simulators": Later("backend.cli.simulate", "simulators", "Play the providers of receipts, to test against."),
-    "demo": Later("backend.cli.demo", "demo", "Play the product's story on a throwaway server."),
-    "prepare": Later("backend.cli.prepare", "prepare", "Migrate the database; make the demo brand if it is empty."),
+    "run": LazyCommand("backend.cli.server.run", "run", "Start everything on this machine and keep it running."),
+    "serve": LazyCommand("backend.cli.server.serve", "serve", "Serve the API and the pages."),
+    "worker": LazyCommand("backend.cli.server.work", "worker", "Do the background work."),
+    "keys": LazyCommand("backend.cli.admin.keys", "keys", "Create and rotate the keys that never enter the database."),
+    "migrate": LazyCommand("backend.cli.server.migrate", "migrate", "Upgrade the database to the newest schema."),
+    "openapi": LazyCommand(
+        "backend.cli.openapi", "openapi", "Write openapi/openapi.json, or compare it with the code."
+    ),
+    "brand": LazyCommand("backend.cli.admin.brand", "brand", "Create and list brands."),
+    "staff": LazyCommand(
+        "backend.cli.admin.staff", "staff", "Create members of a brand's staff and set their passwords."
+    ),
+    "batch": LazyCommand(
+        "backend.cli.admin.batch", "batch", "Create batches of package codes; export, activate and revoke them."
+    ),
+    "promo": LazyCommand("backend.cli.admin.promo", "promo", "Issue promo codes in bulk, and export them to a file."),
+    "slot": LazyCommand("backend.cli.admin.slot", "slot", "List key slots; open the next generation of a key."),
+    "books": LazyCommand("backend.cli.admin.ledger", "books", "Prove the books, and seal them."),
+    "statement": LazyCommand(
+        "backend.cli.admin.statement", "statement", "Check a wallet's statement, without a database."
+    ),
+    "simulators": LazyCommand(
+        "backend.cli.server.simulate", "simulators", "Simulate the providers of receipts, for tests."
+    ),
+    "demo": LazyCommand("demo.play", "demo", "Play the product's story on a throwaway server."),
+    "prepare": LazyCommand(
+        "backend.cli.server.prepare", "prepare", "Migrate the database; create the demo brand if it is empty."
+    ),
 }
 
 
 class Commands(click.Group):
-    """A group that knows its commands by heart and loads them late: start-up is what people wait for."""
+    """A group that lists its commands without loading them, because imports make up most of the start-up time."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(COMMANDS)
@@ -48,8 +60,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        later = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(later.module), later.name)
+        lazy = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(lazy.module), lazy.name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -63,7 +75,7 @@ def scanback() -> None:
 
 
 def main() -> None:
-    """Run a command; what a person can mend is said in a line, without a traceback."""
+    """Run a command; errors that the operator can correct are printed in one line, without a traceback."""
     try:
         scanback(prog_name="scanback")
     except (DatabaseFailed, FolderUnusable, SettingMissing) as refusal:

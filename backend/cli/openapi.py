@@ -1,32 +1,35 @@
-"""`scanback openapi`: the committed description of the API, written anew or held against the code."""
+"""`scanback openapi`: the committed description of the API and docs/errors.md, written or compared with the code."""
 
 import difflib
 from pathlib import Path
 
 import click
 
+from backend import error_reference
 from backend.app import description
 
-COMMITTED = Path(__file__).parents[2] / "openapi" / "openapi.json"
+ROOT = Path(__file__).parents[2]
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Only see whether the committed description is what the code says.")
+@click.option("--check", is_flag=True, help="Only compare the committed files with the code.")
 def openapi(*, check: bool) -> None:
-    """Write openapi/openapi.json from the code."""
-    now = description()
-    before = COMMITTED.read_text("utf-8") if COMMITTED.exists() else ""
-    if now == before:
+    """Write openapi/openapi.json and docs/errors.md from the code."""
+    for path, text in {"openapi/openapi.json": description(), "docs/errors.md": error_reference.page()}.items():
+        _write(ROOT / path, text, check=check)
+
+
+def _write(path: Path, text: str, *, check: bool) -> None:
+    before = path.read_text("utf-8") if path.exists() else ""
+    if text == before:
         return
     if check:
-        raise click.ClickException(
-            f"{COMMITTED.name} is not what the code says; run `scanback openapi`.\n{_drift(before, now)}"
-        )
-    COMMITTED.parent.mkdir(exist_ok=True)
-    COMMITTED.write_text(now, "utf-8")
-    click.echo(f"Written: {COMMITTED}")
+        raise click.ClickException(f"{path.name} differs from the code; run `scanback openapi`.\n{_diff(before, text)}")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, "utf-8")
+    click.echo(f"Written: {path}")
 
 
-def _drift(before: str, now: str) -> str:
+def _diff(before: str, now: str) -> str:
     lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "committed", "code", n=1, lineterm="")
     return "\n".join(list(lines)[:40])

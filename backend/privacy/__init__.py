@@ -1,1 +1,1 @@
-"""What a person may ask of us: everything we hold, and to be forgotten."""
+"""Privacy: export and erasure of everything stored about an agent."""

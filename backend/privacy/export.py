@@ -1,7 +1,7 @@
-"""The document of everything we hold, written piece by piece: it may be longer than memory should be.
+"""Export of everything stored about an agent, streamed in chunks, because it may not fit in memory.
 
-Each piece is a statement of its own: whoever reads slowly holds no connection. Movements end where the wallets stood
-when the document began, so that the sums fit.
+Each chunk is a statement of its own, so that a slow client holds no connection. Movements end at the state of the
+wallets at the beginning of the export, so that the balances match.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -11,20 +11,23 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import text
 
-from backend.checkout import feed
-from backend.checkout.feed_schemas import RedemptionOut
-from backend.database import Database
-from backend.offers import identity, ordering, units
-from backend.offers.identity_schemas import identity_out
-from backend.offers.schemas import orders_out
+from backend.checkout.redemptions import service as redemptions
+from backend.checkout.redemptions.schemas import RedemptionOut
+from backend.core.db.database import Database
+from backend.earning import units
+from backend.earning.promocodes import code_counters as promocodes
+from backend.earning.receipts import listing as receipts
+from backend.earning.units import PackageCodes
 from backend.privacy.schemas import AccountKept, DeviceKept, PasskeyKept, ReceiptKept, ScanKept
-from backend.programmes.explain import Versions
-from backend.promocodes import listing as promocodes
-from backend.receipts import listing as receipts
-from backend.wallets import service as wallets
-from backend.wallets.schemas import movement_out, wallet_out
+from backend.programmes.rules.explanation import RuleVersionCache
+from backend.spending.limits import identity
+from backend.spending.limits.schemas import identity_out
+from backend.spending.orders import service as orders
+from backend.spending.schemas import orders_out
+from backend.spending.wallets import service as wallets
+from backend.spending.wallets.schemas import movement_out, wallet_out
 
-PIECE = 500  # rows
+CHUNK_ROWS = 500  # rows
 
 ACCOUNT = text("""
     SELECT card_number, created_at, pin_hash IS NOT NULL AS has_pin, spending_held_until FROM accounts
@@ -44,43 +47,45 @@ SENT = text("SELECT key, canonical, answer, answered_at FROM receipts WHERE acco
 _encode = msgspec.json.Encoder().encode
 
 
-async def pieces(db: Database, versions: Versions, account_id: int, base_url: str) -> AsyncGenerator[bytes, None]:
-    """The document `Export`, in order and in pieces."""
-    purses = [row async for page in _wallets(db, account_id) for row in page]
+async def export_chunks(
+    db: Database, versions: RuleVersionCache, pack_codes: PackageCodes, account_id: int, base_url: str
+) -> AsyncGenerator[bytes, None]:
+    """The document `Export` in chunks, in order."""
+    wallet_rows = [row async for page in _wallets(db, account_id) for row in page]
     yield b'{"account":' + _encode(AccountKept(**(await db.call(ACCOUNT, account=account_id))._asdict()))
-    yield b',"devices":' + _encode(_all(DeviceKept, await db.rows(DEVICES, account=account_id)))
-    yield b',"passkeys":' + _encode(_all(PasskeyKept, await db.rows(PASSKEYS, account=account_id)))
-    yield b',"wallets":' + _encode([wallet_out(row) for row in purses])
+    yield b',"devices":' + _encode(_convert_rows(DeviceKept, await db.rows(DEVICES, account=account_id)))
+    yield b',"passkeys":' + _encode(_convert_rows(PasskeyKept, await db.rows(PASSKEYS, account=account_id)))
+    yield b',"wallets":' + _encode([wallet_out(row) for row in wallet_rows])
     yield b',"movements":['
-    async for piece in _listed(_movements(db, versions, account_id, purses)):
-        yield piece
+    async for chunk in _encode_items(_movements(db, versions, account_id, wallet_rows)):
+        yield chunk
     yield b'],"scans":['
-    async for piece in _listed(_scans(db, account_id)):
-        yield piece
+    async for chunk in _encode_items(_scans(db, account_id)):
+        yield chunk
     yield b'],"receipts":['
-    async for piece in _listed(_receipts(db, versions, account_id)):
-        yield piece
+    async for chunk in _encode_items(_receipts(db, versions, account_id)):
+        yield chunk
     yield b'],"promo_codes":['
-    async for piece in _listed(_promo_codes(db, versions, account_id, base_url)):
-        yield piece
+    async for chunk in _encode_items(_promo_codes(db, versions, account_id, base_url)):
+        yield chunk
     yield b'],"redemptions":['
-    async for piece in _listed(_redemptions(db, account_id)):
-        yield piece
+    async for chunk in _encode_items(_redemptions(db, account_id)):
+        yield chunk
     yield b'],"orders":['
-    async for piece in _listed(_orders(db, account_id)):
-        yield piece
+    async for chunk in _encode_items(_orders(db, account_id)):
+        yield chunk
     yield b'],"units":['
-    async for piece in _listed(_units(db, account_id)):
-        yield piece
-    yield b'],"identity":' + _encode(identity_out(*await identity.mine(db, account_id)))
+    async for chunk in _encode_items(_units(db, pack_codes, account_id)):
+        yield chunk
+    yield b'],"identity":' + _encode(identity_out(*await identity.account_levels(db, account_id)))
     yield b"}"
 
 
-def _all(kind: type[Any], rows: Iterable[Any]) -> list[Any]:
+def _convert_rows(kind: type[Any], rows: Iterable[Any]) -> list[Any]:
     return [kind(**row._asdict()) for row in rows]
 
 
-async def _listed(pages: AsyncIterator[list[Any]]) -> AsyncGenerator[bytes, None]:
+async def _encode_items(pages: AsyncIterator[list[Any]]) -> AsyncGenerator[bytes, None]:
     """The items of a list without its brackets."""
     first = True
     async for page in pages:
@@ -91,67 +96,68 @@ async def _listed(pages: AsyncIterator[list[Any]]) -> AsyncGenerator[bytes, None
 
 async def _wallets(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
     after = 0
-    while page := await wallets.wallets(db, account_id, after, PIECE):
+    while page := await wallets.wallet_page(db, account_id, after, CHUNK_ROWS):
         yield page
         after = page[-1].id
 
 
 async def _movements(
-    db: Database, versions: Versions, account_id: int, purses: list[Any]
+    db: Database, versions: RuleVersionCache, account_id: int, wallet_rows: list[Any]
 ) -> AsyncGenerator[list[Any], None]:
-    for purse in purses:
-        before = purse.seq + 1
-        while rows := await wallets.page(db, account_id, purse.id, before, PIECE):
-            known = await versions.load(row.version_id for row in rows)
-            yield [movement_out(row, known) for row in rows]
+    for wallet in wallet_rows:
+        before = wallet.seq + 1
+        while rows := await wallets.movement_page(db, account_id, wallet.id, before, CHUNK_ROWS):
+            loaded = await versions.load(row.version_id for row in rows)
+            yield [movement_out(row, loaded) for row in rows]
             before = rows[-1].wallet_seq
 
 
 async def _scans(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
     last, n = UUID(int=0), -1
-    while rows := await db.rows(SCANS, account=account_id, id=last, n=n, most=PIECE):
-        yield _all(ScanKept, rows)
+    while rows := await db.rows(SCANS, account=account_id, id=last, n=n, most=CHUNK_ROWS):
+        yield _convert_rows(ScanKept, rows)
         last, n = rows[-1].id, rows[-1].n
 
 
-async def _receipts(db: Database, versions: Versions, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _receipts(db: Database, versions: RuleVersionCache, account_id: int) -> AsyncGenerator[list[Any], None]:
     before = None
     while True:
-        page, before = await receipts.page(db, versions, account_id, before, PIECE)
-        sent = {row.key: row for row in await db.rows(SENT, account=account_id, keys=[one.id for one in page])}
-        # One whose account was forgotten meanwhile has another id now.
-        kept = [(one, sent[one.id]) for one in page if one.id in sent]
-        yield [ReceiptKept(one, row.canonical, row.answer, row.answered_at) for one, row in kept]
+        page, before = await receipts.receipt_page(db, versions, account_id, before, CHUNK_ROWS)
+        ids = [receipt.id for receipt in page]
+        sent = {row.key: row for row in await db.rows(SENT, account=account_id, keys=ids)}
+        # The receipts of an account that was erased meanwhile have other ids.
+        pairs = [(receipt, sent[receipt.id]) for receipt in page if receipt.id in sent]
+        yield [ReceiptKept(receipt, row.canonical, row.answer, row.answered_at) for receipt, row in pairs]
         if before is None:
             return
 
 
 async def _promo_codes(
-    db: Database, versions: Versions, account_id: int, base_url: str
+    db: Database, versions: RuleVersionCache, account_id: int, base_url: str
 ) -> AsyncGenerator[list[Any], None]:
     before = None
-    while rows := await promocodes.page(db, account_id, before, PIECE):
-        known = await versions.load(row.version_id for row in rows)
-        yield [promocodes.counted(row, known, base_url) for row in rows]
+    while rows := await promocodes.list_codes_with_counters(db, account_id, before, CHUNK_ROWS):
+        loaded = await versions.load(row.version_id for row in rows)
+        yield [promocodes.counted_code(row, loaded, base_url) for row in rows]
         before = rows[-1].id
 
 
 async def _redemptions(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
     before = None
-    while rows := await feed.page(db, account_id, before, PIECE):
+    while rows := await redemptions.redemption_page(db, account_id, before, CHUNK_ROWS):
         yield [RedemptionOut.of(row) for row in rows]
         before = rows[-1].id
 
 
 async def _orders(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
     before = None
-    while rows := await ordering.page(db, account_id, before, PIECE):
+    while rows := await orders.order_page(db, account_id, before, CHUNK_ROWS):
         yield orders_out(rows)
         before = rows[-1].id
 
 
-async def _units(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _units(db: Database, pack_codes: PackageCodes, account_id: int) -> AsyncGenerator[list[Any], None]:
     before = None
-    while page := await units.page(db, account_id, before, PIECE):
+    while page := await units.find_units(db, pack_codes, account_id, before, CHUNK_ROWS):
         yield page
         before = page[-1].id

@@ -1,4 +1,4 @@
-"""What we hold about a caller, as one document."""
+"""The document of everything stored about a caller."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,22 +6,22 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from backend.accounts.schemas import CardNumber, DeviceName
-from backend.checkout.feed_schemas import RedemptionOut
-from backend.offers.identity_schemas import IdentityOut
-from backend.offers.schemas import OrderOut
-from backend.offers.units import UnitOut
-from backend.promocodes.schemas import PromoCodeCounted
-from backend.receipts.schemas import ReceiptOut
-from backend.scans.schemas import Kind, Status
-from backend.wallets.schemas import MovementOut, WalletOut
-from backend.wire import Out
+from backend.checkout.redemptions.schemas import RedemptionOut
+from backend.core.http.models import ResponseModel
+from backend.earning.promocodes.schemas import PromoCodeCounted
+from backend.earning.receipts.schemas import ReceiptOut
+from backend.earning.scans.schemas import Kind, Status
+from backend.earning.units import UnitOut
+from backend.identity.accounts.schemas import CardNumber, DeviceName
+from backend.spending.limits.schemas import IdentityOut
+from backend.spending.schemas import OrderOut
+from backend.spending.wallets.schemas import MovementOut, WalletOut
 
 When = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 Number = Annotated[int, Meta(examples=[42])]
 
 
-class AccountKept(Out):
+class AccountKept(ResponseModel):
     """The account itself."""
 
     card_number: CardNumber
@@ -30,7 +30,7 @@ class AccountKept(Out):
     spending_held_until: When | None = None
 
 
-class DeviceKept(Out):
+class DeviceKept(ResponseModel):
     """A phone that is or was signed in."""
 
     id: Number
@@ -41,7 +41,7 @@ class DeviceKept(Out):
     ended_at: When | None = None
 
 
-class PasskeyKept(Out):
+class PasskeyKept(ResponseModel):
     """A passkey that opens or opened the account; we keep its public half."""
 
     id: Number
@@ -49,8 +49,8 @@ class PasskeyKept(Out):
     ended_at: When | None = None
 
 
-class ScanKept(Out):
-    """A scan as we answered it. Texts and pictures are not kept."""
+class ScanKept(ResponseModel):
+    """A scan with its result. Texts and pictures are not stored."""
 
     id: UUID
     n: Annotated[int, Meta(description="Which code of one picture.", examples=[0])]
@@ -60,14 +60,14 @@ class ScanKept(Out):
     reason: Annotated[str | None, Meta(examples=["already_claimed"])] = None
 
 
-class ReceiptKept(Out):
-    """A receipt as it was sent, and what became of it; its photo is at `/v1/receipts/{id}/photo`."""
+class ReceiptKept(ResponseModel):
+    """A receipt as it was sent, and its result; its photo is at `/v1/receipts/{id}/photo`."""
 
     receipt: ReceiptOut
     text: Annotated[
         str,
         Meta(
-            description="What its QR code says.",
+            description="The text of its QR code.",
             examples=["t=20261122T1528&s=232.20&fn=7380440902582955&i=5321&fp=1291708960&n=1"],
         ),
     ]
@@ -75,7 +75,7 @@ class ReceiptKept(Out):
     answered_at: When | None = None
 
 
-class Export(Out):
+class Export(ResponseModel):
     """Everything we hold about the caller."""
 
     account: AccountKept

@@ -1,59 +1,61 @@
-"""Being forgotten: the person goes, the books stay right (docs/decisions/0013-erasure.md)."""
+"""Erasure of an account; the ledger stays complete (docs/decisions/0013-erasure.md)."""
 
 from datetime import datetime
 
 from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend import limits
-from backend.accounts import service as accounts
-from backend.database import Database
-from backend.errors import Conflict
-from backend.offers import identity
+from backend.core.db import rate_limits
+from backend.core.db.database import Database
+from backend.core.http.errors import Conflict
+from backend.core.settings import Settings
+from backend.earning.promocodes import erasure as promocodes
+from backend.earning.receipts import erasure as receipts
+from backend.earning.scans.models import Scan
+from backend.identity.accounts import service as accounts
 from backend.programmes.models import DayCap
-from backend.promocodes import forgetting as promocodes
-from backend.receipts import forgetting as receipts
-from backend.scans.models import Scan
-from backend.settings import Settings
+from backend.spending.limits import identity
 
 HOUR = 3600  # seconds
 
-# The lock that scans take: a scan on its way is recorded before the account goes, or not at all.
+# The lock of scans: a concurrent scan is recorded before the account is closed, or not at all.
 LOCK = text("SELECT pg_advisory_xact_lock(20311, (:account % 2147483647)::int)")
 WALLETS = text("SELECT id, held FROM wallets WHERE owner_id = :account ORDER BY id FOR UPDATE")
-END = text("SELECT ledger_end(w) FROM wallets w WHERE id = :wallet")
+END_WALLET = text("SELECT ledger_end(w) FROM wallets w WHERE id = :wallet")
 
 
 class OrderOpen(Conflict):
-    """An order of yours is still under way. Wait for it or cancel it, then come back."""
+    """An order of yours is still open. Wait for it or cancel it, then try again."""
+
+    code = "order_open"
 
 
-async def admit_export(db: Database, settings: Settings, account_id: int, now: datetime) -> None:
+async def count_export(db: Database, settings: Settings, account_id: int, now: datetime) -> None:
     """Count an export.
 
     Raises:
-        TooManyRequests: this account has had its number for this hour.
+        TooManyRequests: the limit of this hour is reached.
     """
-    most = settings.numbers.at("exports_per_hour", now.date())
-    await limits.spend(db, f"export:{account_id}", seconds=HOUR, most=most)
+    limit = settings.numbers.at("exports_per_hour", now.date())
+    await rate_limits.count_request(db, f"export:{account_id}", seconds=HOUR, limit=limit)
 
 
-async def forget(session: AsyncSession, account_id: int) -> None:
-    """Close an account: what its wallets have goes to breakage, its codes are closed, its receipts, too;
-    its scans and ways back are deleted.
+async def erase_account(session: AsyncSession, account_id: int) -> None:
+    """Close an account: the points of its wallets go to breakage, its codes and receipts are closed, its scans and
+    credentials are deleted.
 
     Raises:
-        OrderOpen: a wallet holds something for an order.
+        OrderOpen: a wallet has a hold for an order.
     """
     await session.execute(LOCK, {"account": account_id})
-    await receipts.forget(session, account_id)
+    await receipts.erase_receipts(session, account_id)
     wallets = (await session.execute(WALLETS, {"account": account_id})).all()
     if any(wallet.held for wallet in wallets):
         raise OrderOpen
     for wallet in wallets:
-        await session.execute(END, {"wallet": wallet.id})
-    await promocodes.forget(session, account_id)
-    await identity.forget(session, account_id)
+        await session.execute(END_WALLET, {"wallet": wallet.id})
+    await promocodes.erase_account_codes(session, account_id)
+    await identity.delete_levels(session, account_id)
     await session.execute(delete(Scan).where(Scan.account_id == account_id))
     await session.execute(delete(DayCap).where(DayCap.account_id == account_id))
-    await accounts.close(session, account_id)
+    await accounts.close_account(session, account_id)

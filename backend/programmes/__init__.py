@@ -1,1 +1,1 @@
-"""Programmes, products, campaigns, and the one door to money."""
+"""Programmes, products, campaigns and the rules that award points."""

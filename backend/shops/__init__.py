@@ -1,1 +1,1 @@
-"""Shops and their tills: they belong to no brand and may serve several."""
+"""Shops and their tills: a shop belongs to no brand and may serve several."""

@@ -1,39 +1,47 @@
-"""What a till asks about itself, and cashiers coming and going."""
+"""Endpoints of a till about itself, and sign-in of cashiers."""
 
 from litestar import Router, delete, get, put
 from litestar.params import JSONBody
 
-from backend.database import Db
-from backend.errors import Busy, TooManyRequests, Unauthenticated
-from backend.passwords import ThePasswords
+from backend.core.db.database import Db
+from backend.core.http.errors import Busy, TooManyRequests, Unauthenticated
+from backend.core.http.models import CurrentSettings, Now
+from backend.core.http.problems import error_responses
+from backend.core.security.passwords import InjectedPasswords
 from backend.shops import shifts
-from backend.shops.door import TheTill
+from backend.shops.authentication import CurrentTill, TokenInPages
 from backend.shops.schemas import ShiftIn, ShiftOut, TillHome
-from backend.wire import Now, TheSettings, raises
 
 
-@get("/", responses=raises(Unauthenticated))
-async def get_till(db: Db, till: TheTill) -> TillHome:
-    """The till's shop, the brands it serves, who stands at it and what it may."""
-    return await shifts.home(db, till)
+@get("/", responses=error_responses(Unauthenticated))
+async def get_till(db: Db, till: CurrentTill) -> TillHome:
+    """The till's shop, the brands it serves, its cashier on shift, and what it may do."""
+    return await shifts.till_home(db, till)
 
 
-@put("/shift", responses=raises(Unauthenticated, shifts.ShiftRefused, TooManyRequests, Busy))
+@put("/shift", responses=error_responses(Unauthenticated, shifts.ShiftRefused, TokenInPages, TooManyRequests, Busy))
 async def begin_shift(
-    data: JSONBody[ShiftIn], db: Db, passwords: ThePasswords, settings: TheSettings, till: TheTill, now: Now
+    data: JSONBody[ShiftIn],
+    db: Db,
+    passwords: InjectedPasswords,
+    settings: CurrentSettings,
+    till: CurrentTill,
+    now: Now,
 ) -> ShiftOut:
-    """Sign a cashier in with his PIN until the shift ends; whoever stood here before is signed out.
+    """Sign a cashier in with a PIN until the shift ends. The cashier before is signed out.
 
-    A cashier without a PIN signs in without one, where the till does not want it. Wrong PINs make this till wait
-    longer and longer, and no other.
+    A cashier without a PIN signs in without one, unless the till requires it. Wrong PINs make only this till wait,
+    longer each time. A token that is visible in pages cannot sign in.
     """
-    return await shifts.begin(db, passwords, settings, till, data.cashier, data.pin, now)
+    till.require_secret_token()
+    return await shifts.begin_shift(db, passwords, settings, till, data.cashier, data.pin, now)
 
 
-@delete("/shift", responses=raises(Unauthenticated))
-async def end_shift(db: Db, till: TheTill) -> None:
+@delete("/shift", responses=error_responses(Unauthenticated, TokenInPages))
+async def end_shift(db: Db, till: CurrentTill) -> None:
     """Sign the cashier out."""
-    await shifts.end(db, till)
+    till.require_secret_token()
+    await shifts.end_shift(db, till)
 
 
 router = Router("/", route_handlers=[get_till, begin_shift, end_shift], tags=["Tills"])

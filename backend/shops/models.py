@@ -14,7 +14,7 @@ TillKind = Literal["till", "web"]
 
 
 class Shop(Base):
-    """A place where people buy. Its number is public: by it another brand says which shop it means."""
+    """A place where people buy. Other brands refer to it by its public number."""
 
     __tablename__ = "shops"
 
@@ -28,13 +28,19 @@ class Shop(Base):
 
 
 class BrandShop(Base):
-    """A shop as a brand knows it, under the brand's own key. The keeper runs the shop's tills and cashiers."""
+    """The link of a brand with a shop, under the brand's own key.
+
+    The keeper is the brand that manages the shop's tills and cashiers and accepts the links of other brands. Until then
+    these are pending, and tills do not accept the brand's codes.
+
+    `owed` is the brand's unpaid debt to the shop in kopecks; it is stored only if `debt_most` limits it.
+    """
 
     __tablename__ = "brand_shops"
     __table_args__ = (
         UniqueConstraint("brand_id", "key"),
         UniqueConstraint("shop_id", "brand_id"),
-        # One brand keeps a shop.
+        # A shop has one keeper.
         Index("uq_brand_shops_keeper", "shop_id", unique=True, postgresql_where="keeper"),
     )
 
@@ -45,10 +51,16 @@ class BrandShop(Base):
     keeper: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]
+    pending: Mapped[bool] = mapped_column(server_default="false")
+    accepted_at: Mapped[datetime | None]
+    debt_most: Mapped[int | None]
+    owed: Mapped[int] = mapped_column(server_default="0")
+    # The number of the last paid statement.
+    paid_statement: Mapped[int] = mapped_column(server_default="0")
 
 
 class Cashier(Base):
-    """Somebody at a till, known by a label only; with a PIN he signs in for a shift."""
+    """A person at a till, known by a label only, who signs in for a shift with a PIN or without."""
 
     __tablename__ = "cashiers"
     __table_args__ = (UniqueConstraint("shop_id", "key"),)
@@ -62,13 +74,13 @@ class Cashier(Base):
 
 
 class Till(Base):
-    """A till or web shop with a token of its own. Whoever signed in last is its cashier until the shift ends."""
+    """A till or web shop with its own token. The last cashier who signed in is on shift until the shift ends."""
 
     __tablename__ = "tills"
     __table_args__ = (
         UniqueConstraint("shop_id", "key"),
         CheckConstraint("kind IN ('till', 'web')", name="kind"),
-        # A browser asks before any token is sent: which web shop has a page there?
+        # For CORS preflight requests, which have an origin and no token.
         Index("ix_tills_origins", "origins", postgresql_using="gin", postgresql_where="kind = 'web'"),
     )
 
@@ -77,9 +89,9 @@ class Till(Base):
     key: Mapped[str] = mapped_column(String(64))
     kind: Mapped[TillKind] = mapped_column(String(4), server_default="till")
     token_digest: Mapped[bytes] = mapped_column(unique=True)
-    # Sales only while a cashier is signed in with his PIN.
+    # Sells only while a cashier with a PIN is signed in.
     needs_cashier: Mapped[bool] = mapped_column(server_default="false")
-    # Where a web shop's pages may call from (CORS); none by default.
+    # Origins of a web shop's pages that may call (CORS).
     origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     cashier_id: Mapped[int | None] = mapped_column(ForeignKey("cashiers.id"))
     shift_ends_at: Mapped[datetime | None]

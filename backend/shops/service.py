@@ -1,149 +1,183 @@
-"""Shops as a brand knows them: its own, and those of others that serve it."""
+"""Shops of a brand: those it manages, and those of other keepers that serve it."""
 
 import secrets
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from stdnum import luhn
 
-from backend.brands import audit, timezones
-from backend.brands.door import Member
-from backend.brands.models import Brand
-from backend.errors import Conflict, Forbidden, Invalid, NotFound
+from backend.core.db import events
+from backend.core.http.errors import Conflict, Forbidden, Invalid, NotFound
+from backend.identity.brands import audit_log, timezones
+from backend.identity.brands.authentication import Member
+from backend.identity.brands.models import Brand
 from backend.shops.models import BrandShop, Shop
 from backend.shops.schemas import ShopIn
 
 TIMEZONE = "Europe/Moscow"
+KEEPER = text("SELECT shops_keeper(:shop)")
+DAILY_INVITATIONS = 3  # events of one brand's requests to one shop
+COUNT_INVITATION = text("SELECT (limit_count(:key, 86400, 1)).total")
 
 
 class ShopUnknown(NotFound):
     """Your brand has no such shop."""
 
+    code = "shop_unknown"
+
 
 class ShopNumberUnknown(NotFound):
     """There is no shop with this number."""
+
+    code = "shop_number_unknown"
 
 
 class ShopNameMissing(Invalid):
     """A new shop needs a name. To link a shop of another brand, send its number."""
 
+    code = "shop_name_missing"
+
 
 class ShopFixed(Conflict):
-    """This key stands for another shop. Use a key of its own for each shop."""
+    """Another shop has this key. Use a separate key for each shop."""
+
+    code = "shop_fixed"
 
 
 class ShopLinked(Conflict):
-    """Your brand knows this shop under another key."""
+    """Your brand has this shop under another key."""
+
+    code = "shop_linked"
 
 
 class KeeperOnly(Forbidden):
-    """Another brand keeps this shop: only that brand changes it, its tills and its cashiers."""
+    """Another brand manages this shop. Only that brand changes it, its tills and its cashiers."""
+
+    code = "keeper_only"
 
 
-class Known(NamedTuple):
-    """A shop, and how a brand knows it."""
+class LinkedShop(NamedTuple):
+    """A shop and a brand's link with it."""
 
     shop: Shop
     link: BrandShop
 
 
-async def page(session: AsyncSession, member: Member, after: str | None, most: int) -> list[Known]:
-    """The shops of a brand in the order of its keys, from a place on."""
+async def list_shops(session: AsyncSession, member: Member, after: str | None, limit: int) -> list[LinkedShop]:
+    """A page of a brand's shops in the order of its keys, after `after`."""
     rows = select(Shop, BrandShop).join(BrandShop, BrandShop.shop_id == Shop.id)
     rows = rows.where(BrandShop.brand_id == member.brand_id, BrandShop.key > (after or ""))
-    found = await session.execute(rows.order_by(BrandShop.key).limit(most))
-    return [Known(*row) for row in found]
+    result = await session.execute(rows.order_by(BrandShop.key).limit(limit))
+    return [LinkedShop(*row) for row in result]
 
 
-async def find(session: AsyncSession, member: Member, key: str, *, lock: bool = False) -> Known | None:
-    """A shop by the brand's key. Locked, nobody else changes shops of this brand until the transaction ends."""
+async def find_shop(session: AsyncSession, member: Member, key: str, *, lock: bool = False) -> LinkedShop | None:
+    """A shop by the brand's key. With `lock` other transactions cannot change the brand's shops until this one ends."""
     if lock:
-        # Not so strongly that sales, whose rows name the brand, would have to wait.
+        # FOR NO KEY UPDATE, so that sales, whose rows refer to the brand, do not wait.
         await session.get_one(Brand, member.brand_id, with_for_update={"key_share": True})
     rows = select(Shop, BrandShop).join(BrandShop, BrandShop.shop_id == Shop.id)
     row = (await session.execute(rows.where(BrandShop.brand_id == member.brand_id, BrandShop.key == key))).first()
-    return Known(*row) if row else None
+    return LinkedShop(*row) if row else None
 
 
-async def get(session: AsyncSession, member: Member, key: str, *, lock: bool = False) -> Known:
+async def get_shop(session: AsyncSession, member: Member, key: str, *, lock: bool = False) -> LinkedShop:
     """A shop by the brand's key.
 
     Raises:
         ShopUnknown: there is none.
     """
-    found = await find(session, member, key, lock=lock)
-    if found is None:
+    linked = await find_shop(session, member, key, lock=lock)
+    if linked is None:
         raise ShopUnknown
-    return found
+    return linked
 
 
-async def kept(session: AsyncSession, member: Member, key: str, *, lock: bool = False) -> Shop:
-    """A shop that the caller's brand keeps.
+async def get_managed_shop(session: AsyncSession, member: Member, key: str, *, lock: bool = False) -> Shop:
+    """A shop that the caller's brand manages.
 
     Raises:
-        ShopUnknown: there is none. KeeperOnly: another brand keeps it.
+        ShopUnknown: there is none. KeeperOnly: another brand manages it.
     """
-    shop, link = await get(session, member, key, lock=lock)
+    shop, link = await get_shop(session, member, key, lock=lock)
     if not link.keeper:
         raise KeeperOnly
     return shop
 
 
-async def put(session: AsyncSession, member: Member, key: str, new: ShopIn) -> Known:
-    """Make a shop, make it so, or link one that another brand keeps. One that was left comes back. Again changes
-    nothing.
+async def put_shop(session: AsyncSession, member: Member, key: str, new: ShopIn) -> LinkedShop:
+    """Create or change a shop, or request a link with one that another brand manages. Idempotent.
+
+    An ended link is restored; one with another brand's shop becomes pending again.
 
     Raises:
-        ShopNumberUnknown, ShopNameMissing, ShopFixed, ShopLinked, KeeperOnly, TimezoneUnknown: as they say.
+        ShopNumberUnknown, ShopNameMissing, ShopFixed, ShopLinked, KeeperOnly, TimezoneUnknown, TimezoneInvalid.
     """
-    found = await find(session, member, key, lock=True)
-    if found is None:
-        return await (_link if new.number else _make)(session, member, key, new)
-    if new.number not in (None, found.shop.number):
+    linked = await find_shop(session, member, key, lock=True)
+    if linked is None:
+        return await (_request_link if new.number else _create_shop)(session, member, key, new)
+    if new.number not in (None, linked.shop.number):
         raise ShopFixed
-    if found.link.ended_at is not None:
-        found.link.ended_at = None
-        audit.note(session, member, "shop.linked", id=found.shop.id)
-    if found.link.keeper:
-        await _change(session, member, found.shop, _details(new))
+    if linked.link.ended_at is not None:
+        linked.link.ended_at = None
+        linked.link.pending = not linked.link.keeper
+        audit_log.record(session, member, "shop.linked", id=linked.shop.id)
+        if linked.link.pending:
+            await _record_invitation(session, member, linked.shop)
+    if linked.link.keeper:
+        await _change_shop(session, member, linked.shop, await _shop_details(session, new))
     else:
-        _leave_as_it_is(found.shop, new)
-    return found
+        _check_unchanged(linked.shop, new)
+    return linked
 
 
-async def _make(session: AsyncSession, member: Member, key: str, new: ShopIn) -> Known:
+async def _create_shop(session: AsyncSession, member: Member, key: str, new: ShopIn) -> LinkedShop:
     body = str(secrets.randbelow(9 * 10**8) + 10**8)
-    shop = Shop(number=body + str(luhn.calc_check_digit(body)), **_details(new))
+    shop = Shop(number=body + str(luhn.calc_check_digit(body)), **await _shop_details(session, new))
     session.add(shop)
     await session.flush()
-    return await _known(session, member, "shop.created", shop, BrandShop(key=key, keeper=True))
+    return await _add_link(session, member, "shop.created", shop, BrandShop(key=key, keeper=True))
 
 
-async def _link(session: AsyncSession, member: Member, key: str, new: ShopIn) -> Known:
+async def _request_link(session: AsyncSession, member: Member, key: str, new: ShopIn) -> LinkedShop:
     shop = await session.scalar(select(Shop).where(Shop.number == new.number))
     if shop is None:
         raise ShopNumberUnknown
-    mine = select(BrandShop.id).where(BrandShop.brand_id == member.brand_id, BrandShop.shop_id == shop.id)
-    if await session.scalar(mine):
+    own_link = select(BrandShop.id).where(BrandShop.brand_id == member.brand_id, BrandShop.shop_id == shop.id)
+    if await session.scalar(own_link):
         raise ShopLinked
-    _leave_as_it_is(shop, new)
-    return await _known(session, member, "shop.linked", shop, BrandShop(key=key))
+    _check_unchanged(shop, new)
+    linked = await _add_link(session, member, "shop.linked", shop, BrandShop(key=key, pending=True))
+    await _record_invitation(session, member, shop)
+    return linked
 
 
-async def _known(session: AsyncSession, member: Member, kind: str, shop: Shop, link: BrandShop) -> Known:
+async def _record_invitation(session: AsyncSession, member: Member, shop: Shop) -> None:
+    """Record the event of a brand's request for the brand that manages the shop, a few times a day at most."""
+    requests = await session.scalar(COUNT_INVITATION, {"key": f"invitations:{member.brand_id}:{shop.id}"}) or 0
+    if requests > DAILY_INVITATIONS:
+        return
+    keeper = await session.scalar(KEEPER, {"shop": shop.id})
+    name = await session.scalar(select(Brand.name).where(Brand.id == member.brand_id))
+    events.record(
+        session, "shop.invited", brand_id=keeper, shop_id=shop.id, number=shop.number, brand=member.brand_id, name=name
+    )
+
+
+async def _add_link(session: AsyncSession, member: Member, kind: str, shop: Shop, link: BrandShop) -> LinkedShop:
     link.brand_id, link.shop_id = member.brand_id, shop.id
     session.add(link)
     await session.flush()
     await session.refresh(link)
-    audit.note(session, member, kind, id=shop.id)
-    return Known(shop, link)
+    audit_log.record(session, member, kind, id=shop.id)
+    return LinkedShop(shop, link)
 
 
-def _details(new: ShopIn) -> dict[str, str]:
+async def _shop_details(session: AsyncSession, new: ShopIn) -> dict[str, str]:
     if new.name is None:
         raise ShopNameMissing
-    timezones.check(new.timezone or TIMEZONE)
+    await timezones.check_timezone(session, new.timezone or TIMEZONE)
     return {
         "name": new.name.strip(),
         "city": (new.city or "").strip(),
@@ -152,31 +186,31 @@ def _details(new: ShopIn) -> dict[str, str]:
     }
 
 
-def _leave_as_it_is(shop: Shop, new: ShopIn) -> None:
-    """Whoever only links a shop may name what it is, and change nothing."""
+def _check_unchanged(shop: Shop, new: ShopIn) -> None:
+    """Refuse changes of a shop by a brand that does not manage it. Fields that repeat the present values pass."""
     for name in ("name", "city", "address", "timezone"):
-        given = getattr(new, name)
-        if given is not None and given != getattr(shop, name):
+        value = getattr(new, name)
+        if value is not None and value != getattr(shop, name):
             raise KeeperOnly
 
 
-async def _change(session: AsyncSession, member: Member, shop: Shop, details: dict[str, str]) -> None:
+async def _change_shop(session: AsyncSession, member: Member, shop: Shop, details: dict[str, str]) -> None:
     changed = [name for name, value in details.items() if getattr(shop, name) != value]
     for name in changed:
         setattr(shop, name, details[name])
     if changed:
         await session.flush()
-        audit.note(session, member, "shop.changed", id=shop.id, changed=changed)
+        audit_log.record(session, member, "shop.changed", id=shop.id, changed=changed)
 
 
-async def leave(session: AsyncSession, member: Member, key: str) -> None:
-    """Let a shop serve the brand no more: its codes stop working there, and what is owed stays owed. The keeper goes
-    on running its tills. Again is harmless.
+async def leave_shop(session: AsyncSession, member: Member, key: str) -> None:
+    """End a brand's link with a shop: its codes stop working there, its debt stays. The keeper continues to manage
+    the tills. Idempotent.
 
     Raises:
         ShopUnknown: there is none.
     """
-    shop, link = await get(session, member, key, lock=True)
+    shop, link = await get_shop(session, member, key, lock=True)
     if link.ended_at is None:
         link.ended_at = func.now()
-        audit.note(session, member, "shop.left", id=shop.id)
+        audit_log.record(session, member, "shop.left", id=shop.id)

@@ -1,4 +1,4 @@
-"""The files that the pages load: our own, and Swagger UI from its package. They are few, so they stay in memory."""
+"""Files that pages load: our own, and Swagger UI from its package. They are few, so they are held in memory."""
 
 import gzip
 import hashlib
@@ -14,7 +14,7 @@ SWAGGER = ("swagger-ui.css", "swagger-ui-bundle.js")
 
 
 class Asset(msgspec.Struct, frozen=True):
-    """A file as it is sent, and compressed where the browser takes that."""
+    """The content of a file, plain and compressed."""
 
     content: bytes
     compressed: bytes
@@ -23,8 +23,8 @@ class Asset(msgspec.Struct, frozen=True):
 
 
 @cache
-def known() -> dict[str, Asset]:
-    """All files by name; nothing else is served, whatever the address says."""
+def assets_by_name() -> dict[str, Asset]:
+    """All served files by name."""
     web, swagger = importlib.resources.files("backend.web"), importlib.resources.files("flask_swagger_ui")
     own = {name: _read(web / "static" / name) for name in OWN}
     return own | {name: _read(swagger / "dist" / name) for name in SWAGGER}
@@ -40,6 +40,6 @@ def _read(path: Traversable) -> Asset:
     )
 
 
-def address(name: str) -> str:
-    """Where a file is: the address changes with the file, so browsers may keep it for good."""
-    return f"/assets/{name}?v={known()[name].version}"
+def asset_url(name: str) -> str:
+    """The URL of a file. It changes with the content, so browsers may cache it without limit."""
+    return f"/assets/{name}?v={assets_by_name()[name].version}"

@@ -1,4 +1,4 @@
-"""Pages for people: what this is, a form to try a scan, the page behind a label's code, and the API reference."""
+"""Pages for people: the home page with a form to try a scan, the page of a label's code, and the API reference."""
 
 from typing import Annotated, Any
 
@@ -9,17 +9,17 @@ from litestar.enums import HttpMethod
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, PathParameter
 
-from backend.errors import catalogue
-from backend.language import language
+from backend.core.http.errors import all_errors
+from backend.core.language import language
 from backend.web import assets
-from backend.web.render import page
+from backend.web.render import render_page
 
 Described = NamedDependency[str]
-# A crawler or a preview asks with HEAD; it gets the headers of the page and changes nothing.
+# Crawlers and programs that draw previews use HEAD.
 READ = [HttpMethod.GET, HttpMethod.HEAD]
 CODE = Annotated[str, PathParameter(max_length=64)]
 
-# Nothing from elsewhere, nothing inline; the addresses of labels hold codes, so no address is told to anybody.
+# Nothing from other origins, nothing inline. No referrer, because the addresses of labels contain codes.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -35,53 +35,55 @@ HEADERS = {
 
 
 async def choose_language(request: Request[Any, Any, Any]) -> None:
-    """The switch on the page goes before what the browser asks for."""
-    wanted = request.query_params.get("lang")
-    if wanted in ("ru", "en"):
-        language.set("ru" if wanted == "ru" else "en")
+    """The language switch of the page has precedence over `Accept-Language`."""
+    requested = request.query_params.get("lang")
+    if requested in ("ru", "en"):
+        language.set("ru" if requested == "ru" else "en")
 
 
 @route("/", http_method=READ)
 async def home(request: Request[Any, Any, Any]) -> Response[str]:
-    """What this is, where the logins are, and a form to try a scan."""
-    return page(request, "home.html")
+    """The home page: an introduction, links to sign in, and a form to try a scan."""
+    return render_page(request, "home.html")
 
 
 @route(["/C/{code:str}", "/c/{code:str}"], http_method=READ)
 async def label(request: Request[Any, Any, Any], code: CODE) -> Response[str]:
-    """The address on a label. It says nothing about the code and claims nothing: a person presses the button."""
-    return page(request, "label.html", {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store"}, code=code)
+    """The page of a label's address. It reveals nothing about the code, and claims it only after a click."""
+    return render_page(
+        request, "label.html", {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store"}, code=code
+    )
 
 
 @route("/docs", http_method=READ)
 async def docs(request: Request[Any, Any, Any]) -> Response[str]:
     """The API reference."""
-    return page(request, "docs.html")
+    return render_page(request, "docs.html")
 
 
 @route("/docs/problems", http_method=READ)
 async def problems(request: Request[Any, Any, Any]) -> Response[str]:
-    """All refusals there are: the `type` of each problem points here."""
-    return page(request, "problems.html", refusals=catalogue())
+    """All errors of the API. The `type` of each problem points here."""
+    return render_page(request, "problems.html", refusals=all_errors())
 
 
 @route("/openapi.json", http_method=READ)
 async def openapi(description: Described) -> Response[str]:
-    """The description of the API, as it is committed."""
+    """The committed OpenAPI document."""
     return Response(description, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
 
 @route("/assets/{name:str}", http_method=READ)
 async def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """A file that the pages load."""
-    found = assets.known().get(name)
-    if found is None:
+    file = assets.assets_by_name().get(name)
+    if file is None:
         raise NotFoundException
-    zipped = "gzip" in request.headers.get("accept-encoding", "")
+    accepts_gzip = "gzip" in request.headers.get("accept-encoding", "")
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
-    if zipped:
+    if accepts_gzip:
         headers["Content-Encoding"] = "gzip"
-    return Response(found.compressed if zipped else found.content, media_type=found.media_type, headers=headers)
+    return Response(file.compressed if accepts_gzip else file.content, media_type=file.media_type, headers=headers)
 
 
 router = Router(

@@ -1,156 +1,132 @@
-"""The page behind a promo code: what the buyer gets, where, and the code to show at the till. Looking counts nothing;
-a page that somebody looks at says so itself."""
+"""The page of a promo code: the discount, shops that accept the code, and the code to show at the till.
 
-import base64
-import hashlib
+A GET is not counted as a view; a script on the page sends views."""
+
+import asyncio
+import time
+from contextlib import suppress
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from litestar import Request, Response, Router, post, route
-from litestar.datastructures import ResponseHeader
 from litestar.params import PathParameter
-from sqlalchemy import text
 
-from backend import limits
-from backend.database import Database, Db
-from backend.errors import TooManyRequests
-from backend.language import language
-from backend.promocodes import shown, spelling, views
-from backend.promocodes.card_handlers import answer
-from backend.promocodes.cards import colours, symbol
-from backend.promocodes.cards.content import Kind, Look, Size
-from backend.promocodes.shown import Shown
-from backend.promocodes.studio import TheStudio
-from backend.settings import Settings
-from backend.web.handlers import HEADERS, READ, choose_language
-from backend.web.render import page
-from backend.wire import Now, TheSettings
+from backend.core.db.database import Database, Db
+from backend.core.http.errors import TooManyRequests
+from backend.core.http.models import CurrentSettings, Now
+from backend.core.language import language
+from backend.core.settings import Settings
+from backend.earning.promocodes import displayed_code, page_views
+from backend.earning.promocodes.cards.drawing import symbol
+from backend.earning.promocodes.cards.drawing.content import CardFormat, Size
+from backend.earning.promocodes.cards.handlers import card_response
+from backend.earning.promocodes.cards.rendering import CardCaller, CurrentCardRenderer
+from backend.earning.promocodes.displayed_code import DisplayedCode
+from backend.earning.promocodes.words import spelling
+from backend.earning.promocodes.words.spelling import SpelledCode
+from backend.web import code_pages, inline_assets
+from backend.web.handlers import READ
+from backend.web.render import render_page
 
-HOUR = 3600  # seconds
-MOST_SHOPS = 10
+# The duration of every view, for any code; the statements need 3 to 10 ms.
+VIEW_SECONDS = 0.05
+NO_CODE = SpelledCode("", 0)  # a text that cannot be a code is looked up as well, so that the duration is equal
 CODE = Annotated[str, PathParameter(max_length=200)]
-SHOPS = text("""
-    SELECT s.name, s.city, s.address FROM brand_shops b JOIN shops s ON s.id = b.shop_id
-    WHERE b.brand_id = :brand AND b.ended_at IS NULL ORDER BY s.city, s.name, s.id LIMIT :most
-""")
-
-
-async def speak(request: Request[Any, Any, Any]) -> None:
-    """Previews of links seldom say what they read; here the most read Russian."""
-    if not request.headers.get("accept-language"):
-        language.set("ru")
-    await choose_language(request)
+NONE = "promo_none.html"
 
 
 @route(["/p/{code:str}", "/P/{code:str}"], http_method=READ)
-async def promo(request: Request[Any, Any, Any], db: Db, settings: TheSettings, now: Now, code: CODE) -> Response[str]:
-    """An open code's page; of all others the same page says that there is none."""
+async def promo(
+    request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now, code: CODE
+) -> Response[str]:
+    """The page of an open code. All other codes get the same page with status 404."""
     try:
-        found = await _look_up(request, db, settings, code, now)
+        displayed = await _find_code(request, db, settings, code, now)
     except TooManyRequests as full:
-        return _none(request, full.status, {"Retry-After": str(full.retry_after)})
-    if found is None:
-        return _none(request, 404, {})
-    shops = await db.rows(SHOPS, brand=found.brand_id, most=MOST_SHOPS + 1)
-    return _page(request, settings, found, shops)
+        return code_pages.not_found(request, NONE, full.status, {"Retry-After": str(full.retry_after)})
+    if displayed is None:
+        return code_pages.not_found(request, NONE)
+    return _promo_page(request, settings, displayed, await code_pages.shop_fields(db, displayed.brand_id))
 
 
 @route(["/p/{code:str}/card.png", "/P/{code:str}/card.png"], http_method=READ)
 async def picture(
-    request: Request[Any, Any, Any], db: Db, settings: TheSettings, studio: TheStudio, now: Now, code: CODE
+    request: Request[Any, Any, Any],
+    db: Db,
+    settings: CurrentSettings,
+    card_renderer: CurrentCardRenderer,
+    now: Now,
+    code: CODE,
 ) -> Response[Any]:
-    """The picture in the preview of a link: the card for messengers."""
-    found = await _look_up(request, db, settings, code, now, logo=True)
-    if found is None:
-        return _none(request, 404, {})
-    return await answer(
-        request, studio, found.code_id, shown.card(found, settings), Size.MESSENGER, Kind.PNG, public=True
+    """The picture for link previews: the card for messengers."""
+    displayed = await _find_code(request, db, settings, code, now, logo=True)
+    if displayed is None:
+        return code_pages.not_found(request, NONE)
+    return await card_response(
+        request,
+        card_renderer,
+        displayed.code_id,
+        displayed_code.build_card(displayed, settings),
+        Size.MESSENGER,
+        CardFormat.PNG,
+        CardCaller(f"network:{request.scope['state']['network']}", settings.numbers.at("cards_per_hour", now.date())),
+        public=True,
     )
 
 
 @post("/p/{code:str}/views", status_code=204)
-async def view(request: Request[Any, Any, Any], db: Db, now: Now, code: CODE) -> None:
-    """Somebody looks at the page. The answer never says whether that was counted."""
-    spelled = spelling.read(code)
-    if spelled is not None and views.is_person(request.headers):
-        await views.count(db, spelled, request.scope["state"]["network"], now)
+async def view(request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now, code: CODE) -> None:
+    """Count a view of the page. Neither the response nor its duration reveals whether it was counted."""
+    ends = time.monotonic() + VIEW_SECONDS
+    if page_views.is_from_person(request.headers):
+        network = request.scope["state"]["network"]
+        with suppress(TooManyRequests):
+            await page_views.count_view(db, await _find_code(request, db, settings, code, now), network)
+    await asyncio.sleep(max(0.0, ends - time.monotonic()))
 
 
-async def _look_up(
+async def _find_code(
     request: Request[Any, Any, Any], db: Database, settings: Settings, code: str, now: datetime, *, logo: bool = False
-) -> Shown | None:
-    """An open code. A network that asked for too many that are not there is told nothing for a while.
+) -> DisplayedCode | None:
+    """An open code.
 
     Raises:
-        TooManyRequests: it did.
+        TooManyRequests: see `code_pages.find_limited`.
     """
-    key = f"promo:missed:{request.scope['state']['network']}"
-    most = settings.numbers.at("promo_pages_missed_per_hour_per_network", now.date())
-    await limits.check(db, key, most=most)
-    spelled = spelling.read(code)
-    found = await shown.of_code(db, spelled, now, logo=logo) if spelled else None
-    if found is None:
-        await limits.spend(db, key, seconds=HOUR, most=most)
-    return found
+    spelled = spelling.parse_code(code) or NO_CODE
+    return await code_pages.find_limited(
+        request, db, settings, now, "promo", lambda: displayed_code.find_displayed_code(db, spelled, now, logo=logo)
+    )
 
 
-def _page(request: Request[Any, Any, Any], settings: Settings, found: Shown, shops: list[Any]) -> Response[str]:
-    written = quote(spelling.write(found.code, found.run))
-    rows = symbol.modules(spelling.write(found.code, found.run), "Q")
+def _promo_page(
+    request: Request[Any, Any, Any], settings: Settings, displayed: DisplayedCode, shops: dict[str, Any]
+) -> Response[str]:
+    written = quote(spelling.code_with_run(displayed.code, displayed.run))
     address = f"{settings.base_url}/p/{written}"
-    style, script = _style(found.look), _read("promo.js")
-    headers = _headers(script, style)
-    return page(
-        request, "promo.html", headers, found=found, until=shown.until(found), label=shown.label(found),
-        shops=shops[:MOST_SHOPS], more=len(shops) > MOST_SHOPS, views=f"/p/{written}/views", address=address,
-        picture=f"{address}/card.png?lang={language.get()}", symbol=symbol.path(rows),
-        side=len(rows) + 2 * symbol.QUIET, style=style, script=script,
-    )  # fmt: skip
-
-
-def _none(request: Request[Any, Any, Any], status: int, headers: dict[str, str]) -> Response[str]:
-    style = _style(Look())
-    answer = page(request, "promo_none.html", _headers("", style) | headers, style=style)
-    answer.status_code = status
-    return answer
-
-
-def _style(look: Look) -> str:
-    """The page's style in a brand's colours, which are checked when they are set."""
-    return (
-        f":root{{--ground:{look.background};--ink:{look.ink};--accent:{look.accent};"
-        f"--on-accent:{colours.on(look.accent)}}}\n{_read('promo.css')}"
+    style, script = inline_assets.page_style(displayed.style), inline_assets.read_static("promo.js")
+    return render_page(
+        request,
+        "promo.html",
+        inline_assets.page_headers(script, style),
+        found=displayed,
+        until=displayed_code.valid_until_text(displayed),
+        label=displayed_code.ad_label_text(displayed),
+        views=f"/p/{written}/views",
+        address=address,
+        picture=f"{address}/card.png?lang={language.get()}",
+        style=style,
+        script=script,
+        **shops,
+        **code_pages.symbol_fields(symbol.qr_modules(spelling.code_with_run(displayed.code, displayed.run), "Q")),
     )
-
-
-@cache
-def _read(name: str) -> str:
-    return (resources.files("backend.web") / "static" / name).read_text("utf-8")
-
-
-def _headers(script: str, style: str) -> dict[str, str]:
-    """What stands in the page itself may run, by its hash (CSP level 3, 2.3.1), and nothing else."""
-    scripts = f"script-src {_hash(script)}; " if script else ""
-    policy = (
-        f"default-src 'none'; {scripts}style-src {_hash(style)}; img-src 'self'; connect-src 'self'; "
-        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    return {"Content-Security-Policy": policy, "X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store"}
-
-
-def _hash(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
 router = Router(
     "/",
     route_handlers=[promo, picture, view],
     include_in_schema=False,
-    before_request=speak,
-    response_headers=[
-        ResponseHeader(name=name, value=value) for name, value in HEADERS.items() if name != "Content-Security-Policy"
-    ],
+    before_request=code_pages.choose_page_language,
+    response_headers=code_pages.RESPONSE_HEADERS,
 )

@@ -1,4 +1,4 @@
-"""Pages from their templates, in the caller's language."""
+"""Rendering of page templates in the caller's language."""
 
 from functools import cache
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response
 
-from backend.language import POINTS, language, say
+from backend.core.language import POINTS, language, translate
 from backend.web import assets
 
 
@@ -20,19 +20,19 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals |= {"say": say, "asset": assets.address, "points": _points}
+    env.globals |= {"translate": translate, "asset": assets.asset_url, "points": _points}
     return env
 
 
 def _points() -> dict[str, str]:
-    """The word for points by CLDR plural category, for amounts that the page itself writes."""
+    """The word for points by CLDR plural category, for amounts that scripts of the page format."""
     return POINTS if language.get() == "ru" else {"one": "point", "other": "points"}
 
 
-def page(
+def render_page(
     request: Request[Any, Any, Any], template: str, headers: dict[str, str] | None = None, **values: object
 ) -> Response[str]:
-    """A page; `lang` is its language, `keep` what links carry on when the reader chose it."""
+    """Render a page. `lang` is its language; `keep` is the query that links carry on if the reader chose it."""
     chosen = request.query_params.get("lang") in ("ru", "en")
     keep = f"?lang={language.get()}" if chosen else ""
     content = _templates().get_template(template).render(values, lang=language.get(), keep=keep)

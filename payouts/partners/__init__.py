@@ -1,1 +1,1 @@
-"""Whoever sells certificates to us over HTTP: one file a supplier, all asked in the same words."""
+"""HTTP clients of suppliers that sell partner certificates: one module a supplier, one common interface."""

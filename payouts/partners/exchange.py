@@ -1,4 +1,4 @@
-"""One exchange with an outside service over HTTP: to the named host alone, bounded in time and size."""
+"""One HTTP exchange with an external service: only with the given host, bounded in time and size."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from httpx2 import (
     create_ssl_context,
 )
 
-MOST_READ = 1_000_000  # bytes; a receipt of a hundred lines has some 60,000, a certificate far less
-MOST_CONNECTIONS = 32
+MAX_REPLY_BYTES = 1_000_000  # bytes; a receipt of a hundred lines has some 60,000, a certificate far less
+MAX_CONNECTIONS = 32
 DAY_SECONDS = 86_400
 
 
 class NoReply(Exception):
-    """No answer came that may be read: `timeout`, `unreachable`, `content_encoding` or `huge`.
+    """No readable reply: `timeout`, `unreachable`, `content_encoding` or `huge`.
 
     `sent` is false only where the request certainly did not leave this machine.
     """
@@ -32,7 +32,7 @@ class NoReply(Exception):
 
 
 class Reply(NamedTuple):
-    """An answer over HTTP, read whole; `retry_after` is in seconds."""
+    """A complete HTTP reply; `retry_after` is in seconds."""
 
     status: int
     content_type: str
@@ -40,8 +40,8 @@ class Reply(NamedTuple):
     retry_after: int | None
 
 
-class _Way:
-    """How far a request came, as the client under it tells step by step."""
+class _RequestProgress:
+    """The steps of a request that the HTTP client reports through its trace extension."""
 
     def __init__(self) -> None:
         self.steps: set[str] = set()
@@ -51,64 +51,70 @@ class _Way:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a byte of the request may have left: all that was done is not merely opening a connection."""
+        """Whether a byte of the request may have left: a step beyond opening a connection was reported."""
         return self.steps != {"connection"}
 
 
 def open_client(agent: str) -> AsyncClient:
-    """A client that follows no redirects, heeds no proxy of the environment, and checks certificates."""
+    """A client that follows no redirects, ignores proxies of the environment, and verifies TLS certificates."""
     return AsyncClient(
         verify=create_ssl_context(),
         trust_env=False,
         follow_redirects=False,
-        timeout=None,  # the whole exchange has one
-        limits=Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
+        timeout=None,  # send_request bounds the whole exchange
+        limits=Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
         headers={"Accept-Encoding": "identity", "User-Agent": agent},
     )
 
 
-async def exchange(
-    client: AsyncClient, method: str, url: str, *, patience: float, headers: Mapping[str, str], content: bytes = b""
+async def send_request(
+    client: AsyncClient,
+    method: str,
+    url: str,
+    *,
+    timeout_seconds: float,
+    headers: Mapping[str, str],
+    content: bytes = b"",
 ) -> Reply:
-    """Send one request and read its answer, whatever its status, within `patience` seconds.
+    """Send one request and read the reply of any status, within `timeout_seconds`.
 
     Raises:
-        NoReply: nothing came in time, or nothing that may be read.
+        NoReply: no readable reply came in time.
     """
-    way = _Way()
-    # A handshake that is cancelled from outside leaves its socket open, so connecting has time limits of its own: half
-    # for the connection, half for TLS.
-    limit = Timeout(None, connect=patience / 2)
+    progress = _RequestProgress()
+    # A handshake that is cancelled from outside leaves its socket open, so connecting has its own time limits: half of
+    # the time for TCP, half for TLS.
+    limit = Timeout(None, connect=timeout_seconds / 2)
     try:
         async with (
-            asyncio.timeout(patience),
+            asyncio.timeout(timeout_seconds),
             client.stream(
-                method, url, headers=dict(headers), content=content, timeout=limit, extensions={"trace": way.note}
+                method, url, headers=dict(headers), content=content, timeout=limit, extensions={"trace": progress.note}
             ) as answer,
         ):
             return await _read(answer)
     except (TimeoutError, ConnectTimeout) as error:
-        raise NoReply("timeout", sent=way.has_begun) from error
+        raise NoReply("timeout", sent=progress.has_begun) from error
     except (UnicodeError, InvalidURL) as error:
-        raise NoReply("unreachable", sent=bool(way.steps)) from error
+        raise NoReply("unreachable", sent=bool(progress.steps)) from error
     except (OSError, TransportError) as error:
-        raise NoReply("unreachable", sent=way.has_begun) from error
+        raise NoReply("unreachable", sent=progress.has_begun) from error
 
 
 async def _read(answer: Response) -> Reply:
-    """Read an answer that is not packed (we asked for none such: a small one unpacks to gigabytes) and not huge."""
+    """Read a reply. Rejects compressed ones (we ask for none: a small one unpacks to gigabytes) and huge ones."""
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise NoReply("content_encoding", answer.status_code)
     body = bytearray()
     async for chunk in answer.aiter_raw():
         body += chunk
-        if len(body) > MOST_READ:
+        if len(body) > MAX_REPLY_BYTES:
             raise NoReply("huge", answer.status_code)
     retry_after = _seconds(answer.headers.get("Retry-After", ""))
     return Reply(answer.status_code, answer.headers.get("Content-Type", "").lower(), bytes(body), retry_after)
 
 
 def _seconds(retry_after: str) -> int | None:
-    """RFC 9110, 10.2.3: seconds, a day of them at most; the form with a date is passed over."""
+    """RFC 9110, 10.2.3: seconds, a day at most; the form with a date is ignored."""
     is_number = retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 9
     return min(int(retry_after), DAY_SECONDS) if is_number else None

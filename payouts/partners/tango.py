@@ -1,4 +1,4 @@
-"""Tango Card's rewards as a service, by its public API (RaaS v2), https://developers.tangocard.com/docs."""
+"""Tango Card by its public API (RaaS v2), https://developers.tangocard.com/docs."""
 
 import asyncio
 import base64
@@ -8,10 +8,10 @@ from urllib.parse import quote, urlencode
 import msgspec
 from httpx2 import AsyncClient
 
-from payouts.partners import answering, exchange
-from payouts.partners.answering import Unclear
+from payouts.partners import exchange, responses
 from payouts.partners.exchange import NoReply, Reply
-from payouts.partners.supplying import Sold, SupplierSettings, Wanted
+from payouts.partners.responses import ResponseInvalid
+from payouts.partners.supplier import PurchaseRequest, PurchaseResult, SupplierSettings
 
 PATH = "/raas/v2/orders"
 FAILED = {"FAILED", "CANCELED", "CANCELLED"}
@@ -34,7 +34,7 @@ class _Reward(msgspec.Struct, frozen=True):
 
 
 class _Order(msgspec.Struct, frozen=True):
-    """An order as the list, the details and the answer to an order show it; the list has no reward."""
+    """An order in the list, in its details and in the response to an order; the list has no reward."""
 
     referenceOrderID: str  # noqa: N815
     status: str
@@ -60,138 +60,145 @@ class _Errors(msgspec.Struct, frozen=True):
         return next((error.i18nKey for error in self.errors if error.i18nKey), "")
 
 
-class Tango:
-    """A client. `externalRefID` makes an order idempotent for 90 days: a repetition is answered with the first order,
-    even if it asks for another thing."""
+class TangoSupplier:
+    """A client. `externalRefID` makes an order idempotent for 90 days: a retry gets the first order, even if it asks
+    for another item.
+    """
 
     def __init__(self, settings: SupplierSettings) -> None:
         self.settings = settings
         self.client: AsyncClient = exchange.open_client("Scanback-Orders/1")
         basic = base64.b64encode(settings.token.encode()).decode()
-        self.headers = answering.JSON_HEADERS | {"Authorization": f"Basic {basic}"}
+        self.headers = responses.JSON_HEADERS | {"Authorization": f"Basic {basic}"}
 
-    async def order(self, wanted: Wanted) -> Sold:
+    async def place_order(self, request: PurchaseRequest) -> PurchaseResult:
         """Buy."""
         try:
-            reply = await self._call("POST", "", msgspec.json.encode(self._request(wanted)))
-        except NoReply as trouble:
-            return answering.unanswered(trouble, buying=True)
+            reply = await self._call("POST", "", msgspec.json.encode(self._order_body(request)))
+        except NoReply as error:
+            return responses.result_without_reply(error, buying=True)
         if reply.status not in {200, 201, 202}:
-            refusal = answering.read_or_none(reply, _Errors)
-            return answering.turned_away(reply, refusal.word if refusal else None, buying=True)
-        return _judged(reply, wanted)
+            refusal = responses.decode_body_or_none(reply, _Errors)
+            return responses.result_of_error_reply(reply, refusal.word if refusal else None, buying=True)
+        return _purchase_result(reply, request)
 
-    async def look(self, wanted: Wanted) -> Sold:
-        """Ask what became of the reference: the list for its id, then the order itself."""
-        asked = {
+    async def find_order(self, request: PurchaseRequest) -> PurchaseResult:
+        """Look up the order of a reference: the list for its id, then its details."""
+        parameters = {
             "customerIdentifier": self.settings.customer,
             "accountIdentifier": self.settings.account,
-            "externalRefID": wanted.reference,
+            "externalRefID": request.reference,
         }
         try:
-            reply = await self._call("GET", f"?{urlencode(asked)}")
+            reply = await self._call("GET", f"?{urlencode(parameters)}")
             if reply.status != 200:
-                return answering.turned_away(reply, None, buying=False)
-            found = _listed(reply, wanted)
-            if found is None:
-                return Sold("refused", why="not_found", http=200)
+                return responses.result_of_error_reply(reply, None, buying=False)
+            listed = _listed_order(reply, request)
+            if listed is None:
+                return PurchaseResult("refused", reason="not_found", http=200)
             await asyncio.sleep(self.settings.pause)
-            reply = await self._call("GET", f"/{quote(found.referenceOrderID, safe='')}")
-        except NoReply as trouble:
-            return answering.unanswered(trouble, buying=False)
-        except Unclear as error:
-            return Sold("unknown", why=error.why, http=200)
-        return _judged(reply, wanted) if reply.status == 200 else answering.turned_away(reply, None, buying=False)
+            reply = await self._call("GET", f"/{quote(listed.referenceOrderID, safe='')}")
+        except NoReply as error:
+            return responses.result_without_reply(error, buying=False)
+        except ResponseInvalid as error:
+            return PurchaseResult("unknown", reason=error.reason, http=200)
+        return (
+            _purchase_result(reply, request)
+            if reply.status == 200
+            else responses.result_of_error_reply(reply, None, buying=False)
+        )
 
     async def close(self) -> None:
         await self.client.aclose()
 
-    def _request(self, wanted: Wanted) -> dict[str, object]:
-        """The order; no mail is sent, so nobody has to be named."""
+    def _order_body(self, request: PurchaseRequest) -> dict[str, object]:
+        """The body of an order. No mail is sent, so no recipient is named."""
         return {
             "customerIdentifier": self.settings.customer,
             "accountIdentifier": self.settings.account,
-            "externalRefID": wanted.reference,
-            "utid": wanted.product,
-            "amount": answering.in_units(wanted.nominal),
+            "externalRefID": request.reference,
+            "utid": request.product,
+            "amount": responses.to_currency_units(request.face_value),
             "sendEmail": False,
         }
 
     async def _call(self, method: str, path: str, content: bytes = b"") -> Reply:
         url = self.settings.url.rstrip("/") + PATH + path
-        return await exchange.exchange(
-            self.client, method, url, patience=self.settings.timeout, headers=self.headers, content=content
+        return await exchange.send_request(
+            self.client, method, url, timeout_seconds=self.settings.timeout, headers=self.headers, content=content
         )
 
 
-def _listed(reply: Reply, wanted: Wanted) -> _Order | None:
-    """The one order in the list.
+def _listed_order(reply: Reply, request: PurchaseRequest) -> _Order | None:
+    """The order in a list, None if the list is empty.
 
     Raises:
-        Unclear: there are several, or it is not ours.
+        ResponseInvalid: there are several orders, or it has another reference.
     """
-    orders = answering.read(reply, _Listed).orders
-    answering.must_be_one(orders)
-    if orders and orders[0].externalRefID != wanted.reference:
-        raise Unclear("wrong_reference")
+    orders = responses.decode_body(reply, _Listed).orders
+    responses.check_single_order(orders)
+    if orders and orders[0].externalRefID != request.reference:
+        raise ResponseInvalid("wrong_reference")
     return orders[0] if orders else None
 
 
-def _judged(reply: Reply, wanted: Wanted) -> Sold:
-    """What an order of theirs means."""
-    order = answering.read_or_none(reply, _Order)
+def _purchase_result(reply: Reply, request: PurchaseRequest) -> PurchaseResult:
+    """The result of an order in their response."""
+    order = responses.decode_body_or_none(reply, _Order)
     if order is None:
-        return Sold("unknown", why="garbage", http=reply.status)
-    theirs = answering.kept(order.referenceOrderID)
-    if order.status in FAILED and order.externalRefID == wanted.reference:
-        return Sold("refused", reference=theirs, why="failed", http=reply.status)
+        return PurchaseResult("unknown", reason="garbage", http=reply.status)
+    supplier_order_id = responses.storable_reference(order.referenceOrderID)
+    if order.status in FAILED and order.externalRefID == request.reference:
+        return PurchaseResult("refused", reference=supplier_order_id, reason="failed", http=reply.status)
     if order.status != "COMPLETE":
-        return Sold("unknown", reference=theirs, why="pending", http=reply.status)
+        return PurchaseResult("unknown", reference=supplier_order_id, reason="pending", http=reply.status)
     try:
-        code, valid_until = _certificate(order, wanted)
-    except Unclear as error:
-        return Sold("unknown", reference=theirs, why=error.why, http=reply.status)
-    return Sold("sold", code, order.referenceOrderID, valid_until, http=reply.status)
+        code, valid_until = _certificate(order, request)
+    except ResponseInvalid as error:
+        return PurchaseResult("unknown", reference=supplier_order_id, reason=error.reason, http=reply.status)
+    return PurchaseResult("sold", code, order.referenceOrderID, valid_until, http=reply.status)
 
 
-def _certificate(order: _Order, wanted: Wanted) -> tuple[str, date | None]:
-    """The code of an order that is complete, and its last day.
+def _certificate(order: _Order, request: PurchaseRequest) -> tuple[str, date | None]:
+    """The code of a complete order, and its last day.
 
     Raises:
-        Unclear: it is not what we asked for.
+        ResponseInvalid: it does not match the request.
     """
     money = order.denomination
     if money is None or order.reward is None:
-        raise Unclear("garbage")
-    answering.must_agree(
-        wanted,
+        raise ResponseInvalid("garbage")
+    responses.check_order_matches(
+        request,
         reference=order.externalRefID,
         amount=money.value,
         currency=money.currencyCode,
         product=order.utid,
     )
     code, valid_until = _credentials(order.reward)
-    answering.must_be_certificate(code, order.referenceOrderID)
+    responses.check_certificate(code, order.referenceOrderID)
     return code, valid_until
 
 
 def _credentials(reward: _Reward) -> tuple[str, date | None]:
-    """What the agent gets: one value as it is, several with their labels, a line each; a date is the last day."""
-    found = reward.credentialList or [_Credential(value, label) for label, value in (reward.credentials or {}).items()]
-    days = [day for day in (_day(one) for one in found) if day]
-    shown = [one for one in found if _day(one) is None]
-    if any("\n" in one.label + one.value for one in shown) or not all(one.value for one in shown):
-        raise Unclear("bad_code")
+    """The code for the agent: one value as is, several with labels, one a line. A date is the last day."""
+    credentials = reward.credentialList or [
+        _Credential(value, label) for label, value in (reward.credentials or {}).items()
+    ]
+    days = [day for day in (_day(credential) for credential in credentials) if day]
+    shown = [credential for credential in credentials if _day(credential) is None]
+    if any("\n" in each.label + each.value for each in shown) or not all(each.value for each in shown):
+        raise ResponseInvalid("bad_code")
     if len(shown) == 1:
         return shown[0].value, min(days, default=None)
-    return "\n".join(f"{one.label}: {one.value}" for one in shown), min(days, default=None)
+    return "\n".join(f"{each.label}: {each.value}" for each in shown), min(days, default=None)
 
 
-def _day(one: _Credential) -> date | None:
-    """The day of a credential that is a date (RFC 3339), else nothing."""
-    if one.type != "date":
+def _day(credential: _Credential) -> date | None:
+    """The day of a credential of type date (RFC 3339), otherwise None."""
+    if credential.type != "date":
         return None
     try:
-        return date.fromisoformat(one.value[:10])
+        return date.fromisoformat(credential.value[:10])
     except ValueError:
         return None

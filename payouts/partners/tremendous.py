@@ -6,10 +6,10 @@ from urllib.parse import quote, urlencode
 import msgspec
 from httpx2 import AsyncClient
 
-from payouts.partners import answering, exchange
-from payouts.partners.answering import Unclear
+from payouts.partners import exchange, responses
 from payouts.partners.exchange import NoReply, Reply
-from payouts.partners.supplying import Sold, SupplierSettings, Wanted
+from payouts.partners.responses import ResponseInvalid
+from payouts.partners.supplier import PurchaseRequest, PurchaseResult, SupplierSettings
 
 PATH = "/api/v2"
 FAILED = {"FAILED", "CANCELED"}
@@ -38,15 +38,15 @@ class _Order(msgspec.Struct, frozen=True):
     rewards: list[_Reward] = []
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _OrderResponse(msgspec.Struct, frozen=True):
     order: _Order
 
 
-class _Listed(msgspec.Struct, frozen=True):
+class _OrderList(msgspec.Struct, frozen=True):
     orders: list[_Order]
 
 
-class _Linked(msgspec.Struct, frozen=True):
+class _LinkResponse(msgspec.Struct, frozen=True):
     reward: _Delivery
 
 
@@ -58,111 +58,114 @@ class _Errors(msgspec.Struct, frozen=True):
     errors: _Error
 
 
-class Tremendous:
-    """A client. `external_id` makes an order idempotent: a repetition is answered with the first order (HTTP 201)."""
+class TremendousSupplier:
+    """A client. `external_id` makes an order idempotent: a retry gets the first order (HTTP 201)."""
 
     def __init__(self, settings: SupplierSettings) -> None:
         self.settings = settings
         self.client: AsyncClient = exchange.open_client("Scanback-Orders/1")
 
-    async def order(self, wanted: Wanted) -> Sold:
-        """Buy; a second request fetches the link where the answer has none."""
+    async def place_order(self, request: PurchaseRequest) -> PurchaseResult:
+        """Buy; if the response has no link, a second request fetches it."""
         try:
-            reply = await self._call("POST", "/orders", msgspec.json.encode(self._request(wanted)))
-        except NoReply as trouble:
-            return answering.unanswered(trouble, buying=True)
+            reply = await self._call("POST", "/orders", msgspec.json.encode(self._order_body(request)))
+        except NoReply as error:
+            return responses.result_without_reply(error, buying=True)
         if reply.status not in {200, 201, 202}:
-            refusal = answering.read_or_none(reply, _Errors)
-            # They have no words for machines, only sentences: the status has to do.
-            return answering.turned_away(reply, "" if refusal else None, buying=True)
-        told = answering.read_or_none(reply, _Told)
-        if told is None:
-            return Sold("unknown", why="garbage", http=reply.status)
-        return await self._judged(told.order, wanted, reply)
+            refusal = responses.decode_body_or_none(reply, _Errors)
+            # Their errors have no codes, only sentences: the status is the reason.
+            return responses.result_of_error_reply(reply, "" if refusal else None, buying=True)
+        response = responses.decode_body_or_none(reply, _OrderResponse)
+        if response is None:
+            return PurchaseResult("unknown", reason="garbage", http=reply.status)
+        return await self._purchase_result(response.order, request, reply)
 
-    async def look(self, wanted: Wanted) -> Sold:
-        """Ask what became of the reference, and fetch the link: two requests at most."""
+    async def find_order(self, request: PurchaseRequest) -> PurchaseResult:
+        """Look up the order of a reference and fetch its link: two requests at most."""
         try:
-            reply = await self._call("GET", f"/orders?{urlencode({'external_id': wanted.reference})}")
-        except NoReply as trouble:
-            return answering.unanswered(trouble, buying=False)
+            reply = await self._call("GET", f"/orders?{urlencode({'external_id': request.reference})}")
+        except NoReply as error:
+            return responses.result_without_reply(error, buying=False)
         if reply.status != 200:
-            return answering.turned_away(reply, None, buying=False)
+            return responses.result_of_error_reply(reply, None, buying=False)
         try:
-            orders = answering.read(reply, _Listed).orders
+            orders = responses.decode_body(reply, _OrderList).orders
             if not orders:
-                return Sold("refused", why="not_found", http=200)
-            answering.must_be_one(orders)
-        except Unclear as error:
-            return Sold("unknown", why=error.why, http=reply.status)
-        return await self._judged(orders[0], wanted, reply)
+                return PurchaseResult("refused", reason="not_found", http=200)
+            responses.check_single_order(orders)
+        except ResponseInvalid as error:
+            return PurchaseResult("unknown", reason=error.reason, http=reply.status)
+        return await self._purchase_result(orders[0], request, reply)
 
     async def close(self) -> None:
         await self.client.aclose()
 
-    def _request(self, wanted: Wanted) -> dict[str, object]:
-        """The order. Who gets the reward is not told: its recipient is named for the order."""
+    def _order_body(self, request: PurchaseRequest) -> dict[str, object]:
+        """The body of an order. The agent is not named: the recipient has the name of the order."""
         reward = {
-            "value": {"denomination": answering.in_units(wanted.nominal), "currency_code": wanted.currency},
+            "value": {
+                "denomination": responses.to_currency_units(request.face_value),
+                "currency_code": request.currency,
+            },
             "delivery": {"method": "LINK"},
-            "recipient": {"name": wanted.reference},
-            "products": [wanted.product],
+            "recipient": {"name": request.reference},
+            "products": [request.product],
         }
         return {
-            "external_id": wanted.reference,
+            "external_id": request.reference,
             "payment": {"funding_source_id": self.settings.account or "BALANCE"},
             "reward": reward,
         }
 
-    async def _judged(self, order: _Order, wanted: Wanted, reply: Reply) -> Sold:
-        """What an order of theirs means."""
-        theirs = answering.kept(order.id)
-        if order.status in FAILED and order.external_id == wanted.reference:
-            return Sold("refused", reference=theirs, why="failed", http=reply.status)
+    async def _purchase_result(self, order: _Order, request: PurchaseRequest, reply: Reply) -> PurchaseResult:
+        """The result of an order in their response."""
+        supplier_order_id = responses.storable_reference(order.id)
+        if order.status in FAILED and order.external_id == request.reference:
+            return PurchaseResult("refused", reference=supplier_order_id, reason="failed", http=reply.status)
         if order.status in PENDING:
-            return Sold("unknown", reference=theirs, why="pending", http=reply.status)
+            return PurchaseResult("unknown", reference=supplier_order_id, reason="pending", http=reply.status)
         try:
-            link = await self._certificate(order, wanted)
-        except Unclear as error:
-            return Sold("unknown", reference=theirs, why=error.why, http=reply.status)
-        return Sold("sold", link, order.id, http=reply.status)
+            link = await self._certificate(order, request)
+        except ResponseInvalid as error:
+            return PurchaseResult("unknown", reference=supplier_order_id, reason=error.reason, http=reply.status)
+        return PurchaseResult("sold", link, order.id, http=reply.status)
 
-    async def _certificate(self, order: _Order, wanted: Wanted) -> str:
-        """The link of an order that was executed.
+    async def _certificate(self, order: _Order, request: PurchaseRequest) -> str:
+        """The link of an executed order.
 
         Raises:
-            Unclear: it is not what we asked for, or its link cannot be had.
+            ResponseInvalid: it does not match the request, or there is no link.
         """
         if order.status != "EXECUTED" or len(order.rewards) != 1:
-            raise Unclear("garbage")
+            raise ResponseInvalid("garbage")
         reward = order.rewards[0]
         value = reward.value
-        answering.must_agree(
-            wanted, reference=order.external_id, amount=value.denomination, currency=value.currency_code
+        responses.check_order_matches(
+            request, reference=order.external_id, amount=value.denomination, currency=value.currency_code
         )
-        link = reward.delivery.link or await self._link(reward)
-        answering.must_be_certificate(link, order.id)
-        answering.must_be_link(link)
+        link = reward.delivery.link or await self._fetch_link(reward)
+        responses.check_certificate(link, order.id)
+        responses.check_link(link)
         return link
 
-    async def _link(self, reward: _Reward) -> str:
-        """The link of a reward that is bought already: an order that is shown again comes without it.
+    async def _fetch_link(self, reward: _Reward) -> str:
+        """Fetch the link of a reward: an order that is returned again has none.
 
         Raises:
-            Unclear: there is none yet. The order stays as unknown as it was, and is asked for again.
+            ResponseInvalid: there is no link yet. The order stays `unknown` and is retried.
         """
         await asyncio.sleep(self.settings.pause)
         try:
             reply = await self._call("POST", f"/rewards/{quote(reward.id, safe='')}/generate_link", b"{}")
-        except NoReply as trouble:
-            raise Unclear("no_link") from trouble
+        except NoReply as error:
+            raise ResponseInvalid("no_link") from error
         if reply.status not in {200, 201}:
-            raise Unclear("no_link")
-        return answering.read(reply, _Linked).reward.link or ""
+            raise ResponseInvalid("no_link")
+        return responses.decode_body(reply, _LinkResponse).reward.link or ""
 
     async def _call(self, method: str, path: str, content: bytes = b"") -> Reply:
         url = self.settings.url.rstrip("/") + PATH + path
-        headers = answering.JSON_HEADERS | {"Authorization": f"Bearer {self.settings.token}"}
-        return await exchange.exchange(
-            self.client, method, url, patience=self.settings.timeout, headers=headers, content=content
+        headers = responses.JSON_HEADERS | {"Authorization": f"Bearer {self.settings.token}"}
+        return await exchange.send_request(
+            self.client, method, url, timeout_seconds=self.settings.timeout, headers=headers, content=content
         )

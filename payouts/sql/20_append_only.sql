@@ -1,4 +1,4 @@
--- History is only ever added to, whoever asks: the application's role has no grant, and this trigger stops the rest.
+-- History is append-only: the application's role has no grant to change it, and this trigger stops all other roles.
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';

@@ -1,8 +1,10 @@
-"""Receipts of other countries: whose receipt a text is, and what it says. Pure; no network, no clock."""
+"""Receipts of other countries: recognises the country and reads the fields. Pure; no network, no clock."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
 
+from scanning import escapes, keyboard, normalization
 from scanning.countries import (
     al,
     at,
@@ -41,6 +43,9 @@ _LINK = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
+_ESCAPED_OPENINGS = ("http%3a", "https%3a", "http%253a", "https%253a")
+_QUOTES = "\"'«»„“”‘’`"
+
 _LinkReader = Callable[[Link], Foreign | None]
 _TextReader = Callable[[str], Foreign | None]
 
@@ -61,11 +66,49 @@ for _country in _OF_TEXTS:
 def recognise(text: str) -> Foreign | None:
     """The foreign receipt in the text of a QR code, or None where the text is no such thing.
 
-    Raises ForeignInvalid where the text is clearly one country's receipt, but damaged.
+    A text that was wrapped, escaped, quoted or typed by a scanner on a Cyrillic layout is the same receipt. Raises
+    ForeignInvalid where the text is clearly one country's receipt, but damaged.
     """
     if not SHORTEST <= len(text) <= LONGEST:
         return None
-    text = text.strip("\ufeff \t\r\n\x00")
+    problem: ForeignInvalid | None = None
+    for spelling in dict.fromkeys(_spellings(text.strip("\ufeff \t\r\n\x00"))):
+        try:
+            found = _recognise(spelling)
+        except ForeignInvalid as error:
+            problem = problem or error
+            continue
+        if found:
+            return found
+    if problem:
+        raise problem
+    return None
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """The text as it is, and all that it may have been before it was copied.
+
+    Each first with its spaces, then without: a space may be a decoded plus sign.
+    """
+    yield text
+    text = normalization.remove_invisible(text)
+    yield text
+    while text[:12].lower().startswith(_ESCAPED_OPENINGS):
+        text = unquote(text)
+    unescaped = escapes.unescape(escapes.unescape_blanks(text))
+    unquoted = normalization.strip_punctuation(unescaped)
+    for spelling in (
+        unescaped,
+        unescaped.strip(_QUOTES),
+        *((unquoted,) if _LINK.match(unquoted) else ()),
+        *(keyboard.latin_readings(text) if keyboard.is_link(text) else ()),
+    ):
+        yield spelling
+        yield "".join(spelling.splitlines())
+        yield "".join(spelling.split())
+
+
+def _recognise(text: str) -> Foreign | None:
     for read in _BY_OPENING.get(text[:1].lower(), ()):
         if found := read(text):
             return found

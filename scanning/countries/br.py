@@ -17,7 +17,7 @@ _PRODUCTION = "1"
 def read(link: Link) -> Foreign | None:
     """p: the key and, behind bars, the version, the environment and a hash with the issuer's secret.
 
-    Only a receipt issued without a network says its day and total. Raises ForeignInvalid.
+    Only a receipt issued offline contains its day and total. Raises ForeignInvalid.
     """
     fields = Fields.of_query(COUNTRY, link.query)
     if "p" not in fields and "chnfe" not in fields:
@@ -47,7 +47,7 @@ def read(link: Link) -> Foreign | None:
 
 
 def _check_digit(text: str) -> int:
-    """Modulo 11 with weights 2 to 9 from the right; a letter counts as its code less that of nought."""
+    """Modulo 11 with weights 2 to 9 from the right; a letter counts as its code less that of zero."""
     total = sum((ord(character) - 48) * (2 + place % 8) for place, character in enumerate(reversed(text)))
     rest = total % 11
     return 0 if rest < 2 else 11 - rest

@@ -51,8 +51,8 @@ class _Code(NamedTuple):
 def read(text: str) -> Foreign | None:
     """V0;till;Kassenbeleg-V1;Beleg^sums by VAT rate^payments;... Raises ForeignInvalid.
 
-    The proof is made with the public key in the code itself: it says that the receipt was signed by the device with
-    that key, not that the device is a certified one. See prove.
+    The proof uses the public key in the code itself: it shows that the device with that key signed the receipt, not
+    that the device is certified. See prove.
     """
     if not re.match(r"V0;", text, re.IGNORECASE):
         return None

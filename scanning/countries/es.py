@@ -79,7 +79,7 @@ def _ticketbai(link: Link) -> Foreign | None:
 
 
 def _crc8(text: str) -> int:
-    """Polynomial 0x07, starting from nought."""
+    """Polynomial 0x07, starting from zero."""
     crc = 0
     for byte in text.encode():
         crc ^= byte

@@ -11,7 +11,7 @@ Proof = Literal["none", "signature_valid", "signature_invalid", "needs_certifica
 
 
 class Foreign(msgspec.Struct, frozen=True):
-    """What one foreign receipt says of itself.
+    """The contents of one foreign receipt.
 
     key: the receipt's identity within its country, the same for every spelling; compare it together with country.
     canonical: one spelling of the text, to be stored and sent to the tax authority.

@@ -7,13 +7,13 @@ COUNTRY = "MD"
 HOSTS = ("mev.sfs.md", "sift-mev.sfs.md")
 TEST_HOSTS = ()
 
-_DOOR = "receipt-verifier"
+_PATH_HEAD = "receipt-verifier"
 
 
 def read(link: Link) -> Foreign | None:
-    """The register, lei, the receipt's number and the day; or one hash that says nothing. Raises ForeignInvalid."""
+    """The register, lei, the receipt's number and the day; or one opaque hash. Raises ForeignInvalid."""
     parts = [part for part in link.path.split("/") if part]
-    if len(parts) < 2 or parts[0].lower() != _DOOR:
+    if len(parts) < 2 or parts[0].lower() != _PATH_HEAD:
         return None
     if len(parts) == 2:
         fields = Fields(COUNTRY, [("hash", parts[1])])
@@ -38,4 +38,4 @@ def read(link: Link) -> Foreign | None:
 
 
 def _page(link: Link, rest: str) -> str:
-    return f"https://{link.host}/{_DOOR}/{rest}"
+    return f"https://{link.host}/{_PATH_HEAD}/{rest}"

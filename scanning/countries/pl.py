@@ -13,9 +13,10 @@ TEST_HOSTS = ("qr-test.ksef.mf.gov.pl", "qr-demo.ksef.mf.gov.pl", "ksef-test.mf.
 def read(link: Link) -> Foreign | None:
     """The issuer's tax number, the day, and the SHA-256 of an invoice that we don't have. Raises ForeignInvalid."""
     parts = [part for part in link.path.split("/") if part]
-    if "invoice" not in parts:
+    names = [part.lower() for part in parts]
+    if "invoice" not in names:
         return None
-    parts = parts[parts.index("invoice") + 1 :]
+    parts = parts[names.index("invoice") + 1 :]
     if len(parts) != 3:
         raise ForeignInvalid(COUNTRY, "field_missing", "the link has a tax number, a day and a hash")
     fields = Fields(COUNTRY, list(zip(("nip", "day", "hash"), parts, strict=True)))

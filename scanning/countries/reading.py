@@ -16,7 +16,7 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2099
 
 
 class Link(NamedTuple):
-    """A link in parts: the host in lower case, the path with what may stand behind a hash, the query unread."""
+    """A link in parts: the host in lower case, the path with what may follow a hash, the query unparsed."""
 
     host: str
     path: str
@@ -77,7 +77,7 @@ class Fields:
 
 
 def moment(country: str, text: str) -> datetime:
-    """The wall time in an ISO-like text; what stands behind seconds or a fraction is dropped if it is a zone.
+    """The wall time in an ISO-like text; a zone after seconds or a fraction is dropped.
 
     Raises ForeignInvalid: date_invalid.
     """
@@ -100,7 +100,7 @@ def in_our_time(country: str, at: datetime) -> datetime:
 
 
 def money(country: str, text: str, decimals: int = 2) -> int:
-    """An amount in minor units. Zeros may stand behind the last minor digit, nothing else.
+    """An amount in minor units. Only zeros may follow the last minor digit.
 
     Raises ForeignInvalid: sum_invalid.
     """

@@ -14,9 +14,9 @@ COUNTRY = "RS"
 HOSTS = ("suf.purs.gov.rs",)
 TEST_HOSTS = ("sandbox.suf.purs.gov.rs", "suf.sandbox.purs.gov.rs")
 
-# Version; who asked and who signed, 8 characters each; two counters; then the amount, little-endian.
+# Version; requester and signer, 8 characters each; two counters; then the amount, little-endian.
 _HEAD = Struct("<B8s8sIIQ")
-# The time stands in the other order, then the kinds of invoice and transaction, and how long the buyer's id is.
+# The time is big-endian, then the kinds of invoice and transaction, and how long the buyer's id is.
 _TAIL = Struct(">QBBB")
 _BUYER_AT = _HEAD.size + _TAIL.size
 _HIDDEN = (256, 512)  # bytes: internal data for the tax administration alone

@@ -19,8 +19,8 @@ _HASH, _SIGNATURE, _PUBLIC_KEY = 6, 7, 8
 def read(text: str) -> Foreign | None:
     """The tags 1 to 5: seller, VAT number, time, total, VAT. Raises ForeignInvalid.
 
-    Nothing here can be proved. The signature of the second phase covers the hash of an invoice that we don't have,
-    and no tag from 1 to 5, so whoever copies the tags 6 to 9 from a genuine receipt may write what he likes there.
+    Nothing here can be proved. The signature of the second phase covers the hash of an invoice that we don't have, and
+    none of the tags 1 to 5: a forger can copy tags 6 to 9 from a genuine receipt and write anything into 1 to 5.
     """
     values = _values(text) if _SHAPE.fullmatch(text) else None
     if values is None:

@@ -1,4 +1,4 @@
-"""Uzbekistan: the link to the tax committee's page of a receipt; it tells no sum."""
+"""Uzbekistan: the link to the tax committee's page of a receipt; it contains no sum."""
 
 from scanning.countries.foreign import Foreign
 from scanning.countries.reading import Fields, Link

@@ -1,9 +1,9 @@
-"""A small model of checkout: three codes, one shop, and what each deed must come to, by exact fractions."""
+"""A small model of checkout: three codes, one shop, and what each operation must come to, by exact fractions."""
 
 from fractions import Fraction
 from math import floor
 
-# What takes how much off, in the order of priority; limits; and what the agent gets.
+# Discounts in the order of priority, limits, and bonuses.
 RULES = {
     "AAA": {"percent": 500, "uses": 4, "bonus": ("percent", 1000)},
     "BBB": {"fixed": 700, "minimum": 1000, "day": 3, "bonus": ("fixed", 50)},
@@ -26,7 +26,7 @@ def spread(total: int, weights: list[int]) -> list[int]:
 
 
 class Sold:
-    """A sale: its amounts, what each code took off each line, and what came back."""
+    """A sale: its amounts, the discount of each code on each line, and returns."""
 
     def __init__(self, amounts: list[int], quantities: list[int], codes: list[str]) -> None:
         self.amounts, self.quantities, self.codes = amounts, quantities, codes
@@ -51,18 +51,29 @@ class Sold:
         kind, value = RULES[code]["bonus"] or ("fixed", 0)
         return value if kind == "fixed" else half_up(Fraction(sum(self.left) * value, 10_000))
 
-    def kept(self, code: str) -> tuple[int, int]:
-        """The discount and the bonus that are left of a code after what came back."""
+    def remaining(self, code: str) -> tuple[int, int]:
+        """The discount and the bonus that are left of a code after returns."""
         off = sum(part - part * back // amount for part, back, amount in self.lines(code) if amount)
-        whole = sum(self.amounts)
-        return off, self.bonus[code] - self.bonus[code] * sum(self.back) // whole
+        paid, whole = self.paid_back(), sum(self.left)
+        if not whole:
+            paid, whole = sum(self.back), sum(self.amounts)
+        return off, self.bonus[code] - half_up(Fraction(self.bonus[code] * paid, whole))
+
+    def paid_back(self) -> int:
+        """What the buyer paid for the returned part: a line's amount less its part of all discounts, rounded down."""
+        return sum(self.back) - self.discount_back()
+
+    def discount_back(self) -> int:
+        """The discounts of the returned part."""
+        lines = zip(self.amounts, self.left, self.back, strict=True)
+        return sum((amount - left) * back // amount for amount, left, back in lines if amount)
 
     def lines(self, code: str):
         return zip(self.off[code], self.back, self.amounts, strict=True)
 
 
 class Model:
-    """What stands after each deed."""
+    """The state after each operation."""
 
     def __init__(self) -> None:
         self.sales: dict[str, Sold] = {}
@@ -90,7 +101,7 @@ class Model:
         return found
 
     def owed(self) -> int:
-        return sum(sale.kept(code)[0] for sale in self.sales.values() for code in sale.off)
+        return sum(sale.remaining(code)[0] for sale in self.sales.values() for code in sale.off)
 
     def earned(self, code: str) -> int:
-        return sum(sale.kept(code)[1] for sale in self.sales.values() if code in sale.off)
+        return sum(sale.remaining(code)[1] for sale in self.sales.values() if code in sale.off)

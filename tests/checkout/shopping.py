@@ -1,4 +1,4 @@
-"""A shop that serves a brand, its till, and codes of agents."""
+"""A shop with a link to a brand, its till, and codes of agents."""
 
 import uuid
 from itertools import count
@@ -8,9 +8,9 @@ import msgspec
 from httpx2 import Response
 from sqlalchemy import text
 
-from backend.programmes.rules import Fixed, Percent, Promo, Rule
-from backend.promocodes import spelling
-from backend.promocodes.models import PromoCode
+from backend.earning.promocodes.models import PromoCode
+from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
+from scanning import symbols
 from tests.make import World
 
 COUNT = count(1)
@@ -18,7 +18,7 @@ TENTH = Percent(1000)
 
 
 class Shopping(msgspec.Struct):
-    """A till and what it may do, over HTTP."""
+    """A till with its requests over HTTP."""
 
     world: World
     programme: Any
@@ -26,8 +26,8 @@ class Shopping(msgspec.Struct):
     till: dict[str, str]
 
     async def offer(self, promo: Promo | None = None, bonus: Fixed | Percent = TENTH, **fields: Any) -> Any:
-        """A promo campaign: 5 % off, and a bonus of 10 % of what was paid, unless told otherwise."""
-        names = {"hold_days", "lifetime_days", "products", "cap_per_agent_day"}
+        """A promo campaign: 5 % off, and a bonus of 10 % of what was paid, unless given otherwise."""
+        names = {"hold_days", "lifetime_days", "products", "cap_per_agent_day", "cap_per_agent"}
         of_rule = {"hold_days": 14, "lifetime_days": 365} | {key: fields.pop(key) for key in names & fields.keys()}
         rule = Rule(ways=frozenset({"promo"}), amount=bonus, promo=promo or Promo(Percent(500)), **of_rule)
         return await self.world.campaign(self.programme, rule, fields.get("budget"))
@@ -37,7 +37,7 @@ class Shopping(msgspec.Struct):
         word = word or f"КОД{next(COUNT)}X"
         owner = {} if account is None else {"account_id": await self.account_id(account), "key": uuid.uuid4()}
         row = PromoCode(
-            code=spelling.fold(word), shown=word, brand_id=campaign.brand_id, campaign_id=campaign.id, **owner
+            code=symbols.fold(word), shown=word, brand_id=campaign.brand_id, campaign_id=campaign.id, **owner
         )
         await self.world.add(row)
         return word

@@ -1,18 +1,18 @@
-"""Many tills at once: a limit is never passed, and nobody meets an error that is not his."""
+"""Concurrent tills: no limit is exceeded, and no request fails because of another."""
 
 import asyncio
 from collections import Counter
 
 from sqlalchemy import text
 
-from backend.programmes.rules import Percent, Promo
+from backend.programmes.rules.rule import Percent, Promo
 from tests.checkout.shopping import BASKET, line
-from tests.scans.test_races import deadlocks
+from tests.earning.scans.test_races import deadlocks
 
 TILLS, LIMIT = 1000, 7
 
 
-async def test_a_code_with_a_limit_is_sold_exactly_so_often_at_a_thousand_tills(shopping, world):
+async def test_limited_code_at_a_thousand_tills_is_exact(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=LIMIT)), account=agent)
     tills = [await world.till(shop=shopping.shop) for _ in range(40)]
@@ -27,7 +27,7 @@ async def test_a_code_with_a_limit_is_sold_exactly_so_often_at_a_thousand_tills(
     assert wallet["pending"] == LIMIT * 1267
 
 
-async def test_sales_and_returns_of_the_same_codes_without_agents_do_not_block_each_other(shopping, world, owner):
+async def test_sales_and_returns_of_same_codes_do_not_deadlock(shopping, world, owner):
     offers = [await shopping.offer(Promo(Percent(100), priority=number)) for number in range(6)]
     codes = [await shopping.code(offer) for offer in offers]
     basket = [line(1, 10_000_000)]
@@ -35,21 +35,21 @@ async def test_sales_and_returns_of_the_same_codes_without_agents_do_not_block_e
         assert len((await shopping.sell(*codes, key=f"{number}", basket=basket)).json()["applied"]) == 6
     before = await deadlocks(world.db, owner)
 
-    async def sells(till: int) -> set[int]:
-        # Those with a receipt go by themselves, beside the others.
+    async def sell_often(till: int) -> set[int]:
+        # Sales with a receipt run in their own transactions.
         receipts = [{"fiscal": {"fn": "9960440300000001", "fd": f"{n}", "fp": "1"}} if till else {} for n in range(60)]
         return {(await shopping.sell(*codes, basket=basket, **receipt)).status_code for receipt in receipts}
 
-    async def takes_back(sale: int) -> set[int]:
+    async def return_lines(sale: int) -> set[int]:
         return {(await shopping.take_back(f"{sale}", (1, 0.001, 1000))).status_code for _ in range(80)}
 
-    told = await asyncio.gather(*(sells(till) for till in range(2)), *(takes_back(sale) for sale in range(4)))
+    results = await asyncio.gather(*(sell_often(till) for till in range(2)), *(return_lines(sale) for sale in range(4)))
 
-    assert set.union(*told) == {200}
+    assert set.union(*results) == {200}
     assert await deadlocks(world.db, owner) == before
 
 
-async def test_one_sale_sent_by_many_at_once_happens_once(shopping, world):
+async def test_concurrent_sales_with_one_id_happen_once(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=1)), account=agent)
 
@@ -62,13 +62,13 @@ async def test_one_sale_sent_by_many_at_once_happens_once(shopping, world):
     assert wallet["pending"] == 1267 - 950
 
 
-async def test_baskets_with_the_same_codes_in_any_order_do_not_block_each_other(shopping, world):
+async def test_baskets_with_codes_in_any_order_do_not_deadlock(shopping, world):
     agents = [await world.account() for _ in range(3)]
     offers = [await shopping.offer(Promo(Percent(500), uses_per_shop_day=10_000)) for _ in agents]
     codes = [await shopping.code(offer, account=agent) for offer, agent in zip(offers, agents, strict=True)]
 
-    turns = [codes, codes[::-1], [codes[1], codes[2], codes[0]]]
-    sales = await asyncio.gather(*(shopping.sell(*turns[number % 3], key=f"s{number}") for number in range(60)))
+    permutations = [codes, codes[::-1], [codes[1], codes[2], codes[0]]]
+    sales = await asyncio.gather(*(shopping.sell(*permutations[number % 3], key=f"s{number}") for number in range(60)))
     backs = await asyncio.gather(*(shopping.take_back(f"s{number}", (1, 1, 10000)) for number in range(60)))
 
     assert {answer.status_code for answer in [*sales, *backs]} == {200}

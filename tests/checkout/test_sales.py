@@ -1,16 +1,19 @@
 """Quotes, sales and returns over HTTP, to the kopeck."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
-from backend.programmes.rules import Fixed, Percent, Promo
+from backend.programmes.rules.rule import Fixed, Percent, Promo
 from tests import budgets
 from tests.checkout.shopping import BASKET, line
+from tests.make import bearer
 
 DUES = text("SELECT kind, amount FROM dues ORDER BY id")
 
 
-async def test_a_quote_takes_the_offer_off_every_line_to_the_kopeck(shopping):
+async def test_quote_spreads_discount_over_lines_exactly(shopping):
     code = await shopping.code(await shopping.offer())
 
     quote = await shopping.quote(code)
@@ -22,7 +25,19 @@ async def test_a_quote_takes_the_offer_off_every_line_to_the_kopeck(shopping):
     assert quote["refused"] == []
 
 
-async def test_a_sale_brings_the_agent_his_bonus_and_the_shop_its_due(shopping, world):
+@pytest.mark.parametrize(
+    "written",
+    ["\u202d{}\u202c", "\u2066{}\u2069", "{}\ufe0f", "{}.", "«{}»", '"{}",', "\u200b{}\ufeff", "(https://ex.ru/p/{})."],
+)
+async def test_code_with_pasted_invisible_characters_is_accepted(shopping, written):
+    await shopping.code(await shopping.offer(), "ёлка5")
+
+    quotes = [await shopping.quote(written.format(word)) for word in ("ЁЛКА5", "ЕЛКА5", "ЕЛКА\uff15")]
+
+    assert [(quote["discount"], quote["refused"]) for quote in quotes] == [(667, [])] * 3
+
+
+async def test_sale_pays_bonus_and_records_payable(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(), account=agent)
 
@@ -34,7 +49,7 @@ async def test_a_sale_brings_the_agent_his_bonus_and_the_shop_its_due(shopping, 
     assert [(row.kind, row.amount) for row in await world.db.rows(DUES)] == [(1, 667)]
 
 
-async def test_the_same_sale_again_gets_the_first_answer_even_when_the_code_is_spent(shopping, world):
+async def test_repeated_sale_gets_first_response_when_code_is_spent(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=1)), account=agent)
 
@@ -46,12 +61,13 @@ async def test_the_same_sale_again_gets_the_first_answer_even_when_the_code_is_s
     assert (first.status_code, again.json()) == (200, first.json())
     assert (changed.status_code, changed.json()["code"]) == (422, "body_changed")
     assert (other.status_code, other.json()["code"]) == (409, "codes_refused")
-    assert other.json()["errors"] == [{"field": code, "detail": "spent"}]
+    text = "This code has reached its limit of uses."
+    assert other.json()["errors"] == [{"field": code, "detail": "spent", "text": text}]
     (wallet,) = (await world.home(agent))["wallets"]
     assert wallet["pending"] == 1267
 
 
-async def test_a_sale_for_another_total_than_the_buyer_was_told_is_refused(shopping):
+async def test_sale_with_another_total_is_refused(shopping):
     code = await shopping.code(await shopping.offer())
 
     refused = await shopping.sell(code, key="a", total=13334)
@@ -61,7 +77,7 @@ async def test_a_sale_for_another_total_than_the_buyer_was_told_is_refused(shopp
     assert sold.status_code == 200
 
 
-async def test_one_of_three_lines_comes_back_with_its_part_of_discount_and_bonus(shopping, world):
+async def test_return_of_one_line_has_its_discount_and_bonus(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(), account=agent)
     await shopping.sell(code, key="a")
@@ -72,12 +88,12 @@ async def test_one_of_three_lines_comes_back_with_its_part_of_discount_and_bonus
     assert back.json() == {"amount": 10000, "discount": 500, "refund": 9500}
     assert again.json() == back.json()
     (wallet,) = (await world.home(agent))["wallets"]
-    # Of 1267 the part of 10000 / 13334, rounded down: 950.
+    # The part of 1267 by what was paid for the line: 9500 of 12667.
     assert wallet["pending"] == 1267 - 950
     assert [(row.kind, row.amount) for row in await world.db.rows(DUES)] == [(1, 667), (2, 500)]
 
 
-async def test_many_small_returns_come_to_what_one_large_one_does(shopping, world):
+async def test_many_small_returns_equal_one_large_return(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(), account=agent)
     await shopping.sell(code, key="a")
@@ -94,7 +110,7 @@ async def test_many_small_returns_come_to_what_one_large_one_does(shopping, worl
 
 
 @pytest.mark.parametrize(("before", "paid"), [(10_000, 667 + 1267), (None, 0)], ids=["with a budget", "without one"])
-async def test_a_return_gives_a_budget_back_what_came_out_of_it(shopping, world, before, paid):
+async def test_return_refunds_what_the_budget_paid(shopping, world, before, paid):
     offer = await shopping.offer(budget=before)
     code = await shopping.code(offer, account=await world.account())
     await shopping.sell(code, key="a")
@@ -107,7 +123,7 @@ async def test_a_return_gives_a_budget_back_what_came_out_of_it(shopping, world,
     assert await budgets.left(world, offer) == 10_000
 
 
-async def test_never_more_comes_back_than_was_sold(shopping):
+async def test_return_of_more_than_sold_is_refused(shopping):
     code = await shopping.code(await shopping.offer())
     await shopping.sell(code, key="a")
     await shopping.take_back("a", (2, 2, 2000))
@@ -121,7 +137,7 @@ async def test_never_more_comes_back_than_was_sold(shopping):
     assert (await shopping.take_back("a", (2, 1, 1333))).json()["refund"] == 1333 - 67
 
 
-async def test_a_full_return_gives_the_use_back_where_the_rule_says_so(shopping):
+async def test_full_return_gives_use_back_by_rule(shopping):
     for gives_back, status in ((True, 200), (False, 409)):
         promo = Promo(Percent(500), uses=1, uses_per_shop_day=1, gives_use_back=gives_back)
         code = await shopping.code(await shopping.offer(promo))
@@ -133,33 +149,33 @@ async def test_a_full_return_gives_the_use_back_where_the_rule_says_so(shopping)
         assert again.status_code == status
 
 
-async def test_codes_of_a_basket_are_chosen_and_used_in_order(shopping):
+async def test_codes_of_basket_apply_by_group_and_priority(shopping):
     ten = await shopping.code(await shopping.offer(Promo(Percent(1000), group="season", priority=5)))
     five = await shopping.code(await shopping.offer(Promo(Percent(500), group="season", priority=9)))
     fixed = await shopping.code(await shopping.offer(Promo(Fixed(1000), priority=1)))
-    alone = await shopping.code(await shopping.offer(Promo(Percent(1100), exclusive=True)))
+    exclusive = await shopping.code(await shopping.offer(Promo(Percent(1100), exclusive=True)))
 
-    quote = await shopping.quote(fixed, five, ten, alone)
+    quote = await shopping.quote(fixed, five, ten, exclusive)
 
     assert [(row["code"], row["discount"]) for row in quote["applied"]] == [(ten, 1333), (fixed, 1000)]
     assert {row["code"]: row["reason"] for row in quote["refused"]} == {
         five: "better_in_group",
-        alone: "not_beside_others",
+        exclusive: "not_beside_others",
     }
     assert quote["discount"] == 2333 == sum(row["discount"] for row in quote["lines"])
 
 
-async def test_an_exclusive_code_that_takes_more_off_goes_alone(shopping):
+async def test_exclusive_code_with_larger_discount_excludes_others(shopping):
     five = await shopping.code(await shopping.offer())
-    alone = await shopping.code(await shopping.offer(Promo(Percent(2000), exclusive=True)))
+    exclusive = await shopping.code(await shopping.offer(Promo(Percent(2000), exclusive=True)))
 
-    sale = await shopping.sell(five, alone)
+    sale = await shopping.sell(five, exclusive)
 
-    assert [row["code"] for row in sale.json()["applied"]] == [alone]
+    assert [row["code"] for row in sale.json()["applied"]] == [exclusive]
     assert sale.json()["refused"][0]["reason"] == "exclusive_is_better"
 
 
-async def test_each_limit_says_which_it_is(shopping, world):
+async def test_code_over_a_limit_has_its_reason(shopping, world):
     agent = await world.account()
     offers = {
         "below_minimum": Promo(Percent(500), minimum=20000),
@@ -182,7 +198,7 @@ async def test_each_limit_says_which_it_is(shopping, world):
     assert (unknown[0]["reason"], unknown[0]["text"]) == ("unknown", "There is no such code.")
 
 
-async def test_a_buyer_is_known_by_his_card_and_counted(shopping, world):
+async def test_buyer_limit_counts_by_card(shopping, world):
     code = await shopping.code(await shopping.offer(Promo(Percent(500), uses_per_buyer=1)))
 
     answers = [await shopping.sell(code, buyer=buyer) for buyer in ("card-1", "card-1", "card-2")]
@@ -192,7 +208,7 @@ async def test_a_buyer_is_known_by_his_card_and_counted(shopping, world):
     assert all("card" not in row.key for row in stored)
 
 
-async def test_only_products_that_count_are_discounted(shopping, world):
+async def test_only_products_of_the_rule_are_discounted(shopping, world):
     socket = await world.product(shopping.programme.brand_id, gtin="04600000000015")
     pipe = await world.product(shopping.programme.brand_id)
     basket = [line(1, 1000, gtin="4600000000015"), line(2, 1000, sku=pipe.sku), line(3, 1000)]
@@ -205,7 +221,7 @@ async def test_only_products_that_count_are_discounted(shopping, world):
     assert [[row["discount"] for row in lines] for lines in found.values()] == [[50, 0, 0], [0, 50, 50], [50, 50, 0]]
 
 
-async def test_a_shop_that_does_not_serve_the_brand_gives_nothing(shopping, world):
+async def test_code_at_shop_without_link_is_refused(shopping, world):
     code = await shopping.code(await shopping.offer())
     elsewhere = await world.till((await world.brand()).id)
 
@@ -214,7 +230,7 @@ async def test_a_shop_that_does_not_serve_the_brand_gives_nothing(shopping, worl
     assert answer.json()["refused"][0]["reason"] == "not_here"
 
 
-async def test_an_agent_who_shows_his_own_card_gets_no_bonus(shopping, world):
+async def test_own_card_of_agent_withholds_bonus(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(), account=agent)
 
@@ -226,7 +242,7 @@ async def test_an_agent_who_shows_his_own_card_gets_no_bonus(shopping, world):
     assert (signal.rule, signal.shadow) == ("own_code", False)
 
 
-async def test_a_receipt_confirms_one_sale(shopping):
+async def test_receipt_confirms_one_sale(shopping):
     code = await shopping.code(await shopping.offer())
     fiscal = {"fn": "9960440300112233", "fd": "27118", "fp": "3456789012"}
     await shopping.sell(code, key="a")
@@ -237,11 +253,11 @@ async def test_a_receipt_confirms_one_sale(shopping):
     sold = [await shopping.sell(code, key=key, fiscal=fiscal | {"fd": fd}) for key, fd in (("d", "27118"), ("d", "9"))]
 
     assert [answer.status_code for answer in answers] == [204, 204, 409, 404]
-    # A sale that names another sale's receipt does not happen.
+    # A sale with the receipt of another sale is refused.
     assert [answer.status_code for answer in sold] == [409, 200]
 
 
-async def test_a_shop_that_names_anothers_receipt_does_not_take_it(shopping, world):
+async def test_receipt_numbers_of_another_shop_are_accepted(shopping, world):
     fiscal = {"fn": "9960440300112233", "fd": "27118", "fp": "3456789012"}
     hostile = await world.till(shopping.programme.brand_id)
     beside = await world.till(shop=shopping.shop)
@@ -255,7 +271,7 @@ async def test_a_shop_that_names_anothers_receipt_does_not_take_it(shopping, wor
     assert (again.status_code, again.json()["code"]) == (409, "receipt_taken")
 
 
-async def test_sums_may_be_as_large_as_their_lines_make_them(shopping):
+async def test_sale_with_largest_sums_is_accepted(shopping):
     code = await shopping.code(await shopping.offer(bonus=Fixed(5)))
     basket = [line(number, 10**12) for number in (1, 2)]
 
@@ -265,7 +281,7 @@ async def test_sums_may_be_as_large_as_their_lines_make_them(shopping):
     assert (await shopping.sell(code, basket=basket)).status_code == 200
 
 
-async def test_what_stands_twice_or_says_nothing_is_refused(shopping):
+async def test_request_with_duplicates_or_nothing_is_refused(shopping):
     code = await shopping.code(await shopping.offer())
     await shopping.sell(code, key="a")
 
@@ -280,39 +296,39 @@ async def test_what_stands_twice_or_says_nothing_is_refused(shopping):
     ]
 
 
-async def test_a_token_that_stands_in_pages_quotes_and_sells_nothing(shopping, world):
+async def test_page_token_quotes_but_does_not_sell(shopping, world):
     code = await shopping.code(await shopping.offer())
     pages = await world.till(shop=shopping.shop, kind="web", origins=["https://shop.example"])
     await shopping.sell(code, key="a")
     body, back = {"codes": [code], "basket": BASKET}, {"lines": [{"line": 1, "quantity": 1, "amount": 1}]}
 
     quote = await shopping.ask("POST", "quotes", body, till=pages)
-    deeds = [
+    responses = [
         await shopping.ask("PUT", "sales/b", body, till=pages),
         await shopping.ask("PUT", "sales/a/returns/r", back, till=pages),
     ]
 
     assert quote.status_code == 200
-    assert [(deed.status_code, deed.json()["code"]) for deed in deeds] == [(403, "token_in_pages")] * 2
+    assert [(response.status_code, response.json()["code"]) for response in responses] == [(403, "token_in_pages")] * 2
 
 
-async def test_what_only_the_shop_may_see_or_confirm_is_not_for_who_reads_a_pages_token(shopping, world):
+async def test_page_token_cannot_read_or_confirm_sales(shopping, world):
     page = await world.till(shop=shopping.shop, kind="web", origins=["https://shop.example"])
     await shopping.sell(key="one")
     fiscal = {"fn": "9960440300112233", "fd": "27118", "fp": "3456789012"}
 
-    deeds = [
+    responses = [
         await shopping.ask("PUT", "sales/one/fiscal", fiscal, till=page),
         await shopping.ask("GET", "sales/one", till=page),
         await shopping.ask("GET", "offers", till=page),
     ]
 
-    assert [(deed.status_code, deed.json()["code"]) for deed in deeds] == [(403, "token_in_pages")] * 3
+    assert [(response.status_code, response.json()["code"]) for response in responses] == [(403, "token_in_pages")] * 3
     assert (await shopping.ask("PUT", "sales/one/fiscal", fiscal)).status_code == 204
 
 
 @pytest.mark.parametrize("name", ["fn", "fd", "fp"])
-async def test_a_number_with_an_end_of_line_behind_it_is_refused(shopping, name):
+async def test_fiscal_number_with_trailing_newline_is_refused(shopping, name):
     fiscal = {"fn": "9960440300112233", "fd": "27118", "fp": "3456789012"}
 
     sale = await shopping.sell(key="one", fiscal=fiscal | {name: fiscal[name] + "\n"})
@@ -320,7 +336,48 @@ async def test_a_number_with_an_end_of_line_behind_it_is_refused(shopping, name)
     assert (sale.status_code, sale.json()["code"]) == (400, "validation_failed")
 
 
-async def test_an_id_with_an_end_of_line_behind_it_is_refused(shopping):
+async def test_id_with_trailing_newline_is_refused(shopping):
     sale = await shopping.sell(key="x" * 64 + "%0A")
 
     assert sale.status_code == 400
+
+
+async def test_rest_of_budget_after_discount_is_bonus(shopping, world):
+    agent, offer = await world.account(), await shopping.offer(Promo(Percent(1000)), budget=12_000)
+    code = await shopping.code(offer, account=agent)
+    basket = [line(1, 100_000)]
+
+    sold = await shopping.sell(code, basket=basket)
+    next_one = await shopping.quote(code, basket=basket)
+
+    assert sold.json()["discount"] == 10_000
+    (wallet,) = (await world.home(agent))["wallets"]
+    assert wallet["pending"] == 2_000
+    assert await budgets.left(world, offer) == 0
+    (refused,) = next_one["refused"]
+    text = "What is left of the offer's budget is not enough for this basket."
+    assert (refused["reason"], refused["text"]) == ("budget_spent", text)
+
+
+async def test_bonus_cut_by_budget_has_reason(shopping, world):
+    agent, offer = await world.account(), await shopping.offer(Promo(Percent(1000)), budget=12_000)
+    await shopping.sell(await shopping.code(offer, account=agent), basket=[line(1, 100_000)])
+    (wallet,) = (await world.home(agent))["wallets"]
+
+    page = await world.client.get(f"/v1/wallets/{wallet['id']}/movements", headers=bearer(agent))
+
+    (row,) = page.json()["items"]
+    assert "the offer's budget left RUB20.00" in row["explanation"]["text"]
+    assert row["explanation"]["cap"] == "budget"
+
+
+async def test_concurrent_sales_share_the_budget_exactly(shopping, world):
+    agent, offer = await world.account(), await shopping.offer(Promo(Percent(1000)), budget=45_000)
+    code = await shopping.code(offer, account=agent)
+
+    answers = await asyncio.gather(*(shopping.sell(code, basket=[line(1, 100_000)]) for _ in range(8)))
+
+    sold = [answer for answer in answers if answer.status_code == 200]
+    (wallet,) = (await world.home(agent))["wallets"]
+    assert wallet["pending"] + 10_000 * len(sold) + await budgets.left(world, offer) == 45_000
+    assert await budgets.left(world, offer) < 10_000

@@ -1,4 +1,4 @@
-"""What fraud rules see over a day, and who may read it."""
+"""Signals of fraud rules over a day, and who may read them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ SIGNALS = text("SELECT checkout_signals(:start, :end, 20, true) AS written")
 STAND = text("UPDATE tills SET cashier_id = :cashier, shift_ends_at = now() + interval '1 hour' WHERE shop_id = :shop")
 
 
-async def look(world) -> int:
+async def write_signals(world) -> int:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return (await world.db.call(SIGNALS, start=today - timedelta(days=1), end=today)).written
 
@@ -23,14 +23,14 @@ async def sell_as(shopping, cashier, code, count, word):
         await shopping.sell(code, key=f"{word}{number}", basket=[line(1, 1000)])
 
 
-async def test_a_cashier_far_above_his_colleagues_is_seen_once(shopping, world):
+async def test_cashier_far_above_median_has_one_signal(shopping, world):
     code = await shopping.code(await shopping.offer())
     anna, boris, vera = [await world.add(Cashier(shop_id=shopping.shop.id, key=key)) for key in ("a", "b", "v")]
     for cashier, count, word in ((anna, 25, "a"), (boris, 3, "b"), (vera, 5, "v")):
         await sell_as(shopping, cashier, code, count, word)
     await world.db.rows(YESTERDAY)
 
-    written = [await look(world), await look(world)]
+    written = [await write_signals(world), await write_signals(world)]
 
     assert written == [1, 0]
     staff = await world.staff(await world.brand_by_id(shopping.programme.brand_id), "reviewer")
@@ -40,7 +40,7 @@ async def test_a_cashier_far_above_his_colleagues_is_seen_once(shopping, world):
     assert signal["inputs"]["median"] == 5
 
 
-async def test_a_till_that_knows_one_agent_only_is_seen(shopping, world):
+async def test_till_with_one_agent_has_a_signal(shopping, world):
     offer = await shopping.offer()
     often = await shopping.code(offer, account=await world.account())
     once = await shopping.code(offer, account=await world.account())
@@ -49,6 +49,6 @@ async def test_a_till_that_knows_one_agent_only_is_seen(shopping, world):
     await shopping.sell(once, basket=[line(1, 1000)])
     await world.db.rows(YESTERDAY)
 
-    assert await look(world) == 1
+    assert await write_signals(world) == 1
     (row,) = await world.db.rows(text("SELECT rule, inputs FROM fraud_signals"))
     assert (row.rule, row.inputs["redemptions"], row.inputs["of"]) == ("one_code", 21, 22)

@@ -1,4 +1,4 @@
-"""Settlement: what a brand owes a shop, to the kopeck, and that what is closed stays closed."""
+"""Settlement: payables of a brand to a shop, to the kopeck, and closed statements stay as they are."""
 
 import asyncio
 import csv
@@ -10,9 +10,9 @@ from pypdfium2 import PdfDocument
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from backend.brands.models import Brand
-from backend.checkout.checks import DUES, SALES, STATEMENTS
-from backend.programmes.rules import Fixed, Promo
+from backend.checkout.checks import PAYABLES, SALES, STATEMENTS
+from backend.identity.brands.models import Brand
+from backend.programmes.rules.rule import Fixed, Promo
 from tests.make import World
 from tests.payouts.conftest import as_superuser
 
@@ -26,7 +26,7 @@ SHARED = text("SELECT pg_advisory_xact_lock_shared(20313, (CAST(:shop AS bigint)
 
 @pytest.fixture
 async def brand(shopping, world: World):
-    """Somebody of the brand, which knows the shop under a key of its own."""
+    """A member of the brand, and the brand's own key of the shop."""
     async with world.db.begin() as session:
         worker = await world.staff(await session.get_one(Brand, shopping.programme.brand_id))
     rows = await world.db.rows(text("SELECT key FROM brand_shops WHERE shop_id = :shop"), shop=shopping.shop.id)
@@ -48,7 +48,7 @@ class Pages:
 
 
 async def sold_and_returned(shopping):
-    """Two sales of 6.67 off each, and 5.00 of the first come back."""
+    """Two sales with a discount of 6.67 each, and a return of 5.00 of the first."""
     code = await shopping.code(await shopping.offer(), "IVAN7")
     await shopping.sell(code, key="a")
     await shopping.sell(code, key="b")
@@ -56,7 +56,7 @@ async def sold_and_returned(shopping):
     return code
 
 
-async def test_a_statement_is_the_sum_of_its_dues(shopping, brand, world):
+async def test_statement_is_the_sum_of_its_payables(shopping, brand, world):
     await sold_and_returned(shopping)
 
     (open_now, closed) = ((await brand.all())["open"], await brand.close(1))
@@ -71,7 +71,7 @@ async def test_a_statement_is_the_sum_of_its_dues(shopping, brand, world):
     assert after["open"] == dict.fromkeys(figures, 0) | {"number": 2}
 
 
-async def test_what_comes_back_after_closing_goes_into_the_next_period(shopping, brand, world):
+async def test_return_after_closing_is_in_next_period(shopping, brand, world):
     await sold_and_returned(shopping)
     first = (await brand.close(1)).json()
 
@@ -84,7 +84,7 @@ async def test_what_comes_back_after_closing_goes_into_the_next_period(shopping,
     assert first["total"] + second["total"] == (await world.db.call(OWED)).total == 167
 
 
-async def test_periods_are_closed_one_after_the_other(shopping, brand):
+async def test_periods_are_closed_in_order(shopping, brand):
     skipped = await brand.close(2)
     empty = await brand.close(1)
     zero = await brand.close(0)
@@ -95,10 +95,11 @@ async def test_periods_are_closed_one_after_the_other(shopping, brand):
     assert zero.status_code == 400
 
 
-async def test_each_brand_settles_for_itself_and_the_shop_sees_all(shopping, brand, world):
+async def test_statements_are_separate_by_brand_and_listed_for_shop(shopping, brand, world):
     await sold_and_returned(shopping)
     guest = await world.staff()
     await guest.put("/v1/console/shops/theirs", {"number": shopping.shop.number})
+    await brand.worker.put(brand.path.replace("statements", f"brands/{guest.brand_id}"), {})
     theirs = await world.programme(await world.brand_of(guest), currency="RUB")
     mine, shopping.programme = shopping.programme, theirs
     await shopping.sell(await shopping.code(await shopping.offer(Promo(Fixed(100)))))
@@ -106,27 +107,27 @@ async def test_each_brand_settles_for_itself_and_the_shop_sees_all(shopping, bra
 
     closed = (await brand.close(1)).json()
     other = Pages(guest, "/v1/console/shops/theirs/statements")
-    told = (await shopping.ask("GET", "statements")).json()
+    listed = (await shopping.ask("GET", "statements")).json()
 
     assert (await other.all())["open"] | {"discounts": 100, "total": 100} == (await other.all())["open"]
-    assert [row["brand"]["id"] for row in told["open"]] == [mine.brand_id, guest.brand_id]
-    assert [row["total"] for row in told["open"]] == [0, 100]
-    (row,) = told["items"]
+    assert [row["brand"]["id"] for row in listed["open"]] == [mine.brand_id, guest.brand_id]
+    assert [row["total"] for row in listed["open"]] == [0, 100]
+    (row,) = listed["items"]
     assert row == closed | {"brand": row["brand"]}
     assert row["brand"]["id"] == mine.brand_id
 
 
-async def test_what_a_brand_that_left_owes_stays_owed(shopping, brand):
+async def test_debt_of_unlinked_brand_stays(shopping, brand):
     await sold_and_returned(shopping)
     await brand.worker.delete(brand.path.removesuffix("/statements"))
 
-    told = (await shopping.ask("GET", "statements")).json()
+    listed = (await shopping.ask("GET", "statements")).json()
 
-    assert [row["total"] for row in told["open"]] == [834]
+    assert [row["total"] for row in listed["open"]] == [834]
     assert (await brand.close(1)).json()["total"] == 834
 
 
-async def test_lists_go_by_cursor_newest_first(shopping, brand):
+async def test_statements_are_paged_newest_first(shopping, brand):
     for number in (1, 2, 3):
         await brand.close(number)
 
@@ -141,7 +142,7 @@ async def test_lists_go_by_cursor_newest_first(shopping, brand):
     assert "next" not in rest_at_till
 
 
-async def test_the_csv_has_every_due_and_their_total(shopping, brand):
+async def test_statement_csv_has_every_payable_and_total(shopping, brand):
     code = await sold_and_returned(shopping)
     receipt = {"fn": "9960440300112233", "fd": "27118", "fp": "3456789012"}
     await shopping.ask("PUT", "sales/a/fiscal", receipt)
@@ -152,21 +153,21 @@ async def test_the_csv_has_every_due_and_their_total(shopping, brand):
 
     assert english.headers["content-type"].startswith("text/csv")
     names, *rows, total = csv.reader(io.StringIO(english.text.removeprefix("\ufeff")))
-    told = [dict(zip(names, row, strict=True)) for row in rows]
-    assert [(row["Deed"], row["Sale"], row["Return"], row["Paid, RUB"], row["Owed, RUB"]) for row in told] == [
+    listed = [dict(zip(names, row, strict=True)) for row in rows]
+    assert [(row["Deed"], row["Sale"], row["Return"], row["Paid, RUB"], row["Owed, RUB"]) for row in listed] == [
         ("sale", "a", "", "126.67", "6.67"),
         ("sale", "b", "", "126.67", "6.67"),
         ("return", "a", "r", "-95.00", "-5.00"),
     ]
-    assert {row["Promo code"] for row in told} == {code}
-    assert told[0]["Receipt: FN/FD/FPD"] == "9960440300112233/27118/3456789012"
+    assert {row["Promo code"] for row in listed} == {code}
+    assert listed[0]["Receipt: FN/FD/FPD"] == "9960440300112233/27118/3456789012"
     assert (total[0], total[-1]) == ("Total", "8.34")
     assert "К возмещению, руб" in russian.text
     assert russian.text.rstrip().endswith(";8,34")
 
 
-async def test_a_long_statement_is_whole_in_every_format(shopping, brand, monkeypatch):
-    monkeypatch.setattr("backend.checkout.statement_files.PAGE", 7)
+async def test_long_statement_is_complete_in_every_format(shopping, brand, monkeypatch):
+    monkeypatch.setattr("backend.checkout.settlements.files.PAGE", 7)
     code = await shopping.code(await shopping.offer())
     for _ in range(60):
         await shopping.sell(code)
@@ -189,8 +190,8 @@ async def test_a_long_statement_is_whole_in_every_format(shopping, brand, monkey
     assert words.count(f"{total / 100:.2f}".replace(".", ",")) == 3
 
 
-async def test_what_is_too_long_for_paper_is_still_there_as_a_table(shopping, brand, monkeypatch):
-    monkeypatch.setattr("backend.checkout.statement_files.MOST_ON_PAPER", 2)
+async def test_statement_too_long_for_pdf_is_available_as_csv(shopping, brand, monkeypatch):
+    monkeypatch.setattr("backend.checkout.settlements.files.MAX_PDF_ROWS", 2)
     await sold_and_returned(shopping)
     await brand.close(1)
 
@@ -200,7 +201,7 @@ async def test_what_is_too_long_for_paper_is_still_there_as_a_table(shopping, br
     assert table.status_code == 200
 
 
-async def test_the_shop_gets_the_same_file_at_its_till(shopping, brand):
+async def test_till_gets_the_same_statement_file(shopping, brand):
     await sold_and_returned(shopping)
     await brand.close(1)
 
@@ -212,7 +213,7 @@ async def test_the_shop_gets_the_same_file_at_its_till(shopping, brand):
     assert load_workbook(io.BytesIO(files[1])).active.max_row == 5
 
 
-async def test_an_open_period_has_no_file_and_strangers_have_none(shopping, brand, world):
+async def test_file_of_open_period_is_not_found(shopping, brand, world):
     await sold_and_returned(shopping)
     stranger = await world.till((await world.brand()).id)
     answers = [await brand.file(1, kind) for kind in ("csv", "xlsx", "pdf")]
@@ -223,7 +224,7 @@ async def test_an_open_period_has_no_file_and_strangers_have_none(shopping, bran
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "statement_unknown")] * 4
 
 
-async def test_a_token_that_stands_in_web_pages_shows_no_statements(shopping, brand, world):
+async def test_page_token_cannot_read_statements(shopping, brand, world):
     await brand.close(1)
     pages = await world.till(shop=shopping.shop, kind="web", origins=["https://shop.example"])
     paths = ["statements", f"statements/{shopping.programme.brand_id}/1/file.csv"]
@@ -233,7 +234,7 @@ async def test_a_token_that_stands_in_web_pages_shows_no_statements(shopping, br
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "token_in_pages")] * 2
 
 
-async def test_closing_waits_for_sales_on_their_way_and_the_same_closing_is_done_once(shopping, brand, world):
+async def test_closing_waits_for_open_sales_and_is_idempotent(shopping, brand, world):
     code = await shopping.code(await shopping.offer())
     async with world.db.begin() as session:
         await session.execute(SHARED, {"shop": shopping.shop.id})
@@ -250,7 +251,7 @@ async def test_closing_waits_for_sales_on_their_way_and_the_same_closing_is_done
     assert (await brand.all())["open"]["total"] == 667
 
 
-async def test_sales_and_closings_at_once_lose_and_double_nothing(shopping, brand, world):
+async def test_concurrent_sales_and_closings_count_each_payable_once(shopping, brand, world):
     code = await shopping.code(await shopping.offer())
 
     async def closings():
@@ -263,7 +264,7 @@ async def test_sales_and_closings_at_once_lose_and_double_nothing(shopping, bran
     assert sum(answers[0]) + rest == (await world.db.call(OWED)).total == 40 * 667
 
 
-async def test_nobody_changes_what_is_closed(shopping, brand, world):
+async def test_closed_statement_cannot_be_changed(shopping, brand, world):
     await brand.close(1)
 
     for change in ("UPDATE statements SET total = 1", "DELETE FROM statements"):
@@ -276,11 +277,11 @@ async def test_nobody_changes_what_is_closed(shopping, brand, world):
 @pytest.mark.parametrize(
     ("change", "back", "fault"),
     [
-        ("UPDATE dues SET amount = amount + 1", "UPDATE dues SET amount = amount - 1", DUES),
-        ("UPDATE dues SET creditor_id = -creditor_id", "UPDATE dues SET creditor_id = -creditor_id", DUES),
-        ("UPDATE dues SET kind = 3 - kind", "UPDATE dues SET kind = 3 - kind", DUES),
-        ("UPDATE reversals SET discount = 1", "UPDATE reversals SET discount = 500", DUES),
-        ("UPDATE redemptions SET reason = 'over_offline_limit'", "UPDATE redemptions SET reason = NULL", DUES),
+        ("UPDATE dues SET amount = amount + 1", "UPDATE dues SET amount = amount - 1", PAYABLES),
+        ("UPDATE dues SET creditor_id = -creditor_id", "UPDATE dues SET creditor_id = -creditor_id", PAYABLES),
+        ("UPDATE dues SET kind = 3 - kind", "UPDATE dues SET kind = 3 - kind", PAYABLES),
+        ("UPDATE reversals SET discount = 1", "UPDATE reversals SET discount = 500", PAYABLES),
+        ("UPDATE redemptions SET reason = 'over_offline_limit'", "UPDATE redemptions SET reason = NULL", PAYABLES),
         ("UPDATE statements SET total = total + 1", "UPDATE statements SET total = total - 1", STATEMENTS),
         (
             "UPDATE statements SET upto_due = 0",
@@ -296,10 +297,10 @@ async def test_nobody_changes_what_is_closed(shopping, brand, world):
         ("UPDATE redemptions SET sale_id = -sale_id", "UPDATE redemptions SET sale_id = -sale_id", SALES),
     ],
 )  # fmt: skip
-async def test_the_proof_finds_what_was_tampered_with(shopping, brand, owner, change, back, fault):
+async def test_audit_finds_tampered_payables(shopping, brand, owner, change, back, fault):
     await sold_and_returned(shopping)
     await brand.close(1)
-    before = [await owner.rows(text(check)) for check in (DUES, SALES, STATEMENTS)]
+    before = [await owner.rows(text(check)) for check in (PAYABLES, SALES, STATEMENTS)]
 
     await as_superuser(owner, change)
     found = await owner.rows(text(fault))

@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 
 from backend.cli.main import COMMANDS
-from backend.files.bucket import Bucket
-from backend.settings import Settings
+from backend.core.settings import Settings
+from backend.core.storage.bucket import Bucket
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -31,7 +31,7 @@ def lines_of(path):
     return dict(pairs)
 
 
-def test_each_service_of_ours_runs_a_command_that_exists():
+def test_each_service_runs_an_existing_command():
     first_words = {name: service["command"][0] for name, service in OURS.items()}
 
     assert first_words == {"migrate": "migrate", "api": "serve", "worker": "worker"}
@@ -40,17 +40,17 @@ def test_each_service_of_ours_runs_a_command_that_exists():
     assert 'CMD ["serve"]' in DOCKERFILE
 
 
-def test_the_image_holds_the_packages_and_runs_as_nobody_special():
+def test_image_has_the_packages_and_an_unprivileged_user():
     copied = re.findall(r"^COPY (\w+) /app/\1$", DOCKERFILE, re.MULTILINE)
     let_in = re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
 
-    assert sorted(copied) == ["backend", "payouts", "scanning"]
+    assert sorted(copied) == ["backend", "demo", "local_postgres", "payouts", "scanning", "simulators"]
     assert sorted(let_in) == sorted([*copied, "requirements"])
     assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
     assert DOCKERFILE.count("--require-hashes") == 2
 
 
-def test_secrets_are_made_once_and_all_that_are_named_exist(tmp_path):
+def test_secrets_are_created_once_and_exist(tmp_path):
     secrets = make_secrets(tmp_path)
     first = {path.name: path.read_text() for path in secrets.iterdir()}
     make_secrets(tmp_path)
@@ -63,7 +63,7 @@ def test_secrets_are_made_once_and_all_that_are_named_exist(tmp_path):
     assert secrets.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_settings_of_the_services_are_read(tmp_path):
+def test_settings_of_services_are_read(tmp_path):
     secrets = make_secrets(tmp_path)
     environ = lines_of(DOCKER / "settings.env") | lines_of(secrets / "s3.env")
     for name, place in OURS["api"]["environment"].items():
@@ -78,14 +78,14 @@ def test_the_settings_of_the_services_are_read(tmp_path):
         assert bucket.bucket == environ["S3_BUCKET"]
 
 
-def test_nothing_secret_stands_in_the_committed_files():
+def test_committed_files_contain_no_secret():
     committed = "".join(path.read_text("utf-8") for path in DOCKER.iterdir() if path.is_file())
 
     assert not re.search(r"[0-9a-f]{20,}", committed)
     assert not re.search(r"(password|secret)\w*: *['\"]?\w+['\"]?$", committed, re.IGNORECASE | re.MULTILINE)
 
 
-def test_what_waits_for_something_waits_for_what_can_tell():
+def test_services_wait_for_services_with_a_health_check():
     checked = {name for name, service in COMPOSE["services"].items() if "test" in service.get("healthcheck", {})}
 
     for service in OURS.values():

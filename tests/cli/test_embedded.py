@@ -15,12 +15,14 @@ import psutil
 import psycopg
 import pytest
 
-from backend.cli import data_folder, embedded, postgres_programs
-from backend.cli.postgres_programs import DatabaseFailed, Identity
+from local_postgres import data_folder
+from local_postgres import programs as postgres_programs
+from local_postgres import server as postgres_server
+from local_postgres.programs import DatabaseFailed, Identity
 
 ROOT = Path(__file__).parents[2]
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run as another user")
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def data():
 
 @pytest.fixture
 def server(data):
-    server = embedded.start(data)
+    server = postgres_server.start(data)
     yield server
     server.stop()
 
@@ -69,28 +71,28 @@ def gone_within(seconds, place):
 def start_elsewhere(data):
     """Start the database of a folder in another process, which then sleeps."""
     code = (
-        "import sys, time; from pathlib import Path; from backend.cli import embedded;"
-        "print(embedded.start(Path(sys.argv[1])).pid, flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from local_postgres import server as postgres_server;"
+        "print(postgres_server.start(Path(sys.argv[1])).pid, flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, data], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
     return process
 
 
-def test_what_was_written_is_there_after_a_restart(data):
-    first = embedded.start(data)
+def test_database_restarted_has_its_rows(data):
+    first = postgres_server.start(data)
     ask(first.url, "CREATE TABLE written AS SELECT 7 AS number")
     first.stop()
 
-    second = embedded.start(data)
-    kept = ask(second.url, "SELECT number FROM written")
+    second = postgres_server.start(data)
+    rows = ask(second.url, "SELECT number FROM written")
     second.stop()
 
-    assert kept == [(7,)]
+    assert rows == [(7,)]
     assert gone_within(0, second.place)
 
 
-def test_a_killed_server_starts_again_with_all_that_was_committed(server):
+def test_database_killed_restarts_with_committed_rows(server):
     address = server.url
     ask(server.url, "CREATE TABLE kept (number int)")
     with psycopg.connect(server.url.replace("+psycopg", "")) as left_behind:
@@ -109,7 +111,7 @@ def test_a_killed_server_starts_again_with_all_that_was_committed(server):
     assert ask(server.url, "SELECT number FROM kept") == [(2,)]
 
 
-def test_the_server_ends_with_the_process_that_started_it(data):
+def test_database_ends_with_its_parent_process(data):
     owner = start_elsewhere(data)
     place = (data / "postgres").resolve()
     assert running_in(place)
@@ -118,39 +120,39 @@ def test_the_server_ends_with_the_process_that_started_it(data):
     owner.communicate()
 
     assert gone_within(5, place)
-    with embedded.running(data) as url:
+    with postgres_server.running(data) as url:
         assert ask(url, "SELECT 1") == [(1,)]
 
 
-def test_a_pid_file_that_names_another_process_stops_nobody(data):
-    embedded.start(data).stop()
+def test_pid_file_of_another_process_stops_nothing(data):
+    postgres_server.start(data).stop()
     place = (data / "postgres").resolve()
     (place / "postmaster.pid").write_text(f"{os.getpid()}\n{place}\n0\n1\n\n127.0.0.1\n0 0\nready\n")
 
-    server = embedded.start(data)
+    server = postgres_server.start(data)
     server.stop()
 
     assert server.place == place
 
 
-def test_a_second_process_is_told_who_holds_the_database(data, server, monkeypatch):
-    monkeypatch.setattr(embedded, "IN_USE_SECONDS", 0.1)
+def test_database_in_use_is_refused_with_its_holder(data, server, monkeypatch):
+    monkeypatch.setattr(postgres_server, "IN_USE_SECONDS", 0.1)
 
     with pytest.raises(DatabaseFailed, match=f"in use by another process .pid {os.getpid()}"):
-        embedded.start(data)
+        postgres_server.start(data)
 
     assert ask(server.url, "SELECT 1") == [(1,)]
 
 
-def test_a_command_uses_the_server_that_runs_and_leaves_it_running(data, server):
-    with embedded.running(data) as url:
+def test_command_uses_a_running_database(data, server):
+    with postgres_server.running(data) as url:
         assert url == server.url
 
     assert server.is_alive()
 
 
-def test_a_command_without_a_server_brings_one_for_the_while(data):
-    with embedded.running(data) as url:
+def test_command_starts_a_stopped_database_temporarily(data):
+    with postgres_server.running(data) as url:
         assert ask(url, "SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user") == [
             ("scanback", False)
         ]
@@ -158,15 +160,15 @@ def test_a_command_without_a_server_brings_one_for_the_while(data):
     assert gone_within(0, (data / "postgres").resolve())
 
 
-def test_a_lost_password_is_replaced(data):
-    embedded.start(data).stop()
+def test_lost_database_password_is_replaced(data):
+    postgres_server.start(data).stop()
     (data / "postgres.json").unlink()
 
-    with embedded.running(data) as url:
+    with postgres_server.running(data) as url:
         assert ask(url, "SELECT 1") == [(1,)]
 
 
-def test_nobody_gets_in_without_the_password(server):
+def test_database_without_its_password_refuses_connections(server):
     url = server.url.replace("+psycopg", "")
     password = url.split(":")[2].split("@")[0]
 
@@ -177,8 +179,8 @@ def test_nobody_gets_in_without_the_password(server):
     assert (server.place.parent / "postgres.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_taken_port_is_exchanged_for_another(data):
-    first = embedded.start(data)
+def test_database_port_in_use_is_replaced(data):
+    first = postgres_server.start(data)
     first.stop()
     listen = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print(flush=True)"
     blocker = subprocess.Popen(
@@ -188,7 +190,7 @@ def test_a_taken_port_is_exchanged_for_another(data):
     )
     blocker.stdout.readline()
 
-    second = embedded.start(data)
+    second = postgres_server.start(data)
     port = second.port
     second.stop()
     blocker.communicate()
@@ -196,17 +198,17 @@ def test_a_taken_port_is_exchanged_for_another(data):
     assert port != first.port
 
 
-def test_a_long_path_is_reached_over_the_loopback_interface(fresh):
+def test_long_socket_path_uses_the_loopback_interface(fresh):
     folder = fresh / ("long" * 20)
     folder.mkdir(mode=0o711)
 
-    with embedded.running(folder) as url:
+    with postgres_server.running(folder) as url:
         assert "@127.0.0.1:" in url
         assert ask(url, "SELECT lower('ПРИВЕТ')") == [("привет",)]
 
 
 @needs_root
-def test_under_root_the_database_is_somebody_else(server):
+def test_database_under_root_runs_as_another_user(server):
     processes = running_in(server.place)
 
     assert processes
@@ -214,14 +216,14 @@ def test_under_root_the_database_is_somebody_else(server):
 
 
 @needs_root
-def test_a_folder_that_is_closed_to_the_database_stays_closed(fresh):
+def test_data_folder_closed_to_the_database_stays_closed(fresh):
     closed = fresh / "closed"
     closed.mkdir(mode=0o700)
     folder = closed / "home"
 
-    server = embedded.start(folder)
+    server = postgres_server.start(folder)
     server.stop()
-    again = embedded.start(folder)
+    again = postgres_server.start(folder)
     again.stop()
     shutil.rmtree(server.place.parent)
 
@@ -229,79 +231,79 @@ def test_a_folder_that_is_closed_to_the_database_stays_closed(fresh):
     assert again.place == server.place
     assert closed.stat().st_mode & 0o777 == 0o700
     with pytest.raises(DatabaseFailed, match="which is gone"):
-        embedded.start(folder)
+        postgres_server.start(folder)
 
 
 @needs_root
-def test_a_plain_user_runs_it_and_others_are_sent_away(fresh):
-    nobody = pwd.getpwnam("nobody")
-    os.chown(fresh, nobody.pw_uid, nobody.pw_gid)
+def test_data_folder_of_another_user_is_refused(fresh):
+    unprivileged = pwd.getpwuid(65534)
+    os.chown(fresh, unprivileged.pw_uid, unprivileged.pw_gid)
 
     def start_and_stop():
-        with embedded.running(fresh) as url:
+        with postgres_server.running(fresh) as url:
             assert ask(url, "SELECT 1") == [(1,)]
 
-    assert as_user(nobody.pw_uid, start_and_stop) == ""
-    assert (fresh / "postgres").stat().st_uid == nobody.pw_uid
-    # Root takes over what a plain user began; a third user does not.
+    assert as_user(unprivileged.pw_uid, start_and_stop) == ""
+    assert (fresh / "postgres").stat().st_uid == unprivileged.pw_uid
+    # Root may use the folder of another user; a third user may not.
     start_and_stop()
-    assert "FolderUnusable" in as_user(nobody.pw_uid - 1, start_and_stop)
+    assert "FolderUnusable" in as_user(unprivileged.pw_uid - 1, start_and_stop)
 
 
-def as_user(uid, deed):
-    """Do something as another user, in a fork: that user may be unable to start this interpreter anew."""
+def as_user(uid, action):
+    """Run an action as another user, in a fork, because that user may be unable to start this interpreter."""
     read, write = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # newer Pythons warn of forks when threads run
+        warnings.simplefilter("ignore")  # newer versions of Python warn of forks with threads
         child = os.fork()
     if child == 0:
-        said = ""
+        message = ""
         try:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-            deed()
-        except BaseException as error:  # noqa: BLE001 - the parent shall see whatever it was
-            said = f"{type(error).__name__}: {error}"
-        os.write(write, said.encode()[:4000])
+            action()
+        except BaseException as error:  # noqa: BLE001 - the parent reports any error
+            message = f"{type(error).__name__}: {error}"
+        os.write(write, message.encode()[:4000])
         os._exit(0)
     os.close(write)
     with os.fdopen(read) as pipe:
-        said = pipe.read()
+        message = pipe.read()
     os.waitpid(child, 0)
-    return said
+    return message
 
 
 @needs_root
-def test_programs_in_a_closed_environment_are_copied_once(fresh, monkeypatch):
+def test_programs_in_a_closed_folder_are_copied_once(fresh, monkeypatch):
     monkeypatch.setattr(postgres_programs, "STATE", fresh)
-    nobody = Identity(uid=65534, gid=65534)
+    unprivileged = Identity(uid=65534, gid=65534)
     source = next(postgres_programs.folders()).parent
     closed = fresh / "closed"
     shutil.copytree(source, closed / "pginstall18", symlinks=True, ignore=shutil.ignore_patterns("include"))
     closed.chmod(0o700)
 
-    found = [postgres_programs.find(fresh / "none", nobody, [closed / "pginstall18" / "bin"]) for _ in range(2)]
+    found = [postgres_programs.find(fresh / "none", unprivileged, [closed / "pginstall18" / "bin"]) for _ in range(2)]
 
     assert found[0] == found[1]
     assert found[0].folder.is_relative_to(fresh / f"scanback-postgresql-{found[0].version}")
-    assert postgres_programs.reaches(nobody, found[0].folder / "initdb")
+    assert postgres_programs.reaches(unprivileged, found[0].folder / "initdb")
 
 
-def test_a_machine_without_programs_says_what_to_do(tmp_path):
+def test_missing_programs_are_reported_with_a_remedy(tmp_path):
     with pytest.raises(DatabaseFailed, match="Install PostgreSQL, or set DATABASE_URL"):
         postgres_programs.find(tmp_path / "none", None, [tmp_path])
 
 
-def test_a_database_of_another_version_is_not_touched(tmp_path):
+def test_database_of_another_version_is_not_changed(tmp_path):
     (tmp_path / "PG_VERSION").write_text("9\n")
 
     with pytest.raises(DatabaseFailed, match="made by PostgreSQL 9"):
         postgres_programs.find(tmp_path, None, postgres_programs.folders())
 
 
-def test_a_throwaway_server_leaves_nothing():
-    with embedded.throwaway() as server:
+def test_temporary_database_leaves_no_files():
+    with postgres_server.throwaway() as server:
         place = server.place
         assert ask(server.url, "SHOW fsync") == [("off",)]
 
@@ -310,7 +312,7 @@ def test_a_throwaway_server_leaves_nothing():
     assert gone_within(0, place)
 
 
-def test_a_log_that_grew_large_is_put_aside(tmp_path, monkeypatch):
+def test_large_database_log_is_rotated(tmp_path, monkeypatch):
     monkeypatch.setattr(data_folder, "LOG_BYTES", 10)
     data_folder.prepare(tmp_path)
     for text in (b"a first long line", b"a second"):

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from backend.cli import leash
+from local_postgres import parent_death_signal
 
 
-def test_without_the_kernels_help_a_watcher_ends_the_child():
+def test_child_without_kernel_support_is_ended_by_watcher():
     parent, child = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
-    watcher = leash.start_watcher(parent.pid, child.pid, signal.SIGTERM)
+    watcher = parent_death_signal.start_watcher(parent.pid, child.pid, signal.SIGTERM)
 
     parent.kill()
     parent.wait()
@@ -20,9 +20,9 @@ def test_without_the_kernels_help_a_watcher_ends_the_child():
     assert watcher.wait(timeout=5) is not None
 
 
-def test_a_watcher_leaves_when_the_child_has_ended():
+def test_watcher_ends_with_its_child():
     parent, child = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
-    watcher = leash.start_watcher(parent.pid, child.pid, signal.SIGTERM)
+    watcher = parent_death_signal.start_watcher(parent.pid, child.pid, signal.SIGTERM)
 
     child.kill()
     child.wait()
@@ -34,8 +34,11 @@ def test_a_watcher_leaves_when_the_child_has_ended():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows the wish")
-def test_a_child_whose_parent_died_before_the_wish_ends_at_once():
-    code = "from backend.cli import leash; import signal; leash.follow(1, signal.SIGTERM); print('still here')"
+def test_child_of_a_dead_parent_ends_at_once():
+    code = (
+        "from local_postgres import parent_death_signal; import signal; "
+        "leash.follow(1, signal.SIGTERM); print('still here')"
+    )
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 

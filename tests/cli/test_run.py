@@ -19,15 +19,16 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from backend.cli import embedded, prepared
-from backend.settings import Settings
+from backend.cli.server import preparation
+from backend.core.settings import Settings
+from local_postgres import server as postgres_server
 
 ROOT = Path(__file__).parents[2]
 BACK_SECONDS = 20
 
 
 class House:
-    """A `scanback run` of its own, and what it said."""
+    """A `scanback run` process and its output."""
 
     def __init__(self, data, port):
         self.data, self.port = data, port
@@ -40,13 +41,13 @@ class House:
             text=True,
             start_new_session=True,
         )
-        self.said = ""
-        while "Ctrl-C" not in self.said:
+        self.output = ""
+        while "Ctrl-C" not in self.output:
             line = self.process.stdout.readline()
-            self.said += line
+            self.output += line
             if not line:
                 self.process.communicate()
-                pytest.fail(f"it ended early:\n{self.said}")
+                pytest.fail(f"it ended early:\n{self.output}")
         self.seen = {*self.children()}
 
     def children(self):
@@ -68,15 +69,15 @@ class House:
         """Send a signal, and give the exit code and what still runs a while later."""
         self.seen |= {*self.children()}
         self.process.send_signal(sign)
-        said, _ = self.process.communicate(timeout=20)
-        self.said += said
+        output, _ = self.process.communicate(timeout=20)
+        self.output += output
         _, alive = psutil.wait_procs(self.seen, timeout=15)
         return self.process.returncode, alive
 
 
 def environ(data, port):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SCANBACK_", "DATABASE_"))}
-    return kept | {"SCANBACK_DATA": str(data), "SCANBACK_PORT": str(port), "PYTHONPATH": str(ROOT)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SCANBACK_", "DATABASE_"))}
+    return inherited | {"SCANBACK_DATA": str(data), "SCANBACK_PORT": str(port), "PYTHONPATH": str(ROOT)}
 
 
 def run_to_its_end(data, port):
@@ -120,19 +121,19 @@ def house(data, port):
         house.end(signal.SIGTERM)
 
 
-def test_a_first_start_is_ready_and_says_how_to_come_in(house):
+def test_first_start_prints_address_and_logins(house):
     demo = json.loads((house.data / "demo.json").read_text("utf-8"))
 
     assert house.is_ready()
     assert demo["base_url"] == f"http://127.0.0.1:{house.port}"
-    assert demo["base_url"] in house.said
-    assert demo["staff"]["email"] in house.said
-    assert demo["staff"]["password"] in house.said
+    assert demo["base_url"] in house.output
+    assert demo["staff"]["email"] in house.output
+    assert demo["staff"]["password"] in house.output
     assert (house.data / "demo.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_printed_code_leads_to_the_address(house):
-    blocks = [line for line in house.said.splitlines() if set(line) & set("█▀▄")]
+def test_printed_qr_code_has_the_address(house):
+    blocks = [line for line in house.output.splitlines() if set(line) & set("█▀▄")]
     upper = {"█": (0, 0), "▀": (0, 255), "▄": (255, 0)}
     width = max(map(len, blocks))
     picture = Image.new("L", (width, len(blocks) * 2), 255)
@@ -148,7 +149,7 @@ def test_the_printed_code_leads_to_the_address(house):
     assert found.text == f"http://127.0.0.1:{house.port}"
 
 
-def test_a_second_start_in_one_folder_says_so_and_leaves(house):
+def test_second_start_in_a_folder_is_refused(house):
     second = run_to_its_end(house.data, house.port)
 
     assert second.returncode == 1
@@ -157,7 +158,7 @@ def test_a_second_start_in_one_folder_says_so_and_leaves(house):
     assert house.is_ready()
 
 
-def test_a_busy_port_is_said_and_nothing_is_left_running(house, tmp_path):
+def test_busy_port_is_refused_without_processes_left(house, tmp_path):
     second = run_to_its_end(tmp_path / "other", house.port)
 
     assert second.returncode == 1
@@ -167,7 +168,7 @@ def test_a_busy_port_is_said_and_nothing_is_left_running(house, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["serve", "worker", "postgres"])
-def test_a_part_that_is_killed_comes_back(house, name):
+def test_killed_process_is_restarted(house, name):
     before = house.part(name)
     belonging = before.children(recursive=True)
 
@@ -177,7 +178,7 @@ def test_a_part_that_is_killed_comes_back(house, name):
     assert psutil.wait_procs(belonging, timeout=5)[1] == []
 
 
-def test_a_killed_process_of_the_api_comes_back(house):
+def test_killed_api_process_is_restarted(house):
     inner = house.part("serve").children()[-1]
 
     inner.kill()
@@ -185,23 +186,23 @@ def test_a_killed_process_of_the_api_comes_back(house):
     assert within(BACK_SECONDS, lambda: not inner.is_running() and house.is_ready())
 
 
-def test_sigterm_leaves_no_process_and_a_second_start_has_the_data(house, free_port):
+def test_sigterm_ends_all_processes_and_data_stays(house, free_port):
     demo = json.loads((house.data / "demo.json").read_text("utf-8"))
 
     assert house.end(signal.SIGTERM) == (0, [])
 
     again = House(house.data, free_port)
-    told = json.loads((house.data / "demo.json").read_text("utf-8"))
+    updated = json.loads((house.data / "demo.json").read_text("utf-8"))
     assert again.is_ready()
     # The receipts to try are made anew at each start: old ones are refused.
-    assert told.pop("receipts") != demo.pop("receipts")
-    assert told == demo | {"base_url": f"http://127.0.0.1:{free_port}"}
+    assert updated.pop("receipts") != demo.pop("receipts")
+    assert updated == demo | {"base_url": f"http://127.0.0.1:{free_port}"}
     # Ctrl-C reaches the whole group of the terminal.
     os.killpg(again.process.pid, signal.SIGINT)
     assert again.end(signal.SIGINT) == (0, [])
 
 
-def test_killing_the_supervisor_takes_everything_with_it(house):
+def test_killed_supervisor_ends_all_processes(house):
     killed = House(house.data, house.port)
 
     code, alive = killed.end(signal.SIGKILL)
@@ -211,10 +212,10 @@ def test_killing_the_supervisor_takes_everything_with_it(house):
     assert House(house.data, house.port).end(signal.SIGTERM) == (0, [])
 
 
-def test_what_is_prepared_is_not_prepared_again_until_something_changes(house):
+def test_preparation_is_skipped_until_something_changes(house):
     settings = Settings.from_env(environ(house.data, house.port))
 
-    with embedded.running(house.data) as url:
-        assert prepared.is_prepared(settings, url)
-        assert not prepared.is_prepared(msgspec.structs.replace(settings, base_url="http://elsewhere.test"), url)
-        assert not prepared.is_prepared(msgspec.structs.replace(settings, data=house.data / "logs"), url)
+    with postgres_server.running(house.data) as url:
+        assert preparation.is_prepared(settings, url)
+        assert not preparation.is_prepared(msgspec.structs.replace(settings, base_url="http://elsewhere.test"), url)
+        assert not preparation.is_prepared(msgspec.structs.replace(settings, data=house.data / "logs"), url)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from backend.offers.models import OrderTry
+from backend.spending.models import OrderAttempt
 from tests.make import bearer
 
 ORDERS = "/v1/console/orders"
@@ -43,11 +43,11 @@ async def seen(shop, agent, key):
     return (await shop.world.client.get(f"/v1/orders/{key}", headers=bearer(agent))).json()
 
 
-def told(answer):
+def status_and_code(answer):
     return answer.status_code, answer.json().get("code")
 
 
-async def test_what_waits_for_a_person_is_listed_oldest_first(world, shop, manager, agent):
+async def test_waiting_orders_are_listed_oldest_first(world, shop, manager, agent):
     kinds = {"goods": {}, "service": {}, "invoice": {"reference": "2026-117"}}
     first, second, third = [(await ordered(shop, agent, kind=kind, **body))[1] for kind, body in kinds.items()]
     await ordered(shop, agent, "instant", kind="charity")
@@ -65,12 +65,12 @@ async def test_what_waits_for_a_person_is_listed_oldest_first(world, shop, manag
     assert [row["id"] for row in older["items"]] == [third, second, first]
 
 
-async def test_what_is_done_is_paid_for_once_and_the_agent_has_the_code(world, shop, manager, agent):
+async def test_order_done_is_settled_once_with_its_code(world, shop, manager, agent):
     key, order = await ordered(shop, agent, kind="service")
 
     answers = [await decide(manager, order, code="WARRANTY-7", valid_until="2030-01-01") for _ in range(2)]
 
-    assert [told(answer) for answer in answers] == [(200, None)] * 2
+    assert [status_and_code(answer) for answer in answers] == [(200, None)] * 2
     assert (answers[0].json()["state"], answers[0].json()["supplier"]) == ("done", "person")
     assert "WARRANTY-7" not in answers[0].text
     assert [(step["action"], step["staff"]) for step in answers[1].json()["steps"]] == [("done", manager.email)]
@@ -80,7 +80,7 @@ async def test_what_is_done_is_paid_for_once_and_the_agent_has_the_code(world, s
     assert [row.kind for row in await world.db.rows(KINDS)] == ["order.held", "order.done", "order.decided"]
 
 
-async def test_what_is_turned_down_costs_nothing_and_goes_back_on_the_shelf(shop, manager, agent):
+async def test_declined_order_returns_points_and_stock(shop, manager, agent):
     key, order = await ordered(shop, agent, stock=1)
     before = (await manager.get(f"{ORDERS}/{order}")).json()
 
@@ -106,20 +106,20 @@ async def test_another_decision_comes_too_late(shop, manager, agent):
         await decide(manager, order, code="ONE", note="a note is no decision"),
     ]
 
-    assert [told(answer) for answer in answers] == [(409, "order_decided")] * 3 + [(200, None)]
+    assert [status_and_code(answer) for answer in answers] == [(409, "order_decided")] * 3 + [(200, None)]
 
 
-async def test_what_does_not_wait_is_not_decided(shop, manager, agent):
+async def test_order_that_does_not_wait_cannot_be_decided(shop, manager, agent):
     _, done = await ordered(shop, agent, "instant", kind="charity")
     _, asked = await ordered(shop, agent, "supplier", kind="certificate", suppliers=[])
 
-    assert told(await decide(manager, done)) == (409, "order_not_waiting")
-    assert told(await decide(manager, asked)) == (409, "order_not_waiting")
-    assert told(await decide(manager, asked, "allow")) == (409, "order_not_waiting")
-    assert told(await decide(manager, 2**62)) == (404, "order_not_kept")
+    assert status_and_code(await decide(manager, done)) == (409, "order_not_waiting")
+    assert status_and_code(await decide(manager, asked)) == (409, "order_not_waiting")
+    assert status_and_code(await decide(manager, asked, "allow")) == (409, "order_not_waiting")
+    assert status_and_code(await decide(manager, 2**62)) == (404, "order_not_kept")
 
 
-async def test_of_many_decisions_at_once_one_is_taken(shop, manager, agent):
+async def test_concurrent_decisions_of_an_order_apply_once(shop, manager, agent):
     _, order = await ordered(shop, agent, kind="service")
 
     answers = await asyncio.gather(
@@ -132,22 +132,22 @@ async def test_of_many_decisions_at_once_one_is_taken(shop, manager, agent):
     assert await shop.wallet(agent) == ((9_000, 0) if row["state"] == "done" else (10_000, 0))
 
 
-async def test_what_nobody_knows_takes_the_code_that_was_sold_or_goes_back(world, shop, manager, agent):
+async def test_order_of_unknown_outcome_takes_code_or_is_declined(world, shop, manager, agent):
     key, sold = await ordered(shop, agent, "supplier", kind="certificate")
     _, lost = await ordered(shop, agent, "supplier", kind="certificate")
-    for order in (sold, lost):
-        await world.db.rows(UNKNOWN, id=order)
+    for order_id in (sold, lost):
+        await world.db.rows(UNKNOWN, id=order_id)
 
-    await world.add(OrderTry(order_id=sold, supplier="one", result="unknown", code="timeout", milliseconds=9))
+    await world.add(OrderAttempt(order_id=sold, supplier="one", result="unknown", code="timeout", milliseconds=9))
     listed = (await manager.get(ORDERS, params={"state": "waiting"})).json()["items"]
-    alone = (await manager.get(f"{ORDERS}/{sold}")).json()
+    order = (await manager.get(f"{ORDERS}/{sold}")).json()
     without = await decide(manager, sold)
     done = await decide(manager, sold, code="FOUND-1")
     back = await decide(manager, lost, "turn_down")
 
     assert [row["waiting"] for row in listed] == ["unknown"] * 2
-    assert [(one["supplier"], one["result"], one["code"]) for one in alone["tries"]] == [("one", "unknown", "timeout")]
-    assert told(without) == (422, "code_missing")
+    assert [(one["supplier"], one["result"], one["code"]) for one in order["tries"]] == [("one", "unknown", "timeout")]
+    assert status_and_code(without) == (422, "code_missing")
     assert (done.json()["state"], back.json()["state"]) == ("done", "refused")
     assert await shop.wallet(agent) == (9_000, 0)
     shown = await world.client.post(f"/v1/orders/{key}/reveal", headers=bearer(agent))
@@ -155,7 +155,7 @@ async def test_what_nobody_knows_takes_the_code_that_was_sold_or_goes_back(world
 
 
 @pytest.mark.parametrize("fulfilment", ["own", "stock"])
-async def test_what_is_above_a_limit_is_allowed_and_given_at_once(world, shop, manager, agent, number, fulfilment):
+async def test_order_above_a_limit_allowed_is_fulfilled(world, shop, manager, agent, number, fulfilment):
     number("year_most_gift", 500)
     number("order_most_gift", 0)
     offer = await shop.offer(fulfilment, tax="gift", valid_days=10)
@@ -170,14 +170,14 @@ async def test_what_is_above_a_limit_is_allowed_and_given_at_once(world, shop, m
     answers = [await decide(manager, order, "allow") for _ in range(2)]
 
     assert waiting == "limit"
-    assert told(done) == (409, "order_at_limit")
+    assert status_and_code(done) == (409, "order_at_limit")
     assert [(answer.status_code, answer.json()["state"]) for answer in answers] == [(200, "done")] * 2
     shown = (await world.client.post(f"/v1/orders/{key}/reveal", headers=bearer(agent))).json()
     assert [shown["code"]] == codes if codes else len(shown["code"]) == 24
     assert await shop.wallet(agent) == (9_000, 0)
 
 
-async def test_goods_above_a_limit_go_on_when_they_are_allowed(shop, manager, agent, number):
+async def test_goods_above_a_limit_allowed_wait_for_delivery(shop, manager, agent, number):
     number("year_most_gift", 500)
     number("order_most_gift", 0)
     _, order = await ordered(shop, agent, tax="gift")
@@ -187,14 +187,14 @@ async def test_goods_above_a_limit_go_on_when_they_are_allowed(shop, manager, ag
     sent = await deliver(manager, order, "sent")
     done = await decide(manager, order)
 
-    assert told(early) == (409, "order_at_limit")
+    assert status_and_code(early) == (409, "order_at_limit")
     assert (allowed.json()["state"], allowed.json()["waiting"]) == ("held", "person")
     assert sent.json()["delivery"] == "sent"
     assert (done.json()["state"], done.json()["delivery"]) == ("done", "delivered")
     assert [step["action"] for step in done.json()["steps"]] == ["allow", "sent", "done"]
 
 
-async def test_goods_are_followed_until_they_are_delivered(world, shop, manager, agent):
+async def test_goods_have_delivery_states(world, shop, manager, agent):
     key, order = await ordered(shop, agent, places=["Kazan", "Tver"], place="Kazan")
     states = [(await seen(shop, agent, key))["delivery"]]
 
@@ -208,7 +208,7 @@ async def test_goods_are_followed_until_they_are_delivered(world, shop, manager,
     assert states == ["ordered", "packed", "sent", "ready"]
     assert moved.json()["place"] == "Tver"
     assert [answer.json()["state"] for answer in last] == ["done"] * 2
-    assert told(late) == (409, "delivery_ended")
+    assert status_and_code(late) == (409, "delivery_ended")
     after = await seen(shop, agent, key)
     assert (after["status"], after["delivery"], after["place"]) == ("done", "delivered", "Tver")
     assert await shop.wallet(agent) == (9_000, 0)
@@ -217,17 +217,17 @@ async def test_goods_are_followed_until_they_are_delivered(world, shop, manager,
     assert (kinds.count("order.delivery"), kinds.count("order.done")) == (5, 1)
 
 
-async def test_what_is_not_goods_or_was_turned_down_is_not_delivered(shop, manager, agent):
+async def test_delivery_of_declined_or_other_orders_is_refused(shop, manager, agent):
     _, service = await ordered(shop, agent, kind="service")
     _, goods = await ordered(shop, agent)
     await decide(manager, goods, "turn_down")
 
-    assert told(await deliver(manager, service, "sent")) == (409, "nothing_to_deliver")
-    assert told(await deliver(manager, goods, "sent")) == (409, "delivery_ended")
-    assert told(await deliver(manager, 2**62, "sent")) == (404, "order_not_kept")
+    assert status_and_code(await deliver(manager, service, "sent")) == (409, "nothing_to_deliver")
+    assert status_and_code(await deliver(manager, goods, "sent")) == (409, "delivery_ended")
+    assert status_and_code(await deliver(manager, 2**62, "sent")) == (404, "order_not_kept")
 
 
-async def test_delivered_and_turned_down_at_once_move_the_money_once(shop, manager, agent):
+async def test_concurrent_delivery_and_decline_settle_once(shop, manager, agent):
     _, order = await ordered(shop, agent)
 
     await asyncio.gather(
@@ -242,13 +242,13 @@ async def test_delivered_and_turned_down_at_once_move_the_money_once(shop, manag
 @pytest.mark.parametrize(
     "body", [{}, {"action": "perhaps"}, {"action": "done", "code": ""}, {"action": "done", "x": 1}]
 )
-async def test_a_decision_that_is_none_is_refused(shop, manager, agent, body):
+async def test_invalid_decision_is_refused(shop, manager, agent, body):
     _, order = await ordered(shop, agent)
 
     assert (await manager.put(f"{ORDERS}/{order}/decision", body)).status_code == 400
 
 
-async def test_accepted_invoices_go_out_as_a_file_for_the_books(world, shop, manager, agent):
+async def test_accepted_invoices_are_exported(world, shop, manager, agent):
     _, taken = await ordered(shop, agent, kind="invoice", key="invoices", reference="=INV;17")
     _, open_one = await ordered(shop, agent, kind="invoice", reference="INV-18")
     _, other = await ordered(shop, agent, kind="service")
@@ -270,11 +270,23 @@ async def test_accepted_invoices_go_out_as_a_file_for_the_books(world, shop, man
     assert datetime.fromisoformat(accepted)
     assert [int(row[0]) for row in rows_of(every)[1:]] == [taken, other]
     assert len(rows_of(before)) == 1
-    assert told(wrong) == (422, "period_unfit")
+    assert status_and_code(wrong) == (422, "period_unfit")
     assert open_one not in [int(row[0]) for row in rows_of(every)[1:]]
 
 
-async def test_days_of_deferral_are_bought_accepted_and_exported(world, shop, manager, agent):
+async def test_orders_export_in_russian_has_russian_headers(shop, manager, agent):
+    _, order = await ordered(shop, agent, kind="invoice", reference="INV-17")
+    await decide(manager, order)
+    days = {"from": "2020-01-01", "to": "2099-01-01"}
+
+    answer = await manager.get(f"{ORDERS}/export", params=days, headers={"Accept-Language": "ru"})
+
+    header, row = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")), delimiter=";")
+    assert header[:6] == ["Заказ", "Номер карты", "Предложение", "Счёт", "Номинал", "Цена"]
+    assert row[3:7] == ["INV-17", "10,00", "10,00", "RUB"]
+
+
+async def test_deferral_is_ordered_accepted_and_exported(world, shop, manager, agent):
     key, order = await ordered(shop, agent, kind="invoice", defers_days=14, reference="INV-19")
     days = {"from": "2020-01-01", "to": "2099-01-01", "kind": "invoice"}
     before = rows_of(await manager.get(f"{ORDERS}/export", params=days))[1:]
@@ -284,16 +296,16 @@ async def test_days_of_deferral_are_bought_accepted_and_exported(world, shop, ma
 
     (after,) = rows_of(await manager.get(f"{ORDERS}/export", params=days))[1:]
     mine = await seen(shop, agent, key)
-    told = await world.db.call(text("SELECT body FROM events WHERE kind = 'order.done'"))
+    event = await world.db.call(text("SELECT body FROM events WHERE kind = 'order.done'"))
     assert before == []
     assert (after[3:6], after[-1]) == (["INV-19", "", "10.00"], "14")
-    assert (told.body["reference"], told.body["defers_days"]) == ("INV-19", 14)
+    assert (event.body["reference"], event.body["defers_days"]) == ("INV-19", 14)
     assert (waiting["reference"], waiting["defers_days"], waiting["waiting"]) == ("INV-19", 14, "person")
     assert (mine["status"], mine["reference"], mine["defers_days"]) == ("done", "INV-19", 14)
     assert await shop.wallet(agent) == (9_000, 0)
 
 
-async def test_a_deferral_that_the_brand_does_not_accept_costs_nothing(shop, manager, agent):
+async def test_declined_deferral_costs_nothing(shop, manager, agent):
     _, order = await ordered(shop, agent, kind="invoice", defers_days=7, reference="INV-20")
 
     await decide(manager, order, "turn_down", note="Overdue already")
@@ -305,7 +317,7 @@ def rows_of(answer):
     return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
 
 
-async def test_a_file_of_many_orders_has_each_once(world, shop, manager):
+async def test_export_of_many_orders_has_each_once(world, shop, manager):
     agent, offer = await shop.agent(10**7), await shop.offer("instant", kind="charity", nominal=100)
     for _ in range(6):
         await asyncio.gather(*(shop.order(agent, offer) for _ in range(90)))

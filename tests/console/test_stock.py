@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from backend.core.security import gift_card_codes
+from tests.core.tabular.workbooks import book, number_cell, styles, text_cell
+from tests.core.tabular.workbooks import row as row_of
 from tests.make import caller
-from tests.offers.spending import spending
+from tests.spending.scenario import spending_scenario
 
 CODES = ["7KQ2-M9XJ-4T0C", "GIFT/ab-17", "0000 1111 2222 3333"]
 LATER = datetime.now(UTC).date() + timedelta(days=90)
@@ -25,7 +28,7 @@ async def send(worker, content, key="gift", media="text/csv"):
     return await worker.ask("POST", f"/v1/console/offers/{key}/stock", content=content, headers=headers)
 
 
-def told(answer):
+def status_and_code(answer):
     return answer.status_code, answer.json().get("code")
 
 
@@ -38,7 +41,7 @@ async def counts(worker, key="gift"):
     return {row["nominal"]: (row["free"], row["sold"], row["expired"]) for row in items}
 
 
-async def test_codes_come_in_are_counted_and_sold_to_who_orders(world, shop, manager, offer):
+async def test_imported_codes_are_counted_and_sold(world, shop, manager, offer):
     answer = await send(manager, f"code,nominal,valid_until\n{CODES[0]},1000,{LATER}\n{CODES[1]},1000,\n")
     agent = await shop.agent(500_000)
 
@@ -49,7 +52,7 @@ async def test_codes_come_in_are_counted_and_sold_to_who_orders(world, shop, man
     assert await counts(manager) == {100_000: (1, 1, 0)}
 
 
-async def test_what_is_kept_of_a_code_can_be_read_without_the_key_by_nobody(world, manager, offer):
+async def test_stored_codes_are_encrypted(world, manager, offer):
     await send(manager, lines(CODES))
 
     rows = await world.db.rows(text("SELECT t::text AS line, sealed, digest FROM stock_codes t"))
@@ -61,7 +64,7 @@ async def test_what_is_kept_of_a_code_can_be_read_without_the_key_by_nobody(worl
             assert code.encode() not in row.sealed + row.digest
 
 
-async def test_a_file_may_be_sent_again(manager, offer):
+async def test_stock_file_can_be_repeated(manager, offer):
     await send(manager, lines(CODES[:2]))
 
     again = (await send(manager, lines(CODES))).json()
@@ -70,7 +73,20 @@ async def test_a_file_may_be_sent_again(manager, offer):
     assert await counts(manager) == {100_000: (3, 0, 0)}
 
 
-async def test_each_refused_row_is_told_with_its_line_and_without_its_code(manager, offer):
+async def test_stock_of_released_data_is_recognized(world, settings, manager, offer):
+    await send(manager, lines(["ЁЖ7KQ2."]))
+    async with world.db.begin() as session:
+        await session.execute(
+            text("UPDATE stock_codes SET digest = :digest"),
+            {"digest": gift_card_codes.older_digest(settings, "ЁЖ7KQ2.")},
+        )
+
+    again = (await send(manager, lines(["ЁЖ7KQ2."]))).json()
+
+    assert (again["known"], again["added"]) == (1, 0)
+
+
+async def test_refused_rows_are_reported_without_codes(manager, offer):
     rows = [
         "good-1,1000,", "good-1,1000,", "GOOD 1,1000,", ",1000,", "=cmd|x,1000,", "+7001,1000,", "@sum,1000,",
         "'=1+1,1000,", "x\ty,1000,", f"{'s' * 201},1000,", "good-2,1500,", "good-3,minus,", "good-4,1000,2020-01-01",
@@ -92,7 +108,7 @@ async def test_each_refused_row_is_told_with_its_line_and_without_its_code(manag
     assert not any(word in answer.text for word in ("good", "GOOD", "cmd", "7001", "sum", "sss"))
 
 
-async def test_a_code_is_refused_where_the_brand_has_it_already_or_sold_it(shop, manager, offer):
+async def test_duplicate_code_of_a_brand_is_refused(shop, manager, offer):
     await shop.offer("stock", key="other", least=100_000, most=500_000, step=100_000)
     await send(manager, lines(CODES[:2]))
     agent = await shop.agent(500_000)
@@ -107,7 +123,7 @@ async def test_a_code_is_refused_where_the_brand_has_it_already_or_sold_it(shop,
     assert [row["code"] for row in sold["problems"]] == ["code_in_stock"]
 
 
-async def test_an_own_certificate_is_no_code_of_a_stock(shop, manager, offer):
+async def test_gift_card_code_is_refused_in_stock(shop, manager, offer):
     own = (await shop.order(await shop.agent(5000), await shop.offer("own"))).json()["code"]
 
     report = (await send(manager, lines([own]))).json()
@@ -115,8 +131,8 @@ async def test_an_own_certificate_is_no_code_of_a_stock(shop, manager, offer):
     assert [row["code"] for row in report["problems"]] == ["code_in_stock"]
 
 
-async def test_two_brands_may_hold_the_same_code(world, manager, offer):
-    theirs = await spending(world)
+async def test_two_brands_may_have_the_same_code(world, manager, offer):
+    theirs = await spending_scenario(world)
     stranger = await world.staff(await world.brand_by_id(theirs.programme.brand_id))
     await theirs.offer("stock", key="mine", nominal=100_000)
 
@@ -125,7 +141,7 @@ async def test_two_brands_may_hold_the_same_code(world, manager, offer):
     assert (first.json()["added"], second.json()["added"]) == (3, 3)
 
 
-async def test_files_at_once_add_each_code_once(manager, offer):
+async def test_concurrent_files_add_each_code_once(manager, offer):
     codes = [f"RACE-{number:05}" for number in range(300)]
 
     answers = await asyncio.gather(*(send(manager, lines(codes)), send(manager, lines(codes[::-1]))))
@@ -146,7 +162,7 @@ async def test_files_at_once_add_each_code_once(manager, offer):
     ],
     ids=["with its mark", "utf-16", "as a Russian spreadsheet writes", "with tabs"],
 )
-async def test_files_of_real_life_are_read(manager, offer, content):
+async def test_real_files_are_read(manager, offer, content):
     report = (await send(manager, content)).json()
 
     assert (report["added"], report["problems"]) == (1, [])
@@ -164,31 +180,69 @@ async def test_files_of_real_life_are_read(manager, offer, content):
         (b"\xd0\xcf\x11\xe0old", "file_unreadable"),
     ],
 )
-async def test_what_is_no_table_of_codes_is_refused(manager, offer, content, code):
-    assert told(await send(manager, content)) == (422, code)
+async def test_file_without_a_table_of_codes_is_refused(manager, offer, content, code):
+    assert status_and_code(await send(manager, content)) == (422, code)
 
 
-async def test_a_file_that_breaks_in_the_middle_leaves_nothing(manager, offer):
+async def test_stock_of_workbook_has_displayed_values(world, manager, offer):
+    head = row_of(*map(text_cell, ("Код", "Номинал", "Действует до")))
+    first = row_of(number_cell(12345, 2), number_cell(1000), number_cell(73050, 1))
+    content = book(head + first, style_part=styles(14, "00000000"))
+
+    report = (await send(manager, content)).json()
+
+    assert (report["added"], report["problems"]) == (1, [])
+    assert [str(day) for (day,) in await world.db.rows(text("SELECT valid_until FROM stock_codes"))] == ["2099-12-31"]
+
+
+async def test_codes_damaged_by_a_spreadsheet_are_refused(manager, offer):
+    rows = [f"{n},1000,2099-12-31" for n in range(4_000_000_001, 4_000_000_013)]
+    rows += [
+        "12345678,1000,2099-12-31",
+        '"4,6E+12",1000,2099-12-31',
+        "#Н/Д,1000,2099-12-31",
+        "02.янв,1000,",
+        "GIFT-1,1000",
+    ]
+
+    report = (await send(manager, "\n".join(["code,nominal,valid_until", *rows]))).json()
+
+    assert report["added"] == 12
+    assert [(row["line"], row["column"], row["code"]) for row in report["problems"]] == [
+        (14, "code", "leading_zeros_invalid"), (15, "code", "shortened_number_invalid"),
+        (16, "code", "cell_error_invalid"), (17, "code", "date_cell_invalid"), (18, "valid_until", "row_too_short"),
+    ]  # fmt: skip
+
+
+async def test_stock_code_is_sold_without_invisible_signs(shop, manager, offer):
+    await send(manager, "code,nominal\nZZ-17\u200b,1000\n")
+
+    sold = await shop.order(await shop.agent(500_000), offer, nominal=100_000)
+
+    assert sold.json()["code"] == "ZZ-17"
+
+
+async def test_interrupted_file_adds_nothing(manager, offer):
     answer = await send(manager, lines([f"MID-{n}" for n in range(2500)]) + '\n"broken,1000\n')
 
-    assert told(answer) == (422, "line_broken")
+    assert status_and_code(answer) == (422, "line_broken")
     assert await counts(manager) == {}
 
 
-async def test_only_csv_is_taken_and_only_for_a_stock(shop, manager, offer):
+async def test_only_csv_for_a_stock_is_accepted(shop, manager, offer):
     await shop.offer("own", key="own")
 
     assert (await send(manager, lines(CODES), media="application/json")).status_code == 415
-    assert told(await send(manager, lines(CODES), key="own")) == (409, "not_a_stock")
-    assert told(await manager.get("/v1/console/offers/own/stock")) == (409, "not_a_stock")
-    assert told(await send(manager, lines(CODES), key="nothing")) == (404, "offer_not_kept")
+    assert status_and_code(await send(manager, lines(CODES), key="own")) == (409, "not_a_stock")
+    assert status_and_code(await manager.get("/v1/console/offers/own/stock")) == (409, "not_a_stock")
+    assert status_and_code(await send(manager, lines(CODES), key="nothing")) == (404, "offer_not_kept")
 
 
-async def test_a_body_over_16_mib_is_refused(manager, offer):
+async def test_body_over_16_mib_is_refused(manager, offer):
     assert (await send(manager, b"x" * (16 * 2**20 + 1))).status_code == 413
 
 
-async def test_fifty_thousand_rows_are_taken(manager, offer):
+async def test_fifty_thousand_rows_are_imported(manager, offer):
     report = (await send(manager, lines([f"BULK-{number:06}" for number in range(50_000)]))).json()
 
     assert (report["rows"], report["added"], report["refused"]) == (50_000, 50_000, 0)
@@ -198,17 +252,17 @@ async def test_fifty_thousand_rows_are_taken(manager, offer):
 async def test_more_than_200000_rows_are_too_many(manager, offer):
     answer = await send(manager, "code,nominal\n" + "x,1\n" * 200_001)
 
-    assert told(answer) == (413, "stock_too_long")
+    assert status_and_code(answer) == (413, "stock_too_long")
 
 
-async def test_codes_past_their_last_day_are_counted_apart(world, manager, offer):
+async def test_expired_codes_are_counted_separately(world, manager, offer):
     await send(manager, f"code,nominal,valid_until\n{CODES[0]},1000,{LATER}\n")
     await world.db.rows(text("UPDATE stock_codes SET valid_until = current_date - 1"))
 
     assert await counts(manager) == {100_000: (0, 0, 1)}
 
 
-async def test_who_runs_out_of_codes_is_told_once_and_anew_after_a_delivery(world, shop, manager, offer, number):
+async def test_low_stock_event_is_sent_once_per_delivery(world, shop, manager, offer, number):
     number("stock_low", 2)
     await send(manager, lines(CODES))
     agent = await shop.agent(10**8)
@@ -229,7 +283,7 @@ async def test_who_runs_out_of_codes_is_told_once_and_anew_after_a_delivery(worl
     assert body == {"offer": "gift", "nominal": 100_000, "free": 1}
 
 
-async def test_a_low_stock_shows_in_the_metrics(app, manager, offer):
+async def test_low_stock_is_in_the_metrics(app, manager, offer):
     async with caller(app, "127.0.0.1") as here:
         before = (await here.get("/metrics")).text
         await send(manager, lines(CODES))

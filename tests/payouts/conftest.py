@@ -1,4 +1,4 @@
-"""Tests of the ledger alone: no application, only the database and the role that the application has in it."""
+"""Tests of the ledger without the application: a database, and the role that the application has in it."""
 
 from collections.abc import AsyncIterator
 from datetime import date
@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from backend.database import Database
-from payouts import books
+from backend.core.db.database import Database
+from payouts import audit
 from tests.payouts.owner import Owner
 
 TODAY = date(2026, 11, 22)
@@ -22,21 +22,21 @@ async def ledger_db(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def pay(ledger_db: Database, owner: Database) -> AsyncIterator[Database]:
-    """The database; after the test its books are checked and emptied."""
+    """The database; after the test the ledger is audited and emptied."""
     yield ledger_db
-    faults = await books.faults(owner.engine)
+    faults = await audit.find_faults(owner.engine)
     await empty(owner)
     assert faults == []
 
 
 async def empty(owner: Database) -> None:
-    """Empty the ledger; replica mode steps over the append-only triggers and the order of keys."""
+    """Empty the ledger; replica mode disables the append-only triggers and foreign keys."""
     await as_superuser(owner, "DELETE FROM lot_uses; DELETE FROM movements; DELETE FROM lots; DELETE FROM wallets; "
                        "DELETE FROM seals; DELETE FROM books_checks")  # fmt: skip
 
 
 async def as_superuser(owner: Database, statements: str) -> None:
-    """What somebody with the database in his hands can do, past all triggers and keys to other tables."""
+    """Run statements as a superuser can, without triggers and foreign keys."""
     async with owner.begin() as session:
         for statement in ["SET LOCAL session_replication_role = replica", *statements.split(";")]:
             await session.execute(text(statement))
@@ -44,5 +44,5 @@ async def as_superuser(owner: Database, statements: str) -> None:
 
 @pytest.fixture
 def agent(pay: Database) -> Owner:
-    """Somebody with an empty wallet."""
+    """An owner with an empty wallet."""
     return Owner(pay, owner_id=1, today=TODAY)

@@ -1,10 +1,10 @@
-"""History is only ever added to: the application has no grant to change it, and a trigger stops its owner."""
+"""Movements are append-only: the application has no grant to change them, and a trigger stops the tables' owner."""
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from backend.database import Database
+from backend.core.db.database import Database
 from tests.payouts.owner import Owner
 
 CHANGES = [
@@ -14,8 +14,8 @@ CHANGES = [
 ]
 TABLES = {"movements": "amount", "lot_uses": "amount", "seals": "rows"}
 
-# A hold from the funding.
-NONSENSE = """
+# A hold that comes from funding instead of available.
+HOLD_FROM_FUNDING = """
     INSERT INTO movements (wallet_id, wallet_seq, amount, pending_after, available_after, held_after, cause_id, kind,
         from_place, to_place, cause)
     SELECT id, 2, 1, 0, 0, 0, 1, 3, 1, 4, 9 FROM wallets"""
@@ -24,7 +24,9 @@ NONSENSE = """
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("role", ["the application", "the owner"])
-async def test_nobody_changes_history(agent: Owner, owner: Database, table: str, change: str, role: str):
+async def test_append_only_tables_refuse_changes_by_any_role(
+    agent: Owner, owner: Database, table: str, change: str, role: str
+):
     await agent.earn(100)
     await agent.hold(50)
     db = agent.db if role == "the application" else owner
@@ -37,7 +39,7 @@ async def test_nobody_changes_history(agent: Owner, owner: Database, table: str,
     assert refused.value.orig.sqlstate == "42501"
 
 
-async def test_the_application_cannot_step_over_the_triggers(agent: Owner):
+async def test_application_role_cannot_disable_triggers(agent: Owner):
     with pytest.raises(DBAPIError, match="permission denied to set parameter"):
         async with agent.db.begin() as session:
             await session.execute(text("SET session_replication_role = replica"))
@@ -51,10 +53,10 @@ async def test_the_application_cannot_step_over_the_triggers(agent: Owner):
         "UPDATE wallets SET held = -1",
         "UPDATE lots SET remaining = -1",
         "UPDATE lots SET remaining = amount + 1",
-        NONSENSE,
+        HOLD_FROM_FUNDING,
     ],
 )
-async def test_the_tables_stop_what_wrong_code_might_write(agent: Owner, change: str):
+async def test_invalid_balances_violate_check_constraints(agent: Owner, change: str):
     await agent.earn(100)
 
     with pytest.raises(DBAPIError) as refused:
@@ -64,7 +66,7 @@ async def test_the_tables_stop_what_wrong_code_might_write(agent: Owner, change:
     assert refused.value.orig.sqlstate == "23514"
 
 
-async def test_a_spend_that_nobody_checked_is_stopped_by_the_floor(agent: Owner):
+async def test_unchecked_overdraft_violates_floor_constraint(agent: Owner):
     await agent.earn(100)
 
     async def overdraw() -> None:

@@ -1,4 +1,4 @@
-"""What holds of any ledger, whatever is asked of it and by how many at once."""
+"""Invariants of the ledger under concurrent and random operations."""
 
 import asyncio
 import random
@@ -11,44 +11,44 @@ from sqlalchemy import text
 from payouts import ledger
 from payouts.ledger import Cause
 from tests.payouts.conftest import TODAY
-from tests.payouts.owner import EARNED, ORDERED, TAKEN, Owner, balances
+from tests.payouts.owner import CLAWED_BACK, EARNED, ORDERED, Owner, balances
 
 AT_ONCE = 64
 
 
-async def outcomes(deeds: list[Awaitable]) -> Counter:
-    """How many deeds passed, and how many were refused as what."""
-    found = await asyncio.gather(*deeds, return_exceptions=True)
-    unexpected = [one for one in found if isinstance(one, BaseException) and not isinstance(one, ledger.LedgerRefusal)]
-    assert unexpected == []
-    return Counter(type(one).__name__ if isinstance(one, Exception) else "passed" for one in found)
+async def outcomes(operations: list[Awaitable]) -> Counter:
+    """Count operations that passed, and refused ones by exception."""
+    results = await asyncio.gather(*operations, return_exceptions=True)
+    errors = [result for result in results if isinstance(result, BaseException)]
+    assert [error for error in errors if not isinstance(error, ledger.LedgerError)] == []
+    return Counter(type(result).__name__ if isinstance(result, Exception) else "passed" for result in results)
 
 
-async def test_a_wallet_is_drained_to_the_last_and_never_beyond(agent: Owner):
+async def test_concurrent_holds_never_overdraw_wallet(agent: Owner):
     await agent.earn(100)
 
     found = await outcomes([agent.hold(10) for _ in range(AT_ONCE)])
 
-    assert found == {"passed": 10, "NotEnough": AT_ONCE - 10}
+    assert found == {"passed": 10, "InsufficientBalance": AT_ONCE - 10}
     assert balances(await agent.open()) == (0, 0, 100)
 
 
-async def test_one_cause_at_once_from_many_sides_earns_once(agent: Owner):
+async def test_concurrent_earnings_of_one_cause_move_once(agent: Owner):
     found = await outcomes([agent.earn(10, Cause(EARNED, 5)) for _ in range(AT_ONCE)])
 
-    assert found == {"passed": 1, "Repeated": AT_ONCE - 1}
+    assert found == {"passed": 1, "CauseRepeated": AT_ONCE - 1}
     assert balances(await agent.open()) == (0, 10, 0)
 
 
-async def test_one_cause_cannot_earn_in_two_wallets(agent: Owner):
+async def test_one_cause_earns_in_one_wallet_only(agent: Owner):
     crowd = [Owner(agent.db, owner_id=number, today=TODAY) for number in range(1, AT_ONCE + 1)]
 
     found = await outcomes([owner.earn(10, Cause(EARNED, 5)) for owner in crowd])
 
-    assert found == {"passed": 1, "Repeated": AT_ONCE - 1}
+    assert found == {"passed": 1, "CauseRepeated": AT_ONCE - 1}
 
 
-async def test_a_hold_is_settled_or_released_but_once(agent: Owner):
+async def test_hold_is_settled_or_released_once(agent: Owner):
     order = Cause(ORDERED, 5)
     await agent.earn(100)
     await agent.hold(100, order)
@@ -57,35 +57,35 @@ async def test_a_hold_is_settled_or_released_but_once(agent: Owner):
     release = [agent.release(100, order, leg) for leg in range(AT_ONCE // 2)]
     found = await outcomes(settle + release)
 
-    assert found == {"passed": 1, "HoldSmaller": AT_ONCE - 1}
+    assert found == {"passed": 1, "HoldExceeded": AT_ONCE - 1}
     assert (await agent.open()).held == 0
 
 
-async def test_an_earning_is_taken_back_but_once(agent: Owner):
+async def test_concurrent_clawbacks_never_exceed_earning(agent: Owner):
     await agent.earn(100, Cause(EARNED, 5))
 
-    found = await outcomes([agent.claw_back(25, Cause(EARNED, 5), Cause(TAKEN, n)) for n in range(AT_ONCE)])
+    found = await outcomes([agent.claw_back(25, Cause(EARNED, 5), Cause(CLAWED_BACK, n)) for n in range(AT_ONCE)])
 
-    assert found == {"passed": 4, "EarnedLess": AT_ONCE - 4}
+    assert found == {"passed": 4, "ClawbackExceeded": AT_ONCE - 4}
     assert balances(await agent.open()) == (0, 0, 0)
 
 
-async def test_many_deeds_on_one_wallet_lose_nothing(agent: Owner):
+async def test_concurrent_earnings_of_one_wallet_all_count(agent: Owner):
     found = await outcomes([agent.earn(number) for number in range(1, 4 * AT_ONCE + 1)])
 
     assert found == {"passed": 4 * AT_ONCE}
     assert (await agent.open()).available == sum(range(4 * AT_ONCE + 1))
 
 
-async def test_a_wallet_is_made_once_however_many_come_first(agent: Owner):
+async def test_concurrent_first_uses_create_one_wallet(agent: Owner):
     wallets = await asyncio.gather(*(agent.open() for _ in range(AT_ONCE)))
 
     assert len({wallet.id for wallet in wallets}) == 1
 
 
-async def test_a_refusal_does_not_use_up_its_cause(agent: Owner):
+async def test_refused_operation_keeps_its_cause_free(agent: Owner):
     order = Cause(ORDERED, 5)
-    with pytest.raises(ledger.NotEnough):
+    with pytest.raises(ledger.InsufficientBalance):
         await agent.hold(100, order)
     await agent.earn(100)
 
@@ -94,7 +94,7 @@ async def test_a_refusal_does_not_use_up_its_cause(agent: Owner):
     assert balances(wallet) == (0, 0, 100)
 
 
-async def test_what_is_taken_back_whole_leaves_no_trace_in_the_balances(agent: Owner):
+async def test_full_clawback_restores_the_balances(agent: Owner):
     for waits in (0, 3):
         await agent.earn(100, Cause(EARNED, waits + 1), waits=waits)
         await agent.claw_back(100, Cause(EARNED, waits + 1))
@@ -104,7 +104,7 @@ async def test_what_is_taken_back_whole_leaves_no_trace_in_the_balances(agent: O
 
 
 class Crowd:
-    """Owners who do at random what they may, and what they may not."""
+    """Owners that run random operations, allowed and refused ones."""
 
     def __init__(self, agent: Owner, seed: int) -> None:
         self.random = random.Random(seed)
@@ -112,7 +112,7 @@ class Crowd:
         self.earned = [Cause(EARNED, number) for number in range(1, 40)]
         self.orders = [Cause(ORDERED, number) for number in range(1, 40)]
 
-    def deed(self) -> Awaitable:
+    def random_operation(self) -> Awaitable:
         owner = self.random.choice(self.owners)
         amount = self.random.randint(1, 200)
         order = self.random.choice(self.orders)
@@ -139,17 +139,17 @@ WALLETS = text("SELECT sum(pending)::bigint AS pending, sum(available)::bigint A
                "sum(held)::bigint AS held FROM wallets")  # fmt: skip
 ORDER = text("""
     SELECT count(*) FROM (
-        SELECT id, wallet_seq, row_number() OVER w AS n, lag(id) OVER w AS id_before
+        SELECT id, wallet_seq, row_number() OVER w AS position, lag(id) OVER w AS id_before
         FROM movements WINDOW w AS (PARTITION BY wallet_id ORDER BY wallet_seq)) AS m
-    WHERE wallet_seq <> n OR id < id_before""")
+    WHERE wallet_seq <> position OR id < id_before""")
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_a_crowd_leaves_books_that_balance(agent: Owner, seed: int):
+async def test_random_operations_leave_balanced_ledger(agent: Owner, seed: int):
     crowd = Crowd(agent, seed)
 
     for _ in range(6):
-        found = await outcomes([crowd.deed() for _ in range(AT_ONCE)])
+        found = await outcomes([crowd.random_operation() for _ in range(AT_ONCE)])
         assert found["passed"] > 0
         crowd.pass_day()
 

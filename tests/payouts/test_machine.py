@@ -1,6 +1,6 @@
-"""A machine that does to the ledger whatever may be done to it, for as many days as it likes, beside a small model.
+"""A state machine that runs random operations over many days on the ledger and on a small model of it.
 
-`make test` goes twelve thousand steps; `make fuzz`, which sets the profile, a million.
+`make test` runs twelve thousand steps; `make fuzz`, which sets the profile, a million.
 """
 
 import os
@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import make_url
 
-from payouts.checks import ALWAYS, EXACT, SUMS
+from payouts.checks import DIRECT_CHECKS, ROW_CHECKS, SUM_CHECK
 from tests.payouts.conftest import TODAY
-from tests.payouts.model import Refused, Wallet
+from tests.payouts.ledger_model import Refused, Wallet
 
 GOAL = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 12_000
-OPEN = "ledger_open(1, 7, %s)"  # one owner, one book
+OPEN = "ledger_open(1, 7, %s)"  # one owner, one ledger
 MANY = f"""(
     SELECT x.* FROM {OPEN} AS w, (SELECT %s::bigint[]) AS y (amounts), LATERAL ledger_earn_many(ARRAY[w],
         array_fill(w.id, ARRAY[cardinality(amounts)]), amounts, %s::smallint[], %s::bigint[], %s, %s, %s) AS x
@@ -38,13 +38,15 @@ RUN = settings(
 
 amounts = st.integers(1, 120)
 numbers = st.integers(0, 30)
-earnings = st.tuples(amounts, st.sampled_from([0, 0, 3]), st.sampled_from([2, 30, None]))  # how much, waits, lives
-# A share of what there is, in quarters; the last of these is more than there is.
+earnings = st.tuples(
+    amounts, st.sampled_from([0, 0, 3]), st.sampled_from([2, 30, None])
+)  # amount, days pending, days available
+# A share of an amount in quarters; the last one exceeds the amount.
 shares = st.sampled_from([1, 2, 3, 4, 4, 4, 5])
 
 
-def share(of: int, quarters: int) -> int:
-    return of + 1 if quarters > 4 else max(1, of * quarters // 4)
+def share(amount: int, quarters: int) -> int:
+    return amount + 1 if quarters > 4 else max(1, amount * quarters // 4)
 
 
 class Machine(RuleBasedStateMachine):
@@ -57,44 +59,44 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.model, self.today, self.last, self.row = Wallet(), TODAY, 0, None
 
-    def do(self, expected, deed: str, *values) -> None:
-        """One deed on both sides: both do it, or both refuse it."""
-        refused = self.refuses(expected)
+    def do(self, in_model, call: str, *values) -> None:
+        """Run one operation on both sides: both do it, or both refuse it."""
+        refused = self.model_refuses(in_model)
         self.connection.execute("SAVEPOINT step")
         state = ""
         try:
-            self.row = self.ask(deed.replace("(w,", f"({OPEN},"), *values)
+            self.row = self.query(call.replace("(w,", f"({OPEN},"), *values)
         except psycopg.DatabaseError as error:
             state = error.sqlstate
             self.connection.execute("ROLLBACK TO step")
-            self.row = self.ask(OPEN)
+            self.row = self.query(OPEN)
         assert state.startswith("SB") if refused else state == ""
 
-    def refuses(self, expected) -> bool:
+    def model_refuses(self, in_model) -> bool:
         try:
-            expected()
+            in_model()
         except Refused:
             return True
         return False
 
-    def ask(self, deed: str, *values) -> tuple:
-        call = f"SELECT pending, available, held FROM {deed}"  # noqa: S608 - our own
-        return self.connection.execute(call, [self.today, *values]).fetchone()
+    def query(self, call: str, *values) -> tuple:
+        select = f"SELECT pending, available, held FROM {call}"  # noqa: S608 - our own
+        return self.connection.execute(select, [self.today, *values]).fetchone()
 
     def next_id(self) -> int:
         self.last += 1
         return self.last
 
     @rule(days=st.sampled_from([1, 1, 2, 5, 20, 400]))
-    def sleep(self, days: int) -> None:
+    def pass_days(self, days: int) -> None:
         self.today += timedelta(days=days)
 
     @rule(most=st.sampled_from([0, 1]))
-    def worker_comes(self, most: int) -> None:
+    def run_worker(self, most: int) -> None:
         if most:
             self.model.open(self.today)
-        brought = self.connection.execute("SELECT ledger_catch_up('{7}', %s, %s, 1000)", [self.today, most]).fetchone()
-        assert brought[0] <= most
+        advanced = self.connection.execute("SELECT ledger_catch_up('{7}', %s, %s, 1000)", [self.today, most]).fetchone()
+        assert advanced[0] <= most
 
     @rule(amount=amounts, waits=st.sampled_from([0, 0, 0, 1, 3, 14]), lives=st.sampled_from([1, 2, 7, 30, None]))
     def earn(self, amount: int, waits: int, lives: int | None) -> None:
@@ -115,12 +117,12 @@ class Machine(RuleBasedStateMachine):
             for day, (_, _, lives) in zip(matures, queue, strict=True)
         ]
 
-        def expected() -> None:
+        def in_model() -> None:
             for key, (amount, _, _), matures_on, expires_on in zip(keys, queue, matures, expires, strict=True):
                 self.model.earn(key, amount, self.today, matures_on, expires_on)
 
         self.do(
-            expected, MANY, [amount for amount, _, _ in queue], [1] * len(queue), keys, [self.today] * len(queue),
+            in_model, MANY, [amount for amount, _, _ in queue], [1] * len(queue), keys, [self.today] * len(queue),
             matures, expires,
         )  # fmt: skip
 
@@ -133,14 +135,14 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.held)
     @rule(number=numbers, quarters=shares)
     def settle(self, number: int, quarters: int) -> None:
-        key, amount = self.one_hold(number, quarters)
+        key, amount = self.open_hold(number, quarters)
         self.do(lambda: self.model.settle(key, amount, self.today), "ledger_settle(w, %s, 2, %s, %s)",
                 amount, key, self.next_id())  # fmt: skip
 
     @precondition(lambda self: self.model.held)
     @rule(number=numbers, quarters=shares)
     def release(self, number: int, quarters: int) -> None:
-        key, amount = self.one_hold(number, quarters)
+        key, amount = self.open_hold(number, quarters)
         self.do(lambda: self.model.release(key, amount, self.today), "ledger_release(w, %s, 2, %s, %s)",
                 amount, key, self.next_id())  # fmt: skip
 
@@ -159,13 +161,13 @@ class Machine(RuleBasedStateMachine):
         self.do(lambda: self.model.write_off(amount, self.today), "ledger_write_off(w, %s, 4, %s)",
                 amount, self.next_id())  # fmt: skip
 
-    def one_hold(self, number: int, quarters: int) -> tuple[int, int]:
-        still = [key for key, hold in self.model.holds.items() if hold.left]
-        key = still[-1 - number % len(still)]
+    def open_hold(self, number: int, quarters: int) -> tuple[int, int]:
+        open_holds = [key for key, hold in self.model.holds.items() if hold.left]
+        key = open_holds[-1 - number % len(open_holds)]
         return key, share(self.model.holds[key].left, quarters)
 
     @invariant()
-    def both_have_the_same(self) -> None:
+    def balances_agree(self) -> None:
         Machine.steps += 1
         if self.row:
             assert self.row == (self.model.pending, self.model.available, self.model.held)
@@ -174,14 +176,14 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             found = self.connection.execute(LOTS).fetchall()
-            kept = {}
+            expected = {}
             for lot in self.model.lots:
                 if lot.left:
                     key = (lot.matures_on, lot.expires_on, lot.pending)
-                    kept[key] = kept.get(key, 0) + lot.left
-            assert {row[:3]: row[3] for row in found} == kept
-            assert self.connection.execute(SUMS).fetchone() == (True, True, True)
-            for check in (*EXACT.values(), *ALWAYS):
+                    expected[key] = expected.get(key, 0) + lot.left
+            assert {row[:3]: row[3] for row in found} == expected
+            assert self.connection.execute(SUM_CHECK).fetchone() == (True, True, True)
+            for check in (*ROW_CHECKS.values(), *DIRECT_CHECKS):
                 assert self.connection.execute(check).fetchall() == []
         finally:
             self.connection.rollback()
@@ -195,7 +197,7 @@ def connection(database_url: str):
         connection.rollback()
 
 
-def test_the_ledger_does_what_the_model_says(connection: psycopg.Connection):
+def test_ledger_behaves_like_its_model(connection: psycopg.Connection):
     class Connected(Machine):
         pass
 

@@ -6,22 +6,23 @@ import uuid
 from httpx2 import Response
 from sqlalchemy import text
 
-from backend.accounts.schemas import AccountNew
-from backend.database import Database
+from backend.core.db.database import Database
+from backend.identity.accounts.schemas import AccountNew
 from payouts import ledger
-from payouts.ledger import Cause, Purse
-from tests.accounts.authenticator import Authenticator
-from tests.accounts.ceremonies import come_back, offer, offer_new, registered, send_new
+from payouts.ledger import Cause, WalletKey
 from tests.checkout.shopping import shopping_at
+from tests.identity.accounts.authenticator import Authenticator
+from tests.identity.accounts.ceremonies import come_back, offer, offer_new, registered, send_new
+from tests.identity.accounts.owners import end_hold
 from tests.make import World, bearer
-from tests.wallets.earnings import PACKAGE, account_id, earn, programme, the_day, wallet
+from tests.spending.wallets.earnings import PACKAGE, account_id, earn, programme, the_day, wallet
 
 
 async def leave(world: World, account: AccountNew, **headers: str) -> Response:
     return await world.client.delete("/v1/me", headers=bearer(account) | headers)
 
 
-async def test_who_is_forgotten_cannot_come_back_by_any_way(world: World):
+async def test_erased_account_refuses_all_credentials(world: World):
     account = await world.account()
     phone = await registered(world, account)
     challenge = await offer(world)
@@ -35,7 +36,7 @@ async def test_who_is_forgotten_cannot_come_back_by_any_way(world: World):
     assert (await come_back(world, phone.get(challenge))).status_code == 401
 
 
-async def test_a_second_request_finds_nobody(world: World):
+async def test_repeated_erasure_is_unauthenticated(world: World):
     account = await world.account()
 
     answers = [await leave(world, account) for _ in range(2)]
@@ -43,11 +44,11 @@ async def test_a_second_request_finds_nobody(world: World):
     assert [answer.status_code for answer in answers] == [204, 401]
 
 
-async def test_nothing_that_leads_to_the_person_is_left(world: World, owner: Database):
+async def test_erasure_leaves_no_personal_data(world: World, owner: Database):
     (code, *_) = await world.codes()
     account = await world.account()
     await world.client.put("/v1/me/pin", json={"pin": "4071"}, headers=bearer(account))
-    await registered(world, account)
+    await registered(world, account, **{"Scanback-Pin": "4071"})
     await world.client.post("/v1/passkeys/challenges", headers=bearer(account))
     await world.scan(account, code)
     number = await account_id(world, account)
@@ -67,7 +68,7 @@ async def test_nothing_that_leads_to_the_person_is_left(world: World, owner: Dat
     assert known["id"] == number
 
 
-async def test_the_codes_of_who_is_forgotten_are_closed_and_bear_no_name(world: World, owner: Database):
+async def test_promo_codes_of_erased_account_are_closed(world: World, owner: Database):
     account, shop = await world.account(), await shopping_at(world)
     await shop.offer()
     body = {"programme_id": shop.programme.id, "wish": "IVAN7", "runs": ["Masha's fridge"], "nickname": "Ivan"}
@@ -87,7 +88,7 @@ async def test_the_codes_of_who_is_forgotten_are_closed_and_bear_no_name(world: 
     assert [job.task_name for job in jobs] == ["cards.remove_cards"]
 
 
-async def test_the_books_keep_the_movements_and_show_the_rest_as_breakage(world: World, owner: Database):
+async def test_erasure_keeps_movements_and_books_breakage(world: World, owner: Database):
     account = await world.account()
     number, made = await account_id(world, account), await programme(world)
     await earn(world, number, made, 700)
@@ -101,11 +102,11 @@ async def test_the_books_keep_the_movements_and_show_the_rest_as_breakage(world:
     assert [tuple(row) for row in rows] == [(1, 1, 3, 700), (1, 1, 2, 55), (2, 2, 3, 55), (6, 3, 5, 700), (6, 3, 5, 55)]
 
 
-async def test_a_debt_becomes_the_programme_loss(world: World, owner: Database):
+async def test_debt_of_erased_account_becomes_a_loss(world: World, owner: Database):
     account = await world.account()
     number, made = await account_id(world, account), await programme(world)
     await earn(world, number, made, 100)
-    purse = Purse(number, made.id, the_day())
+    purse = WalletKey(number, made.id, the_day())
     async with world.db.begin() as session:
         (serial,) = await session.execute(text("SELECT cause_id FROM accruals"))
         await ledger.hold(session, purse, 80, Cause(9, 1))
@@ -120,12 +121,12 @@ async def test_a_debt_becomes_the_programme_loss(world: World, owner: Database):
     assert tuple(loss) == (80, 7, 3)
 
 
-async def test_an_order_under_way_must_end_first(world: World):
+async def test_open_order_prevents_erasure(world: World):
     account = await world.account()
     number, made = await account_id(world, account), await programme(world)
     await earn(world, number, made, 100)
     async with world.db.begin() as session:
-        await ledger.hold(session, Purse(number, made.id, the_day()), 30, Cause(9, 1))
+        await ledger.hold(session, WalletKey(number, made.id, the_day()), 30, Cause(9, 1))
 
     response = await leave(world, account)
 
@@ -133,7 +134,7 @@ async def test_an_order_under_way_must_end_first(world: World):
     assert (await world.home(account))["wallets"][0]["available"] == 70
 
 
-async def test_what_was_claimed_stays_claimed(world: World):
+async def test_codes_of_erased_account_stay_claimed(world: World):
     (code, *_) = await world.codes()
     account, finder = await world.account(), await world.account()
     await world.scan(account, code)
@@ -144,7 +145,7 @@ async def test_what_was_claimed_stays_claimed(world: World):
     assert (answer["status"], answer["reason"]) == ("refused", "already_claimed")
 
 
-async def test_a_scan_on_its_way_earns_nothing_for_who_has_gone(world: World):
+async def test_scan_concurrent_with_erasure_earns_nothing(world: World):
     codes = await world.codes(32)
     account = await world.account()
     number = await account_id(world, account)
@@ -166,7 +167,7 @@ async def test_a_scan_on_its_way_earns_nothing_for_who_has_gone(world: World):
     assert (row.left, row.scans) == (0, 0)
 
 
-async def test_ways_back_that_are_made_at_the_same_moment_go_too(world: World, owner: Database):
+async def test_credentials_created_during_erasure_are_deleted(world: World, owner: Database):
     for _ in range(10):
         account = await world.account()
         credentials = [Authenticator().create(await offer_new(world, account)) for _ in range(3)]
@@ -177,6 +178,7 @@ async def test_ways_back_that_are_made_at_the_same_moment_go_too(world: World, o
             leave(world, account),
             world.client.post("/v1/sessions", json={"recovery_code": account.recovery_code}),
         )
+        await end_hold(world.db)
         await leave(world, account, **{"Scanback-Pin": "4071"})
 
     left = await owner.call(
@@ -190,7 +192,7 @@ async def test_ways_back_that_are_made_at_the_same_moment_go_too(world: World, o
     assert tuple(left) == (0, 0, 0)
 
 
-async def test_many_requests_to_be_forgotten_are_one(world: World, owner: Database):
+async def test_concurrent_erasures_are_one(world: World, owner: Database):
     (code, *_) = await world.codes()
     account = await world.account()
     await world.scan(account, code)
@@ -202,7 +204,7 @@ async def test_many_requests_to_be_forgotten_are_one(world: World, owner: Databa
     assert row.n == 1
 
 
-async def test_others_keep_what_they_have(world: World):
+async def test_erasure_does_not_affect_others(world: World):
     codes = await world.codes(2)
     account, other = await world.account(), await world.account()
     await world.scan(account, codes[0])

@@ -7,18 +7,18 @@ import uuid
 import msgspec
 from litestar import Litestar
 
+from backend.earning.scans.models import Scan
 from backend.privacy.schemas import Export
-from backend.scans.models import Scan
 from payouts import ledger
-from payouts.ledger import Purse
-from tests.accounts.ceremonies import registered
+from payouts.ledger import WalletKey
 from tests.checkout.shopping import shopping_at
+from tests.identity.accounts.ceremonies import registered
 from tests.make import World, bearer
-from tests.offers.spending import spending
-from tests.wallets.earnings import account_id, earn, programme, the_day
+from tests.spending.scenario import spending_scenario
+from tests.spending.wallets.earnings import account_id, earn, programme, the_day
 
 
-async def test_a_new_account_has_little_to_export(world: World):
+async def test_export_of_a_new_account_is_short(world: World):
     account = await world.account()
 
     response = await world.client.get("/v1/me/export", headers=bearer(account))
@@ -34,7 +34,7 @@ async def test_a_new_account_has_little_to_export(world: World):
     assert [document[name] for name in lists] == [[]] * len(lists)
 
 
-async def test_the_export_holds_wallets_movements_scans_devices_and_passkeys(world: World):
+async def test_export_has_wallets_movements_scans_and_devices(world: World):
     account = await world.account()
     codes = await world.codes(3)
     for code in codes:
@@ -52,7 +52,7 @@ async def test_the_export_holds_wallets_movements_scans_devices_and_passkeys(wor
     assert len(document.passkeys) == 1
 
 
-async def test_the_export_holds_promo_codes_and_what_was_redeemed_with_them(world: World):
+async def test_export_has_promo_codes_and_redemptions(world: World):
     account, other = await world.account(), await world.account()
     shop = await shopping_at(world)
     campaign = await shop.offer()
@@ -67,11 +67,11 @@ async def test_the_export_holds_promo_codes_and_what_was_redeemed_with_them(worl
     assert document.promo_codes[0].runs[0].came == 1
 
 
-async def test_the_export_holds_orders_units_and_the_place_on_the_ladder(world: World):
+async def test_export_has_orders_units_and_verification_level(world: World):
     account, other = await world.account(), await world.account()
     code, *_ = await world.codes()
     await world.scan(account, code)
-    shop = await spending(world)
+    shop = await spending_scenario(world)
     offer = await shop.offer("own")
     for one in (account, other):
         await shop.earn(one, 1000)
@@ -87,10 +87,10 @@ async def test_the_export_holds_orders_units_and_the_place_on_the_ladder(world: 
     assert (document.identity.asked, document.identity.kind) == (1, "person")
 
 
-async def test_the_export_holds_no_secret(world: World):
+async def test_export_has_no_secret(world: World):
     account = await world.account()
     await world.client.put("/v1/me/pin", json={"pin": "4071"}, headers=bearer(account))
-    phone = await registered(world, account)
+    phone = await registered(world, account, **{"Scanback-Pin": "4071"})
 
     text = (await world.client.get("/v1/me/export", headers=bearer(account))).text
 
@@ -98,7 +98,7 @@ async def test_the_export_holds_no_secret(world: World):
         assert secret not in text
 
 
-async def test_the_export_is_the_caller_own(world: World):
+async def test_export_has_only_the_callers_data(world: World):
     account, other = await world.account(), await world.account()
     codes = await world.codes(2)
     await world.scan(other, codes[0])
@@ -110,7 +110,7 @@ async def test_the_export_is_the_caller_own(world: World):
     assert document["account"]["card_number"] == account.card_number
 
 
-async def test_a_long_export_is_written_in_pieces(app: Litestar, world: World):
+async def test_long_export_is_streamed_in_chunks(app: Litestar, world: World):
     account = await world.account()
     owner = await account_id(world, account)
     made = [await programme(world) for _ in range(2)]
@@ -118,7 +118,7 @@ async def test_a_long_export_is_written_in_pieces(app: Litestar, world: World):
         for row in made:
             for number in range(620):
                 cause = ledger.Cause(77, row.id * 1000 + number)
-                await ledger.earn(session, Purse(owner, row.id, the_day()), 1, cause, matures_on=the_day())
+                await ledger.earn(session, WalletKey(owner, row.id, the_day()), 1, cause, matures_on=the_day())
         session.add_all(
             Scan(account_id=owner, id=uuid.uuid4(), n=0, digest=b"", kind="unknown", status="refused")
             for _ in range(600)
@@ -153,7 +153,7 @@ def _request(token: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-async def test_an_account_exports_so_often_an_hour(world: World, number):
+async def test_exports_are_rate_limited(world: World, number):
     number("exports_per_hour", 2)
     account = await world.account()
 
@@ -162,7 +162,7 @@ async def test_an_account_exports_so_often_an_hour(world: World, number):
     assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
-async def test_movements_of_an_export_end_where_its_wallets_stood(world: World):
+async def test_exported_movements_match_the_wallets(world: World):
     account = await world.account()
     owner, made = await account_id(world, account), await programme(world)
     for _ in range(3):

@@ -1,13 +1,13 @@
-"""What headers and cells of a product file mean."""
+"""Headers and cells of a product file."""
 
 import pytest
 
-from backend.errors import Refusal
-from backend.programmes import columns
+from backend.core.http.errors import DomainError
+from backend.programmes.products import columns
 
 
 def column(header):
-    (found,) = [column for column in columns.of_headers(["sku", header]) if column and column.field != "sku"]
+    (found,) = [column for column in columns.columns_of_headers(["sku", header]) if column and column.field != "sku"]
     return found
 
 
@@ -20,22 +20,25 @@ def read(header, cell):
     [
         ("GTIN", "gtin"), ("штрихкод", "gtin"), (" Штрих-Код ", "gtin"), ("EAN13", "gtin"),
         ("Наименование", "name_ru"), ("name_en", "name_en"), ("Гарантия,  мес", "warranty_months"),
-        ("Цена", "price"), ("price", "price"), ("Артикул", "articles"), ("Артикулы", "articles"),
-        ("В архиве", "archived"),
+        ("Цена", "price"), ("price", "price"),
+        ("Цена\u200b,\xa0руб:", "price"), ('"price"', "price"),
+        ("Артикул", "articles"), ("Артикулы", "articles"),
+        ("В архиве", "archived"), ("Производитель", "maker"), ("Бренд", "trade_marks"), ("brand", "trade_marks"),
+        ("Точные синонимы", "exact_aliases"),
     ],
 )  # fmt: skip
-def test_headers_are_known_in_both_languages(header, field):
+def test_headers_in_both_languages_are_known(header, field):
     assert column(header).field == field
 
 
-def test_an_article_is_the_sku_where_there_is_no_other():
-    found = columns.of_headers(["Артикул", "Наименование"])
+def test_article_without_sku_column_is_the_sku():
+    found = columns.columns_of_headers(["Артикул", "Наименование"])
 
     assert [column.field for column in found] == ["sku", "name_ru"]
 
 
-def test_strange_headers_are_passed_over():
-    found = columns.of_headers(["sku", "Остаток"])
+def test_unknown_headers_are_ignored():
+    found = columns.columns_of_headers(["sku", "Остаток"])
 
     assert found[1] is None
 
@@ -44,11 +47,11 @@ def test_strange_headers_are_passed_over():
     ("headers", "code"),
     [(["name_ru"], "column_missing"), (["sku", "price", "Цена"], "columns_repeated"), ([""], "column_missing")],
 )
-def test_headers_that_cannot_be_right_are_refused(headers, code):
-    with pytest.raises(Refusal) as refusal:
-        columns.of_headers(headers)
+def test_ambiguous_or_missing_headers_are_refused(headers, code):
+    with pytest.raises(DomainError) as refusal:
+        columns.columns_of_headers(headers)
 
-    assert refusal.value.code() == code
+    assert refusal.value.code == code
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_headers_that_cannot_be_right_are_refused(headers, code):
         ("name_ru", "Розетка\nдвойная", "Розетка двойная"), ("name_en", "", ""),
     ],
 )  # fmt: skip
-def test_a_cell_means_what_people_mean(header, cell, value):
+def test_cell_in_usual_format_is_parsed(header, cell, value):
     assert read(header, cell) == value
 
 
@@ -78,21 +81,21 @@ def test_a_cell_means_what_people_mean(header, cell, value):
         ("Цена, руб", "99999999999", "roubles_invalid"), ("Цена, руб", "1" * 500, "roubles_invalid"),
         ("warranty_months", "1201", "warranty_invalid"), ("warranty_months", "2 года", "warranty_invalid"),
         ("gtin", "4600000000014", "gtin_invalid"), ("gtin", "4,6E+12", "gtin_invalid"),
-        ("name_ru", "", "cell_empty"), ("name_ru", "#N/A", "cell_unreadable"), ("name_ru", "a\0b", "cell_unreadable"),
+        ("name_ru", "", "cell_empty"), ("name_ru", "a\0b", "cell_unreadable"),
         ("name_ru", "я" * 201, "cell_too_long"), ("aliases", "|".join("abcdefgh" * 7), "list_invalid"),
         ("aliases", "a" * 101, "list_invalid"), ("archived", "может быть", "flag_invalid"),
     ],
 )  # fmt: skip
-def test_a_cell_that_means_nothing_is_refused(header, cell, code):
-    with pytest.raises(Refusal) as refusal:
+def test_cell_in_unknown_format_is_refused(header, cell, code):
+    with pytest.raises(DomainError) as refusal:
         read(header, cell)
 
-    assert refusal.value.code() == code
+    assert refusal.value.code == code
 
 
 @pytest.mark.parametrize("sku", ["", "a|b", "/a", "a//b", ".a", "x" * 65, "a\n"])
-def test_a_sku_that_would_not_survive_is_refused(sku):
-    (found,) = columns.of_headers(["sku"])
+def test_sku_that_breaks_urls_is_refused(sku):
+    (found,) = columns.columns_of_headers(["sku"])
 
-    with pytest.raises(Refusal):
+    with pytest.raises(DomainError):
         found.read(sku)

@@ -135,3 +135,26 @@ def looking_like():
         b"#!/bin/sh\n",
         b"PK\x03\x04" + bytes(100),
     ]
+
+
+def nested_forms(depth=12):
+    """A PDF of 3 KB whose forms draw each other ten by ten: billions of squares."""
+    calls = b"/F Do " * 10
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</XObject<</F 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(calls), calls),
+    ]
+    form = b"<</Type/XObject/Subtype/Form/BBox[0 0 200 200]/Length %d%s>>stream\n%s\nendstream"
+    for number in range(depth):
+        inner = b"/Resources<</XObject<</F %d 0 R>>>>" % (6 + number)
+        objects.append(form % (len(calls), inner, calls))
+    objects.append(form % (14, b"", b"0 0 100 100 re f"))
+    out, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj%s endobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    return out + head + table + b"trailer<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, len(out))

@@ -222,7 +222,7 @@ def test_a_receipt_changed_at_random_is_read_or_refused_but_never_stumbled_over(
             assert msgspec.json.decode(msgspec.json.encode(one), type=Document) == one
             assert (
                 not one.lines
-                or {"sums_computed", "sums_differ"} & {*one.warnings}
+                or {"sums_computed", "sums_differ", "lines_left_out", "lines_unclear"} & {*one.warnings}
                 or abs(sum(x.sum for x in one.lines) - one.total) <= 100
             )
 

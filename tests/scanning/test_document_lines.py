@@ -146,6 +146,65 @@ def test_voiding_what_was_never_there_is_refused():
     assert refused.value.code == "storno_unmatched"
 
 
+WITHOUT_SUM = [
+    item("Карта", 0, 0, 0),
+    item("Карта", 0, "0.000", 0),
+    item("Карта", 100, 0) | {"sum": None},
+    item("Карта", 0, -1, 0),
+    item("Карта", -100, 0, 0),
+    item("Карта", None, 1, 0) | {"quantity": "x"},
+]
+
+
+@pytest.mark.parametrize("invalid", WITHOUT_SUM)
+@pytest.mark.parametrize("first", [True, False])
+def test_line_without_quantity_and_sum_is_skipped(invalid, first):
+    lines = [invalid, item()] if first else [item(), invalid]
+
+    found = document.read(receipt(items=lines, totalSum=13410))
+
+    assert [(line.n, line.sum) for line in found.lines] == [(1 if first else 0, 13410)]
+    assert found.warnings == ("lines_left_out",)
+
+
+def test_line_without_quantity_counts_in_total():
+    found = document.read(receipt(items=[item(), item("Доставка", 500, 0, 500)], totalSum=13910))
+
+    assert ([line.sum for line in found.lines], found.warnings) == ([13410], ("lines_left_out",))
+
+
+@pytest.mark.parametrize(
+    "invalid", [item("Скидка", -500, 1, -500), item("Скидка", 500, -1, -500), item("Скидка", None, 1, -500)]
+)
+def test_discount_line_makes_lines_unclear(invalid):
+    found = document.read(receipt(items=[item(), invalid], totalSum=12910))
+
+    assert ([line.sum for line in found.lines], found.warnings) == ([13410], ("lines_unclear",))
+
+
+@pytest.mark.parametrize("invalid", [item() | {"price": None, "sum": None}, 1, None, item(amount="x")])
+def test_line_without_amount_makes_lines_unclear(invalid):
+    found = document.read(receipt(items=[invalid, item()], totalSum=20000))
+
+    assert ([line.n for line in found.lines], found.warnings) == ([1], ("lines_unclear",))
+
+
+@pytest.mark.parametrize(
+    ("invalid", "total"), [(item("Карта", 0, 0, 0), 20000), (item("Скидка", 500, -1, -500), 9000), (1, 13000)]
+)
+def test_invalid_line_required_by_total_is_refused(invalid, total):
+    with pytest.raises(DocumentUnreadable) as refused:
+        document.read(receipt(items=[item(), invalid], totalSum=total))
+
+    assert refused.value.code in ("line_invalid", "quantity_invalid")
+
+
+def test_voided_line_with_zero_sum_voids_nothing():
+    found = read(item(), item(), total=13410, stornoItems=[item(), item("Карта", 0, 0, 0)])
+
+    assert (len(found.lines), found.warnings) == (1, ("storno_taken_out",))
+
+
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.decimals("0.001", 1000, places=3)), min_size=1, max_size=30))
 def test_sums_come_through_to_the_kopeck(pairs):
     lines = [item(price=1, quantity=float(quantity), amount=amount) for amount, quantity in pairs]

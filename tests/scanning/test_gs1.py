@@ -1,16 +1,17 @@
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scanning import gs1
+from scanning import gs1, payload
 from scanning.gs1 import Marking
 from scanning.problem import GtinInvalid, NotACode, Problem
+from tests.scanning.marking_spellings import GTIN, SET_82, serials, spellings
 
-GTIN = "04600439931256"
 SERIAL = "5abcDEF(10)xy"
 TAIL = "\x1d91EE08\x1d92" + "dGVz" * 11
 MARKED = Marking(GTIN, SERIAL, has_crypto_tail=True)
-SET_82 = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_serial_may_hold_all_of_set_82_and_keeps_its_one_spelling(serial):
         f"01{GTIN}21",
         f"01{GTIN}21{'x' * 21}",
         f"01{GTIN}21a b",
-        f"01{GTIN}21ж",
+        f"01{GTIN}21жx",
         f"21{SERIAL}",
         f"01{GTIN[:12]}",
         "01ABCDEFGHJKMNPQ21abc",
@@ -124,3 +125,67 @@ def test_no_text_upsets_the_reader(text):
         assert gs1.read_marking(text).gtin
     except Problem as problem:
         assert str(problem)  # noqa: PT017 - the only thing that may be raised
+
+
+def is_clear(serial):
+    """Whether nothing in a serial reads as an escape, a separator or a tail."""
+    return not re.search(r"&[a-z]+;|%[0-7][0-9A-Fa-f]|93....$|8005|GS|FNC|1D|_x", serial)
+
+
+@given(st.data(), serials)
+@settings(max_examples=2000)
+def test_marking_in_any_spelling_is_one_unit(data, serial):
+    assume(is_clear(serial))
+    text = data.draw(spellings(GTIN, serial))
+
+    markings = gs1.read_markings(text)
+
+    found = payload.classify(text)
+    assert (GTIN, serial) in {marking[:2] for marking in markings}
+    assert len(markings) > 1 or found == ("marking", f"01{GTIN}21{serial}")
+
+
+@given(serials, serials)
+@settings(max_examples=500)
+def test_markings_of_two_units_stay_two(one, other):
+    assume(one != other and is_clear(one) and is_clear(other))
+    tail = "\x1d93Ab3d"
+
+    found = [payload.classify(f"01{GTIN}21{serial}{tail}") for serial in (one, other)]
+
+    assert found[0] != found[1]
+    assert [gs1.read_markings(f"01{GTIN}21{serial}{tail}") for serial in (one, other)] == [
+        [Marking(GTIN, serial, has_crypto_tail=True)] for serial in (one, other)
+    ]
+
+
+def test_marking_serial_ending_like_tail_is_preserved():
+    marking = Marking(GTIN, "5abcDEF93wxyz", has_crypto_tail=True)
+
+    assert gs1.read_markings(f"01{GTIN}215abcDEF93wxyz\x1d93abcd") == [marking]
+    assert gs1.read_markings(marking.text) == [marking]
+    assert [found.serial for found in gs1.read_markings(f"01{GTIN}215abcDEF93wxyz")] == ["5abcDEF93wxyz", "5abcDEF"]
+    assert [found.serial for found in gs1.read_markings(f"01{GTIN}215abcDEF93wxyz\x1d")] == ["5abcDEF93wxyz", "5abcDEF"]
+
+
+@pytest.mark.parametrize(
+    "separator",
+    [
+        "<29>", "{29}", "[29]", "\\29", "\\029", "^029", "<F1>", "{F1}", "\\F", "<Ctrl-]>", "<SEP>", "<br>", "<0x1D>",
+        "&GS;", "CHAR(29)", "chr(29)", "{ALT+029}", "\\x{1d}", "\\u{1d}", "U+001D", "«GS»", "%GS%", "%E2%90%9D",
+        "<\\x1d>", "'\\x1d'", "<Group Separator>", "\\GS", "<ГС>",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("opening", ["", "]d2", "]Q3", "<GS>"])
+def test_separator_under_any_of_its_names_is_one(opening, separator):
+    assert gs1.read_markings(f"{opening}01{GTIN}21{SERIAL}{separator}93abcd") == [MARKED]
+
+
+@pytest.mark.parametrize("separator", ["", "GS", "gs", "FNC1", "=1D", "/GS", ">8", "<xyz>", "%1d"])
+def test_separator_within_serial_characters_is_ambiguous(separator):
+    serial = "5aB3dE7gH-kLm"
+
+    found = gs1.read_markings(f"01{GTIN}21{serial}{separator}93abcd")
+
+    assert Marking(GTIN, serial, has_crypto_tail=True) in found
+    assert len(found) > 1 or separator == "%1d"

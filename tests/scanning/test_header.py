@@ -47,15 +47,26 @@ def test_a_file_that_ends_before_its_size_is_unreadable(seed):
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(50_000, 50_000), (12_001, 10), (10, 12_001), (6000, 5000), (2**31 - 1, 1)]
+    ("width", "height"), [(50_000, 50_000), (12_001, 10), (10, 12_001), (10_000, 7000), (2**31 - 1, 1)]
 )
 def test_a_picture_over_the_limits_is_refused_by_its_header(width, height):
     with pytest.raises(PictureTooLarge):
         header.inspect(bombs.png(width, height, data=b"x"))
 
 
-def test_the_default_lets_pass_what_phones_make():
-    assert header.inspect(bombs.png(5712, 4284, data=b"x")) == Header("png", 5712, 4284)
+@pytest.mark.parametrize(("width", "height"), [(5712, 4284), (8064, 6048), (8192, 6144), (9248, 6936)])
+def test_default_limits_accept_photos_of_phones(width, height):
+    assert header.inspect(bombs.png(width, height, data=b"x")) == Header("png", width, height)
+
+
+def _webp(width, height):
+    return b"RIFF\0\0\0\0WEBPVP8X" + bytes(8) + b"".join((side - 1).to_bytes(3, "little") for side in (width, height))
+
+
+def test_webp_over_decoder_memory_is_refused():
+    assert header.inspect(_webp(5712, 4284)) == Header("webp", 5712, 4284)
+    with pytest.raises(PictureTooLarge):
+        header.inspect(_webp(8192, 6144))
 
 
 @pytest.mark.parametrize(("width", "height"), [(0, 10), (10, 0)])

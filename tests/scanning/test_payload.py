@@ -17,6 +17,12 @@ def cyrillic(code):
     return code.translate(str.maketrans("ABEKMHPCTYX03", "АВЕКМНРСТУХОЗ")).lower()
 
 
+def on_layout(text):
+    """What a keyboard wedge scanner types on the Russian layout."""
+    latin = r"""qwertyuiop[]asdfghjkl;'zxcvbnm,./QWERTYUIOP{}ASDFGHJKL:"ZXCVBNM<>?"""
+    return text.translate(str.maketrans(latin, "йцукенгшщзхъфывапролджэячсмитьбю.ЙЦУКЕНГШЩЗХЪФЫВАПРОЛДЖЭЯЧСМИТЬБЮ,"))
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -114,6 +120,8 @@ def test_a_number_of_16_digits_is_a_package_code_only_if_its_check_symbol_says_s
         ("036000291452", Payload("barcode", "00036000291452")),
         (GTIN, Payload("barcode", GTIN)),
         (f"01{GTIN}", Payload("barcode", GTIN)),
+        # Its last digit is a valid check symbol, too.
+        ("0104607123457771", Payload("barcode", "04607123457771")),
         (f"https://id.gs1.org/01/{GTIN}", Payload("barcode", GTIN)),
         (f"\x1d01{GTIN}215a'b\x1d93abcd", Payload("marking", f"01{GTIN}215a'b")),
         (f"]d201{GTIN}215a'b\x1d91EE08\x1d92{'x' * 44}", Payload("marking", f"01{GTIN}215a'b")),
@@ -173,3 +181,45 @@ def test_no_text_upsets_the_classifier(text):
 
     assert found.kind in payload.Kind.__args__
     assert again.kind == found.kind or found.kind in {"package", "promo", "certificate", "barcode"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\u202d{CODE}\u202c",
+        f"\u2066{package.grouped(CODE)}\u2069",
+        "\u200b".join(CODE),
+        f"«{package.grouped(CODE)}».",
+        f'"{CODE}"',
+        CODE + "\ufe0f",
+        CODE.translate({ord(digit): 0xFF10 + int(digit) for digit in "0123456789"}),
+        f"(https://ex.ru/C/{CODE})",
+        f"https://ex.ru/C/{CODE[:7]}\n{CODE[7:]}",
+    ],
+)
+def test_package_code_with_surrounding_punctuation_is_recognised(text):
+    assert classify(text) == Payload("package", CODE)
+
+
+@pytest.mark.parametrize(
+    "text", [CODE, package.grouped(CODE).lower(), f"https://ex.ru/C/{CODE}", f"HTTPS://EX.RU/C/{CODE}"]
+)
+def test_package_code_typed_on_cyrillic_layout_is_recognised(text):
+    assert classify(on_layout(text)) == Payload("package", CODE)
+
+
+@pytest.mark.parametrize(
+    ("link", "kind"),
+    [
+        ("https://check.ofd.ru/rec/9960440300123456/12345/1234567890", "receipt"),
+        ("http://consumer.oofd.kz/?i=1734974179&f=010100465991&s=13507.0&t=20210922T224125", "receipt"),
+        (f"https://ex.ru/c/{CODE}", "package"),
+    ],
+)
+def test_link_in_a_sentence_is_read(link, kind):
+    assert classify(f"Ваш чек: {link} спасибо").kind == classify(f'<a href="{link}">чек</a>').kind == kind
+
+
+@pytest.mark.parametrize("text", ["см. https://ex.ru/a и https://ex.ru/b", "см. https://ex.ru/4600439931256 тут"])
+def test_other_links_in_a_sentence_are_unknown(text):
+    assert classify(text).kind == "unknown"

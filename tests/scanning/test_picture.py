@@ -13,6 +13,10 @@ from tests.scanning import bombs, draw
 CORNERS = Image.fromarray(np.add.outer(np.arange(0, 120), np.arange(0, 100) // 2 * 2).astype(np.uint8) // 2)
 
 
+def pages(data, *limits):
+    return [sheet.gray for sheet in picture.sheets(data, *limits)]
+
+
 def nearly(one, other):
     return one.shape == other.shape and np.abs(one.astype(int) - other).mean() < 3
 
@@ -20,7 +24,7 @@ def nearly(one, other):
 @pytest.mark.parametrize("format_", bombs.FORMATS)
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_every_format_is_opened_as_a_gray_array(format_, mode):
-    (page,) = picture.pages(draw.file(CORNERS.convert(mode), format_))
+    (page,) = pages(draw.file(CORNERS.convert(mode), format_))
 
     assert page.dtype == np.uint8
     assert nearly(page, np.asarray(CORNERS))
@@ -42,7 +46,7 @@ def test_a_picture_is_turned_upright_as_exif_says(orientation, format_):
     exif = Image.Exif()
     exif[0x112] = orientation
 
-    (page,) = picture.pages(draw.file(turned, format_, exif=exif))
+    (page,) = pages(draw.file(turned, format_, exif=exif))
 
     assert nearly(page, np.asarray(CORNERS))
 
@@ -51,7 +55,7 @@ def test_a_picture_is_turned_upright_as_exif_says(orientation, format_):
     "exif", [b"", b"Exif\0\0", b"Exif\0\0MM", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + b"\xff" * 99]
 )
 def test_damaged_exif_costs_the_turn_and_not_the_picture(exif):
-    (page,) = picture.pages(draw.file(CORNERS, "JPEG", exif=exif))
+    (page,) = pages(draw.file(CORNERS, "JPEG", exif=exif))
 
     assert nearly(page, np.asarray(CORNERS))
 
@@ -60,7 +64,7 @@ def test_a_hidden_background_is_white():
     ink = Image.merge("LA", (Image.new("L", (60, 60), 0), Image.new("L", (60, 60), 0)))
     ink.paste((0, 255), (20, 20, 40, 40))
 
-    (page,) = picture.pages(draw.file(ink))
+    (page,) = pages(draw.file(ink))
 
     assert page[5, 5] == 255
     assert page[30, 30] == 0
@@ -70,7 +74,7 @@ def test_white_ink_on_nothing_lies_on_black():
     ink = Image.merge("LA", (Image.new("L", (60, 60), 255), Image.new("L", (60, 60), 0)))
     ink.paste((255, 255), (20, 20, 40, 40))
 
-    (page,) = picture.pages(draw.file(ink))
+    (page,) = pages(draw.file(ink))
 
     assert page[5, 5] == 0
     assert page[30, 30] == 255
@@ -87,13 +91,13 @@ def test_white_ink_on_nothing_lies_on_black():
     ids=lambda image: image.mode,
 )
 def test_every_kind_of_png_is_gray(image):
-    (page,) = picture.pages(draw.file(image))
+    (page,) = pages(draw.file(image))
 
     assert nearly(page, np.asarray(CORNERS))
 
 
 def test_a_jpeg_for_the_press_is_gray():
-    (page,) = picture.pages(draw.file(CORNERS.convert("CMYK"), "JPEG"))
+    (page,) = pages(draw.file(CORNERS.convert("CMYK"), "JPEG"))
 
     assert nearly(page, np.asarray(CORNERS))
 
@@ -101,22 +105,45 @@ def test_a_jpeg_for_the_press_is_gray():
 def test_only_the_first_frame_counts():
     first = draw.file(CORNERS, "WEBP", lossless=True, save_all=True, append_images=[Image.new("L", CORNERS.size)])
 
-    (page,) = picture.pages(first)
+    (page,) = pages(first)
 
     assert nearly(page, np.asarray(CORNERS))
 
 
-def test_three_pages_of_a_pdf_are_drawn():
+def test_pdf_renders_every_page():
     sheets = [Image.new("L", (600, 800), shade) for shade in (0, 80, 160, 240)]
 
-    pages = picture.pages(draw.file(sheets[0], "PDF", save_all=True, append_images=sheets[1:], resolution=100))
+    drawn = pages(draw.file(sheets[0], "PDF", save_all=True, append_images=sheets[1:], resolution=100))
 
-    assert [page.shape for page in pages] == [(1200, 901)] * 3
-    assert [int(page[600, 450]) for page in pages] == [0, 80, 160]
+    assert [page.shape for page in drawn] == [(1200, 901)] * 4
+    assert [int(page[600, 450]) for page in drawn] == [0, 80, 160, 240]
+
+
+def test_transparent_picture_is_shown_on_white_and_black():
+    ink = Image.merge("LA", (Image.new("L", (60, 60), 255), Image.new("L", (60, 60), 0)))
+    ink.paste((255, 255), (10, 10, 20, 20))
+    ink.paste((90, 255), (30, 30, 40, 40))
+
+    on_white, on_black = pages(draw.file(ink))
+
+    assert (on_white[5, 5], on_white[15, 15], on_white[35, 35]) == (255, 255, 90)
+    assert (on_black[5, 5], on_black[15, 15], on_black[35, 35]) == (0, 255, 90)
+
+
+@pytest.mark.parametrize(
+    ("format_", "options"), [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("HEIF", {})]
+)
+def test_picture_of_50_megapixels_is_reduced(format_, options):
+    large = Image.new("L", (8192, 6144), 80).convert("RGB")
+
+    (page,) = pages(draw.file(large, format_, **options))
+
+    assert page.shape == (3072, 4096)
+    assert abs(int(page[1000, 1000]) - 80) <= 1
 
 
 def test_a_page_of_any_size_is_drawn_within_bounds():
-    (page,) = picture.pages(bombs.huge_page())
+    (page,) = pages(bombs.huge_page())
 
     assert max(page.shape) <= picture.PDF_LONGEST
 
@@ -127,7 +154,7 @@ def test_a_file_cut_short_is_unreadable(format_, part):
     whole = draw.file(draw.noisy(draw.photo(draw.qr(), size=(400, 300)), 20), format_)
 
     with pytest.raises(PictureUnreadable):
-        picture.pages(whole[: int(len(whole) * part)])
+        pages(whole[: int(len(whole) * part)])
 
 
 @pytest.mark.parametrize(
@@ -157,12 +184,12 @@ def test_a_file_cut_short_is_unreadable(format_, part):
 )
 def test_a_file_that_lies_is_unreadable(data):
     with pytest.raises(PictureUnreadable):
-        picture.pages(data)
+        pages(data)
 
 
 def test_a_picture_larger_than_its_boxes_say_is_still_within_limits():
     try:
-        (page,) = picture.pages(bombs.lying_heif(16, 16), Limits(pixels=10_000))
+        (page,) = pages(bombs.lying_heif(16, 16), Limits(pixels=10_000))
         assert page.size <= 10_000
     except (PictureUnreadable, PictureTooLarge) as problem:
         assert str(problem)  # noqa: PT017 - as good an answer
@@ -170,7 +197,7 @@ def test_a_picture_larger_than_its_boxes_say_is_still_within_limits():
 
 @pytest.mark.parametrize("bomb", [bombs.animated_png, bombs.animated_webp, bombs.exif_bomb])
 def test_what_is_too_much_in_a_good_file_is_left_alone(bomb):
-    (page,) = picture.pages(bomb())
+    (page,) = pages(bomb())
 
     assert max(page.shape) < 1000
 
@@ -180,6 +207,6 @@ def test_the_exif_reader_asks_for_nothing_but_numbers():
     tag = struct.pack("<HHIHH", 0x112, 3, 1, 6, 0)
     exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 4) + entries + tag
 
-    (page,) = picture.pages(draw.file(CORNERS, "PNG", exif=exif))
+    (page,) = pages(draw.file(CORNERS, "PNG", exif=exif))
 
     assert page.shape == CORNERS.size

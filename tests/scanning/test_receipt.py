@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from scanning import receipt
+from scanning import payload, receipt
 from scanning.problem import IncompleteLink, ReceiptProblem
 from scanning.receipt import Receipt
+from tests.scanning.marking_spellings import layout
 
 FN = "7281440500751551"
 TEXT = f"t=20240917T1801&s=1285.21&fn={FN}&i=30526&fp=1168453787&n=1"
@@ -118,10 +119,34 @@ def test_the_requisites_of_a_hundred_receipts_are_read_and_typed_alike():
         f"t=20240917T18017s=1285.217fn={FN}7i=305267fp=11684537877n=1",
         f"t=20240917T1801?s=1285.21?fn={FN}?i=30526?fp=1168453787?n=1",
         f"реезыЖ..сруслющавюкг.кус,е=20240917Е1801?ы=1285ю21?ат={FN}?ш=30526?аз=1168453787?т=1",
+        f"е=20240917Е1801?і=1285ю21?ат={FN}?ш=30526?аз=1168453787?т=1",
+        layout(TEXT, "kk"),
+        layout(f"https://consumer.1-ofd.ru/v1?{TEXT}", "kk"),
+        layout(f"https://consumer.1-ofd.ru/v1?{TEXT}", "uk"),
+        TEXT.replace("&", "\\u0026").replace("=", "\\u003d"),
+        TEXT.replace("&", "&#38;").replace("=", "&#61;"),
+        f"«{TEXT}»",
+        f'"{TEXT}"',
+        TEXT.replace("1285.21", "1 285.21"),
+        f"\u202d{TEXT}\u202c",
+        TEXT.translate({ord(digit): 0xFF10 + int(digit) for digit in "0123456789"}),
+        f"https://check.ofd.ru/REC/{FN}/30526/1168453787?T=20240917T1801&S=1285.21",
+        f"HTTPS://CHECK.OFD.RU/REC?{TEXT.upper()}",
     ],
 )
 def test_every_spelling_that_is_met_is_the_same_receipt(text):
     assert receipt.read(text) == BOUGHT
+
+
+@pytest.mark.parametrize("blank", ["\n", " ", "\r\n", "\u200b", "\u00a0"])
+@pytest.mark.parametrize(
+    "text", [TEXT, f"https://check.ofd.ru/rec?{TEXT}", TEXT.replace("&", "&amp;").replace("=", "%3D")]
+)
+def test_receipt_text_wrapped_anywhere_is_identical(text, blank):
+    wrapped = [text[:place] + blank + text[place:] for place in range(len(text) + 1)]
+
+    assert [receipt.read(one) for one in wrapped] == [BOUGHT] * len(wrapped)
+    assert {payload.classify(one).kind for one in wrapped} == {"receipt"}
 
 
 def test_identity_and_canonical_form():
@@ -171,7 +196,6 @@ def test_sums_are_kopecks(written, kopecks):
         ("1285.21", ".21", "sum_invalid"),
         ("1285.21", "1285.210", "sum_invalid"),
         ("1285.21", "-1285.21", "sum_invalid"),
-        ("1285.21", "1 285.21", "sum_invalid"),
         ("1285.21", "1e3", "sum_invalid"),
         ("1285.21", "2814749767106.56", "sum_invalid"),
         ("1285.21", "١٢٨٥.٢١", "sum_invalid"),
@@ -185,7 +209,6 @@ def test_sums_are_kopecks(written, kopecks):
         ("i=30526", "i=4294967296", "fd_invalid"),
         ("i=30526", "i=3052б", "fd_invalid"),
         ("i=30526", "I=٣٠", "fd_invalid"),
-        ("i=30526", "i=30 526", "fd_invalid"),
         ("i=30526", "fi=30526", "fd_invalid"),
         ("fp=1168453787", "fp=00000", "fp_invalid"),
         ("fp=1168453787", "fp=4294967296", "fp_invalid"),

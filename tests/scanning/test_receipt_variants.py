@@ -108,3 +108,27 @@ def test_no_typed_field_upsets_the_form(fields):
         receipt.typed(*fields[:5], operation=len(fields[5]) + 5)
 
     assert refused.value.faults[-1].field == "operation"
+
+
+TEXT = "t=20240917T1801&s=1285.21&fn=9960440300123456&i=12345&fp=1234567890&n=1"
+BREAKS = ["\n", "\x85", "\u2028", "\xad", "&nbsp;", "&#10;", "&#x0D;", "_x000D_", "\\n", "\\r\\n", "<br>", "%20"]
+
+
+@pytest.mark.parametrize("sign", BREAKS)
+def test_receipt_broken_anywhere_is_the_same(sign):
+    for place in range(1, len(TEXT)):
+        broken = TEXT[:place] + sign + TEXT[place:]
+        assert receipt.read(broken) == receipt.read(TEXT), broken
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT.replace("&", "\n"), TEXT.replace("&", " "), TEXT.replace("&", "\\n"), TEXT.replace("&", "|"), TEXT + ".",
+        f"QR: {TEXT}", f"Чек {TEXT}", TEXT.translate({sign: sign + 0xFEE0 for sign in range(33, 127)}),
+        TEXT.replace("t=", "т=").replace("s=", "ѕ=").replace("i=", "і=").replace("fp=", "fр="),
+    ],
+)  # fmt: skip
+def test_receipt_copied_with_something_around_is_the_same(text):
+    assert receipt.read(text) == receipt.read(TEXT)
+    assert payload.classify(text).kind == "receipt"

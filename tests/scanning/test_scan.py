@@ -89,6 +89,7 @@ def test_a_label_in_a_phones_picture_is_found_where_the_eye_sees_it():
     (symbol,) = scan.read(draw.file(label.rotate(90, expand=True), "JPEG", exif=exif))
 
     assert symbol.corners == pytest.approx(np.array([(532, 132), (732, 132), (732, 332), (532, 332)]), abs=6)
+    assert symbol.outline[0] == pytest.approx((532 / 800, 132 / 600), abs=0.01)
 
 
 def test_all_codes_of_a_photograph_are_found():
@@ -109,13 +110,59 @@ def test_a_code_that_is_there_twice_is_found_once():
 
 
 def test_codes_on_all_pages_are_found():
-    pages = [
-        draw.photo(draw.qr(f"HTTPS://EX.RU/P/{word}"), size=(600, 800)) for word in ("ONE", "TWO", "THREE", "FOUR")
+    words = [f"PAGE{number}" for number in range(1, 13)]
+    pages = [draw.photo(draw.qr(f"HTTPS://EX.RU/P/{word}"), size=(600, 800)) for word in words]
+
+    found = scan.read(draw.file(pages[0], "PDF", save_all=True, append_images=pages[1:], resolution=150))
+
+    assert [(symbol.page, symbol.text) for symbol in found] == [
+        (number, f"HTTPS://EX.RU/P/{word}") for number, word in enumerate(words, 1)
     ]
 
-    found = texts(draw.file(pages[0], "PDF", save_all=True, append_images=pages[1:], resolution=150))
 
-    assert found == [f"HTTPS://EX.RU/P/{word}" for word in ("ONE", "TWO", "THREE")]
+def test_pdf_pages_are_read_until_time_ends():
+    pages = [draw.photo(draw.qr(f"HTTPS://EX.RU/P/{number}"), size=(600, 800)) for number in range(5)]
+    asked = []
+
+    found = scan.read(
+        draw.file(pages[0], "PDF", save_all=True, append_images=pages[1:], resolution=150),
+        go_on=lambda: len(asked.append(1) or asked) < 2,
+    )
+
+    assert [symbol.page for symbol in found] == [1, 2]
+
+
+LIGHT_CODE = Image.merge("LA", (Image.new("L", draw.qr().size, 255), ImageOps.invert(draw.qr())))
+
+
+def _transparent_sheet(*things):
+    sheet = Image.new("LA", (900, 500), (0, 0))
+    for place, thing in things:
+        sheet.paste(thing, place)
+    return sheet
+
+
+@pytest.mark.parametrize(
+    "things",
+    [
+        [((300, 300), Image.new("LA", (200, 20), (180, 255)))],
+        [((20, 20), Image.new("LA", (60, 60), (0, 255)))],
+        [((20, 20), Image.new("LA", (60, 60), (255, 255))), ((800, 20), Image.new("LA", (60, 60), (90, 255)))],
+        [((500, 100), Image.new("LA", (300, 300), (128, 128)))],
+    ],
+    ids=["a grey caption", "something dark", "light and grey", "something half transparent"],
+)
+def test_light_code_on_transparent_background_is_read(things):
+    assert texts(draw.file(_transparent_sheet(((100, 60), LIGHT_CODE), *things))) == [URL]
+
+
+def test_light_and_dark_codes_on_transparent_are_read():
+    dark_code = transparent(draw.qr("HTTPS://EX.RU/P/DARK")).convert("LA")
+
+    assert set(texts(draw.file(_transparent_sheet(((40, 60), LIGHT_CODE), ((500, 60), dark_code))))) == {
+        URL,
+        "HTTPS://EX.RU/P/DARK",
+    }
 
 
 def test_a_marking_keeps_its_separators():

@@ -76,12 +76,21 @@ def test_what_is_no_code_has_no_valid_check(text):
         ("авекмнорстухз", "ABEKMH0PCTYX3"),
         ("З3Ø", "33Ø"),
         ("u", "U"),
+        ("\u202dab12\u202c", "AB12"),
+        ("\u2066ab\u200e12\u2069\ufe0f", "AB12"),
+        ("«ab12».", "AB12"),
+        ("“ab-12”, ", "AB12"),
+        ("\uff41\uff42\uff11\uff12", "AB12"),
+        ("\U0001d400\U0001d7d7", "A9"),
+        ("ЁёЕе", "EEEE"),
+        ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZH1KMN0PTYX"),
+        ("а\u0301в", "AB"),
     ],
 )
 def test_what_people_write_is_folded(written, folded):
     assert fold(written) == folded
 
 
-@given(st.text())
+@given(st.text() | st.text('аЕё\u0301\u0306\u0308-."«» \u200b\u202dИİıßΐ\uff21', max_size=12))
 def test_folding_twice_changes_nothing(text):
     assert fold(fold(text)) == fold(text)

@@ -1,4 +1,4 @@
-"""Pages of other sites at the till's door: closed by default."""
+"""CORS of the till API: closed by default."""
 
 import pytest
 from sqlalchemy import text
@@ -6,7 +6,7 @@ from sqlalchemy import text
 from tests.make import World
 
 PAGE, OTHER = "https://shop.example", "https://evil.example"
-ASKS = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization, content-type"}
+PREFLIGHT = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization, content-type"}
 
 
 @pytest.fixture
@@ -16,44 +16,44 @@ async def web_shop(world: World):
 
 
 async def preflight(client, origin, path="/v1/till/quotes", **headers):
-    return await client.options(path, headers=ASKS | {"Origin": origin} | headers)
+    return await client.options(path, headers=PREFLIGHT | {"Origin": origin} | headers)
 
 
 def shown(answer):
     return {name for name in answer.headers if name.startswith("access-control-")}
 
 
-async def test_a_page_that_a_web_shop_names_may_call_and_read(client, web_shop):
-    asked = await preflight(client, PAGE)
+async def test_page_of_web_shop_origin_may_call_and_read(client, web_shop):
+    preflight_response = await preflight(client, PAGE)
     answer = await client.get("/v1/till", headers=web_shop | {"Origin": PAGE})
 
-    assert asked.status_code == 204
-    assert asked.headers["access-control-allow-methods"] == "GET, POST, PUT, DELETE"
-    assert "authorization" in asked.headers["access-control-allow-headers"]
+    assert preflight_response.status_code == 204
+    assert preflight_response.headers["access-control-allow-methods"] == "GET, POST, PUT, DELETE"
+    assert "authorization" in preflight_response.headers["access-control-allow-headers"]
     assert answer.status_code == 200
-    for told in (asked, answer):
-        assert told.headers["access-control-allow-origin"] == PAGE
-        assert told.headers["vary"] == "Origin"
+    for response in (preflight_response, answer):
+        assert response.headers["access-control-allow-origin"] == PAGE
+        assert response.headers["vary"] == "Origin"
     assert "access-control-allow-credentials" not in answer.headers
 
 
 @pytest.mark.parametrize("origin", [OTHER, "null", "*", "https://shop.example.evil.example", "HTTPS://SHOP.EXAMPLE"])
-async def test_any_other_page_gets_nothing(client, web_shop, origin):
-    asked = await preflight(client, origin)
+async def test_page_of_other_origin_gets_no_headers(client, web_shop, origin):
+    preflight_response = await preflight(client, origin)
     answer = await client.get("/v1/till", headers=web_shop | {"Origin": origin})
 
-    assert (asked.status_code, answer.status_code) == (405, 200)
-    assert shown(asked) | shown(answer) == set()
+    assert (preflight_response.status_code, answer.status_code) == (405, 200)
+    assert shown(preflight_response) | shown(answer) == set()
 
 
-async def test_refusals_can_be_read_by_the_page_too(client, web_shop):
+async def test_errors_are_readable_by_the_page(client, web_shop):
     answer = await client.put("/v1/till/shift", json={"cashier": "none"}, headers=web_shop | {"Origin": PAGE})
 
     assert answer.status_code == 403
     assert answer.headers["access-control-allow-origin"] == PAGE
 
 
-async def test_another_tills_answers_are_not_shown_to_the_page(client, world, web_shop):
+async def test_responses_of_another_till_are_not_readable(client, world, web_shop):
     brand = await world.brand()
     ordinary = await world.till(brand.id)
 
@@ -63,17 +63,17 @@ async def test_another_tills_answers_are_not_shown_to_the_page(client, world, we
     assert [shown(answer) for answer in answers] == [set(), set()]
 
 
-async def test_all_other_doors_stay_closed(client, world, web_shop):
+async def test_other_routes_have_no_cors_headers(client, world, web_shop):
     account = await world.account()
     headers = {"Authorization": f"Bearer {account.token}", "Origin": PAGE}
 
-    asked = [await preflight(client, PAGE, path) for path in ("/v1/me", "/v1/tillx", "/v1/console/brand")]
+    preflights = [await preflight(client, PAGE, path) for path in ("/v1/me", "/v1/tillx", "/v1/console/brand")]
     answer = await client.get("/v1/me", headers=headers)
 
-    assert [shown(told) for told in [*asked, answer]] == [set()] * 4
+    assert [shown(response) for response in [*preflights, answer]] == [set()] * 4
 
 
-async def test_a_switched_off_web_shop_opens_nothing(client, owner, web_shop):
+async def test_switched_off_web_shop_allows_no_origin(client, owner, web_shop):
     await owner.rows(text("UPDATE tills SET disabled_at = now()"))
 
     assert (await preflight(client, PAGE)).status_code == 405

@@ -1,4 +1,4 @@
-"""Cashiers coming to a till and leaving it, and those who guess at their PINs."""
+"""Shifts of cashiers, and guessing of PINs."""
 
 from datetime import UTC, datetime
 
@@ -33,7 +33,7 @@ async def home(client, headers):
     return (await client.get("/v1/till", headers=headers)).json()
 
 
-async def test_a_cashier_signs_in_sells_and_leaves(keeper, client):
+async def test_cashier_signs_in_and_out(keeper, client):
     headers = await till(keeper, needs_cashier=True)
     before = await home(client, headers)
 
@@ -50,7 +50,7 @@ async def test_a_cashier_signs_in_sells_and_leaves(keeper, client):
 
 
 @pytest.mark.parametrize(("cashier", "pin"), [("anna", OTHER), ("anna", None), ("boris", PIN), ("boris", None)])
-async def test_whoever_does_not_know_the_pin_is_told_one_thing(keeper, client, cashier, pin):
+async def test_wrong_cashier_or_pin_gets_the_same_response(keeper, client, cashier, pin):
     headers = await till(keeper)
 
     refused = await begin(client, headers, cashier, pin)
@@ -59,7 +59,7 @@ async def test_whoever_does_not_know_the_pin_is_told_one_thing(keeper, client, c
     assert "shift" not in await home(client, headers)
 
 
-async def test_a_cashier_without_a_pin_is_let_in_where_none_is_wanted(keeper, client):
+async def test_cashier_without_pin_signs_in_if_none_is_required(keeper, client):
     await keeper.put(f"{SHOP}/cashiers/boris", {})
     easy, strict = await till(keeper), await till(keeper, "strict", needs_cashier=True)
 
@@ -68,7 +68,7 @@ async def test_a_cashier_without_a_pin_is_let_in_where_none_is_wanted(keeper, cl
     assert answers == [200, 403]
 
 
-async def test_a_till_that_comes_to_want_pins_lets_nobody_stay_without(keeper, client):
+async def test_till_that_requires_pins_ends_shift_without_pin(keeper, client):
     await keeper.put(f"{SHOP}/cashiers/boris", {})
     headers = await till(keeper)
     await begin(client, headers, "boris", None)
@@ -98,7 +98,7 @@ async def test_a_shift_ends_with(keeper, client, owner, ending):
     assert "shift" not in await home(client, headers)
 
 
-async def test_a_cashier_who_was_let_go_cannot_sign_in_until_he_is_back(keeper, client):
+async def test_disabled_cashier_cannot_sign_in_until_enabled(keeper, client):
     headers = await till(keeper)
     await keeper.delete(f"{SHOP}/cashiers/anna")
     gone = await begin(client, headers)
@@ -110,7 +110,7 @@ async def test_a_cashier_who_was_let_go_cannot_sign_in_until_he_is_back(keeper, 
     assert (await begin(client, headers)).status_code == 200
 
 
-async def test_guessing_at_one_till_stops_there_and_locks_no_other(keeper, client):
+async def test_wrong_pins_lock_only_their_till(keeper, client):
     headers, other = await till(keeper), await till(keeper, "second")
 
     guesses = [(await begin(client, headers, pin=f"{number:04}")) for number in range(7)]
@@ -121,7 +121,7 @@ async def test_guessing_at_one_till_stops_there_and_locks_no_other(keeper, clien
     assert (await begin(client, other)).status_code == 200
 
 
-async def test_checks_of_a_till_are_limited_right_ones_too(keeper, client):
+async def test_pin_checks_per_till_are_limited(keeper, client):
     headers = await till(keeper)
 
     answers = [(await begin(client, headers)).status_code for _ in range(11)]

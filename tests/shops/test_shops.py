@@ -1,4 +1,4 @@
-"""Shops as brands know them: their own, and those of others."""
+"""Shops of brands: those they manage, and links with those of others."""
 
 import pytest
 
@@ -18,19 +18,19 @@ async def guest(world: World):
     return await world.staff()
 
 
-async def test_a_shop_is_made_under_a_key_of_ones_own(keeper):
+async def test_shop_is_created_under_a_chosen_key(keeper):
     made = await keeper.put(MAIN, SHOP)
 
-    told = made.json()
+    created = made.json()
     assert made.status_code == 200
-    assert told | SHOP == told
-    assert (told["keeper"], len(told["number"])) == (True, 10)
-    assert (await keeper.put(MAIN, SHOP)).json() == told
-    assert (await keeper.put(MAIN, SHOP | {"number": told["number"]})).json() == told
-    assert (await keeper.get(MAIN)).json() == told
+    assert created | SHOP == created
+    assert (created["keeper"], len(created["number"])) == (True, 10)
+    assert (await keeper.put(MAIN, SHOP)).json() == created
+    assert (await keeper.put(MAIN, SHOP | {"number": created["number"]})).json() == created
+    assert (await keeper.get(MAIN)).json() == created
 
 
-async def test_what_is_left_out_is_empty_afterwards(keeper):
+async def test_omitted_fields_become_empty(keeper):
     await keeper.put(MAIN, SHOP)
 
     changed = await keeper.put(MAIN, {"name": "Electrics"})
@@ -39,7 +39,7 @@ async def test_what_is_left_out_is_empty_afterwards(keeper):
     assert changed.json()["timezone"] == "Europe/Moscow"
 
 
-async def test_a_write_over_another_ones_change_is_refused(keeper):
+async def test_change_with_outdated_etag_is_refused(keeper):
     tag = (await keeper.put(MAIN, SHOP)).headers["etag"]
     await keeper.put(MAIN, SHOP | {"name": "Other"})
 
@@ -48,7 +48,7 @@ async def test_a_write_over_another_ones_change_is_refused(keeper):
     assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
 
 
-async def test_another_brand_links_a_shop_by_its_number_and_cannot_change_it(keeper, guest):
+async def test_linked_shop_cannot_be_changed_by_other_brand(keeper, guest):
     number = (await keeper.put(MAIN, SHOP)).json()["number"]
 
     linked = await guest.put("/v1/console/shops/theirs", {"number": number})
@@ -61,7 +61,7 @@ async def test_another_brand_links_a_shop_by_its_number_and_cannot_change_it(kee
     assert (await keeper.get(MAIN)).json()["name"] == SHOP["name"]
 
 
-async def test_a_brand_that_left_a_shop_may_come_back(keeper, guest):
+async def test_ended_link_may_be_requested_again(keeper, guest):
     number = (await keeper.put(MAIN, SHOP)).json()["number"]
     await guest.put("/v1/console/shops/theirs", {"number": number})
 
@@ -72,6 +72,7 @@ async def test_a_brand_that_left_a_shop_may_come_back(keeper, guest):
     assert [answer.status_code for answer in left] == [204, 204]
     assert "ended_at" in after
     assert "ended_at" not in back.json()
+    assert back.json()["pending"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ async def test_a_brand_that_left_a_shop_may_come_back(keeper, guest):
         ("main", {"name": "x", "number": "0000000000"}, 409, "shop_fixed"),
     ],
 )
-async def test_a_shop_that_cannot_be_is_refused(keeper, key, body, status, code):
+async def test_invalid_shop_is_refused(keeper, key, body, status, code):
     await keeper.put(MAIN, SHOP)
 
     refused = await keeper.put(f"/v1/console/shops/{key}", body)
@@ -92,7 +93,7 @@ async def test_a_shop_that_cannot_be_is_refused(keeper, key, body, status, code)
     assert (refused.status_code, refused.json()["code"]) == (status, code)
 
 
-async def test_a_brand_knows_a_shop_under_one_key(keeper):
+async def test_shop_has_one_key_per_brand(keeper):
     number = (await keeper.put(MAIN, SHOP)).json()["number"]
 
     refused = await keeper.put("/v1/console/shops/second", {"number": number})
@@ -100,7 +101,7 @@ async def test_a_brand_knows_a_shop_under_one_key(keeper):
     assert (refused.status_code, refused.json()["code"]) == (409, "shop_linked")
 
 
-async def test_the_list_goes_by_key_and_shows_the_brand_its_own(keeper, guest):
+async def test_list_is_sorted_by_key_and_has_own_shops(keeper, guest):
     for key in ("c", "a", "b"):
         await keeper.put(f"/v1/console/shops/{key}", SHOP)
 

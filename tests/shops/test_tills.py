@@ -1,4 +1,4 @@
-"""Tills and their tokens, as the console makes them."""
+"""Tills and their tokens in the staff API."""
 
 import pytest
 
@@ -14,20 +14,20 @@ async def keeper(world: World):
     return worker
 
 
-async def opens(client, token):
+async def is_authenticated(client, token):
     return (await client.get("/v1/till", headers={"Authorization": f"Bearer {token}"})).status_code == 200
 
 
-async def test_a_token_is_shown_once_and_opens_the_door(keeper, client):
+async def test_token_is_shown_once_and_authenticates(keeper, client):
     made = await keeper.put(TILL, {"needs_cashier": True})
     again = await keeper.put(TILL, {"needs_cashier": True})
 
     assert (made.status_code, again.status_code) == (201, 200)
     assert made.json() == again.json() | {"token": made.json()["token"]}
-    assert await opens(client, made.json()["token"])
+    assert await is_authenticated(client, made.json()["token"])
 
 
-async def test_a_till_is_told_where_it_stands_and_what_it_may(keeper, world, client):
+async def test_till_gets_its_shop_and_allowed_actions(keeper, world, client):
     brand = await world.brand_of(keeper)
     token = (await keeper.put(TILL, {"needs_cashier": True})).json()["token"]
 
@@ -37,16 +37,16 @@ async def test_a_till_is_told_where_it_stands_and_what_it_may(keeper, world, cli
     assert home["brands"] == [{"id": brand.id, "name": brand.name}]
 
 
-async def test_settings_change_and_the_token_stays(keeper, client):
+async def test_changed_settings_do_not_change_the_token(keeper, client):
     token = (await keeper.put(TILL, {})).json()["token"]
 
     changed = await keeper.put(TILL, {"kind": "web", "origins": ["https://shop.example"]})
 
     assert changed.json() | {"kind": "web", "origins": ["https://shop.example"]} == changed.json()
-    assert await opens(client, token)
+    assert await is_authenticated(client, token)
 
 
-async def test_a_token_that_stood_in_pages_ends_with_them(keeper, client):
+async def test_token_of_pages_ends_with_their_origins(keeper, client):
     page = {"kind": "web", "origins": ["https://shop.example"]}
     old = (await keeper.put(TILL, page)).json()["token"]
 
@@ -55,31 +55,31 @@ async def test_a_token_that_stood_in_pages_ends_with_them(keeper, client):
 
     assert (same.status_code, closed.status_code) == (200, 201)
     assert "token" not in same.json()
-    assert [await opens(client, token) for token in (old, closed.json()["token"])] == [False, True]
+    assert [await is_authenticated(client, token) for token in (old, closed.json()["token"])] == [False, True]
 
 
-async def test_a_new_token_ends_the_old_one(keeper, client):
+async def test_new_token_replaces_the_old_one(keeper, client):
     old = (await keeper.put(TILL, {})).json()["token"]
 
     new = (await keeper.ask("POST", f"{TILL}/tokens")).json()["token"]
 
-    assert not await opens(client, old)
-    assert await opens(client, new)
+    assert not await is_authenticated(client, old)
+    assert await is_authenticated(client, new)
 
 
-async def test_a_till_that_was_switched_off_comes_back_with_another_token(keeper, client):
+async def test_till_switched_on_again_gets_another_token(keeper, client):
     old = (await keeper.put(TILL, {})).json()["token"]
 
     off = [(await keeper.delete(TILL)).status_code for _ in range(2)]
     refused = await keeper.ask("POST", f"{TILL}/tokens")
-    was_open = await opens(client, old)
+    was_open = await is_authenticated(client, old)
     back = await keeper.put(TILL, {})
 
     assert off == [204, 204]
     assert (refused.status_code, refused.json()["code"]) == (409, "till_off")
     assert not was_open
     assert back.status_code == 201
-    assert [await opens(client, token) for token in (old, back.json()["token"])] == [False, True]
+    assert [await is_authenticated(client, token) for token in (old, back.json()["token"])] == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ async def test_a_till_that_was_switched_off_comes_back_with_another_token(keeper
         ({"kind": "web", "origins": ["*"]}, 400, "validation_failed"),
     ],
 )
-async def test_origins_are_exact_and_for_web_shops_only(keeper, body, status, code):
+async def test_invalid_origins_are_refused(keeper, body, status, code):
     refused = await keeper.put(TILL, body)
 
     assert (refused.status_code, refused.json()["code"]) == (status, code)
 
 
-async def test_what_is_not_there_is_not_found(keeper):
+async def test_unknown_till_is_not_found(keeper):
     answers = [
         await keeper.delete("/v1/console/shops/main/tills/none"),
         await keeper.ask("POST", "/v1/console/shops/main/tills/none/tokens"),
@@ -110,7 +110,7 @@ async def test_what_is_not_there_is_not_found(keeper):
     assert codes == ["till_unknown", "till_unknown", "cashier_unknown", "shop_unknown"]
 
 
-async def test_lists_go_by_key_and_hold_no_secret(keeper):
+async def test_lists_are_sorted_by_key_without_secrets(keeper):
     for key in ("b", "a"):
         await keeper.put(f"/v1/console/shops/main/tills/{key}", {})
         await keeper.put(f"/v1/console/shops/main/cashiers/{key}", {"pin": "4071"})

@@ -1,4 +1,4 @@
-"""A real browser, and pages in it that tell what they asked for and what they complained about."""
+"""A real browser whose pages record requests and errors."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
-# A page that takes 4 s on a machine of its own takes several times that beside other tests.
+# A page that takes 4 s on an idle machine takes several times that beside other tests.
 PATIENCE = 30_000  # milliseconds
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SWITCHES = [
@@ -22,7 +22,7 @@ SWITCHES = [
 
 
 class Visit:
-    """One page, with what left it and what went wrong in it."""
+    """A page with its requests and errors."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -38,7 +38,7 @@ class Visit:
 
     @property
     def strangers(self) -> list[str]:
-        """Requests that left for another place than ours."""
+        """Requests to other origins."""
         return [url for url in self.asked if not url.startswith((self.url + "/", "data:"))]
 
     async def open(self, path: str) -> Page:

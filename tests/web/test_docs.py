@@ -1,4 +1,4 @@
-"""The API reference in a real browser, with no way out of the machine."""
+"""The API reference in a real browser without access to the network."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.web.conftest import Visit
 pytestmark = pytest.mark.browser
 
 
-async def test_the_reference_shows_every_operation_and_asks_nobody_else(visit: Visit):
+async def test_reference_shows_all_operations_without_foreign_requests(visit: Visit):
     paths = json.loads(description())["paths"]
 
     page = await visit.open("/docs")
@@ -30,7 +30,7 @@ async def test_the_reference_shows_every_operation_and_asks_nobody_else(visit: V
     assert visit.complaints == []
 
 
-async def test_an_opened_operation_shows_its_example(visit: Visit):
+async def test_opened_operation_shows_example(visit: Visit):
     page = await visit.open("/docs#/Scans/scan")
 
     await expect(page.locator(".opblock.is-open")).to_contain_text("What became of a scan.")
@@ -38,7 +38,7 @@ async def test_an_opened_operation_shows_its_example(visit: Visit):
     assert visit.complaints == []
 
 
-async def test_the_type_of_a_problem_leads_to_its_description(visit: Visit):
+async def test_type_of_problem_links_to_description(visit: Visit):
     page = await visit.open("/")
     problem = await page.evaluate("fetch('/v1/me').then((answer) => answer.json())")
 

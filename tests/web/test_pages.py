@@ -1,17 +1,17 @@
-"""The pages over HTTP: languages, headers, and that looking changes nothing."""
+"""Pages over HTTP: languages, headers, no side effects."""
 
 import pytest
 from httpx2 import AsyncClient
 from sqlalchemy import text
 
-from backend.errors import catalogue
+from backend.core.http.errors import all_errors
 from tests.make import World
 
 PAGES = ["/", "/C/0A7K2M9XJ4T0C8WN", "/docs", "/docs/problems"]
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_loads_nothing_from_elsewhere_and_stands_in_no_frame(client: AsyncClient, path: str):
+async def test_page_loads_only_own_origin_and_forbids_frames(client: AsyncClient, path: str):
     response = await client.get(path)
 
     assert response.status_code == 200
@@ -27,7 +27,7 @@ async def test_a_page_loads_nothing_from_elsewhere_and_stands_in_no_frame(client
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_answers_head_without_a_body(client: AsyncClient, path: str):
+async def test_page_responds_to_head_without_body(client: AsyncClient, path: str):
     response = await client.head(path)
 
     assert response.status_code == 200
@@ -35,7 +35,7 @@ async def test_a_page_answers_head_without_a_body(client: AsyncClient, path: str
 
 
 @pytest.mark.parametrize(
-    ("path", "asks", "gets"),
+    ("path", "accepted", "expected"),
     [
         ("/", "ru-RU,ru;q=0.9", "ru"),
         ("/", "kk,ru;q=0.8,en;q=0.5", "ru"),
@@ -45,16 +45,16 @@ async def test_a_page_answers_head_without_a_body(client: AsyncClient, path: str
         ("/?lang=xx", "ru", "ru"),
     ],
 )
-async def test_a_page_speaks_the_readers_language(client: AsyncClient, path: str, asks: str, gets: str):
-    response = await client.get(path, headers={"Accept-Language": asks})
+async def test_page_has_the_readers_language(client: AsyncClient, path: str, accepted: str, expected: str):
+    response = await client.get(path, headers={"Accept-Language": accepted})
 
-    assert f'<html lang="{gets}">' in response.text
-    assert response.headers["content-language"] == gets
+    assert f'<html lang="{expected}">' in response.text
+    assert response.headers["content-language"] == expected
     assert response.headers["vary"] == "Accept-Language"
 
 
 @pytest.mark.parametrize("letter", ["C", "c"])
-async def test_opening_the_address_on_a_label_claims_nothing(client: AsyncClient, world: World, letter: str):
+async def test_opening_a_label_address_claims_nothing(client: AsyncClient, world: World, letter: str):
     (code, *_) = await world.codes()
 
     for method in ("GET", "HEAD"):
@@ -65,7 +65,7 @@ async def test_opening_the_address_on_a_label_claims_nothing(client: AsyncClient
     assert answer["status"] == "credited"
 
 
-async def test_the_page_behind_a_label_says_the_same_of_every_code(client: AsyncClient, world: World):
+async def test_label_page_is_equal_for_all_codes(client: AsyncClient, world: World):
     (code, *_) = await world.codes()
 
     real = await client.get(f"/C/{code}")
@@ -74,41 +74,41 @@ async def test_the_page_behind_a_label_says_the_same_of_every_code(client: Async
     assert real.text.replace(code, "X") == made_up.text.replace("0000000000000000", "X")
 
 
-async def test_the_page_behind_a_label_is_in_no_index_and_no_cache(client: AsyncClient):
+async def test_label_page_forbids_index_and_cache(client: AsyncClient):
     response = await client.get("/C/0A7K2M9XJ4T0C8WN")
 
     assert response.headers["x-robots-tag"] == "noindex, nofollow"
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_a_code_in_an_address_cannot_write_on_the_page(client: AsyncClient):
+async def test_code_in_address_is_escaped(client: AsyncClient):
     response = await client.get("/C/%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E")
 
     assert "<script>alert" not in response.text
 
 
-async def test_an_address_with_a_long_code_is_refused(client: AsyncClient):
+async def test_address_with_long_code_is_refused(client: AsyncClient):
     response = await client.get("/C/" + "0" * 65)
 
     assert response.status_code == 400
 
 
 @pytest.mark.parametrize("name", ["..%2Fhandlers.py", "handlers.py", "page.css.bak"])
-async def test_only_the_pages_own_files_are_served(client: AsyncClient, name: str):
+async def test_only_known_assets_are_served(client: AsyncClient, name: str):
     response = await client.get(f"/assets/{name}")
 
     assert response.status_code == 404
     assert response.json()["code"] == "not_found"
 
 
-async def test_every_refusal_is_described_where_its_type_points(client: AsyncClient):
+async def test_every_error_is_described_at_its_type(client: AsyncClient):
     response = await client.get("/docs/problems", headers={"Accept-Language": "en"})
 
-    for refusal in catalogue():
-        assert f'id="{refusal.code()}"' in response.text
+    for refusal in all_errors():
+        assert f'id="{refusal.code}"' in response.text
 
 
-async def test_an_unknown_address_is_refused_in_the_callers_language(client: AsyncClient):
+async def test_unknown_address_is_refused_in_the_callers_language(client: AsyncClient):
     response = await client.get("/v1/nowhere", headers={"Accept-Language": "ru", "X-Request-ID": "abcdef0123456789"})
 
     assert response.status_code == 404
@@ -116,7 +116,7 @@ async def test_an_unknown_address_is_refused_in_the_callers_language(client: Asy
     assert response.json()["request_id"] == "abcdef0123456789"
 
 
-async def test_looking_at_pages_writes_nothing(client: AsyncClient, world: World):
+async def test_get_of_pages_writes_nothing(client: AsyncClient, world: World):
     for path in PAGES:
         await client.get(path)
 

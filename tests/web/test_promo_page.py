@@ -1,10 +1,12 @@
-"""The page behind a promo code: what it says, who is told nothing, and that only people's looks are counted."""
+"""The page of a promo code: content, limits, and views."""
 
 import asyncio
 import base64
 import hashlib
 import io
 import re
+import statistics
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -15,8 +17,9 @@ from PIL import Image
 from playwright.async_api import Browser, expect
 from sqlalchemy import text
 
-from backend.programmes.rules import Percent, Promo, Rule
-from backend.promocodes.models import PromoCode, PromoRun
+from backend.core.db.database import Database
+from backend.earning.promocodes.models import PromoCode, PromoRun
+from backend.programmes.rules.rule import Percent, Promo, Rule
 from tests.make import World, caller
 from tests.web.conftest import Visit
 
@@ -38,7 +41,7 @@ PREVIEWS = [
 
 
 async def a_code(world: World, code: str = "1VAN7", **fields):
-    """An open code of nobody in particular, with runs 0 to 2."""
+    """An open code with runs 0 to 2."""
     programme = await world.programme(await world.brand(fields.pop("brand", "Тепломастер")))
     campaign = await world.campaign(programme, RULE, **fields.pop("campaign", {}))
     fields = {"shown": "IVAN7", "nickname": "Иван"} | fields
@@ -53,12 +56,12 @@ async def views(world: World) -> dict[int, int]:
     return {row.n: row.views for row in rows}
 
 
-async def look(client: AsyncClient, code: str = "IVAN7", **headers: str):
+async def send_view(client: AsyncClient, code: str = "IVAN7", **headers: str):
     return await client.post(f"/p/{code}/views", headers={"User-Agent": PHONE} | headers)
 
 
 @pytest.mark.parametrize("path", ["/p/IVAN7", "/P/1VAN7.2", "/p/ivan-7", "/p/%D0%86VAN7"])
-async def test_the_page_says_what_the_buyer_gets_and_where(client: AsyncClient, world: World, path: str):
+async def test_page_shows_discount_and_shops(client: AsyncClient, world: World, path: str):
     row = await a_code(world, campaign={"ends_at": datetime(2090, 1, 1, tzinfo=UTC)})
     await world.shop(row.brand_id, name="Сантехника на Лесной", city="Казань", address="Лесная, 5")
 
@@ -71,7 +74,7 @@ async def test_the_page_says_what_the_buyer_gets_and_where(client: AsyncClient, 
     assert len(response.content) < 10_000
 
 
-async def test_the_page_is_light_and_may_run_only_what_stands_in_it(client: AsyncClient, world: World):
+async def test_page_is_small_and_runs_only_inline_script(client: AsyncClient, world: World):
     row = await a_code(world)
     for _ in range(12):
         await world.shop(row.brand_id, address="Улица с довольно длинным названием, дом 15, корпус 3")
@@ -91,7 +94,7 @@ async def test_the_page_is_light_and_may_run_only_what_stands_in_it(client: Asyn
     assert "http" not in response.text.replace("http://scanback.test", "")
 
 
-async def test_the_qr_code_on_the_page_is_the_code_with_its_run(client: AsyncClient, world: World):
+async def test_qr_code_on_page_is_code_with_run(client: AsyncClient, world: World):
     await a_code(world)
 
     page = (await client.get("/p/IVAN7.2")).text
@@ -109,7 +112,7 @@ def drawn(side: int, path: str) -> Image.Image:
     return picture.resize((side * 4, side * 4), Image.Resampling.NEAREST)
 
 
-async def test_a_preview_finds_the_offer_and_a_picture_that_reads(client: AsyncClient, world: World):
+async def test_preview_has_offer_and_readable_picture(client: AsyncClient, world: World):
     await a_code(world)
 
     page = (await client.get("/p/IVAN7.1", headers={"User-Agent": PREVIEWS[0]})).text
@@ -137,7 +140,7 @@ async def test_a_preview_finds_the_offer_and_a_picture_that_reads(client: AsyncC
     ],
     ids=["closed", "used up", "paused", "not yet", "ended"],
 )
-async def test_nobody_learns_which_codes_there_were(client: AsyncClient, world: World, state):
+async def test_codes_that_are_not_open_get_one_response(client: AsyncClient, world: World, state):
     await a_code(world, **state)
 
     was = await client.get("/p/IVAN7")
@@ -153,7 +156,7 @@ async def test_nobody_learns_which_codes_there_were(client: AsyncClient, world: 
     }
 
 
-async def test_whoever_guesses_is_told_nothing_for_a_while(app, world: World, number):
+async def test_network_over_limit_of_misses_gets_no_page(app, world: World, number):
     await a_code(world)
     number("promo_pages_missed_per_hour_per_network", 5)
     guesser, other = caller(app, "198.51.100.9"), caller(app, "192.0.2.9")
@@ -168,7 +171,7 @@ async def test_whoever_guesses_is_told_nothing_for_a_while(app, world: World, nu
     assert (await other.get("/p/IVAN7")).status_code == 200
 
 
-async def test_a_name_cannot_write_on_the_page(client: AsyncClient, world: World):
+async def test_names_are_escaped_on_the_page(client: AsyncClient, world: World):
     await a_code(world, nickname='"><script>alert(1)</script>', brand="</title><b>")
 
     page = (await client.get("/p/IVAN7")).text
@@ -180,33 +183,33 @@ async def test_a_name_cannot_write_on_the_page(client: AsyncClient, world: World
 # Views.
 
 
-async def test_a_view_is_counted_once_for_each_network_and_run(app, world: World):
+async def test_view_is_counted_once_per_network_and_run(app, world: World):
     await a_code(world)
     first, second = caller(app, "198.51.100.9"), caller(app, "192.0.2.9")
 
     for client in (first, first, second):
-        assert (await look(client, "IVAN7.2")).status_code == 204
-    await look(first, "IVAN7")
-    await look(first, "IVAN7.9")  # no such run: the bare code, which this network has seen
+        assert (await send_view(client, "IVAN7.2")).status_code == 204
+    await send_view(first, "IVAN7")
+    await send_view(first, "IVAN7.9")  # an unknown run counts as run 0, which this network has seen
 
     assert await views(world) == {2: 2, 0: 1}
 
 
-async def test_a_flood_of_views_counts_once(client: AsyncClient, world: World):
+async def test_repeated_views_count_once(client: AsyncClient, world: World):
     await a_code(world)
 
-    await asyncio.gather(*(look(client) for _ in range(40)))
+    await asyncio.gather(*(send_view(client) for _ in range(40)))
 
     assert await views(world) == {0: 1}
 
 
-async def test_a_view_counts_again_half_an_hour_later(client: AsyncClient, world: World, owner):
+async def test_view_counts_again_after_half_an_hour(client: AsyncClient, world: World, owner):
     await a_code(world)
-    await look(client)
+    await send_view(client)
     async with owner.begin() as session:
         await session.execute(text("UPDATE counters SET ends_at = now() WHERE key LIKE 'view:%'"))
 
-    await look(client)
+    await send_view(client)
 
     assert await views(world) == {0: 2}
 
@@ -216,7 +219,7 @@ async def test_previews_and_robots_are_not_counted(client: AsyncClient, world: W
     await a_code(world)
 
     page = await client.get("/p/IVAN7", headers={"User-Agent": agent})
-    response = await look(client, **{"User-Agent": agent})
+    response = await send_view(client, **{"User-Agent": agent})
 
     assert (page.status_code, response.status_code) == (200, 204)
     assert await views(world) == {}
@@ -225,33 +228,85 @@ async def test_previews_and_robots_are_not_counted(client: AsyncClient, world: W
 @pytest.mark.parametrize(
     "headers", [{"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}, {"Sec-Fetch-Site": "cross-site"}]
 )
-async def test_pages_fetched_ahead_and_other_sites_are_not_counted(client: AsyncClient, world: World, headers):
+async def test_prefetch_and_other_sites_are_not_counted(client: AsyncClient, world: World, headers):
     await a_code(world)
 
-    response = await look(client, **headers)
+    response = await send_view(client, **headers)
 
     assert response.status_code == 204
     assert await views(world) == {}
 
 
-async def test_reading_the_page_counts_nothing_and_a_view_of_nothing_is_answered_alike(
-    client: AsyncClient, world: World
-):
+async def test_get_is_no_view_and_unknown_view_responds_alike(client: AsyncClient, world: World):
     await a_code(world)
     for method in ("GET", "HEAD"):
         await client.request(method, "/p/IVAN7", headers={"User-Agent": PHONE})
 
-    unknown = await look(client, "N0SUCH9")
+    unknown = await send_view(client, "N0SUCH9")
 
     assert unknown.status_code == 204
     assert await views(world) == {}
+
+
+async def test_views_of_unknown_codes_are_limited(app, world: World, number):
+    await a_code(world)
+    number("promo_pages_missed_per_hour_per_network", 5)
+    guesser, other = caller(app, "198.51.100.9"), caller(app, "192.0.2.9")
+    answers = [await send_view(guesser, f"GUESS{guess}") for guess in range(7)]
+
+    answers.append(await send_view(guesser))
+    page = await guesser.get("/p/IVAN7")
+
+    assert {answer.status_code for answer in answers} == {204}
+    assert await views(world) == {}
+    assert page.status_code == 429
+    assert (await other.get("/p/IVAN7")).status_code == 200
+
+
+@pytest.mark.parametrize("code", ["N0SUCH9", "CL0SED", "~", "Я" * 150])
+async def test_view_runs_same_statements_for_any_code(world: World, monkeypatch, code: str):
+    open_code = await a_code(world)
+    await world.add(
+        PromoCode(
+            code="CL0SED", brand_id=open_code.brand_id, campaign_id=open_code.campaign_id, closed_at=datetime.now(UTC)
+        )
+    )
+    run: list[str] = []
+    rows = Database.rows
+
+    async def noted(db, statement, **values):
+        run.append(str(statement))
+        return await rows(db, statement, **values)
+
+    monkeypatch.setattr(Database, "rows", noted)
+    await send_view(world.client)
+    found, run[:] = list(run), []
+
+    await send_view(world.client, code)
+
+    assert len(found) == 4
+    assert run == found
+
+
+async def test_view_has_same_duration_for_any_code(client: AsyncClient, world: World):
+    await a_code(world)
+    seconds: dict[str, list[float]] = {"IVAN7": [], "N0SUCH9": []}
+    for _ in range(12):
+        for code, times in seconds.items():  # alternating, because the machine may be busy for a while
+            begun = time.perf_counter()
+            await send_view(client, code)
+            times.append(time.perf_counter() - begun)
+
+    there, missing = (statistics.median(times) for times in seconds.values())
+    assert abs(there - missing) < 0.02
+    assert min(there, missing) >= 0.05
 
 
 # In a real browser.
 
 
 @pytest.mark.browser
-async def test_a_buyer_sees_the_code_copies_it_and_is_counted_once(browser: Browser, live_url: str, world: World):
+async def test_buyer_copies_the_code_and_is_counted_once(browser: Browser, live_url: str, world: World):
     await a_code(world)
     context = await browser.new_context(
         viewport={"width": 390, "height": 844}, locale="ru", user_agent=PHONE, permissions=["clipboard-write"]
@@ -274,7 +329,7 @@ async def test_a_buyer_sees_the_code_copies_it_and_is_counted_once(browser: Brow
 
 
 @pytest.mark.browser
-async def test_a_card_as_svg_is_read_in_a_browser(browser: Browser, live_url: str, world: World, client: AsyncClient):
+async def test_svg_card_is_readable_in_browser(browser: Browser, live_url: str, world: World, client: AsyncClient):
     agent = await world.account()
     rows = await world.db.rows(text("SELECT id FROM accounts"))
     row = await a_code(world, key=uuid.uuid4(), account_id=rows[0].id)
@@ -292,7 +347,7 @@ async def test_a_card_as_svg_is_read_in_a_browser(browser: Browser, live_url: st
 
 
 async def seen(world: World, wanted: dict[int, int]) -> None:
-    """The browser tells it on its own time."""
+    """Wait for views, which the browser sends asynchronously."""
     for _ in range(50):
         if await views(world) == wanted:
             return

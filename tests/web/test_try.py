@@ -1,4 +1,4 @@
-"""The form that hands in a code, in a real browser."""
+"""The form that scans a code, in a real browser."""
 
 import io
 import re
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 LIKE_A_RECOVERY_CODE = re.compile(r"^[0-9A-Z]{5}(-[0-9A-Z]{5,6}){3}$")
 
 
-async def test_a_newcomer_types_a_code_and_sees_the_money(visit: Visit, world: World):
+async def test_new_agent_types_a_code_and_sees_points(visit: Visit, world: World):
     (code, *_) = await world.codes()
     page = await visit.open("/")
 
@@ -31,7 +31,7 @@ async def test_a_newcomer_types_a_code_and_sees_the_money(visit: Visit, world: W
     assert visit.strangers == []
 
 
-async def test_a_picture_of_a_code_is_as_good(visit: Visit, world: World):
+async def test_picture_of_a_code_is_accepted(visit: Visit, world: World):
     (code, *_) = await world.codes()
     picture = io.BytesIO()
     qrcode.make(f"HTTPS://EX.RU/C/{code}").save(picture, format="PNG")
@@ -44,7 +44,7 @@ async def test_a_picture_of_a_code_is_as_good(visit: Visit, world: World):
     await expect(page.get_by_role("status")).to_contain_text("100 points")
 
 
-async def test_the_account_is_still_there_after_a_reload(visit: Visit, world: World):
+async def test_account_survives_a_reload(visit: Visit, world: World):
     first, second, *_ = await world.codes()
     page = await visit.open("/")
     for number, code in enumerate([first, second], start=1):
@@ -58,7 +58,7 @@ async def test_the_account_is_still_there_after_a_reload(visit: Visit, world: Wo
     assert sum(url.endswith("/v1/accounts") for url in visit.asked) == 1
 
 
-async def test_a_refusal_says_why_and_keeps_what_was_typed(visit: Visit, world: World):
+async def test_error_has_reason_and_typed_text_stays(visit: Visit, world: World):
     (code, *_) = await world.codes()
     wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
     page = await visit.open("/")
@@ -70,9 +70,7 @@ async def test_a_refusal_says_why_and_keeps_what_was_typed(visit: Visit, world: 
     await expect(page.get_by_label("Code from the label")).to_have_value(wrong)
 
 
-async def test_a_scan_that_met_no_network_is_sent_again_under_the_same_id(
-    visit: Visit, context: BrowserContext, world: World
-):
+async def test_offline_scan_is_retried_under_the_same_id(visit: Visit, context: BrowserContext, world: World):
     (code, *_) = await world.codes()
     page = await visit.open("/")
     await page.get_by_label("Code from the label").fill(code)
@@ -89,7 +87,7 @@ async def test_a_scan_that_met_no_network_is_sent_again_under_the_same_id(
     assert len(set(scans)) == 1
 
 
-async def test_a_forgotten_account_leaves_nothing_behind(visit: Visit, world: World):
+async def test_erased_account_leaves_no_browser_data(visit: Visit, world: World):
     (code, *_) = await world.codes()
     page = await visit.open("/")
     await page.get_by_label("Code from the label").fill(code)
@@ -102,7 +100,7 @@ async def test_a_forgotten_account_leaves_nothing_behind(visit: Visit, world: Wo
     assert await page.evaluate("localStorage.length") == 0
 
 
-async def test_the_switch_changes_the_page_and_the_answers(visit: Visit, world: World):
+async def test_language_switch_changes_page_and_responses(visit: Visit, world: World):
     (code, *_) = await world.codes()
     page = await visit.open("/")
 
@@ -114,7 +112,7 @@ async def test_the_switch_changes_the_page_and_the_answers(visit: Visit, world: 
     await expect(page.get_by_role("heading", level=1)).to_have_text("Отсканируй код, увидь деньги")
 
 
-async def test_the_page_behind_a_label_waits_for_a_person(visit: Visit, world: World):
+async def test_label_page_claims_only_after_a_click(visit: Visit, world: World):
     (code, *_) = await world.codes()
 
     page = await visit.open(f"/C/{code}")
@@ -125,13 +123,13 @@ async def test_the_page_behind_a_label_waits_for_a_person(visit: Visit, world: W
     await expect(page.get_by_role("status")).to_contain_text("100 points")
 
 
-async def test_without_javascript_the_form_is_off_and_the_page_says_why(browser: Browser, live_url: str):
+async def test_form_without_javascript_is_disabled_with_reason(browser: Browser, live_url: str):
     context = await browser.new_context(java_script_enabled=False, locale="ru")
     page = await context.new_page()
 
     await page.goto(live_url)
 
-    # Chromium draws no <noscript> when a test switches scripts off, so its text is looked for where it stands.
+    # Chromium does not render <noscript> when a test disables scripts, so the test reads its text content.
     assert "Этой форме нужен JavaScript" in await page.content()
     await expect(page.get_by_role("button", name="Получить")).to_be_disabled()
     await context.close()

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from backend.settings import Settings
+from backend.core.settings import Settings
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_right_books_are_sealed_and_proved(scanback, world):
     assert (sealed.returncode, checked.returncode, checked.stderr) == (0, 0, "")
 
 
-async def test_wrong_books_are_told_to_a_script_and_end_with_one(scanback, world, owner):
+async def test_wrong_books_are_printed_with_exit_code_one(scanback, world, owner):
     account = await world.account()
     (code,) = await world.codes(1)
     await world.scan(account, code)

@@ -1,4 +1,4 @@
-"""What a process says of itself and of its installation."""
+"""Health, readiness and metrics of an installation."""
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -6,9 +6,10 @@ from httpx2 import ASGITransport, AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from backend import gauges, health
-from backend.cli.migrate import config
-from backend.database import Database
+from backend.cli.server.migration import alembic_config
+from backend.core.db import schema_version
+from backend.core.db.database import Database
+from backend.operations import health, metrics
 
 BEAT = text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - :age * interval '1 second')")
 
@@ -32,7 +33,7 @@ async def figures(client: AsyncClient) -> dict[str, float]:
     return found
 
 
-async def test_a_process_that_lives_says_so(client):
+async def test_health_is_200(client):
     response = await client.get("/health")
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
@@ -68,7 +69,7 @@ async def test_an_installation_without_a_worker_is_not_ready(client, db, age):
 async def test_an_older_schema_is_not_ready_and_a_newer_one_is(client, db, owner):
     await db.rows(BEAT, age=0)
     answers = []
-    for revision in ("0000", "9999", health.head()):
+    for revision in ("0000", "9999", schema_version.head()):
         async with owner.begin() as session:
             await session.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
         answers.append((await client.get("/ready")).status_code)
@@ -77,7 +78,9 @@ async def test_an_older_schema_is_not_ready_and_a_newer_one_is(client, db, owner
 
 
 def test_the_newest_migration_is_known_by_its_number(settings):
-    assert ScriptDirectory.from_config(config(settings.database_url)).get_current_head() == health.head()
+    assert (
+        ScriptDirectory.from_config(alembic_config(settings.database_url)).get_current_head() == schema_version.head()
+    )
 
 
 async def test_metrics_are_for_this_machine(client, here):
@@ -109,7 +112,7 @@ async def test_metrics_tell_of_requests_books_worker_and_queues(here, db):
     assert found["scanback_request_seconds_count{GET,/health}"] >= 1
 
 
-async def test_methods_that_somebody_makes_up_are_counted_as_one(here):
+async def test_invented_methods_are_counted_as_one(here):
     for method in ("BREW", "PLOUGH"):
         assert (await here.request(method, "/health")).status_code in (404, 405)
 
@@ -129,7 +132,7 @@ async def test_books_that_were_never_proved_say_nothing(here):
     assert "scanback_books_ok" not in await figures(here)
 
 
-async def test_wallets_that_nobody_brought_to_today_are_counted(here, world, owner):
+async def test_late_wallets_are_counted(here, world, owner):
     account = await world.account()
     (code,) = await world.codes(1)
     await world.scan(account, code)
@@ -141,18 +144,18 @@ async def test_wallets_that_nobody_brought_to_today_are_counted(here, world, own
 
 @pytest.fixture
 async def away():
-    """A database that nobody reaches."""
-    db = Database("postgresql+psycopg://nobody@127.0.0.1:1/nowhere", pool_size=1)
+    """A database that cannot be reached."""
+    db = Database("postgresql+psycopg://none@127.0.0.1:1/nowhere", pool_size=1)
     yield db
     await db.close()
 
 
-async def test_a_database_that_is_away_is_told_of_and_not_waited_for(away, monkeypatch):
+async def test_unavailable_database_is_reported_without_waiting(away, monkeypatch):
     monkeypatch.setattr(health, "DATABASE_SECONDS", 0.3)
-    monkeypatch.setattr(gauges, "SECONDS", 0.3)
+    monkeypatch.setattr(metrics, "SECONDS", 0.3)
 
-    database, migrations, worker = await health._asked(away)
-    families = {family.name: family for family in (await gauges.measure(away, ["pyzbar"])).collect()}
+    database, migrations, worker = await health.read_state(away)
+    families = {family.name: family for family in (await metrics.measure(away, ["pyzbar"])).collect()}
 
     assert (database.ok, migrations.ok, worker.ok) == (False, False, False)
     assert families["scanback_database_up"].samples[0].value == 0

@@ -1,4 +1,4 @@
-"""Jobs are enqueued with the deed that needs them, and by nothing else."""
+"""Jobs are enqueued by the transaction of their operation, and only by it."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,9 +7,9 @@ import pytest
 from procrastinate.jobs import Job as QueuedJob
 from sqlalchemy import text
 
-from backend import jobs
-from backend.jobs import Backoff, Job
-from backend.settings import Settings
+from backend.core.db import jobs
+from backend.core.db.jobs import Backoff, Job
+from backend.core.settings import Settings
 
 TOUCHED: list[tuple[int, str]] = []
 
@@ -28,7 +28,7 @@ async def waiting(db) -> list:
     return await db.rows(text("SELECT task_name, args FROM procrastinate_jobs ORDER BY id"))
 
 
-async def test_a_job_stands_in_its_queue_once_the_deed_is_committed(db, touch: Job):
+async def test_job_is_queued_after_the_commit(db, touch: Job):
     async with db.begin() as session:
         await jobs.enqueue(session, touch, number=7)
 
@@ -37,7 +37,7 @@ async def test_a_job_stands_in_its_queue_once_the_deed_is_committed(db, touch: J
     assert await waiting(db) == [("tests.touch", {"number": 7})]
 
 
-async def test_a_deed_that_fails_leaves_no_job_behind(db, touch: Job):
+async def test_failed_transaction_enqueues_no_job(db, touch: Job):
     async def fail() -> None:
         async with db.begin() as session:
             await jobs.enqueue(session, touch, number=7)
@@ -51,7 +51,7 @@ async def test_a_deed_that_fails_leaves_no_job_behind(db, touch: Job):
 
 async def test_a_job_that_carries_other_things_than_it_declared_is_refused(db, touch: Job):
     async with db.begin() as session:
-        with pytest.raises(TypeError, match="carries"):
+        with pytest.raises(TypeError, match="has the arguments"):
             await jobs.enqueue(session, touch, account=7)
 
 

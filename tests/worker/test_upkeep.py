@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from backend import upkeep
-from backend.files.store import store
-from backend.programmes.rules import Fixed, Rule
-from payouts import seals
+from backend.core.storage.store import create_store
+from backend.operations import scheduled_jobs
+from backend.programmes.rules.rule import Fixed, Rule
+from payouts import checkpoints
 from tests.worker.working import until, working
 
 
@@ -39,7 +39,7 @@ async def test_a_worker_matures_what_is_due(db, world, owner, at_work):
     assert [row.kind for row in movements] == [1, 2]
 
 
-async def test_a_wallet_is_kept_only_for_moments_while_many_are_brought(db, world, owner):
+async def test_catching_up_many_wallets_locks_each_briefly(db, world, owner):
     account = await world.account()
     codes = await world.codes(3)
     await world.scan(account, codes[0])
@@ -65,15 +65,15 @@ async def test_a_wallet_is_kept_only_for_moments_while_many_are_brought(db, worl
 
     longest = 0.0
 
-    async def look() -> None:
+    async def read_wallet() -> None:
         nonlocal longest
         while True:
             begun = asyncio.get_running_loop().time()
             await db.rows(text("SELECT FROM wallets WHERE owner_id < 0 ORDER BY random() LIMIT 1 FOR UPDATE"))
             longest = max(longest, asyncio.get_running_loop().time() - begun)
 
-    looking = asyncio.create_task(look())
-    await upkeep.bring_wallets(db=db)
+    looking = asyncio.create_task(read_wallet())
+    await scheduled_jobs.bring_wallets(db=db)
     looking.cancel()
 
     left = await db.call(text("SELECT count(*) AS n FROM wallets WHERE due_on < current_date"))
@@ -84,7 +84,9 @@ async def test_a_wallet_is_kept_only_for_moments_while_many_are_brought(db, worl
 def test_each_programme_has_its_own_day():
     now = datetime(2026, 11, 22, 21, 30, tzinfo=UTC)
 
-    days = upkeep.by_day([(1, "Europe/Moscow"), (2, "Asia/Vladivostok"), (3, "Europe/Kaliningrad"), (4, "UTC")], now)
+    days = scheduled_jobs.group_by_day(
+        [(1, "Europe/Moscow"), (2, "Asia/Vladivostok"), (3, "Europe/Kaliningrad"), (4, "UTC")], now
+    )
 
     assert days == {date(2026, 11, 23): [1, 2], date(2026, 11, 22): [3, 4]}
 
@@ -97,23 +99,23 @@ def test_the_books_are_proved_at_night_or_when_there_was_none(hour, hours_ago, d
     now = datetime(2026, 11, 22, hour, 17, tzinfo=UTC)
     last = None if hours_ago is None else now - timedelta(hours=hours_ago)
 
-    assert upkeep.is_due(last, now) is due
+    assert scheduled_jobs.is_due(last, now) is due
 
 
-async def test_the_worker_seals_and_proves_without_being_asked(db, world, at_work):
+async def test_worker_seals_and_proves_periodically(db, world, at_work):
     account = await world.account()
     for code in await world.codes(2):
         await world.scan(account, code)
 
-    await upkeep.seal_movements(settings=at_work, files=store(at_work))
-    await upkeep.prove_books(db=db, settings=at_work, files=store(at_work))
-    await upkeep.prove_books(db=db, settings=at_work, files=store(at_work))
+    await scheduled_jobs.seal_movements(settings=at_work, files=create_store(at_work))
+    await scheduled_jobs.prove_books(db=db, settings=at_work, files=create_store(at_work))
+    await scheduled_jobs.prove_books(db=db, settings=at_work, files=create_store(at_work))
 
-    assert [seal.rows for seal in await seals.made(db.engine)] == [2]
+    assert [seal.rows for seal in await checkpoints.all_checkpoints(db.engine)] == [2]
     assert await db.rows(text("SELECT faults FROM books_checks")) == [([],)]
 
 
-async def test_a_proof_that_fails_is_kept_as_an_alarm(db, world, owner, at_work):
+async def test_failed_proof_is_stored_as_an_alert(db, world, owner, at_work):
     account = await world.account()
     (code,) = await world.codes(1)
     await world.scan(account, code)
@@ -121,11 +123,11 @@ async def test_a_proof_that_fails_is_kept_as_an_alarm(db, world, owner, at_work)
     async with owner.begin() as session:
         await session.execute(change, {"by": 1})
 
-    await upkeep.prove_books(db=db, settings=at_work, files=store(at_work))
+    await scheduled_jobs.prove_books(db=db, settings=at_work, files=create_store(at_work))
 
-    (kept,) = await db.rows(text("SELECT faults FROM books_checks"))
+    (check,) = await db.rows(text("SELECT faults FROM books_checks"))
     # The wallet does not follow from its movements, nor from its lots, nor its programme's sums from all of them.
-    assert len(kept.faults) == 3
+    assert len(check.faults) == 3
     async with owner.begin() as session:
         await session.execute(change, {"by": -1})
 
@@ -138,7 +140,7 @@ async def test_what_is_over_is_swept_and_what_is_not_stays(db):
     await db.rows(text("INSERT INTO job_failures (job_id, task, attempt, error, at) "
                        "VALUES (1, 't', 0, '', now() - interval '40 days'), (2, 't', 0, '', now())"))  # fmt: skip
 
-    await upkeep.sweep(db=db)
+    await scheduled_jobs.sweep(db=db)
 
     left = await db.call(
         text("""
@@ -156,19 +158,19 @@ async def test_a_jobs_failure_is_forgotten_after_a_month(db, owner):
     await db.rows(text("UPDATE procrastinate_events SET at = now() - interval '40 days' "
                        "WHERE job_id IN (SELECT id FROM procrastinate_jobs WHERE task_name <> 'new')"))  # fmt: skip
 
-    await upkeep.sweep(db=db)
+    await scheduled_jobs.sweep(db=db)
 
     left = await db.rows(text("SELECT task_name FROM procrastinate_jobs ORDER BY id"))
     assert [row.task_name for row in left] == ["new", "todo"]
 
 
 async def test_sealing_waits_and_then_leaves_it_for_the_next_time(db, world, at_work, monkeypatch):
-    monkeypatch.setattr(upkeep, "SEAL_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(scheduled_jobs, "SEAL_WAIT_SECONDS", 0.1)
     account = await world.account()
     (code,) = await world.codes(1)
     await world.scan(account, code)
     async with db.begin() as session:
         await session.execute(text("SELECT pg_current_xact_id()"))
-        await upkeep.seal_movements(settings=at_work, files=store(at_work))
+        await scheduled_jobs.seal_movements(settings=at_work, files=create_store(at_work))
 
-    assert await seals.made(db.engine) == []
+    assert await checkpoints.all_checkpoints(db.engine) == []

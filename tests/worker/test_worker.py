@@ -10,10 +10,11 @@ import msgspec
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from backend import jobs, worker
-from backend.database import Database
-from backend.jobs import Backoff, Job
-from backend.settings import Settings
+from backend import worker
+from backend.core.db import jobs
+from backend.core.db.database import Database
+from backend.core.db.jobs import Backoff, Job
+from backend.core.settings import Settings
 from tests.conftest import CUT_OFF
 from tests.worker.working import until, working
 
@@ -31,8 +32,8 @@ def declare():
     """Declare jobs that are forgotten after the test."""
     declared: list[str] = []
 
-    def add(deed, **options) -> Job:
-        job = jobs.task("tests", **options)(deed)
+    def add(function, **options) -> Job:
+        job = jobs.task("tests", **options)(function)
         declared.append(job.name)
         return job
 
@@ -52,7 +53,7 @@ async def states(db: Database) -> list[tuple[str, int]]:
     return [tuple(row) for row in rows]
 
 
-async def test_a_job_gets_what_it_carries_and_what_it_asks_for(db, at_work, declare):
+async def test_job_gets_its_arguments_and_dependencies(db, at_work, declare):
     seen = []
 
     async def remember(number: int, word: str, *, db: Database, settings: Settings) -> None:
@@ -67,13 +68,13 @@ async def test_a_job_gets_what_it_carries_and_what_it_asks_for(db, at_work, decl
     assert await states(db) == []
 
 
-async def test_a_job_that_fails_is_tried_again_and_its_failure_is_kept(db, at_work, declare):
+async def test_failing_job_is_retried_and_its_failure_stored(db, at_work, declare):
     tries = []
 
     async def stumble(number: int) -> None:
         tries.append(number)
         if len(tries) < 3:
-            raise RuntimeError("not yet\nand more that nobody should read")
+            raise RuntimeError("not yet\nand more that must not be stored")
 
     await enqueue(db, declare(stumble, retry=Backoff(first=0)), number=7)
     async with working(at_work):
@@ -112,7 +113,7 @@ async def test_a_job_that_takes_too_long_is_given_up(db, at_work, declare):
     assert failure.error.endswith("TimeoutError: ")
 
 
-async def test_a_worker_that_is_asked_to_stop_puts_its_job_back(db, at_work, declare, monkeypatch):
+async def test_stopping_worker_requeues_its_job(db, at_work, declare, monkeypatch):
     monkeypatch.setattr(worker, "FINISH_SECONDS", 0.1)
     begun = asyncio.Event()
 
@@ -210,7 +211,7 @@ def cut_off(url: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-async def test_the_process_ends_in_order_when_it_is_asked_to(db, at_work, sign):
+async def test_process_shuts_down_gracefully_on_a_signal(db, at_work, sign):
     environ = os.environ | {
         "DATABASE_URL": at_work.database_url,
         "SCANBACK_DATA": str(at_work.data),
@@ -221,11 +222,11 @@ async def test_the_process_ends_in_order_when_it_is_asked_to(db, at_work, sign):
     try:
         await until(lambda: db.rows(text("SELECT id FROM procrastinate_workers")), 30)
         process.send_signal(sign)
-        _, said = await asyncio.to_thread(process.communicate, timeout=10)
+        _, output = await asyncio.to_thread(process.communicate, timeout=10)
     finally:
         process.kill()
         process.wait()
 
     assert process.returncode == 0
     assert await db.rows(text("SELECT id FROM procrastinate_workers")) == []
-    assert all(msgspec.json.decode(line)["level"] in ("info", "warning") for line in said.splitlines())
+    assert all(msgspec.json.decode(line)["level"] in ("info", "warning") for line in output.splitlines())

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from backend import worker
-from backend.settings import Settings
+from backend.core.settings import Settings
 
 
 @asynccontextmanager
@@ -21,10 +21,10 @@ async def working(settings: Settings, count: int = 1) -> AsyncIterator[None]:
         await asyncio.wait_for(asyncio.gather(*tasks), 15)
 
 
-async def until(look: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
-    """What somebody sees at last."""
+async def until(read: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
+    """The final value."""
     async with asyncio.timeout(seconds):
         while True:
-            if seen := await look():
+            if seen := await read():
                 return seen
             await asyncio.sleep(0.02)

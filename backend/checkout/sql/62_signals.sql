@@ -1,7 +1,7 @@
--- What a day of redemptions looks like when somebody at a till helps himself (fraud rule 15), as signals on the last
--- redemption of whoever it was. A signal is written once for a day, so the job may run again.
---   cashier_share: one cashier has over three times the median of his shop's cashiers, and at least p_least.
---   one_code: most of a till's redemptions of a day are of one agent's codes, and at least p_least are.
+-- Fraud rule 15, abuse at a till: signals for one day, on the last redemption of the cashier or agent. A signal is written
+-- once for a day, so the job may run again.
+--   cashier_share: one cashier has more than three times the median redemptions of the shop's cashiers, and at least p_least.
+--   one_code: over four fifths of a till's redemptions of a day are of one agent's codes, and at least p_least.
 CREATE OR REPLACE FUNCTION checkout_signals(p_from timestamptz, p_to timestamptz, p_least int, p_shadow boolean)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE written bigint; more bigint;

@@ -1,5 +1,5 @@
--- Which till calls, by the hexadecimal digest of its token, with the cashier whose shift is not over. No row: there is no
--- such token, or the till is switched off.
+-- The till of a token, by the token's hexadecimal digest, with the cashier on shift. No row if there is no such token or
+-- the till is switched off.
 CREATE OR REPLACE FUNCTION shops_till(p_token text) RETURNS TABLE (
     token text, till_id bigint, shop_id bigint, kind text, cashier_id bigint, needs_cashier boolean, timezone text,
     origins text[]

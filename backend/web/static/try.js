@@ -28,9 +28,9 @@ async function call(method, path, body) {
   } catch {
     throw new Refused({ detail: words.offline }, 0);
   }
-  const told = await response.json();
-  if (!response.ok) throw new Refused(told, response.status);
-  return told;
+  const result = await response.json();
+  if (!response.ok) throw new Refused(result, response.status);
+  return result;
 }
 
 async function join() {

@@ -1,0 +1,1 @@
+"""Quotes, reservations, sales and returns at tills, online and offline."""

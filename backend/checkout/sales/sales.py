@@ -1,0 +1,42 @@
+"""Calls checkout_sell, which records sales in one transaction: concurrent sales of several tills at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+
+from backend.core.db.database import Database
+from backend.core.http.errors import BodyChanged
+
+SELL = text("SELECT * FROM checkout_sell(CAST(:sales AS jsonb), :fail_on_lock)")
+
+
+class SaleWriter:
+    """Records sales, in batches where they come at the same time."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.batcher = db.batcher(self._run)
+
+    async def record_sale(self, sale: dict[str, Any]) -> dict[str, Any]:
+        """Record a sale (see service.sale_record). Returns its response, or the first response to its id.
+
+        Raises:
+            BodyChanged: the id had another body. psycopg.Error: see checkout_sell; nothing was sold. PoolTimeout: the
+            outcome is unknown; retry with the same id.
+        """
+        # A sale that may wait for a lock of another (a receipt's number) or gives uses back gets its own transaction.
+        unbatched = sale["fiscal"] or sale["reservation"] or sale["taken_at"]
+        first = (await self._run([sale], fail_on_lock=False))[0] if unbatched else await self.batcher.execute(sale)
+        if first and first.changed:
+            raise BodyChanged
+        response: dict[str, Any] = first.answer if first else sale["answer"]
+        return response
+
+    async def _run(self, sales: Sequence[dict[str, Any]], *, fail_on_lock: bool) -> list[Any]:
+        """The first response to each id that was used before; None for a new id."""
+        numbered = [sale | {"sale": number} for number, sale in enumerate(sales)]
+        rows = await self._db.rows(SELL, sales=msgspec.json.encode(numbered).decode(), fail_on_lock=fail_on_lock)
+        first = {row.sale: row for row in rows}
+        return [first.get(number) for number in range(len(sales))]

@@ -1,0 +1,1 @@
+"""Commands for brands, staff, codes, keys and the ledger."""

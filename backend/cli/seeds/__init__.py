@@ -1,0 +1,1 @@
+"""The demo brand of a new installation."""

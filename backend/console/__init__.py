@@ -1,1 +1,0 @@
-"""The brand's door."""

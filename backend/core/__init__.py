@@ -1,0 +1,1 @@
+"""What every feature uses: HTTP, database, security, storage, tables, settings, language."""

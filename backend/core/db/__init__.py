@@ -1,0 +1,1 @@
+"""The database: sessions, batching, jobs, rate limits, events."""

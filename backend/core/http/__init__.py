@@ -1,0 +1,1 @@
+"""Requests and responses: middleware, validation, errors, pagination, the OpenAPI document."""

@@ -1,0 +1,112 @@
+"""The document as a whole: its head, and the order in which the framework's draft is finished."""
+
+import json
+from typing import Any
+
+from litestar import Litestar
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
+from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
+
+from backend.core.http.openapi import answers, examples, schemas
+
+ABOUT = """Scan a code, see the money: loyalty for the people who decide what is bought.
+
+**Who calls.** Everybody sends `Authorization: Bearer <token>`. An account and its token come from `POST /v1/accounts`,
+which needs no token.
+
+**Requests are idempotent.** Where value moves, the client makes the id (a UUID) and the method is PUT: the same id with
+the same body gets the first response again, with another body 422.
+
+**Amounts** are integers in minor units: kopecks for `RUB`, whole points for `PTS`. **Times** have a zone.
+
+**Errors** are problem details (RFC 9457): `code` is for machines and stable, `detail` is for people, in the
+language of `Accept-Language` (Russian or English). [All of them](/docs/problems).
+
+**Lists** give `next` while there is more: send it back as `cursor`. What a route does not know, it refuses: fields,
+query parameters and media types.
+"""
+
+TAGS = {
+    "Scans": "One button: a text or a picture goes in, and the response has what it is and what it earned.",
+    "Wallet": "Balances, movements and what each of them was for.",
+    "Package codes": "Batches, their pallets and rolls, files for the print shop, lists of codes of others.",
+    "Promo codes": "Words that an agent recommends with: cards and links to share, and what each of them brought.",
+    "Promo issues": "Promo codes that a brand orders in bulk: how many are made, and the file of them.",
+    "Account": "Anonymous accounts: no phone number, e-mail or name. Devices, PIN, passkeys, leaving.",
+    "Shops": "Where codes are redeemed: shops, their tills and cashiers.",
+    "Checkout": "What a till does: quotes, reservations, sales, returns, and what it sold without a network.",
+    "Receipts": "Receipts of shops: sent by agents, verified, and what they pay.",
+    "Review": "What people decide about receipts: agents, wordings, and receipts that no provider can read.",
+    "Sellers": "Shops whose receipts a brand pays for, or doesn't.",
+    "Fraud": "What fraud rules saw, for those who review.",
+    "Settlement": "What brands owe shops for discounts, period by period.",
+    "Tills": "A shop's till or web shop: what it is, and which cashier is signed in.",
+    "Webhooks": "Events sent to a brand's own systems, signed as Standard Webhooks; a log, and manual redelivery.",
+    "Spending": "The shop window, orders, stocks of codes, and what a person has to decide.",
+    "Identity and limits": "The ladder from anonymous to company, and what the law counts in a year.",
+    "Accounting": "What happened to a programme's money in a period, and the register of a tax year.",
+    "Imports": "Files of products, codes and others: tried first, then applied, with a report of each row.",
+    "Approvals": "Operations that need two members of staff: requested by one, approved by another, used once.",
+    "Corrections": "Corrections of agents' wallets by staff, with a reason.",
+    "Look-ups": "What became of a code, a receipt, an agent: for those who answer complaints.",
+    "Figures": "Redemptions, scans and receipts as lists and files; what campaigns, products, shops and agents cost.",
+    "Audit log": "What staff did, in a log that shows when it was altered.",
+    "Staff": "Signing in as staff.",
+    "Brand": "The console's pages about the brand and its staff.",
+    "Programmes": "What agents join: a currency, a time zone, and the wallets that belong to it.",
+    "Products": "What is sold: SKU, GTIN, names, articles, warranty.",
+    "Campaigns": "For whom, for what, when and how much: rules with versions, budgets and previews.",
+}
+
+SCHEMES = {
+    "agent": "The token of a device, from `POST /v1/accounts` or `POST /v1/sessions`.",
+    "staff": "The token of a staff session.",
+    "till": "The token of a till or web shop, from `PUT /v1/console/shops/{key}/tills/{till}`.",
+}
+
+
+def _operation_id(
+    handler: HTTPRouteHandler, _method: Method | HttpMethod, _path: list[str | PathParameterDefinition]
+) -> str:
+    return handler.handler_name
+
+
+CONFIG = OpenAPIConfig(
+    title="Scanback",
+    version="1",
+    description=ABOUT,
+    servers=[Server(url="/", description="The installation that serves this description.")],
+    tags=[Tag(name, about) for name, about in TAGS.items()],
+    components=Components(
+        security_schemes={
+            name: SecurityScheme("http", scheme="bearer", description=about) for name, about in SCHEMES.items()
+        }
+    ),
+    use_handler_docstrings=True,
+    operation_id_creator=_operation_id,
+)
+
+
+def document(app: Litestar) -> dict[str, Any]:
+    """Describe an application that was made with `CONFIG`."""
+    raw = app.openapi_schema.to_schema()
+    schemas.exact(raw)
+    schemas.tidy(raw)
+    known = raw["components"]["schemas"]
+    raw["components"]["responses"] = answers.components()
+    for path in raw["paths"].values():
+        for operation in path.values():
+            schemas.never_null(operation)
+            answers.finish(operation, known)
+            schemas.as_checked(operation.get("requestBody"))
+            examples.fill(operation, known)
+    return raw
+
+
+def written(described: dict[str, Any]) -> str:
+    """The description as it is served and committed: sorted, so that a change shows as what it is."""
+    return json.dumps(described, ensure_ascii=False, indent=2, sort_keys=True) + "\n"

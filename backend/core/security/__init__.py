@@ -1,0 +1,1 @@
+"""Tokens, passwords, encryption, one-time passwords, passkeys."""

@@ -1,0 +1,1 @@
+"""Print files and labels of package codes."""

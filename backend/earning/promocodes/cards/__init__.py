@@ -1,0 +1,1 @@
+"""Printable cards of promo codes."""

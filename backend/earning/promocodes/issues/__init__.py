@@ -1,0 +1,1 @@
+"""Promo codes issued in bulk."""

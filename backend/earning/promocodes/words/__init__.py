@@ -1,0 +1,1 @@
+"""Words of promo codes: spelling, ownership, forbidden words."""

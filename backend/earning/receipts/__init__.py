@@ -1,0 +1,1 @@
+"""Fiscal receipts: submission, verification by providers, matching to products, awards and review."""

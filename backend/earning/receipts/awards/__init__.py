@@ -1,0 +1,1 @@
+"""What the lines of a receipt earn, and what returns take back."""

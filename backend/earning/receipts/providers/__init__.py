@@ -1,0 +1,1 @@
+"""Clients for providers of receipts, with one interface."""

@@ -1,0 +1,1 @@
+"""Decisions of staff about receipts and lines."""

@@ -1,0 +1,218 @@
+"""Receipts that people read: no provider can verify them, so a brand's reviewer types in their lines."""
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.db.database import Database
+from backend.core.http.errors import Busy, Conflict, Invalid, NotFound
+from backend.core.http.pagination import CursorInvalid, encode_cursor, text_from_cursor
+from backend.core.settings import Settings
+from backend.earning.receipts.awards import pricing, signals
+from backend.earning.receipts.awards.pricing import ReceiptAge, SettlementLine
+from backend.earning.receipts.awards.repricing import ATTEMPTS, RETRY_SQLSTATES, load_payer, to_json
+from backend.earning.receipts.review.wording_schemas import ReadLine
+from backend.earning.receipts.submission import is_quick_submission
+from backend.identity.brands.authentication import Member, brand_transaction
+from backend.programmes.models import Product
+from backend.programmes.products.service import ProductUnknown
+from backend.programmes.rules.rule_cache import RuleCache
+
+# Unclaimed receipts in review, after all retries or without a provider. Ordered by `rank`: senders without a verified
+# receipt come last, because receipts can be invented.
+UNREAD_RECEIPTS = """
+    SELECT r.*, (r.photo IS NOT NULL OR r.answer IS NOT NULL)::int
+        + 2 * EXISTS (SELECT FROM receipt_claims c WHERE c.account_id = r.account_id)::int AS rank
+    FROM receipts r
+    JOIN accounts a ON a.id = r.account_id AND a.closed_at IS NULL
+    WHERE r.state = 'review' AND r.operation IS DISTINCT FROM 2
+        AND NOT EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
+        AND NOT EXISTS (SELECT FROM receipt_passes p WHERE p.receipt_id = r.id AND p.brand_id = :brand)
+        AND :brand IN (SELECT receipts_lookers())
+"""
+PAGE = text(f"""
+    SELECT * FROM ({UNREAD_RECEIPTS}) AS x WHERE (-rank, id) > (:rank, :id) ORDER BY rank DESC, id LIMIT :limit
+""")  # noqa: S608 - constants
+RECEIPT = text("""
+    SELECT r.* FROM receipts r WHERE r.id = :receipt AND r.operation IS DISTINCT FROM 2
+        AND :brand IN (SELECT receipts_lookers())
+        AND (r.state = 'review' OR EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
+            OR EXISTS (SELECT FROM receipt_passes p WHERE p.receipt_id = r.id AND p.brand_id = :brand))
+""")
+SETTLE = text("""
+    SELECT receipts_by_hand(:brand, :receipt, :staff, CAST(:claim AS jsonb), CAST(:lines AS jsonb),
+        CAST(:signals AS jsonb), CAST(:limits AS jsonb), :decide_by) AS result
+""")
+PASS_RECEIPT = text("SELECT receipts_pass(:brand, :receipt, :staff) AS result")
+RECEIPT_STATE = text("""
+    SELECT r.state, r.reason, (SELECT coalesce(sum(l.amount), 0) FROM receipt_lines l
+        WHERE l.receipt_id = r.id AND l.brand_id = :brand) AS amount FROM receipts r WHERE r.id = :receipt
+""")
+CURSOR = re.compile(r"(-?[0-3])\.([0-9]{1,18})")
+FIRST_POSITION = (-4, 0)
+
+
+class ReceiptNotWaiting(NotFound):
+    """No such receipt waits for your brand."""
+
+    code = "receipt_not_waiting"
+
+
+class ReceiptDecided(Conflict):
+    """This receipt has already been decided."""
+
+    code = "receipt_decided"
+
+
+class AmountsTooLarge(Invalid):
+    """The lines come to more than the receipt's total."""
+
+    code = "amounts_too_large"
+
+
+class QuantityInvalid(Invalid):
+    """A quantity must be more than zero."""
+
+    code = "quantity_invalid"
+
+
+async def unread_receipts(
+    session: AsyncSession, member: Member, after: str | None, limit: int
+) -> tuple[list[Any], str | None]:
+    """A page of unread receipts and the next cursor: proven senders first, then receipts with a photo or an answer.
+
+    Raises:
+        CursorInvalid: the cursor is not one of ours.
+    """
+    position = text_from_cursor(after)
+    match = CURSOR.fullmatch(position) if position is not None else None
+    if position is not None and match is None:
+        raise CursorInvalid
+    rank, number = map(int, match.groups()) if match else FIRST_POSITION
+    values = {"brand": member.brand_id, "rank": rank, "id": number, "limit": limit + 1}
+    rows = list((await session.execute(PAGE, values)).all())
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], encode_cursor(f"{-last.rank}.{last.id}") if last else None
+
+
+async def record_lines(
+    db: Database,
+    settings: Settings,
+    rule_cache: RuleCache,
+    member: Member,
+    receipt: int,
+    lines: list[ReadLine],
+    now: datetime,
+) -> Any:
+    """Record the brand's goods on a receipt and pay them; without lines none are. Returns the receipt's new state.
+
+    Raises:
+        ReceiptNotWaiting, ReceiptDecided, ProductUnknown, AmountsTooLarge, QuantityInvalid.
+        Busy: the rules changed during each attempt.
+    """
+    rows = await db.rows(RECEIPT, receipt=receipt, brand=member.brand_id)
+    if not rows:
+        raise ReceiptNotWaiting
+    if lines:
+        result = await _settle(
+            db, settings, rule_cache, member, rows[0], await _settlement_lines(db, member, rows[0], lines), now
+        )
+    else:
+        result = (await db.call(PASS_RECEIPT, brand=member.brand_id, receipt=receipt, staff=member.staff_id)).result
+    if result == "other":
+        raise ReceiptDecided
+    return await db.call(RECEIPT_STATE, receipt=receipt, brand=member.brand_id)
+
+
+async def _settlement_lines(db: Database, member: Member, row: Any, lines: list[ReadLine]) -> list[SettlementLine]:
+    if row.total is not None and sum(line.amount for line in lines) > row.total:
+        raise AmountsTooLarge
+    if not all(Decimal(line.quantity) for line in lines):
+        raise QuantityInvalid
+    async with brand_transaction(db, member) as session:
+        query = select(Product).where(
+            Product.brand_id == member.brand_id, Product.sku.in_({line.sku for line in lines})
+        )
+        products = {product.sku: product for product in await session.scalars(query)}
+    if any(line.sku not in products for line in lines):
+        raise ProductUnknown
+    return [
+        SettlementLine(
+            brand=member.brand_id,
+            n=n,
+            name=products[line.sku].name_ru,
+            quantity=Decimal(line.quantity),
+            sum=line.amount,
+            gtin=products[line.sku].gtin,
+            product=products[line.sku].id,
+            how="manual",
+            score=1.0,
+        )
+        for n, line in enumerate(lines)
+    ]
+
+
+async def _settle(
+    db: Database,
+    settings: Settings,
+    rule_cache: RuleCache,
+    member: Member,
+    row: Any,
+    lines_read: list[SettlementLine],
+    now: datetime,
+) -> str:
+    goods = await load_payer(db, member.brand_id)
+    limits = await signals.signal_limits(db, settings, now)
+    above = settings.numbers.at("second_person_above", now.date())
+    decide_by = now + timedelta(hours=settings.numbers.at("review_hours", now.date()))
+    seen_at = row.scanned_at or row.sent_at
+    age = ReceiptAge.of(row.at, seen_at, settings.numbers.at("receipt_age_hours", now.date()))
+    for _ in range(ATTEMPTS):
+        lines, programmes = await pricing.price_lines(db, rule_cache, [goods], lines_read, seen_at, now, age)
+        try:
+            answer = await db.call(
+                SETTLE,
+                brand=member.brand_id,
+                receipt=row.id,
+                staff=member.staff_id,
+                claim=to_json(_claim_fields(row)),
+                lines=to_json(lines),
+                signals=to_json(_amount_signals(lines, above)),
+                limits=to_json(limits),
+                decide_by=decide_by,
+            )
+        except psycopg.Error as error:
+            if error.sqlstate not in RETRY_SQLSTATES:
+                raise
+            for programme in programmes:
+                rule_cache.forget(programme)
+        else:
+            return str(answer.result)
+    raise Busy
+
+
+def _amount_signals(lines: list[SettlementLine], above: int) -> list[dict[str, Any]]:
+    """A signal for an amount above what one person may release, which sends the lines to the review queue."""
+    value = sum(line.worth for line in lines)
+    inputs = {"amount": value, "above": above}
+    return [{"rule": "large_by_hand", "points": 20, "inputs": inputs}] if value > above else []
+
+
+def _claim_fields(row: Any) -> dict[str, Any]:
+    """The claim of a receipt without a document: its shop is unknown, its till is known only in Russia."""
+    fn, _, fd = row.identity.partition(":")
+    at = row.at or row.sent_at.replace(tzinfo=None)
+    russian = row.country == "RU"
+    return {
+        "seller_inn": None,
+        "till": fn if russian else f"{row.country}:{row.identity}"[:40],
+        "region": None,
+        "bought_at": at,
+        "number": int(fd) if russian else 0,
+        "quick": row.at is not None and is_quick_submission(row.at, row.scanned_at or row.sent_at),
+    }

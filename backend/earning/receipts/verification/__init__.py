@@ -1,0 +1,1 @@
+"""Verification of receipts with providers of fiscal data."""

@@ -1,0 +1,1 @@
+"""Scans: a text or a picture comes in, its codes are recognised and credited."""

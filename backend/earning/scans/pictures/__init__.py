@@ -1,0 +1,1 @@
+"""Pictures that are scanned: decoded in limited processes, one of an account at a time."""

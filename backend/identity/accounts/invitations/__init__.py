@@ -1,0 +1,1 @@
+"""Invitations of further devices of an account."""

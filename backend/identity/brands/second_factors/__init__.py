@@ -1,0 +1,1 @@
+"""Second factors of staff: one-time passwords, passkeys, recovery codes."""

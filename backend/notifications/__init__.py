@@ -1,0 +1,1 @@
+"""Notifications: webhooks of brands, event streams of orders and receipts."""

@@ -1,0 +1,1 @@
+"""Webhooks: delivery of events to a brand's own systems."""

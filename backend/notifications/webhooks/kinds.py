@@ -1,0 +1,52 @@
+"""Kinds of events that webhooks deliver. Others, such as the audit log, are internal."""
+
+from typing import Literal, get_args
+
+# docs/webhooks.md describes when each is sent, and its data.
+Kind = Literal[
+    "package.claimed",
+    "package.already_claimed",
+    "promo.created",
+    "promo.closed",
+    "promo.reopened",
+    "promo.redeemed",
+    "promo.returned",
+    "promo_issue.done",
+    "receipt.credited",
+    "receipt.review",
+    "receipt.refused",
+    "receipt.returned",
+    "review.decided",
+    "shop.invited",
+    "shop.accepted",
+    "shop.declined",
+    "shop.debt_high",
+    "statement.closed",
+    "correction.done",
+    "order.held",
+    "order.done",
+    "order.refused",
+    "order.delivery",
+    "order.waiting",
+    "stock.low",
+    "stock.imported",
+    "offer.created",
+    "offer.changed",
+    "rate.put",
+    "batch.created",
+    "batch.listed",
+    "batch.printed",
+    "batch.active",
+    "batch.closed",
+    "batch.revoked",
+    "batch.file_done",
+    "campaign.created",
+    "campaign.changed",
+    "product.created",
+    "product.changed",
+    "products.imported",
+    "programme.created",
+    "programme.changed",
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+TEST = "webhook.test"  # sent on request, to one endpoint

@@ -1,1 +1,0 @@
-"""Spending: the shop window, orders, what fulfils them, and own certificates."""

@@ -1,0 +1,1 @@
+"""Campaigns, their versions and budgets."""

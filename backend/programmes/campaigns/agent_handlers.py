@@ -1,0 +1,47 @@
+"""Campaigns that agents can earn from by scanning."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, get
+from litestar.params import QueryParameter
+
+from backend.core.db.database import Db
+from backend.core.http.conditional_requests import conditional_response
+from backend.core.http.models import CurrentSettings, Now
+from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
+from backend.core.http.problems import error_responses
+from backend.identity.accounts.authentication import CurrentAgent
+from backend.programmes.campaigns import earning_campaigns
+from backend.programmes.campaigns.earning_campaigns import WAYS, EarningPage, EarningWay
+from backend.programmes.rules.explanation import CurrentRuleVersions
+
+Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")]
+
+
+@get("/campaigns", responses=error_responses(CursorInvalid))
+async def list_earning_campaigns(
+    request: Request[Any, Any, Any],
+    db: Db,
+    agent: CurrentAgent,  # noqa: ARG001 - authenticates
+    settings: CurrentSettings,
+    versions: CurrentRuleVersions,
+    now: Now,
+    way: Annotated[EarningWay | None, QueryParameter(description="Campaigns that award for this.")] = None,
+    programme_id: Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1, description="Of this programme.")] = None,
+    after: Cursor = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
+) -> Response[EarningPage]:
+    """Active campaigns for boxes, marked units or receipts, newest first, each with a plain sentence. Of several
+    campaigns that match a scan, the one with the highest award is used. ETag and 304."""
+    rows = await earning_campaigns.earning_campaign_rows(
+        db, now, [way] if way else WAYS, programme_id, number_from_cursor(after), limit + 1
+    )
+    loaded = await versions.load(row.version_id for row in rows)
+    products = await earning_campaigns.named_products(db, (loaded[row.version_id].rule for row in rows[:limit]))
+    low = settings.numbers.at("budget_low_percent", now.date())
+    items = [earning_campaigns.earning_campaign(row, loaded, products, low) for row in rows[:limit]]
+    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
+    return conditional_response(request, EarningPage(items, following))
+
+
+router = Router("/", route_handlers=[list_earning_campaigns], tags=["Campaigns"])

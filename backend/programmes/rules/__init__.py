@@ -1,0 +1,1 @@
+"""Rules of campaigns: pure decisions, and the cache of active campaigns."""

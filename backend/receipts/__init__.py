@@ -1,1 +1,0 @@
-"""Fiscal receipts: sent by agents, verified through providers, matched to products, credited once."""

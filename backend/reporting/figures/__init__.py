@@ -1,0 +1,1 @@
+"""Figures by campaign, product, shop, agent and period."""

@@ -1,0 +1,1 @@
+"""Redemptions, scans and receipts as lists with filters and as files."""

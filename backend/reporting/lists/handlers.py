@@ -1,0 +1,103 @@
+"""Lists of the console: redemptions, scans and receipts, as pages and as files."""
+
+from typing import Any
+
+from litestar import Request, Response, Router, get
+from litestar.response import Stream
+
+from backend.core.db.database import Db, Session
+from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, page_of
+from backend.core.http.problems import error_responses
+from backend.core.language import language
+from backend.core.tabular.file_operations import FileFormat, FileOperation, file_response
+from backend.identity.brands.authentication import READERS, CurrentMember
+from backend.reporting.lists import files as list_files
+from backend.reporting.lists import query_parameters
+from backend.reporting.lists import service as lists
+from backend.reporting.lists.query_parameters import PERIOD_ERRORS, TheFilters
+from backend.reporting.lists.schemas import (
+    BrandReceiptPage,
+    BrandRedemption,
+    BrandRedemptionPage,
+    BrandScan,
+    BrandScanPage,
+)
+from backend.reporting.lookups.receipt_schemas import BrandReceipt
+
+LIST_ERRORS = error_responses(CursorInvalid, *PERIOD_ERRORS)
+
+
+@get("/redemptions", opt=READERS, responses=LIST_ERRORS, response_headers=[ETAG_HEADER])
+async def list_brand_redemptions(
+    request: Request[Any, Any, Any],
+    staff: CurrentMember,
+    session: Session,
+    wanted: TheFilters,
+    after: AfterNumber = None,
+    limit: Limit = 50,
+) -> Response[BrandRedemptionPage]:
+    """Promo codes that were used, newest first."""
+    rows = await lists.list_rows(session, staff, "redemptions", wanted, number_from_cursor(after), limit + 1)
+    return conditional_response(request, BrandRedemptionPage(*page_of(rows, limit, BrandRedemption.of)))
+
+
+@get("/redemptions/export", opt=READERS, responses=error_responses(*PERIOD_ERRORS), operation_class=FileOperation)
+async def export_redemptions(staff: CurrentMember, db: Db, wanted: TheFilters, kind: FileFormat = "csv") -> Stream:
+    """The same as a file, a line for each; sums in roubles or points."""
+    chunks = list_files.export_list(db, staff, "redemptions", wanted, kind, language.get())
+    return file_response(chunks, "redemptions", kind)
+
+
+@get("/scans", opt=READERS, responses=LIST_ERRORS, response_headers=[ETAG_HEADER])
+async def list_brand_scans(
+    request: Request[Any, Any, Any],
+    staff: CurrentMember,
+    session: Session,
+    wanted: TheFilters,
+    after: AfterNumber = None,
+    limit: Limit = 50,
+) -> Response[BrandScanPage]:
+    """Claims of package codes, list codes and marking codes, and later scans of claimed ones; newest first."""
+    rows = await lists.list_rows(session, staff, "scans", wanted, number_from_cursor(after), limit + 1)
+    return conditional_response(request, BrandScanPage(*page_of(rows, limit, BrandScan.of)))
+
+
+@get("/scans/export", opt=READERS, responses=error_responses(*PERIOD_ERRORS), operation_class=FileOperation)
+async def export_scans(staff: CurrentMember, db: Db, wanted: TheFilters, kind: FileFormat = "csv") -> Stream:
+    """The same as a file, a line for each."""
+    return file_response(list_files.export_list(db, staff, "scans", wanted, kind, language.get()), "scans", kind)
+
+
+@get("/receipts/search", opt=READERS, responses=LIST_ERRORS, response_headers=[ETAG_HEADER])
+async def search_receipts(
+    request: Request[Any, Any, Any],
+    staff: CurrentMember,
+    session: Session,
+    wanted: TheFilters,
+    after: AfterNumber = None,
+    limit: Limit = 50,
+) -> Response[BrandReceiptPage]:
+    """Receipts with goods of your brand in any state, by the day on which they were sent, newest first."""
+    rows = await lists.list_rows(session, staff, "receipts", wanted, number_from_cursor(after), limit + 1)
+    return conditional_response(request, BrandReceiptPage(*page_of(rows, limit, BrandReceipt.of)))
+
+
+@get("/receipts/export", opt=READERS, responses=error_responses(*PERIOD_ERRORS), operation_class=FileOperation)
+async def export_receipts(staff: CurrentMember, db: Db, wanted: TheFilters, kind: FileFormat = "csv") -> Stream:
+    """The same as a file, a line for each line of your brand on a receipt; bonuses in minor units."""
+    return file_response(list_files.export_list(db, staff, "receipts", wanted, kind, language.get()), "receipts", kind)
+
+
+router = Router(
+    "/",
+    route_handlers=[
+        Router("/", route_handlers=handlers, dependencies=query_parameters.provide(wanted))
+        for wanted, handlers in (
+            (query_parameters.redemption_filters, [list_brand_redemptions, export_redemptions]),
+            (query_parameters.scan_filters, [list_brand_scans, export_scans]),
+            (query_parameters.receipt_filters, [search_receipts, export_receipts]),
+        )
+    ],
+    tags=["Figures"],
+)

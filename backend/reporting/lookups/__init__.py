@@ -1,0 +1,1 @@
+"""Look-ups of one code, receipt or agent, with reasons."""

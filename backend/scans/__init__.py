@@ -1,1 +1,0 @@
-"""One button: a picture or a text in, the right feature answers."""

@@ -1,0 +1,1 @@
+"""How agents spend: wallets, rewards, orders, gift cards, limits, accounting."""

@@ -1,0 +1,1 @@
+"""Reports for accountants: taxes, payouts, registers."""

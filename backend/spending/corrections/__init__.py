@@ -1,0 +1,1 @@
+"""Corrections of wallets by staff, with a reason and four eyes."""

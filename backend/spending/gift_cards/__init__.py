@@ -1,0 +1,1 @@
+"""Gift cards that tills of shops take in parts."""

@@ -1,0 +1,1 @@
+"""Verification levels, and what the law lets an agent receive."""

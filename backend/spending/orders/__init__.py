@@ -1,0 +1,1 @@
+"""Orders of rewards, from placing to fulfilment."""

@@ -1,0 +1,95 @@
+"""Staff endpoints for rewards."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, get, put
+from litestar.params import JSONBody, QueryParameter
+
+from backend.core.db.database import Session
+from backend.core.http.conditional_requests import (
+    ETAG_HEADER,
+    IfMatch,
+    PreconditionFailed,
+    check_if_match,
+    conditional_response,
+    response_with_etag,
+)
+from backend.core.http.models import CurrentSettings, Now
+from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, encode_cursor, text_from_cursor
+from backend.core.http.problems import error_responses
+from backend.identity.brands.authentication import (
+    EDITORS,
+    READERS,
+    REAUTHENTICATES,
+    AuthenticationExpired,
+    CurrentMember,
+    RoleForbids,
+)
+from backend.programmes.service import ProgrammeUnknown
+from backend.spending.rewards import service as rewards
+from backend.spending.rewards.staff_schemas import OfferIn, OfferKept, OfferKeptPage
+
+
+@get("/offers", opt=READERS, responses=error_responses(CursorInvalid))
+async def list_kept_offers(
+    staff: CurrentMember,
+    session: Session,
+    archived: Annotated[bool, QueryParameter(description="Only archived offers.")] = False,
+    after: AfterKey = None,
+    limit: Limit = 50,
+) -> OfferKeptPage:
+    """The brand's offers."""
+    rows = await rewards.reward_page(session, staff, text_from_cursor(after), limit + 1, archived=archived)
+    following = encode_cursor(rows[limit - 1].key) if len(rows) > limit else None
+    return OfferKeptPage([OfferKept.of(row) for row in rows[:limit]], following)
+
+
+@get(
+    "/offers/{key:str}", opt=READERS, responses=error_responses(rewards.RewardNotFound), response_headers=[ETAG_HEADER]
+)
+async def get_kept_offer(
+    request: Request[Any, Any, Any], staff: CurrentMember, session: Session, key: Key
+) -> Response[OfferKept]:
+    """One offer, archived or not."""
+    return conditional_response(request, OfferKept.of(await rewards.get_reward(session, staff, key)))
+
+
+@put(
+    "/offers/{key:str}",
+    opt=EDITORS | REAUTHENTICATES,
+    responses=error_responses(
+        RoleForbids,
+        AuthenticationExpired,
+        ProgrammeUnknown,
+        rewards.FulfilmentInvalid,
+        rewards.FaceValuesInvalid,
+        rewards.DatesInvalid,
+        rewards.SuppliersInvalid,
+        rewards.SupplierNotConfigured,
+        rewards.StockCountInvalid,
+        rewards.PlacesInvalid,
+        rewards.ServiceInvalid,
+        rewards.RewardFieldsFixed,
+        rewards.FaceValuesInStock,
+        PreconditionFailed,
+    ),
+)
+async def put_kept_offer(
+    staff: CurrentMember,
+    session: Session,
+    settings: CurrentSettings,
+    now: Now,
+    key: Key,
+    data: JSONBody[OfferIn],
+    if_match: IfMatch = None,
+) -> Response[OfferKept]:
+    """Create or change an offer under the brand's own key. Existing orders do not change.
+
+    `stock` is the current number left: send If-Match, otherwise a concurrent order is overwritten.
+    """
+    found = await rewards.find_reward(session, staff, key, lock=True)
+    check_if_match(if_match, found and OfferKept.of(found))
+    return response_with_etag(OfferKept.of(await rewards.put_reward(session, settings, staff, key, data, now)))
+
+
+router = Router("/", route_handlers=[list_kept_offers, get_kept_offer, put_kept_offer], tags=["Spending"])

@@ -1,0 +1,1 @@
+"""Codes of partner certificates in stock, imported by staff."""

@@ -1,0 +1,1 @@
+"""Statements of a wallet with proofs."""

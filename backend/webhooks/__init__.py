@@ -1,1 +1,0 @@
-"""Webhooks: events told to a brand's own systems."""

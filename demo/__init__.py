@@ -1,0 +1,1 @@
+"""All flows of the product, run over HTTP on a temporary server."""

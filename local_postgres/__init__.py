@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL of `make run` and of tests."""

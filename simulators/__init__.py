@@ -1,0 +1,1 @@
+"""Simulators of outside services over real HTTP, for tests, the demo and integrators."""

@@ -1,0 +1,84 @@
+"""Control endpoints of the simulators under /_simulator: add receipts, set faults, read the log."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, delete, get, post, put
+from litestar.exceptions import ClientException
+
+from simulators import receipt_factory
+from simulators.state import Setup, SimulatedReceipt, SimulatorState
+
+
+class GenerationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many receipts to generate, from which number, and their behaviour."""
+
+    count: int = 1
+    first: int = 1
+    appears_after: int = 0
+    script: list[str] = []
+
+
+def _state(request: Request[Any, Any, Any]) -> SimulatorState:
+    book: SimulatorState = request.app.state.book
+    return book
+
+
+async def _read(request: Request[Any, Any, Any], type_: Any) -> Any:
+    try:
+        return msgspec.json.decode(await request.body() or b"{}", type=type_)
+    except msgspec.DecodeError as error:
+        raise ClientException(str(error)) from error
+
+
+@post("/_simulator/receipts")
+async def put_receipts(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Add one receipt or a list of them; returns the texts of their QR codes."""
+    given = await _read(request, SimulatedReceipt | list[SimulatedReceipt])
+    entries = given if isinstance(given, list) else [given]
+    try:
+        texts = [receipt_factory.qr_text(entry.receipt) for entry in entries]
+        for entry in entries:
+            _state(request).put(entry)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ClientException(f"a receipt lacks a requisite, or has an invalid one: {error}") from error
+    return {"held": len(_state(request).entries), "qr": texts}
+
+
+@post("/_simulator/made")
+async def make_receipts(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Generate and add receipts; returns the texts of their QR codes."""
+    generation: GenerationRequest = await _read(request, GenerationRequest)
+    made = [
+        receipt_factory.make_receipt(number) for number in range(generation.first, generation.first + generation.count)
+    ]
+    for receipt in made:
+        _state(request).put(SimulatedReceipt(receipt, generation.appears_after, generation.script))
+    return {"held": len(_state(request).entries), "qr": [receipt_factory.qr_text(receipt) for receipt in made]}
+
+
+@delete("/_simulator/receipts")
+async def clear_receipts(request: Request[Any, Any, Any]) -> None:
+    """Clear receipts and log."""
+    _state(request).clear()
+
+
+@get("/_simulator/log")
+async def show_log(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The log of each service."""
+    return {service: log.summary() for service, log in _state(request).logs.items()}
+
+
+@get("/_simulator/setup")
+async def show_setup(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The behaviour of the simulators."""
+    found: dict[str, Any] = msgspec.to_builtins(_state(request).setup)
+    return found
+
+
+@put("/_simulator/setup")
+async def replace_setup(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Replace the behaviour of the simulators; a missing field has its default."""
+    _state(request).setup = await _read(request, Setup)
+    found: dict[str, Any] = msgspec.to_builtins(_state(request).setup)
+    return found

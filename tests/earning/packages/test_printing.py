@@ -1,0 +1,292 @@
+"""Files that the worker makes: part by part, whole or not at all, the same bytes after a fall."""
+
+import asyncio
+import hashlib
+import io
+import time
+import uuid
+
+import pytest
+from sqlalchemy import func, select, text
+
+from backend.core.db.events import Event
+from backend.core.http.errors import NotFound
+from backend.core.storage.folder import Folder
+from backend.core.storage.objects import FileMissing
+from backend.earning.packages import batches, ranges
+from backend.earning.packages.batches import BatchRequest
+from backend.earning.packages.models import BatchFile, BatchFilePart
+from backend.earning.packages.printing import files as printfiles
+from backend.earning.packages.printing import jobs as print_jobs
+from backend.earning.packages.printing.labels import files as formats
+from backend.earning.packages.printing.labels.files import Format
+from backend.earning.packages.printing.print_run import LabelStyle, plan_run
+from backend.earning.packages.slot_keys import slot_key
+from tests.make import World
+
+JOBS = text("SELECT task_name, args FROM procrastinate_jobs ORDER BY id")
+
+
+@pytest.fixture
+def files(tmp_path):
+    return Folder(tmp_path / "files")
+
+
+@pytest.fixture(autouse=True)
+def small_files(monkeypatch):
+    for kind in Format:
+        monkeypatch.setitem(formats.FILE_SIZES, kind, 40)
+
+
+@pytest.fixture
+async def batch(db, world: World):
+    programme = await world.programme()
+    product = await world.product(programme.brand_id)
+    async with db.begin() as session:
+        made, _ = await batches.create_batch(
+            session, programme.brand_id, uuid.uuid4(), BatchRequest(programme.id, product.sku, count=100)
+        )
+    return made
+
+
+def run_of(settings, batch, kind=Format.CSV, **looks):
+    return plan_run(kind, batch, LabelStyle(**looks), settings)
+
+
+async def order(db, settings, batch, kind=Format.CSV, **looks):
+    async with db.begin() as session:
+        return await printfiles.order_files(session, batch, run_of(settings, batch, kind, **looks), staff_id=7)
+
+
+async def finished(db, file_id):
+    async with db.begin() as session:
+        file = await session.get_one(BatchFile, file_id)
+        return file, await printfiles.list_parts(session, file, 0, 1000)
+
+
+@pytest.mark.parametrize("kind", Format)
+async def test_all_parts_are_made_stored_and_summed_up(db, settings, files, batch, kind):
+    ordered = await order(db, settings, batch, kind, name="Радиатор")
+    run = run_of(settings, batch, kind, name="Радиатор")
+
+    while await print_jobs.make_next_part(db, files, settings, ordered.id):
+        pass
+
+    file, parts = await finished(db, ordered.id)
+    stored = [await read(files, f"{print_jobs.parts_folder(batch.brand_id, file.id)}/{part.name}") for part in parts]
+    key = slot_key(settings.master_key, batch.slot)
+    assert (file.state, file.parts_done, file.codes_done) == ("done", run.parts, 100)
+    assert stored == [b"".join(run.chunks(key, run.part(number))) for number in range(1, run.parts + 1)]
+    assert [part.sha256 for part in parts] == [hashlib.sha256(content).hexdigest() for content in stored]
+    assert [part.bytes for part in parts] == [len(content) for content in stored]
+    assert sum(part.codes for part in parts) == 100
+
+
+async def test_an_order_enqueues_one_job_and_each_part_the_next(db, settings, files, batch):
+    ordered = await order(db, settings, batch)
+    before = await db.rows(JOBS)
+
+    await print_jobs.make_next_part(db, files, settings, ordered.id)
+
+    after = await db.rows(JOBS)
+    file, _ = await finished(db, ordered.id)
+    assert [(row.task_name, row.args) for row in before] == [("print.make_part", {"file_id": ordered.id})]
+    assert len(after) == 2
+    assert (file.state, file.parts_done, file.codes_done) == ("working", 1, 40)
+
+
+async def test_the_same_order_again_is_the_same_and_no_second_job(db, settings, batch):
+    first = await order(db, settings, batch)
+    second = await order(db, settings, batch)
+
+    assert first.id == second.id
+    assert len(await db.rows(JOBS)) == 1
+
+
+async def test_the_same_order_many_times_at_once_is_one(db, settings, batch):
+    ordered = await asyncio.gather(*(order(db, settings, batch) for _ in range(6)))
+
+    assert len({file.id for file in ordered}) == 1
+    assert len(await db.rows(JOBS)) == 1
+
+
+async def test_another_design_needs_the_old_file_removed(db, settings, batch):
+    await order(db, settings, batch, Format.ZPL, dpi=203)
+    with pytest.raises(printfiles.FileDiffers):
+        await order(db, settings, batch, Format.ZPL, dpi=300)
+
+    async with db.begin() as session:
+        await printfiles.remove_files(session, batch, Format.ZPL)
+    again = await order(db, settings, batch, Format.ZPL, dpi=300)
+
+    assert again.design["looks"]["dpi"] == 300
+
+
+@pytest.mark.parametrize("state", ["closed", "revoked"])
+async def test_nothing_is_printed_of_a_batch_that_is_over(db, settings, batch, state):
+    async with db.begin() as session:
+        locked = await batches.lock_batch(session, batch.brand_id, batch.key)
+        await ranges.change_state(session, locked, ranges.all_positions(locked, state))
+
+    with pytest.raises(batches.BatchOver):
+        await order(db, settings, locked)
+
+
+async def test_a_part_that_was_stored_and_not_recorded_is_made_again_with_the_same_bytes(db, settings, files, batch):
+    ordered = await order(db, settings, batch)
+    run = run_of(settings, batch)
+    name = f"{print_jobs.parts_folder(batch.brand_id, ordered.id)}/{run.part(1).name}"
+    await files.put(name, io.BytesIO(b"what a fall left"))
+
+    await print_jobs.make_next_part(db, files, settings, ordered.id)
+
+    _, (part,) = await finished(db, ordered.id)
+    assert hashlib.sha256(await read(files, name)).hexdigest() == part.sha256
+
+
+async def test_two_workers_at_one_file_record_each_part_once(db, settings, files, batch):
+    ordered = await order(db, settings, batch)
+
+    async def worker():
+        while await print_jobs.make_next_part(db, files, settings, ordered.id):
+            pass
+
+    await asyncio.gather(worker(), worker(), worker())
+
+    file, parts = await finished(db, ordered.id)
+    async with db.begin() as session:
+        told = await session.scalar(select(func.count()).select_from(Event).where(Event.kind == "batch.file_done"))
+    assert (file.state, file.codes_done, told) == ("done", 100, 1)
+    assert [part.part for part in parts] == [1, 2, 3]
+
+
+async def test_a_job_that_comes_again_after_the_end_does_nothing(db, settings, files, batch):
+    ordered = await order(db, settings, batch)
+    while await print_jobs.make_next_part(db, files, settings, ordered.id):
+        pass
+    jobs_before = len(await db.rows(JOBS))
+
+    assert await print_jobs.make_next_part(db, files, settings, ordered.id) is False
+    assert await print_jobs.make_next_part(db, files, settings, ordered.id + 1000) is False
+    assert len(await db.rows(JOBS)) == jobs_before
+
+
+async def test_a_storage_that_fails_leaves_the_part_to_the_next_attempt(db, settings, files, batch):
+    ordered = await order(db, settings, batch)
+    files.unfinished.rmdir()
+    files.unfinished.write_text("not a folder")
+
+    with pytest.raises(OSError, match="Not a directory"):
+        await print_jobs.make_next_part(db, files, settings, ordered.id)
+    files.unfinished.unlink()
+    files.unfinished.mkdir()
+    while await print_jobs.make_next_part(db, files, settings, ordered.id):
+        pass
+
+    file, _ = await finished(db, ordered.id)
+    assert file.state == "done"
+
+
+async def test_a_design_that_no_longer_fits_fails_with_a_reason_and_can_be_ordered_again(db, settings, files, batch):
+    ordered = await order(db, settings, batch, Format.PDF)
+    async with db.begin() as session:
+        file = await session.get_one(BatchFile, ordered.id)
+        file.design = file.design | {"address": "https://small.letters/"}
+
+    more = await print_jobs.make_next_part(db, files, settings, ordered.id)
+
+    file, _ = await finished(db, ordered.id)
+    assert more is False
+    assert file.state == "failed"
+    assert "in capitals" in file.problem
+
+
+async def test_a_failed_file_begins_anew_when_it_is_ordered_again(db, settings, batch):
+    ordered = await order(db, settings, batch)
+    async with db.begin() as session:
+        file = await session.get_one(BatchFile, ordered.id)
+        file.state, file.problem = "failed", "no paper"
+
+    again = await order(db, settings, batch)
+
+    assert (again.state, again.problem) == ("waiting", "")
+    assert len(await db.rows(JOBS)) == 2
+
+
+async def test_a_removed_file_is_gone_from_the_storage_too(db, settings, files, batch):
+    ordered = await order(db, settings, batch)
+    await print_jobs.make_next_part(db, files, settings, ordered.id)
+    _, (part,) = await finished(db, ordered.id)
+    where = print_jobs.parts_folder(batch.brand_id, ordered.id)
+
+    async with db.begin() as session:
+        await printfiles.remove_files(session, batch, Format.CSV)
+    job = (await db.rows(JOBS))[-1]
+    await print_jobs.remove_parts(**job.args, files=files)
+
+    assert job.task_name == "print.remove_parts"
+    with pytest.raises(FileMissing):
+        await files.open(f"{where}/{part.name}")
+    async with db.begin() as session:
+        assert await session.scalar(select(func.count()).select_from(BatchFilePart)) == 0
+
+
+async def test_a_part_that_was_being_made_when_its_file_was_removed_does_not_stay(db, settings, files, batch):
+    ordered = await order(db, settings, batch)
+
+    class Slow(Folder):
+        async def put(self, name, source):
+            async with db.begin() as session:
+                await printfiles.remove_files(session, batch, Format.CSV)
+            await super().put(name, source)
+
+    more = await print_jobs.make_next_part(db, Slow(files.root), settings, ordered.id)
+
+    assert more is False
+    assert [path for path in files.root.rglob("*") if path.is_file()] == []
+
+
+async def test_drawing_does_not_block_the_others_and_ends_with_the_worker(db, settings, files, batch, monkeypatch):
+    monkeypatch.setitem(formats.FILE_SIZES, Format.PDF, 50_000)
+    async with db.begin() as session:
+        product = (await batches.get_batch(session, batch.brand_id, batch.key))[1]
+        large, _ = await batches.create_batch(
+            session, batch.brand_id, uuid.uuid4(), BatchRequest(batch.programme_id, product.sku, count=50_000)
+        )
+    ordered = await order(db, settings, large, Format.PDF)
+    working = asyncio.create_task(print_jobs.make_next_part(db, files, settings, ordered.id))
+    worst = 0.0
+    for _ in range(20):
+        began = time.perf_counter()
+        await asyncio.sleep(0.02)
+        worst = max(worst, time.perf_counter() - began)
+
+    working.cancel()
+    began = time.perf_counter()
+    await asyncio.gather(working, return_exceptions=True)
+    # The pool's threads are free again when all of them can answer.
+    await asyncio.gather(*(asyncio.to_thread(time.sleep, 0.01) for _ in range(40)))
+
+    file, parts = await finished(db, ordered.id)
+    assert worst < 2
+    assert time.perf_counter() - began < 5
+    assert (file.state, parts) == ("waiting", [])
+
+
+async def test_who_takes_codes_is_written_down(db, settings, files, batch):
+    ordered = await order(db, settings, batch)
+    await print_jobs.make_next_part(db, files, settings, ordered.id)
+
+    async with db.begin() as session:
+        file = await printfiles.find_file(session, batch, Format.CSV)
+        part = await printfiles.record_download(session, file, 1, staff_id=7)
+        with pytest.raises(NotFound):
+            await printfiles.record_download(session, file, 2, staff_id=7)
+
+    async with db.begin() as session:
+        event = await session.scalar(select(Event).where(Event.kind == "batch.file_taken"))
+    assert (event.staff_id, event.body) == (7, {"name": part.name, "sha256": part.sha256, "codes": 40})
+
+
+async def read(files, name):
+    return b"".join([chunk async for chunk in await files.open(name)])

@@ -1,0 +1,11 @@
+"""Fixtures of all tests of receipts."""
+
+import pytest
+
+from tests.earning.receipts.buying import Buying
+from tests.make import World
+
+
+@pytest.fixture
+def buying(world: World) -> Buying:
+    return Buying(world)

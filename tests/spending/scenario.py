@@ -1,0 +1,83 @@
+"""Builders for spending tests: funded agents, offers, and codes in stock."""
+
+import itertools
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from httpx2 import Response
+from sqlalchemy import text
+
+from backend.core.security import gift_card_codes
+from backend.identity.accounts.schemas import AccountNew
+from backend.programmes.models import Programme
+from backend.spending.models import Reward, StockCode
+from tests.make import World, bearer
+
+NUMBERS = itertools.count(1)
+EARN = text("""
+    SELECT ledger_earn(ledger_open(a.id, :programme, :today), :amount, 1, nextval('movements_id_seq'), :today, :today,
+        '9999-12-31') FROM accounts a WHERE a.card_number = :card
+""")
+
+
+class SpendingScenario:
+    """A programme in roubles and its requests."""
+
+    def __init__(self, world: World, programme: Programme) -> None:
+        self.world = world
+        self.programme = programme
+
+    async def agent(self, available: int) -> AccountNew:
+        """An agent with `available` kopecks."""
+        account = await self.world.account()
+        await self.earn(account, available)
+        return account
+
+    async def earn(self, account: AccountNew, amount: int) -> None:
+        if amount:
+            async with self.world.db.begin() as session:
+                await session.execute(
+                    EARN, {"programme": self.programme.id, "today": datetime.now(UTC).date(), "amount": amount,
+                           "card": account.card_number},
+                )  # fmt: skip
+
+    async def offer(self, fulfilment: str = "stock", **fields: Any) -> Reward:
+        """A certificate of 10 roubles, unless said otherwise."""
+        nominal = fields.pop("nominal", 1000)
+        given = {
+            "brand_id": self.programme.brand_id, "programme_id": self.programme.id, "key": f"offer-{next(NUMBERS)}",
+            "kind": "certificate", "fulfilment": fulfilment, "name_ru": "Сертификат", "name_en": "Certificate",
+            "least": nominal, "most": nominal, "tax": "discount",
+        } | fields  # fmt: skip
+        return await self.world.add(Reward(**given))
+
+    async def stock(self, offer: Reward, count: int, nominal: int | None = None) -> list[str]:
+        """Add `count` codes to the stock and return them."""
+        codes = [f"GIFT-{next(NUMBERS):06}" for _ in range(count)]
+        settings, nominal = self.world.settings, nominal or offer.least
+        async with self.world.db.begin() as session:
+            session.add_all(
+                StockCode(brand_id=offer.brand_id, offer_id=offer.id, nominal=nominal,
+                          digest=gift_card_codes.digest(settings, code),
+                          sealed=gift_card_codes.seal(settings, gift_card_codes.stock_owner(offer.id), code))
+                for code in codes
+            )  # fmt: skip
+        return codes
+
+    async def order(
+        self, account: AccountNew, offer: Reward, key: uuid.UUID | None = None, pin: str = "", **body: Any
+    ) -> Response:
+        headers = bearer(account) | ({"Scanback-Pin": pin} if pin else {})
+        return await self.world.client.put(
+            f"/v1/orders/{key or uuid.uuid4()}", json={"offer_id": offer.id} | body, headers=headers
+        )
+
+    async def wallet(self, account: AccountNew) -> tuple[int, int]:
+        """The available and the held amount."""
+        (wallet,) = (await self.world.home(account))["wallets"]
+        return wallet.get("available", 0), wallet.get("held", 0)
+
+
+async def spending_scenario(world: World, **programme: Any) -> SpendingScenario:
+    return SpendingScenario(world, await world.programme(currency=programme.pop("currency", "RUB"), **programme))
