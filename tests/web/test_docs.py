@@ -33,7 +33,7 @@ async def test_reference_shows_all_operations_without_foreign_requests(visit: Vi
 async def test_opened_operation_shows_example(visit: Visit):
     page = await visit.open("/docs#/Scans/scan")
 
-    await expect(page.locator(".opblock.is-open")).to_contain_text("What became of a scan.")
+    await expect(page.locator(".opblock.is-open")).to_contain_text("The outcome of a scan.")
     await expect(page.locator(".opblock.is-open .body-param__example, .opblock.is-open textarea").first).to_be_visible()
     assert visit.complaints == []
 

@@ -52,7 +52,7 @@ TAGS = {
     "Imports": "Files of products, codes and others: tried first, then applied, with a report of each row.",
     "Approvals": "Operations that need two members of staff: requested by one, approved by another, used once.",
     "Corrections": "Corrections of agents' wallets by staff, with a reason.",
-    "Look-ups": "What became of a code, a receipt, an agent: for those who answer complaints.",
+    "Look-ups": "The state and history of a code, a receipt or an agent, for staff who answer complaints.",
     "Figures": "Redemptions, scans and receipts as lists and files; what campaigns, products, shops and agents cost.",
     "Audit log": "What staff did, in a log that shows when it was altered.",
     "Staff": "Signing in as staff.",
