@@ -171,10 +171,14 @@ async def _run_rounds(
         await db.close()
     for which in VICTIMS:
         ranked = sorted(back[which])
-        print(f"{which}: killed {len(ranked)} times, back after {ranked[len(ranked) // 2]:.2f} s (median), "
-              f"{ranked[-1]:.2f} s (most)")  # fmt: skip
-    print(f"{len(run.acknowledged):,} claims, {tills.sales:,} sales and {tills.returns:,} returns acknowledged, "
-          f"0 lost, 0 doubled; {run.retries:,} requests were retried; the ledger balances")  # fmt: skip
+        print(
+            f"{which}: killed {len(ranked)} times, back after {ranked[len(ranked) // 2]:.2f} s (median), "
+            f"{ranked[-1]:.2f} s (most)"
+        )
+    print(
+        f"{len(run.acknowledged):,} claims, {tills.sales:,} sales and {tills.returns:,} returns acknowledged, "
+        f"0 lost, 0 doubled; {run.retries:,} requests were retried; the ledger balances"
+    )
     worst = max(max(rows) for rows in back.values())
     if worst > back_seconds:
         raise SystemExit(f"back after {worst:.1f} s, more than {back_seconds:.0f}")

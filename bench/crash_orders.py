@@ -35,8 +35,14 @@ CODES, SCARCE = 300, 25
 BETWEEN_SECONDS = 0.1  # between orders of a buyer: recovery needs the machine
 # Time is moved in steps while no worker runs, up to a quarter of an hour.
 STEP_SECONDS, MAX_SECONDS, POLL_SECONDS = 90, 900, 10.0
-SETUP = {"seed": 7, "faults": 0.3, "timeout_seconds": 1.5, "slow_seconds": 0.2, "late_seconds": 0.3,
-         "supplier_limits": {"tremendous": 0, "tango": 0}}  # fmt: skip
+SETUP = {
+    "seed": 7,
+    "faults": 0.3,
+    "timeout_seconds": 1.5,
+    "slow_seconds": 0.2,
+    "late_seconds": 0.3,
+    "supplier_limits": {"tremendous": 0, "tango": 0},
+}
 GENERIC = {"name": "generic", "product": "BOOKS"}
 RARE = {"name": "generic", "product": "SCARCE"}
 OFFERS: dict[str, tuple[str, list[dict[str, str]]]] = {
@@ -104,20 +110,34 @@ async def _offers(at: Stage) -> dict[str, int]:
     async with at.db.begin() as session:
         programme = (await session.execute(text("SELECT id, brand_id FROM programmes"))).one()
         made = {
-            key: Reward(brand_id=programme.brand_id, programme_id=programme.id, key=key, kind="certificate",
-                       fulfilment=fulfilment, suppliers=suppliers, name_ru=key, least=NOMINAL, most=NOMINAL,
-                       price=NOMINAL, tax="discount")
+            key: Reward(
+                brand_id=programme.brand_id,
+                programme_id=programme.id,
+                key=key,
+                kind="certificate",
+                fulfilment=fulfilment,
+                suppliers=suppliers,
+                name_ru=key,
+                least=NOMINAL,
+                most=NOMINAL,
+                price=NOMINAL,
+                tax="discount",
+            )
             for key, (fulfilment, suppliers) in OFFERS.items()
-        }  # fmt: skip
+        }
         session.add_all(made.values())
         await session.flush()
         stock = made["stock"].id
         session.add_all(
-            StockCode(brand_id=programme.brand_id, offer_id=stock, nominal=NOMINAL,
-                      digest=gift_card_codes.digest(at.settings, f"GIFT-{number}"),
-                      sealed=gift_card_codes.seal(at.settings, gift_card_codes.stock_owner(stock), f"GIFT-{number}"))
+            StockCode(
+                brand_id=programme.brand_id,
+                offer_id=stock,
+                nominal=NOMINAL,
+                digest=gift_card_codes.digest(at.settings, f"GIFT-{number}"),
+                sealed=gift_card_codes.seal(at.settings, gift_card_codes.stock_owner(stock), f"GIFT-{number}"),
+            )
             for number in range(CODES)
-        )  # fmt: skip
+        )
         agents = at.accounts[:AGENTS]
         await session.execute(EARN, {"programme": programme.id, "amount": EARNED, "accounts": agents})
     return {key: offer.id for key, offer in made.items()}
@@ -229,8 +249,10 @@ async def _judge(run: Run, url: str, rounds: int, passed: int) -> bool:
     found.checks[f"nothing waits for ever (after {passed} s all have ended or are handed to staff)"] = (
         found.states["held"] == 0
     )
-    print(f"{rounds} kills of workers and {rounds} of the database; {dict(found.states)}; {run.again:,} requests sent "
-          f"again; {found.faults:,} faults of suppliers")  # fmt: skip
+    print(
+        f"{rounds} kills of workers and {rounds} of the database; {dict(found.states)}; {run.again:,} requests sent "
+        f"again; {found.faults:,} faults of suppliers"
+    )
     for check, ok in found.checks.items():
         print(f"{'ok  ' if ok else 'MISS'} {check}", flush=True)
     return all(found.checks.values())

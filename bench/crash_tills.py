@@ -56,9 +56,12 @@ class Tills(msgspec.Struct):
         """Check that each acknowledged operation is recorded once, to the kopeck."""
         row = await db.call(STATE, card=self.demo["agent"]["card_number"], code=self.demo["promo_code"])
         expected = (
-            self.sales, self.returns, DISCOUNT * self.sales - DISCOUNT // 2 * self.returns,
-            BONUS * self.sales - BONUS // 2 * self.returns, self.sales,
-        )  # fmt: skip
+            self.sales,
+            self.returns,
+            DISCOUNT * self.sales - DISCOUNT // 2 * self.returns,
+            BONUS * self.sales - BONUS // 2 * self.returns,
+            self.sales,
+        )
         if tuple(row) != expected:
             raise RuntimeError(f"tills: {tuple(row)} are recorded, {expected} were acknowledged")
 

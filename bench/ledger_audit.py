@@ -130,8 +130,10 @@ async def main(movements: int) -> bool:
         for fault in found.faults:
             print(fault)
         ok = not found.faults and found.seconds <= MAX_SECONDS
-        print(f"{'ok  ' if ok else 'MISS'} {found.movements:,} movements, {found.sealed:,} sealed, proved in "
-              f"{found.seconds} s (<= {MAX_SECONDS}), {used:.0f} s of CPU")  # fmt: skip
+        print(
+            f"{'ok  ' if ok else 'MISS'} {found.movements:,} movements, {found.sealed:,} sealed, proved in "
+            f"{found.seconds} s (<= {MAX_SECONDS}), {used:.0f} s of CPU"
+        )
     return ok
 
 

@@ -137,16 +137,30 @@ async def _stock(at: Stage, count: int) -> tuple[int, int]:
     """Create a reward with codes in stock and funded agents; returns the reward and its programme."""
     async with at.db.begin() as session:
         row = (await session.execute(text("SELECT id, brand_id FROM programmes"))).one()
-        offer = Reward(brand_id=row.brand_id, programme_id=row.id, key="bench", kind="certificate", fulfilment="stock",
-                      name_ru="Сертификат", least=NOMINAL, most=NOMINAL, price=NOMINAL, tax="discount")  # fmt: skip
+        offer = Reward(
+            brand_id=row.brand_id,
+            programme_id=row.id,
+            key="bench",
+            kind="certificate",
+            fulfilment="stock",
+            name_ru="Сертификат",
+            least=NOMINAL,
+            most=NOMINAL,
+            price=NOMINAL,
+            tax="discount",
+        )
         session.add(offer)
         await session.flush()
         session.add_all(
-            StockCode(brand_id=row.brand_id, offer_id=offer.id, nominal=NOMINAL,
-                      digest=gift_card_codes.digest(at.settings, f"GIFT-{number}"),
-                      sealed=gift_card_codes.seal(at.settings, gift_card_codes.stock_owner(offer.id), f"GIFT-{number}"))
+            StockCode(
+                brand_id=row.brand_id,
+                offer_id=offer.id,
+                nominal=NOMINAL,
+                digest=gift_card_codes.digest(at.settings, f"GIFT-{number}"),
+                sealed=gift_card_codes.seal(at.settings, gift_card_codes.stock_owner(offer.id), f"GIFT-{number}"),
+            )
             for number in range(count)
-        )  # fmt: skip
+        )
         values = {"programme": row.id, "today": datetime.now(UTC).date(), "amount": EARNED, "far": FAR}
         await session.execute(EARN, values | {"accounts": at.accounts})
     return offer.id, row.id

@@ -61,9 +61,15 @@ class Shop(msgspec.Struct):
                 await session.execute(text("SET LOCAL session_replication_role = replica"))
                 await session.execute(
                     CODES,
-                    {"prefix": prefix, "brand": self.brand, "campaigns": campaigns, "accounts": self.at.accounts,
-                     "begin": first, "end": min(first + STEP, end) - 1},
-                )  # fmt: skip
+                    {
+                        "prefix": prefix,
+                        "brand": self.brand,
+                        "campaigns": campaigns,
+                        "accounts": self.at.accounts,
+                        "begin": first,
+                        "end": min(first + STEP, end) - 1,
+                    },
+                )
         await self.vacuum("promo_codes")
 
     async def for_sale(self, prefix: str, campaigns: list[int], count: int) -> None:

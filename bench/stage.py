@@ -133,9 +133,12 @@ async def create_batch(db: Database) -> None:
         session.add_all([programme, product])
         await session.flush()
         campaign = Campaign(
-            brand_id=brand.id, programme_id=programme.id, key="bench", state="active",
+            brand_id=brand.id,
+            programme_id=programme.id,
+            key="bench",
+            state="active",
             starts_at=datetime.now(UTC) - timedelta(days=1),
-        )  # fmt: skip
+        )
         session.add(campaign)
         session.add(Slot(slot=SLOT, brand_id=brand.id, next_serial=SERIALS))
         await session.flush()
@@ -146,9 +149,15 @@ async def create_batch(db: Database) -> None:
             )
         )
         batch = Batch(
-            key="00000000-0000-4000-8000-000000000001", brand_id=brand.id, programme_id=programme.id,
-            product_id=product.id, slot=SLOT, first_serial=0, count=SERIALS, state="active",
-        )  # fmt: skip
+            key="00000000-0000-4000-8000-000000000001",
+            brand_id=brand.id,
+            programme_id=programme.id,
+            product_id=product.id,
+            slot=SLOT,
+            first_serial=0,
+            count=SERIALS,
+            state="active",
+        )
         session.add(batch)
         await session.flush()
         session.add(Range(slot=SLOT, first_serial=0, last_serial=SERIALS - 1, batch_id=batch.id, state="active"))

@@ -39,10 +39,16 @@ GOODS = ReceiptItem("РОЗЕТКА ДВОЙНАЯ С ЗАЗЕМЛ. RA16-374", 4
 OTHER = ReceiptItem("Кабель ВВГнг(А)-LS 3х2,5 бухта 20м", 214_000)
 # Nothing here is about fraud, and no run waits five minutes for a retry.
 NUMBERS = {
-    "receipts_agent_day": 10**6, "receipts_agent_hour": 10**6, "receipts_agent_shop": 10**6,
-    "till_share_least": 10**6, "receipts_quick_week": 10**6, "receipts_per_day": 10**6,
-    "receipts_waiting_new": 300, "receipts_new_per_day_per_network": 10**6, "receipt_quota_new_percent": 100,
-} | {f"receipt_retry_{step}": 1 for step in range(1, 9)}  # fmt: skip
+    "receipts_agent_day": 10**6,
+    "receipts_agent_hour": 10**6,
+    "receipts_agent_shop": 10**6,
+    "till_share_least": 10**6,
+    "receipts_quick_week": 10**6,
+    "receipts_per_day": 10**6,
+    "receipts_waiting_new": 300,
+    "receipts_new_per_day_per_network": 10**6,
+    "receipt_quota_new_percent": 100,
+} | {f"receipt_retry_{step}": 1 for step in range(1, 9)}
 STATES = text("SELECT state, count(*) AS n FROM receipts GROUP BY 1")
 PAID = text("SELECT count(*) AS n, coalesce(sum(amount), 0) AS amount FROM accruals WHERE cause = 6")
 TRIES = text("SELECT result, count(*) AS n FROM receipt_tries GROUP BY 1 ORDER BY 1")
@@ -68,8 +74,13 @@ async def _goods(at: Stage) -> None:
         session.add(
             Product(brand_id=row.brand, sku="RA16-374", name_ru="Розетка двойная с заземлением", articles=["РА16-374"])
         )
-        campaign = Campaign(brand_id=row.brand, programme_id=row.programme, key="receipts", state="active",
-                            starts_at=datetime(2026, 1, 1, tzinfo=UTC))  # fmt: skip
+        campaign = Campaign(
+            brand_id=row.brand,
+            programme_id=row.programme,
+            key="receipts",
+            state="active",
+            starts_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
         session.add(campaign)
         await session.flush()
         rule = msgspec.to_builtins(Rule(ways=frozenset({"receipt"}), amount=Fixed(AMOUNT)))
@@ -86,9 +97,12 @@ def _environ(at: Stage, folder: Path, url: str, per_second: int) -> dict[str, st
     lines = (f'[[{name}]]\nfrom = 2026-01-01\nvalue = {value}\nsource = "bench"\n' for name, value in NUMBERS.items())
     numbers.write_text("".join(lines), "utf-8")
     return os.environ | {
-        "DATABASE_URL": at.settings.database_url, "SCANBACK_DATA": str(at.settings.data),
-        "SCANBACK_RECEIPT_PROVIDERS": str(providers), "SCANBACK_NUMBERS": str(numbers), "SCANBACK_LOG_LEVEL": "ERROR",
-    }  # fmt: skip
+        "DATABASE_URL": at.settings.database_url,
+        "SCANBACK_DATA": str(at.settings.data),
+        "SCANBACK_RECEIPT_PROVIDERS": str(providers),
+        "SCANBACK_NUMBERS": str(numbers),
+        "SCANBACK_LOG_LEVEL": "ERROR",
+    }
 
 
 async def _send(at: Stage, providers: Path, url: str, count: int) -> None:

@@ -114,10 +114,12 @@ def photograph_card(png: bytes) -> Image.Image:
     flat = Image.open(io.BytesIO(png)).convert("RGB")
     wide, high = flat.size
     seen = flat.transform(
-        (wide, high), Image.Transform.QUAD,
+        (wide, high),
+        Image.Transform.QUAD,
         (-0.06 * wide, -0.03 * high, 0.04 * wide, 1.05 * high, 1.07 * wide, 0.98 * high, 0.97 * wide, 0.02 * high),
-        resample=Image.Resampling.BICUBIC, fillcolor="white",
-    )  # fmt: skip
+        resample=Image.Resampling.BICUBIC,
+        fillcolor="white",
+    )
     file = io.BytesIO()
     seen.filter(ImageFilter.GaussianBlur(1.2)).resize((wide * 2 // 3, high * 2 // 3)).save(file, "JPEG", quality=40)
     return Image.open(file)

@@ -45,9 +45,11 @@ class SpendingStory:
         page = self.story.expect(self.http.get("/v1/offers", params={"affordable": "true"}, headers=self.agent))
         self.story.report(f"for {BONUS / 100:.2f} RUB: " + ", ".join(row["name"] for row in page["items"]))
         names = {
-            "Tool shop certificate": "tools", "Certificate for books": "books", "Certificate of our shop": "own",
+            "Tool shop certificate": "tools",
+            "Certificate for books": "books",
+            "Certificate of our shop": "own",
             "Another year of warranty": "warranty",
-        }  # fmt: skip
+        }
         return {names[row["name"]]: row["id"] for row in page["items"] if row["name"] in names}
 
     def order(self, offer: str, nominal: int, **more: int) -> Any:
@@ -132,8 +134,11 @@ def run_command(folder: Path, *words: str, right: bool = True) -> str:
     """Run a command on the temporary installation; returns its output."""
     result = subprocess.run(
         [sys.executable, "-m", "backend.cli", *words],
-        env=os.environ | {"SCANBACK_DATA": str(folder)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=os.environ | {"SCANBACK_DATA": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if (result.returncode == 0) is not right:
         raise RuntimeError(f"{' '.join(words)}: {result.stdout} {result.stderr}")
     return result.stdout.strip()

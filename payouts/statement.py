@@ -16,9 +16,23 @@ from payouts.models import MovementKind, Place
 
 FORMAT: Literal["scanback statement 1"] = "scanback statement 1"
 COLUMNS = (
-    "id", "wallet_id", "wallet_seq", "amount", "pending_after", "available_after", "held_after", "cause_id", "lot_id",
-    "reverses", "at", "kind", "from_place", "to_place", "cause", "leg",
-)  # fmt: skip
+    "id",
+    "wallet_id",
+    "wallet_seq",
+    "amount",
+    "pending_after",
+    "available_after",
+    "held_after",
+    "cause_id",
+    "lot_id",
+    "reverses",
+    "at",
+    "kind",
+    "from_place",
+    "to_place",
+    "cause",
+    "leg",
+)
 START = datetime(1970, 1, 1, tzinfo=UTC)
 # Lowercase hexadecimal digits of 32 bytes, or nothing.
 HEX = r"^([0-9a-f]{64})?(?!\n)$"

@@ -77,8 +77,11 @@ def copy_context(folder: Path) -> None:
     included = tuple(line.removeprefix("!") + "/" for line in lines if line.startswith("!"))
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     for name in listed.stdout.splitlines():
         if name.startswith(included) and (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -5,22 +5,54 @@ import random
 SUPPLIERS = ("tremendous", "tango", "generic")
 # With `_after` the certificate is sold first, and the response has the fault.
 PURCHASE_FAULTS = (
-    "timeout", "slow", "http_500", "http_500_empty", "garbage", "limit", "late", "duplicate",
-    "timeout_after", "http_500_after", "http_500_empty_after", "garbage_after", "huge_after", "empty_after",
-)  # fmt: skip
+    "timeout",
+    "slow",
+    "http_500",
+    "http_500_empty",
+    "garbage",
+    "limit",
+    "late",
+    "duplicate",
+    "timeout_after",
+    "http_500_after",
+    "http_500_empty_after",
+    "garbage_after",
+    "huge_after",
+    "empty_after",
+)
 
 # Random faults: they delay the result and never change it.
 RANDOM_FAULTS = {
     "fns": (
-        "timeout", "slow", "http_500", "http_500_empty", "authentication", "garbage", "wrong_type", "huge",
-        "processing", "message_not_found", "ticket_garbage", "code_503", "code_528",
+        "timeout",
+        "slow",
+        "http_500",
+        "http_500_empty",
+        "authentication",
+        "garbage",
+        "wrong_type",
+        "huge",
+        "processing",
+        "message_not_found",
+        "ticket_garbage",
+        "code_503",
+        "code_528",
     ),
     "proverkacheka": (
-        "timeout", "slow", "http_500", "http_500_empty", "garbage", "huge", "empty", "code_2", "code_3", "code_4",
+        "timeout",
+        "slow",
+        "http_500",
+        "http_500_empty",
+        "garbage",
+        "huge",
+        "empty",
+        "code_2",
+        "code_3",
+        "code_4",
         "code_5",
     ),
     "callback": ("timeout", "slow", "http_500", "http_500_empty", "garbage", "lost", "duplicate", "late"),
-} | dict.fromkeys(SUPPLIERS, PURCHASE_FAULTS)  # fmt: skip
+} | dict.fromkeys(SUPPLIERS, PURCHASE_FAULTS)
 # Faults that occur only by name, in a receipt's script or in the setup. `code_404` and the like send that code,
 # `reject_DUPLICATE` and the like send that reason in the callback.
 NAMED_FAULTS = {

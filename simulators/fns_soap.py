@@ -17,10 +17,23 @@ SYNC = "urn://x-artefacts-gnivc-ru/inplat/servin/OpenApiMessageConsumerService/t
 ASYNC = "urn://x-artefacts-gnivc-ru/inplat/servin/OpenApiAsyncMessageConsumerService/types/1.0"
 AUTH = "urn://x-artefacts-gnivc-ru/ais3/kkt/AuthService/types/1.0"
 TICKET = "urn://x-artefacts-gnivc-ru/ais3/kkt/KktTicketService/types/1.0"
-MASTER_TOKEN_PATH = "/".join((f"{{{SYNC}}}GetMessageRequest", f"{{{SYNC}}}Message", f"{{{AUTH}}}AuthRequest",
-                      f"{{{AUTH}}}AuthAppInfo", f"{{{AUTH}}}MasterToken"))  # fmt: skip
-TICKET_PATH = "/".join((f"{{{ASYNC}}}SendMessageRequest", f"{{{ASYNC}}}Message", f"{{{TICKET}}}GetTicketRequest",
-                      f"{{{TICKET}}}GetTicketInfo"))  # fmt: skip
+MASTER_TOKEN_PATH = "/".join(
+    (
+        f"{{{SYNC}}}GetMessageRequest",
+        f"{{{SYNC}}}Message",
+        f"{{{AUTH}}}AuthRequest",
+        f"{{{AUTH}}}AuthAppInfo",
+        f"{{{AUTH}}}MasterToken",
+    )
+)
+TICKET_PATH = "/".join(
+    (
+        f"{{{ASYNC}}}SendMessageRequest",
+        f"{{{ASYNC}}}Message",
+        f"{{{TICKET}}}GetTicketRequest",
+        f"{{{TICKET}}}GetTicketInfo",
+    )
+)
 MESSAGE_ID_PATH = f"{{{ASYNC}}}GetMessageRequest/{{{ASYNC}}}MessageId"
 FIELDS = ("Sum", "Date", "Fn", "TypeOperation", "FiscalDocumentId", "FiscalSign")
 MAX_USER_LENGTH = 160

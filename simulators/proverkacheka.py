@@ -86,8 +86,14 @@ def _time(text: str) -> datetime:
 
 def _response(code: int, form: dict[str, str], receipt: dict[str, Any] | None = None) -> Response[bytes]:
     """The code, the data, and the request without its token."""
-    manual = {"fn": form.get("fn", ""), "fd": form.get("fd", ""), "fp": form.get("fp", ""),
-              "check_time": form.get("t", ""), "type": form.get("n", ""), "sum": form.get("s", "")}  # fmt: skip
+    manual = {
+        "fn": form.get("fn", ""),
+        "fd": form.get("fd", ""),
+        "fp": form.get("fp", ""),
+        "check_time": form.get("t", ""),
+        "type": form.get("n", ""),
+        "sum": form.get("s", ""),
+    }
     body = {
         "code": code,
         "first": 0,

@@ -82,8 +82,11 @@ class ServiceLog(msgspec.Struct):
     def summary(self) -> dict[str, Any]:
         """The log with figures for tests: the busiest second, and that of one message's polls."""
         polls = max((max_in_a_second(times) for times in self.polls.values()), default=0)
-        sums = {"questions": len(self.arrivals), "most_in_a_second": max_in_a_second(self.arrivals),
-                "most_polls_in_a_second": polls}  # fmt: skip
+        sums = {
+            "questions": len(self.arrivals),
+            "most_in_a_second": max_in_a_second(self.arrivals),
+            "most_polls_in_a_second": polls,
+        }
         fields: dict[str, Any] = msgspec.to_builtins(self)
         del fields["polls"]
         return fields | sums
@@ -138,8 +141,11 @@ class SimulatorState:
         self.met[service, key] += 1
         script = self.entries[key].script if key in self.entries else self.sold.scripts.get(key, [])
         setup = self.setup
-        fault = script[nth] if nth < len(script) else faults.draw_fault(
-            service, key, nth, seed=setup.seed, rate=setup.faults, kinds=setup.kinds)  # fmt: skip
+        fault = (
+            script[nth]
+            if nth < len(script)
+            else faults.draw_fault(service, key, nth, seed=setup.seed, rate=setup.faults, kinds=setup.kinds)
+        )
         if not fault or not faults.is_supported(service, fault):
             return ""
         self.logs[service].faults[fault] += 1

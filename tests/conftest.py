@@ -104,10 +104,15 @@ def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Set
     data = tmp_path_factory.mktemp("data")
     ensure_keys(data)
     return Settings.from_env(
-        {"SCANBACK_DATA": str(data), "DATABASE_URL": database_url, "SCANBACK_URL": "http://scanback.test",
-         "SCANBACK_LOG_LEVEL": "ERROR", "SCANBACK_DECODERS": "1",
-         "SCANBACK_POOL": "8"}  # races want many at once
-    )  # fmt: skip
+        {
+            "SCANBACK_DATA": str(data),
+            "DATABASE_URL": database_url,
+            "SCANBACK_URL": "http://scanback.test",
+            "SCANBACK_LOG_LEVEL": "ERROR",
+            "SCANBACK_DECODERS": "1",
+            "SCANBACK_POOL": "8",
+        }  # races want many at once
+    )
 
 
 @pytest.fixture(scope="session")

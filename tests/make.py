@@ -108,9 +108,17 @@ class World:
         slot = next(COUNT) % 1024
         await self.add(Slot(slot=slot, brand_id=programme.brand_id, next_serial=count))
         batch = await self.add(
-            Batch(key=uuid.uuid4(), brand_id=programme.brand_id, programme_id=programme.id, product_id=product.id,
-                  slot=slot, first_serial=0, count=count, state=fields.get("state", "active"))
-        )  # fmt: skip
+            Batch(
+                key=uuid.uuid4(),
+                brand_id=programme.brand_id,
+                programme_id=programme.id,
+                product_id=product.id,
+                slot=slot,
+                first_serial=0,
+                count=count,
+                state=fields.get("state", "active"),
+            )
+        )
         fields = {"state": "active"} | fields
         await self.add(Range(slot=slot, first_serial=0, last_serial=count - 1, batch_id=batch.id, **fields))
         return batch

@@ -30,14 +30,32 @@ from backend.spending.stock import file_reader as stock_reader
 from backend.spending.stock import service as stock
 
 REFUSALS = (
-    RoleForbids, reader.FileUnreadable, reader.LineBroken, workbook_process.WorkbookBusy, kinds.TargetInvalid,
-    products.FileTooLarge, products.TooManyRows, products.ImportUnderWay, products.ImportCollided,
-    columns.ColumnMissing, columns.ColumnsRepeated, rewards.RewardNotFound, stock.RewardWithoutStock,
-    stock.StockImportRunning, stock.StockFileTooLong, stock_reader.StockColumnsInvalid, batches.BatchUnknown,
-    batches.BatchOver, lists.NotAList,
-    lists.ListUnreadable, lists.NoCodes, lists.CodesCount, lists.CodeColumnMissing, seller_file.SellerColumns,
+    RoleForbids,
+    reader.FileUnreadable,
+    reader.LineBroken,
+    workbook_process.WorkbookBusy,
+    kinds.TargetInvalid,
+    products.FileTooLarge,
+    products.TooManyRows,
+    products.ImportUnderWay,
+    products.ImportCollided,
+    columns.ColumnMissing,
+    columns.ColumnsRepeated,
+    rewards.RewardNotFound,
+    stock.RewardWithoutStock,
+    stock.StockImportRunning,
+    stock.StockFileTooLong,
+    stock_reader.StockColumnsInvalid,
+    batches.BatchUnknown,
+    batches.BatchOver,
+    lists.NotAList,
+    lists.ListUnreadable,
+    lists.NoCodes,
+    lists.CodesCount,
+    lists.CodeColumnMissing,
+    seller_file.SellerColumns,
     seller_file.TooManySellers,
-)  # fmt: skip
+)
 
 
 @dataclass

@@ -96,9 +96,12 @@ async def look_for_rings(*, db: Database, settings: Settings) -> None:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     numbers = settings.numbers
     found = await db.call(
-        SIGNALS, start=today - timedelta(days=1), end=today, least=numbers.at("ring_least", today.date()),
+        SIGNALS,
+        start=today - timedelta(days=1),
+        end=today,
+        least=numbers.at("ring_least", today.date()),
         shadow=bool(numbers.at("shadow_rings", today.date())),
-    )  # fmt: skip
+    )
     log.info("rings_looked_for", signals=found.written)
 
 

@@ -32,7 +32,7 @@ class Reward(Base):
         CheckConstraint("extends_months BETWEEN 1 AND 240", name="extends_months"),
         CheckConstraint("defers_days BETWEEN 1 AND 366", name="defers_days"),
         Index("ix_offers_programme_id_id", "programme_id", "id"),
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))

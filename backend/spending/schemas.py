@@ -139,13 +139,28 @@ class OrderPage(ResponseModel):
 def order_out(row: Any, code: str | None = None, url: str | None = None) -> OrderOut:
     """An order for its owner."""
     out = OrderOut(
-        row.key, row.state, row.offer_id, localized(row), row.nominal, row.price, row.currency, row.placed_at,
-        done_at=row.done_at, has_code=has_code(row), code=code, url=url,
+        row.key,
+        row.state,
+        row.offer_id,
+        localized(row),
+        row.nominal,
+        row.price,
+        row.currency,
+        row.placed_at,
+        done_at=row.done_at,
+        has_code=has_code(row),
+        code=code,
+        url=url,
         valid_until=row.valid_until if has_code(row) or row.state == "held" else None,
-        delivery=None if row.state == "refused" else row.delivery, place=row.place, reference=row.reference,
-        defers_days=row.defers_days, number=row.id, note=row.note or None, cancellable=is_cancellable(row),
+        delivery=None if row.state == "refused" else row.delivery,
+        place=row.place,
+        reference=row.reference,
+        defers_days=row.defers_days,
+        number=row.id,
+        note=row.note or None,
+        cancellable=is_cancellable(row),
         decide_by=row.decide_by if is_cancellable(row) else None,
-    )  # fmt: skip
+    )
     reason = row.reason or ("being_fulfilled" if row.state == "held" else None)
     if reason is not None:
         out.reason, out.next = reason, _next_step(row, reason)

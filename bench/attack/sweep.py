@@ -17,10 +17,43 @@ METHODS = ("get", "put", "post", "delete")
 # They end the very credential that the sweep goes on with.
 LAST = {"/v1/me", "/v1/staff/sessions/current", "/v1/staff/me/password", "/v1/console/staff/{email}"}
 BROKEN: tuple[Any, ...] = (
-    None, True, -1, 0, 0.0001, 2**31, 2**63, 2**64, -(2**63) - 1, 1e308, "", " ", "\0", "x" * 600_000, "𝟙" * 40,
-    "\u202e", "٣", "0001-01-01", "9999-12-31T23:59:59Z", "2026-02-30", "NaN", [], [[]], {}, {"a": {}}, "'; --",
-    "\\ud800",     "../../etc", "{{7*7}}", "%00", "\u200b" * 9, "1e9", [None], "P1Y", "://", "١٢٣",
-)  # fmt: skip
+    None,
+    True,
+    -1,
+    0,
+    0.0001,
+    2**31,
+    2**63,
+    2**64,
+    -(2**63) - 1,
+    1e308,
+    "",
+    " ",
+    "\0",
+    "x" * 600_000,
+    "𝟙" * 40,
+    "\u202e",
+    "٣",
+    "0001-01-01",
+    "9999-12-31T23:59:59Z",
+    "2026-02-30",
+    "NaN",
+    [],
+    [[]],
+    {},
+    {"a": {}},
+    "'; --",
+    "\\ud800",
+    "../../etc",
+    "{{7*7}}",
+    "%00",
+    "\u200b" * 9,
+    "1e9",
+    [None],
+    "P1Y",
+    "://",
+    "١٢٣",
+)
 
 
 def operations() -> Iterator[tuple[str, str, str, dict[str, Any]]]:

@@ -36,9 +36,14 @@ class OfflineTill:
             discount = 0  # a part of a discount is none: ask the buyer to come again with the network
         self.loss_left -= discount
         self.waiting.append(
-            {"id": key, "taken_at": (at or datetime.now(UTC)).isoformat(), "codes": [code] if discount else [],
-             "basket": basket, "discount": discount}
-        )  # fmt: skip
+            {
+                "id": key,
+                "taken_at": (at or datetime.now(UTC)).isoformat(),
+                "codes": [code] if discount else [],
+                "basket": basket,
+                "discount": discount,
+            }
+        )
         return discount
 
     def _off(self, offer: dict[str, Any], basket: list[dict[str, Any]]) -> int:

@@ -171,10 +171,12 @@ async def test_batched_baskets_with_several_codes_equal_single_sales(world: Worl
 
     answers = await asyncio.gather(
         *await others(
-            shopping.sell(*pairs[1], key=key), shopping.sell(*reversed(pairs[1])), shopping.sell(*pairs[2]),
+            shopping.sell(*pairs[1], key=key),
+            shopping.sell(*reversed(pairs[1])),
+            shopping.sell(*pairs[2]),
             shopping.sell(pairs[2][0], pairs[1][1]),
         )
-    )  # fmt: skip
+    )
 
     assert {answer.json()["discount"] for answer in answers} == {single.json()["discount"]}
     used = [[row.used for row in await world.db.rows(REDEMPTIONS, code=code)] for pair in pairs[1:] for code in pair]

@@ -161,8 +161,13 @@ async def test_download_excludes_archived_products(shopping, world):
 async def test_offline_loss_over_all_limits_is_borne_by_shop(shopping):
     code = await shopping.code(await shopping.offer(Promo(Percent(10_000), uses=1)))
     await shopping.sell(code)
-    sale = {"id": "one", "taken_at": datetime.now(UTC).isoformat(), "codes": [code], "basket": [line(1, 10**12)],
-            "discount": 10**12}  # fmt: skip
+    sale = {
+        "id": "one",
+        "taken_at": datetime.now(UTC).isoformat(),
+        "codes": [code],
+        "basket": [line(1, 10**12)],
+        "discount": 10**12,
+    }
 
     answer = await shopping.ask("POST", "sales/batch", {"sales": [sale]})
 

@@ -47,9 +47,12 @@ async def list_redemptions(world, account, **params):
 
 async def agent_of(world: World, account) -> Agent:
     row = await world.db.call(
-        text("SELECT a.id, d.id AS device FROM accounts a JOIN devices d ON d.account_id = a.id "
-             "WHERE a.card_number = :card"), card=account.card_number,
-    )  # fmt: skip
+        text(
+            "SELECT a.id, d.id AS device FROM accounts a JOIN devices d ON d.account_id = a.id "
+            "WHERE a.card_number = :card"
+        ),
+        card=account.card_number,
+    )
     return Agent(row.id, row.device, "203.0.113.0/24")
 
 

@@ -30,9 +30,12 @@ from tests.checkout.shopping import shopping_at
 
 GOAL = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 10_000
 RUN = settings(
-    max_examples=50, stateful_step_count=50, database=None, phases=[Phase.generate, Phase.shrink],
+    max_examples=50,
+    stateful_step_count=50,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 STATE = text("""
     SELECT (SELECT coalesce(sum(CASE kind WHEN 1 THEN amount ELSE -amount END), 0)::bigint FROM dues) AS owed,
         (SELECT coalesce(sum(pending + available), 0)::bigint FROM wallets WHERE owner_id = :first) AS first,

@@ -289,14 +289,17 @@ async def test_closed_statement_cannot_be_changed(shopping, brand, world):
             STATEMENTS,
         ),
         ("UPDATE sales SET amount = amount + 1", "UPDATE sales SET amount = amount - 1", SALES),
-        ("UPDATE sales SET returned_amount = returned_amount + 1",
-         "UPDATE sales SET returned_amount = returned_amount - 1", SALES),
+        (
+            "UPDATE sales SET returned_amount = returned_amount + 1",
+            "UPDATE sales SET returned_amount = returned_amount - 1",
+            SALES,
+        ),
         ("UPDATE sale_lines SET sale_id = -sale_id", "UPDATE sale_lines SET sale_id = -sale_id", SALES),
         ("UPDATE shares SET base = base + 1", "UPDATE shares SET base = base - 1", SALES),
         ("UPDATE shares SET redemption_id = -redemption_id", "UPDATE shares SET redemption_id = -redemption_id", SALES),
         ("UPDATE redemptions SET sale_id = -sale_id", "UPDATE redemptions SET sale_id = -sale_id", SALES),
     ],
-)  # fmt: skip
+)
 async def test_audit_finds_tampered_payables(shopping, brand, owner, change, back, fault):
     await sold_and_returned(shopping)
     await brand.close(1)

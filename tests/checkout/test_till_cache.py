@@ -79,8 +79,16 @@ async def test_offline_batch_has_the_cashier_of_its_start(world, shopping, code)
     await world.db.rows(text("INSERT INTO cashiers (shop_id, key) SELECT shop_id, 'first' FROM tills"))
     await change(world, "cashier_id = (SELECT id FROM cashiers), shift_ends_at = now() + interval '1 hour'")
     at = datetime.now(UTC) - timedelta(hours=1)
-    sales = [{"id": f"s{n}", "taken_at": (at + timedelta(minutes=n)).isoformat(), "discount": 0, "codes": [],
-              "basket": BASKET} for n in range(2)]  # fmt: skip
+    sales = [
+        {
+            "id": f"s{n}",
+            "taken_at": (at + timedelta(minutes=n)).isoformat(),
+            "discount": 0,
+            "codes": [],
+            "basket": BASKET,
+        }
+        for n in range(2)
+    ]
 
     async with world.db.begin() as session:
         await session.execute(text("LOCK TABLE sales IN SHARE MODE"))

@@ -52,9 +52,13 @@ def test_url_of_another_database_has_message(tmp_path, url, expected, command):
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://u:SECRET@127.0.0.1:1/x", "postgresql://u:SECRET@nowhere.invalid/x",
-            "postgresql://u:SECRET@127.0.0.1:99999/x"]
-)  # fmt: skip
+    "url",
+    [
+        "postgresql://u:SECRET@127.0.0.1:1/x",
+        "postgresql://u:SECRET@nowhere.invalid/x",
+        "postgresql://u:SECRET@127.0.0.1:99999/x",
+    ],
+)
 def test_unreachable_database_has_message(tmp_path, url):
     output = run_failing(url, tmp_path)
 

@@ -83,8 +83,13 @@ def environ(data, port):
 def run_to_its_end(data, port):
     return subprocess.run(
         [sys.executable, "-m", "backend.cli", "run"],
-        cwd=ROOT, env=environ(data, port), capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environ(data, port),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def within(seconds, question):

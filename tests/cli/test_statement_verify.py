@@ -72,8 +72,11 @@ async def holder(world: World, settings, files, tmp_path, owner) -> Holder:
     await made.seal(max_rows=4)
     yield made
     # The tests alter the ledger, which is audited after each test.
-    await as_superuser(owner, "DELETE FROM lot_uses; DELETE FROM movements; DELETE FROM lots; DELETE FROM wallets; "
-                       "DELETE FROM seals; DELETE FROM accruals")  # fmt: skip
+    await as_superuser(
+        owner,
+        "DELETE FROM lot_uses; DELETE FROM movements; DELETE FROM lots; DELETE FROM wallets; "
+        "DELETE FROM seals; DELETE FROM accruals",
+    )
 
 
 def run_verify(*words: str):
@@ -130,10 +133,12 @@ async def test_proof_reveals_nothing_of_others(holder: Holder, owner):
     content = Path(await holder.statement()).read_text("utf-8")
 
     others = await owner.rows(
-        text("SELECT ledger_line(m) AS line, encode(ledger_salt(m.id, s.secret), 'hex') AS salt, "
-             "encode(s.secret, 'hex') AS secret FROM movements m, seals s WHERE m.wallet_id <> :own"),
+        text(
+            "SELECT ledger_line(m) AS line, encode(ledger_salt(m.id, s.secret), 'hex') AS salt, "
+            "encode(s.secret, 'hex') AS secret FROM movements m, seals s WHERE m.wallet_id <> :own"
+        ),
         own=await holder.number(),
-    )  # fmt: skip
+    )
     assert others
     assert not any(row.line in content or row.salt in content or row.secret in content for row in others)
 
@@ -144,13 +149,21 @@ async def test_proof_is_deterministic(holder: Holder):
 
 @pytest.mark.parametrize(
     ("change", "also"),
-    [("amount = amount + 1", "sum_wrong"), ("available_after = available_after - 1", "sum_wrong"),
-     ("cause_id = cause_id + 10000000", None), ("at = at - interval '1 minute'", None)],
-)  # fmt: skip
+    [
+        ("amount = amount + 1", "sum_wrong"),
+        ("available_after = available_after - 1", "sum_wrong"),
+        ("cause_id = cause_id + 10000000", None),
+        ("at = at - interval '1 minute'", None),
+    ],
+)
 async def test_altered_row_is_found_by_audit_and_verifier(holder: Holder, owner, change: str, also):
     published = await holder.published()
-    ids = [row.id for row in await owner.rows(
-        text("SELECT id FROM movements WHERE wallet_id = :own ORDER BY id"), own=await holder.number())]  # fmt: skip
+    ids = [
+        row.id
+        for row in await owner.rows(
+            text("SELECT id FROM movements WHERE wallet_id = :own ORDER BY id"), own=await holder.number()
+        )
+    ]
     await as_superuser(owner, f"UPDATE movements SET {change} WHERE id = {ids[1]}")  # noqa: S608
 
     found = verdict(await holder.statement(), "--seals", published)

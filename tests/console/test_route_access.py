@@ -19,10 +19,15 @@ from tests.make import World, bearer
 SIGN_IN = {("POST", "/v1/staff/sessions"), ("POST", "/v1/staff/sessions/challenges")}
 # Routes without authentication.
 STRANGERS = {
-    *SIGN_IN, ("POST", "/v1/accounts"), ("POST", "/v1/sessions"), ("POST", "/v1/sessions/challenges"),
-    ("POST", "/v1/devices/pending"), ("GET", "/v1/devices/pending"),
-    ("POST", "/v1/receipts/callbacks/{provider}"), ("GET", "/v1/seals"),
-}  # fmt: skip
+    *SIGN_IN,
+    ("POST", "/v1/accounts"),
+    ("POST", "/v1/sessions"),
+    ("POST", "/v1/sessions/challenges"),
+    ("POST", "/v1/devices/pending"),
+    ("GET", "/v1/devices/pending"),
+    ("POST", "/v1/receipts/callbacks/{provider}"),
+    ("GET", "/v1/seals"),
+}
 
 
 @pytest.fixture
@@ -116,16 +121,25 @@ async def test_roles_may_call_only_their_routes(world: World, theirs, role):
 
 # What moves money or grants power.
 FRESH = {
-    ("PUT", "/v1/console/brand"), ("PUT", "/v1/console/staff/{email}"), ("DELETE", "/v1/console/staff/{email}"),
-    ("DELETE", "/v1/console/staff/{email}/second-factors"), ("PUT", "/v1/console/campaigns/{key}"),
-    ("PUT", "/v1/console/identities/{card_number}"), ("PUT", "/v1/console/orders/{order}/decision"),
-    ("PUT", "/v1/console/programmes/{key}/rates/{start}"), ("PUT", "/v1/console/shops/{key}/statements/{number}"),
-    ("PUT", "/v1/console/shops/{key}/tills/{till}"), ("POST", "/v1/console/shops/{key}/tills/{till}/tokens"),
+    ("PUT", "/v1/console/brand"),
+    ("PUT", "/v1/console/staff/{email}"),
+    ("DELETE", "/v1/console/staff/{email}"),
+    ("DELETE", "/v1/console/staff/{email}/second-factors"),
+    ("PUT", "/v1/console/campaigns/{key}"),
+    ("PUT", "/v1/console/identities/{card_number}"),
+    ("PUT", "/v1/console/orders/{order}/decision"),
+    ("PUT", "/v1/console/programmes/{key}/rates/{start}"),
+    ("PUT", "/v1/console/shops/{key}/statements/{number}"),
+    ("PUT", "/v1/console/shops/{key}/tills/{till}"),
+    ("POST", "/v1/console/shops/{key}/tills/{till}/tokens"),
     ("PUT", "/v1/console/shops/{key}/brands/{brand}"),
-    ("PUT", "/v1/console/shops/{key}/brands/{brand}/payments/{number}"), ("PUT", "/v1/console/offers/{key}"),
-    ("PUT", "/v1/console/batches/{key}"), ("GET", "/v1/console/batches/{key}/files/{kind}/parts/{number}"),
-    ("PUT", "/v1/console/webhooks/{key}"), ("POST", "/v1/console/webhooks/{key}/secrets"),
-}  # fmt: skip
+    ("PUT", "/v1/console/shops/{key}/brands/{brand}/payments/{number}"),
+    ("PUT", "/v1/console/offers/{key}"),
+    ("PUT", "/v1/console/batches/{key}"),
+    ("GET", "/v1/console/batches/{key}/files/{kind}/parts/{number}"),
+    ("PUT", "/v1/console/webhooks/{key}"),
+    ("POST", "/v1/console/webhooks/{key}/secrets"),
+}
 
 
 async def test_sensitive_routes_require_recent_authentication(world: World, app, theirs):
@@ -164,13 +178,48 @@ async def test_no_route_reaches_into_another_brand(world: World, owner, theirs):
 
 
 BRANDED = {
-    "approvals", "batch_files", "batches", "brand_cards", "brand_shops", "brands", "campaign_versions", "campaigns",
-    "certificate_uses", "certificates", "corrections", "events", "fraud_signals", "freezes", "line_aliases", "offers",
-    "order_steps", "orders", "products", "programmes", "promo_codes", "promo_issues", "receipt_lines", "receipt_passes",
-    "receipt_sellers", "receipt_signals", "redemptions", "review_steps", "reviews", "rungs", "scan_signals", "slots",
-    "staff", "staff_sessions", "statements", "stock_codes", "stock_levels", "webhook_deliveries", "webhook_endpoints",
-    "import_files", "yearly_sums",
-}  # fmt: skip
+    "approvals",
+    "batch_files",
+    "batches",
+    "brand_cards",
+    "brand_shops",
+    "brands",
+    "campaign_versions",
+    "campaigns",
+    "certificate_uses",
+    "certificates",
+    "corrections",
+    "events",
+    "fraud_signals",
+    "freezes",
+    "line_aliases",
+    "offers",
+    "order_steps",
+    "orders",
+    "products",
+    "programmes",
+    "promo_codes",
+    "promo_issues",
+    "receipt_lines",
+    "receipt_passes",
+    "receipt_sellers",
+    "receipt_signals",
+    "redemptions",
+    "review_steps",
+    "reviews",
+    "rungs",
+    "scan_signals",
+    "slots",
+    "staff",
+    "staff_sessions",
+    "statements",
+    "stock_codes",
+    "stock_levels",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "import_files",
+    "yearly_sums",
+}
 # What belongs to the caller.
 OWN = {
     "brands": "id = :brand",

@@ -88,10 +88,24 @@ async def test_stock_of_released_data_is_recognized(world, settings, manager, of
 
 async def test_refused_rows_are_reported_without_codes(manager, offer):
     rows = [
-        "good-1,1000,", "good-1,1000,", "GOOD 1,1000,", ",1000,", "=cmd|x,1000,", "+7001,1000,", "@sum,1000,",
-        "'=1+1,1000,", "x\ty,1000,", f"{'s' * 201},1000,", "good-2,1500,", "good-3,minus,", "good-4,1000,2020-01-01",
-        "good-5,1000,31.02.2030", "good-6,1000,31.12.2099,more", "good-7,\u200b1000,", "good-8,5 000,31.12.2099",
-    ]  # fmt: skip
+        "good-1,1000,",
+        "good-1,1000,",
+        "GOOD 1,1000,",
+        ",1000,",
+        "=cmd|x,1000,",
+        "+7001,1000,",
+        "@sum,1000,",
+        "'=1+1,1000,",
+        "x\ty,1000,",
+        f"{'s' * 201},1000,",
+        "good-2,1500,",
+        "good-3,minus,",
+        "good-4,1000,2020-01-01",
+        "good-5,1000,31.02.2030",
+        "good-6,1000,31.12.2099,more",
+        "good-7,\u200b1000,",
+        "good-8,5 000,31.12.2099",
+    ]
 
     answer = await send(manager, "\n".join(["code,nominal,valid_until", *rows]))
 
@@ -99,12 +113,22 @@ async def test_refused_rows_are_reported_without_codes(manager, offer):
     assert (report["rows"], report["added"], report["refused"]) == (17, 2, 15)
     found = [(row["line"], row["column"], row["code"]) for row in report["problems"]]
     assert found == [
-        (3, "code", "code_repeated"), (4, "code", "code_repeated"), (5, "code", "code_unfit"),
-        (6, "code", "code_unfit"), (7, "code", "code_unfit"), (8, "code", "code_unfit"), (9, "code", "code_unfit"),
-        (10, "code", "code_unfit"), (11, "code", "code_unfit"), (12, "nominal", "nominal_unfit"),
-        (13, "nominal", "nominal_unfit"), (14, "valid_until", "code_expired"), (15, "valid_until", "day_unfit"),
-        (16, "", "row_too_long"), (17, "nominal", "nominal_unfit"),
-    ]  # fmt: skip
+        (3, "code", "code_repeated"),
+        (4, "code", "code_repeated"),
+        (5, "code", "code_unfit"),
+        (6, "code", "code_unfit"),
+        (7, "code", "code_unfit"),
+        (8, "code", "code_unfit"),
+        (9, "code", "code_unfit"),
+        (10, "code", "code_unfit"),
+        (11, "code", "code_unfit"),
+        (12, "nominal", "nominal_unfit"),
+        (13, "nominal", "nominal_unfit"),
+        (14, "valid_until", "code_expired"),
+        (15, "valid_until", "day_unfit"),
+        (16, "", "row_too_long"),
+        (17, "nominal", "nominal_unfit"),
+    ]
     assert not any(word in answer.text for word in ("good", "GOOD", "cmd", "7001", "sum", "sss"))
 
 
@@ -209,9 +233,12 @@ async def test_codes_damaged_by_a_spreadsheet_are_refused(manager, offer):
 
     assert report["added"] == 12
     assert [(row["line"], row["column"], row["code"]) for row in report["problems"]] == [
-        (14, "code", "leading_zeros_invalid"), (15, "code", "shortened_number_invalid"),
-        (16, "code", "cell_error_invalid"), (17, "code", "date_cell_invalid"), (18, "valid_until", "row_too_short"),
-    ]  # fmt: skip
+        (14, "code", "leading_zeros_invalid"),
+        (15, "code", "shortened_number_invalid"),
+        (16, "code", "cell_error_invalid"),
+        (17, "code", "date_cell_invalid"),
+        (18, "valid_until", "row_too_short"),
+    ]
 
 
 async def test_stock_code_is_sold_without_invisible_signs(shop, manager, offer):

@@ -78,10 +78,30 @@ async def test_charset_of_every_codec_is_answered_at_once(world: World):
         (part(FILE, b"x") + b"--x--\r\n", "multipart/form-data; boundary=" + "x" * 5000),
         (part(FILE, b"x") + b"--x--\r\n", "multipart/form-data; boundary=y; boundary*=utf-16''x"),
     ],
-    ids=["charset", "not utf-8", "long text", "unknown field", "_charset_", "two files", "100,000 files",
-         "100,000 starts", "many headers", "long header", "endless header", "name not utf-8", "returns", "attachment",
-         "cut", "empty", "no part", "no boundary", "empty boundary", "long boundary", "other boundary"],
-)  # fmt: skip
+    ids=[
+        "charset",
+        "not utf-8",
+        "long text",
+        "unknown field",
+        "_charset_",
+        "two files",
+        "100,000 files",
+        "100,000 starts",
+        "many headers",
+        "long header",
+        "endless header",
+        "name not utf-8",
+        "returns",
+        "attachment",
+        "cut",
+        "empty",
+        "no part",
+        "no boundary",
+        "empty boundary",
+        "long boundary",
+        "other boundary",
+    ],
+)
 async def test_form_out_of_bounds_is_refused(world: World, route, body, content_type):
     begun = time.perf_counter()
 

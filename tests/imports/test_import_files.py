@@ -200,14 +200,16 @@ async def test_seller_is_imported_without_blanks_in_its_number(manager, shown):
 @pytest.mark.parametrize(
     ("content", "params", "status", "code"),
     [
-        ("name_ru\nx\n", {}, 422, "column_missing"), ("sku\n", {"target": "x"}, 422, "target_invalid"),
+        ("name_ru\nx\n", {}, 422, "column_missing"),
+        ("sku\n", {"target": "x"}, 422, "target_invalid"),
         ("code,nominal\n", {"kind": "stock"}, 422, "target_invalid"),
         ("code\n", {"kind": "codes", "target": "x"}, 422, "target_invalid"),
         ("code\n", {"kind": "codes", "target": str(uuid.uuid4())}, 404, "batch_unknown"),
         ("code,nominal\n", {"kind": "stock", "target": "none"}, 404, "offer_not_kept"),
-        ("inn\n", {"kind": "sellers"}, 422, "seller_columns"), ("x", {"kind": "people"}, 400, "validation_failed"),
+        ("inn\n", {"kind": "sellers"}, 422, "seller_columns"),
+        ("x", {"kind": "people"}, 400, "validation_failed"),
     ],
-)  # fmt: skip
+)
 async def test_file_that_cannot_be_imported_is_refused(manager, content, params, status, code):
     answer = await put(manager, content, **params)
 

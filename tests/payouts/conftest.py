@@ -31,8 +31,11 @@ async def pay(ledger_db: Database, owner: Database) -> AsyncIterator[Database]:
 
 async def empty(owner: Database) -> None:
     """Empty the ledger; replica mode disables the append-only triggers and foreign keys."""
-    await as_superuser(owner, "DELETE FROM lot_uses; DELETE FROM movements; DELETE FROM lots; DELETE FROM wallets; "
-                       "DELETE FROM seals; DELETE FROM books_checks")  # fmt: skip
+    await as_superuser(
+        owner,
+        "DELETE FROM lot_uses; DELETE FROM movements; DELETE FROM lots; DELETE FROM wallets; "
+        "DELETE FROM seals; DELETE FROM books_checks",
+    )
 
 
 async def as_superuser(owner: Database, statements: str) -> None:

@@ -65,17 +65,23 @@ class Owner:
     async def lots(self) -> list[tuple[date, int]]:
         """Expiry and remaining amount of the lots, soonest expiry first."""
         rows = await self.db.rows(
-            text("SELECT l.expires_on, l.remaining FROM lots l JOIN wallets w ON w.id = l.wallet_id "
-                 "WHERE w.owner_id = :owner AND remaining > 0 ORDER BY l.expires_on"), owner=self.owner_id
-        )  # fmt: skip
+            text(
+                "SELECT l.expires_on, l.remaining FROM lots l JOIN wallets w ON w.id = l.wallet_id "
+                "WHERE w.owner_id = :owner AND remaining > 0 ORDER BY l.expires_on"
+            ),
+            owner=self.owner_id,
+        )
         return [tuple(row) for row in rows]
 
     async def moved(self) -> list[tuple[int, int]]:
         """Kinds and amounts of the movements, in order."""
         rows = await self.db.rows(
-            text("SELECT m.kind, m.amount FROM movements m JOIN wallets w ON w.id = m.wallet_id "
-                 "WHERE w.owner_id = :owner ORDER BY wallet_seq"), owner=self.owner_id
-        )  # fmt: skip
+            text(
+                "SELECT m.kind, m.amount FROM movements m JOIN wallets w ON w.id = m.wallet_id "
+                "WHERE w.owner_id = :owner ORDER BY wallet_seq"
+            ),
+            owner=self.owner_id,
+        )
         return [tuple(row) for row in rows]
 
 

@@ -187,8 +187,9 @@ async def test_hash_does_not_depend_on_session_settings(pay: Database, agent: Ow
     async with owner.begin() as session:
         await session.execute(text("SET LOCAL timezone = 'Asia/Vladivostok'"))
         await session.execute(text("SET LOCAL datestyle = 'German'"))
-        again = await session.scalar(text("SELECT h.hash FROM seals s, "
-                                          "ledger_hash(0, s.upto, s.previous, s.secret) AS h"))  # fmt: skip
+        again = await session.scalar(
+            text("SELECT h.hash FROM seals s, ledger_hash(0, s.upto, s.previous, s.secret) AS h")
+        )
 
     assert again == made.hash
 

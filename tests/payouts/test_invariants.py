@@ -116,15 +116,19 @@ class Crowd:
         owner = self.random.choice(self.owners)
         amount = self.random.randint(1, 200)
         order = self.random.choice(self.orders)
-        return self.random.choice([
-            lambda: owner.earn(amount, self.random.choice(self.earned), waits=self.random.choice([0, 0, 2]), lives=5),
-            lambda: owner.hold(amount, order),
-            lambda: owner.settle(amount, order, self.random.randint(0, 2)),
-            lambda: owner.release(amount, order, self.random.randint(0, 2)),
-            lambda: owner.claw_back(amount, self.random.choice(self.earned)),
-            lambda: owner.write_off(amount),
-            owner.open,
-        ])()  # fmt: skip
+        return self.random.choice(
+            [
+                lambda: owner.earn(
+                    amount, self.random.choice(self.earned), waits=self.random.choice([0, 0, 2]), lives=5
+                ),
+                lambda: owner.hold(amount, order),
+                lambda: owner.settle(amount, order, self.random.randint(0, 2)),
+                lambda: owner.release(amount, order, self.random.randint(0, 2)),
+                lambda: owner.claw_back(amount, self.random.choice(self.earned)),
+                lambda: owner.write_off(amount),
+                owner.open,
+            ]
+        )()
 
     def pass_day(self) -> None:
         for owner in self.owners:
@@ -135,8 +139,10 @@ PLACES = text("""
     SELECT place, sum(amount)::bigint AS amount FROM (
         SELECT to_place AS place, amount FROM movements UNION ALL SELECT from_place, -amount FROM movements) AS m
     GROUP BY place""")
-WALLETS = text("SELECT sum(pending)::bigint AS pending, sum(available)::bigint AS available, "
-               "sum(held)::bigint AS held FROM wallets")  # fmt: skip
+WALLETS = text(
+    "SELECT sum(pending)::bigint AS pending, sum(available)::bigint AS available, "
+    "sum(held)::bigint AS held FROM wallets"
+)
 ORDER = text("""
     SELECT count(*) FROM (
         SELECT id, wallet_seq, row_number() OVER w AS position, lag(id) OVER w AS id_before

@@ -105,8 +105,13 @@ class Machine(RuleBasedStateMachine):
         key = self.next_id()
         self.do(
             lambda: self.model.earn(key, amount, self.today, matures_on, expires_on),
-            "ledger_earn(w, %s, 1, %s, %s, %s, %s)", amount, key, self.today, matures_on, expires_on,
-        )  # fmt: skip
+            "ledger_earn(w, %s, 1, %s, %s, %s, %s)",
+            amount,
+            key,
+            self.today,
+            matures_on,
+            expires_on,
+        )
 
     @rule(queue=st.lists(earnings, min_size=1, max_size=5))
     def earn_many(self, queue: list[tuple[int, int, int | None]]) -> None:
@@ -122,9 +127,15 @@ class Machine(RuleBasedStateMachine):
                 self.model.earn(key, amount, self.today, matures_on, expires_on)
 
         self.do(
-            in_model, MANY, [amount for amount, _, _ in queue], [1] * len(queue), keys, [self.today] * len(queue),
-            matures, expires,
-        )  # fmt: skip
+            in_model,
+            MANY,
+            [amount for amount, _, _ in queue],
+            [1] * len(queue),
+            keys,
+            [self.today] * len(queue),
+            matures,
+            expires,
+        )
 
     @precondition(lambda self: self.model.lots)
     @rule(quarters=shares)
@@ -136,30 +147,46 @@ class Machine(RuleBasedStateMachine):
     @rule(number=numbers, quarters=shares)
     def settle(self, number: int, quarters: int) -> None:
         key, amount = self.open_hold(number, quarters)
-        self.do(lambda: self.model.settle(key, amount, self.today), "ledger_settle(w, %s, 2, %s, %s)",
-                amount, key, self.next_id())  # fmt: skip
+        self.do(
+            lambda: self.model.settle(key, amount, self.today),
+            "ledger_settle(w, %s, 2, %s, %s)",
+            amount,
+            key,
+            self.next_id(),
+        )
 
     @precondition(lambda self: self.model.held)
     @rule(number=numbers, quarters=shares)
     def release(self, number: int, quarters: int) -> None:
         key, amount = self.open_hold(number, quarters)
-        self.do(lambda: self.model.release(key, amount, self.today), "ledger_release(w, %s, 2, %s, %s)",
-                amount, key, self.next_id())  # fmt: skip
+        self.do(
+            lambda: self.model.release(key, amount, self.today),
+            "ledger_release(w, %s, 2, %s, %s)",
+            amount,
+            key,
+            self.next_id(),
+        )
 
     @precondition(lambda self: self.model.earned)
     @rule(number=numbers, quarters=shares)
     def claw_back(self, number: int, quarters: int) -> None:
         key = list(self.model.earned)[-1 - number % len(self.model.earned)]
         amount = share(self.model.earned[key][1], quarters)
-        self.do(lambda: self.model.claw_back(key, amount, self.today), "ledger_claw_back(w, 1, %s, %s, 3, %s)",
-                key, amount, self.next_id())  # fmt: skip
+        self.do(
+            lambda: self.model.claw_back(key, amount, self.today),
+            "ledger_claw_back(w, 1, %s, %s, 3, %s)",
+            key,
+            amount,
+            self.next_id(),
+        )
 
     @precondition(lambda self: self.model.debt)
     @rule(quarters=shares)
     def write_off(self, quarters: int) -> None:
         amount = share(self.model.debt, quarters)
-        self.do(lambda: self.model.write_off(amount, self.today), "ledger_write_off(w, %s, 4, %s)",
-                amount, self.next_id())  # fmt: skip
+        self.do(
+            lambda: self.model.write_off(amount, self.today), "ledger_write_off(w, %s, 4, %s)", amount, self.next_id()
+        )
 
     def open_hold(self, number: int, quarters: int) -> tuple[int, int]:
         open_holds = [key for key, hold in self.model.holds.items() if hold.left]

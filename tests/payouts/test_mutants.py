@@ -241,7 +241,8 @@ MUTANTS = {
         unchecked_overdraft, ("ALTER TABLE wallets DROP CONSTRAINT ck_wallets_available",), (-50, -50)
     ),
     "the lock of the account": Mutant(
-        gift_split_over_two_programmes, (("orders_place", ACCOUNT_LOCK, ""),),
+        gift_split_over_two_programmes,
+        (("orders_place", ACCOUNT_LOCK, ""),),
         ((False, False), [("done", None), ("done", None)]),
     ),
     # The check constraint stops it; an agent who should have been refused gets an error.
@@ -252,7 +253,8 @@ MUTANTS = {
         orders_of_two_agents_get_two_codes, (("orders_place", "FOR UPDATE SKIP LOCKED", ""),), ((False, False), (1, 2))
     ),
     "the guard of the end": Mutant(
-        order_ended_twice, (("orders_end", "IF o.state <> 'held' THEN", "IF false THEN"),),
+        order_ended_twice,
+        (("orders_end", "IF o.state <> 'held' THEN", "IF false THEN"),),
         ((True, "SB002"), ("done", None)),
     ),
     "the order of locks": Mutant(
@@ -260,7 +262,7 @@ MUTANTS = {
         (("orders_place", ACCOUNT_LOCK, ""), ("orders_place", OPEN, f"{OPEN} {ACCOUNT_LOCK}")),
         DEADLOCK,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("guard", MUTANTS)

@@ -80,9 +80,11 @@ async def test_promo_codes_of_erased_account_are_closed(world: World, owner: Dat
 
     after = await shop.quote("IVAN7")
     assert [len(answer["applied"]) for answer in (before, after)] == [1, 0]
-    left = await owner.call(text("""
+    left = await owner.call(
+        text("""
         SELECT nickname, array_agg(r.name) AS names, closed_at IS NOT NULL AS closed
-        FROM promo_codes c JOIN promo_runs r ON r.code_id = c.id GROUP BY 1, 3"""))  # fmt: skip
+        FROM promo_codes c JOIN promo_runs r ON r.code_id = c.id GROUP BY 1, 3""")
+    )
     assert tuple(left) == (None, ["", ""], True)
     jobs = await owner.rows(text("SELECT task_name FROM procrastinate_jobs"))
     assert [job.task_name for job in jobs] == ["cards.remove_cards"]

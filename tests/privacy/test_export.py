@@ -146,11 +146,20 @@ async def test_long_export_is_streamed_in_chunks(app: Litestar, world: World):
 
 def _request(token: str) -> dict[str, object]:
     return {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": "/v1/me/export", "raw_path": b"/v1/me/export", "query_string": b"", "root_path": "",
-        "headers": [(b"authorization", b"Bearer " + token.encode())], "client": ("203.0.113.7", 1),
-        "server": ("scanback.test", 80), "state": {},
-    }  # fmt: skip
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/v1/me/export",
+        "raw_path": b"/v1/me/export",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"authorization", b"Bearer " + token.encode())],
+        "client": ("203.0.113.7", 1),
+        "server": ("scanback.test", 80),
+        "state": {},
+    }
 
 
 async def test_exports_are_rate_limited(world: World, number):

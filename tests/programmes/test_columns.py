@@ -18,15 +18,26 @@ def read(header, cell):
 @pytest.mark.parametrize(
     ("header", "field"),
     [
-        ("GTIN", "gtin"), ("штрихкод", "gtin"), (" Штрих-Код ", "gtin"), ("EAN13", "gtin"),
-        ("Наименование", "name_ru"), ("name_en", "name_en"), ("Гарантия,  мес", "warranty_months"),
-        ("Цена", "price"), ("price", "price"),
-        ("Цена\u200b,\xa0руб:", "price"), ('"price"', "price"),
-        ("Артикул", "articles"), ("Артикулы", "articles"),
-        ("В архиве", "archived"), ("Производитель", "maker"), ("Бренд", "trade_marks"), ("brand", "trade_marks"),
+        ("GTIN", "gtin"),
+        ("штрихкод", "gtin"),
+        (" Штрих-Код ", "gtin"),
+        ("EAN13", "gtin"),
+        ("Наименование", "name_ru"),
+        ("name_en", "name_en"),
+        ("Гарантия,  мес", "warranty_months"),
+        ("Цена", "price"),
+        ("price", "price"),
+        ("Цена\u200b,\xa0руб:", "price"),
+        ('"price"', "price"),
+        ("Артикул", "articles"),
+        ("Артикулы", "articles"),
+        ("В архиве", "archived"),
+        ("Производитель", "maker"),
+        ("Бренд", "trade_marks"),
+        ("brand", "trade_marks"),
         ("Точные синонимы", "exact_aliases"),
     ],
-)  # fmt: skip
+)
 def test_headers_in_both_languages_are_known(header, field):
     assert column(header).field == field
 
@@ -57,17 +68,30 @@ def test_ambiguous_or_missing_headers_are_refused(headers, code):
 @pytest.mark.parametrize(
     ("header", "cell", "value"),
     [
-        ("price", "45000", 45000), ("price", "", None), ("price", "0", 0),
-        ("Цена, руб", "450", 45000), ("Цена, руб", "450,5", 45050), ("Цена, руб", "450.50", 45050),
-        ("Цена, руб", "1 234,50 ₽", 123450), ("Цена, руб", "1\u00a0234\u202f567", 123456700),
-        ("Цена, руб", "99 руб.", 9900), ("Цена, руб", "", None),
-        ("warranty_months", "24", 24), ("warranty_months", "", 0),
-        ("aliases", "розетка | розетка с землёй|", ["розетка", "розетка с землёй"]), ("aliases", "a\nb", ["a", "b"]),
-        ("aliases", "", []), ("archived", "ДА", True), ("archived", "", False), ("archived", "no", False),
-        ("gtin", "", None), ("gtin", "46 00000 000015", "04600000000015"),
-        ("name_ru", "Розетка\nдвойная", "Розетка двойная"), ("name_en", "", ""),
+        ("price", "45000", 45000),
+        ("price", "", None),
+        ("price", "0", 0),
+        ("Цена, руб", "450", 45000),
+        ("Цена, руб", "450,5", 45050),
+        ("Цена, руб", "450.50", 45050),
+        ("Цена, руб", "1 234,50 ₽", 123450),
+        ("Цена, руб", "1\u00a0234\u202f567", 123456700),
+        ("Цена, руб", "99 руб.", 9900),
+        ("Цена, руб", "", None),
+        ("warranty_months", "24", 24),
+        ("warranty_months", "", 0),
+        ("aliases", "розетка | розетка с землёй|", ["розетка", "розетка с землёй"]),
+        ("aliases", "a\nb", ["a", "b"]),
+        ("aliases", "", []),
+        ("archived", "ДА", True),
+        ("archived", "", False),
+        ("archived", "no", False),
+        ("gtin", "", None),
+        ("gtin", "46 00000 000015", "04600000000015"),
+        ("name_ru", "Розетка\nдвойная", "Розетка двойная"),
+        ("name_en", "", ""),
     ],
-)  # fmt: skip
+)
 def test_cell_in_usual_format_is_parsed(header, cell, value):
     assert read(header, cell) == value
 
@@ -75,17 +99,27 @@ def test_cell_in_usual_format_is_parsed(header, cell, value):
 @pytest.mark.parametrize(
     ("header", "cell", "code"),
     [
-        ("price", "450.00", "kopecks_invalid"), ("price", "-1", "kopecks_invalid"), ("price", "²", "kopecks_invalid"),
-        ("price", "9999999999999", "kopecks_invalid"), ("Цена, руб", "1,234.50", "roubles_invalid"),
-        ("Цена, руб", "1,234", "roubles_invalid"), ("Цена, руб", "сто", "roubles_invalid"),
-        ("Цена, руб", "99999999999", "roubles_invalid"), ("Цена, руб", "1" * 500, "roubles_invalid"),
-        ("warranty_months", "1201", "warranty_invalid"), ("warranty_months", "2 года", "warranty_invalid"),
-        ("gtin", "4600000000014", "gtin_invalid"), ("gtin", "4,6E+12", "gtin_invalid"),
-        ("name_ru", "", "cell_empty"), ("name_ru", "a\0b", "cell_unreadable"),
-        ("name_ru", "я" * 201, "cell_too_long"), ("aliases", "|".join("abcdefgh" * 7), "list_invalid"),
-        ("aliases", "a" * 101, "list_invalid"), ("archived", "может быть", "flag_invalid"),
+        ("price", "450.00", "kopecks_invalid"),
+        ("price", "-1", "kopecks_invalid"),
+        ("price", "²", "kopecks_invalid"),
+        ("price", "9999999999999", "kopecks_invalid"),
+        ("Цена, руб", "1,234.50", "roubles_invalid"),
+        ("Цена, руб", "1,234", "roubles_invalid"),
+        ("Цена, руб", "сто", "roubles_invalid"),
+        ("Цена, руб", "99999999999", "roubles_invalid"),
+        ("Цена, руб", "1" * 500, "roubles_invalid"),
+        ("warranty_months", "1201", "warranty_invalid"),
+        ("warranty_months", "2 года", "warranty_invalid"),
+        ("gtin", "4600000000014", "gtin_invalid"),
+        ("gtin", "4,6E+12", "gtin_invalid"),
+        ("name_ru", "", "cell_empty"),
+        ("name_ru", "a\0b", "cell_unreadable"),
+        ("name_ru", "я" * 201, "cell_too_long"),
+        ("aliases", "|".join("abcdefgh" * 7), "list_invalid"),
+        ("aliases", "a" * 101, "list_invalid"),
+        ("archived", "может быть", "flag_invalid"),
     ],
-)  # fmt: skip
+)
 def test_cell_in_unknown_format_is_refused(header, cell, code):
     with pytest.raises(DomainError) as refusal:
         read(header, cell)

@@ -121,9 +121,12 @@ async def test_figures_of_a_past_period_are_empty(world, shopping, analyst):
 
 @pytest.mark.parametrize(
     ("first", "last", "code"),
-    [("2026-02-01", "2026-01-01", "period_invalid"), ("2024-01-01", "2026-01-01", "period_limited"),
-     ("2026-01-01", "2099-01-01", "period_invalid")],
-)  # fmt: skip
+    [
+        ("2026-02-01", "2026-01-01", "period_invalid"),
+        ("2024-01-01", "2026-01-01", "period_limited"),
+        ("2026-01-01", "2099-01-01", "period_invalid"),
+    ],
+)
 async def test_figures_of_an_invalid_period_are_refused(analyst, first, last, code):
     answer = await analyst.get(FIGURES, params={"from": first, "to": last})
 

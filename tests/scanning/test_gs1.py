@@ -171,11 +171,36 @@ def test_marking_serial_ending_like_tail_is_preserved():
 @pytest.mark.parametrize(
     "separator",
     [
-        "<29>", "{29}", "[29]", "\\29", "\\029", "^029", "<F1>", "{F1}", "\\F", "<Ctrl-]>", "<SEP>", "<br>", "<0x1D>",
-        "&GS;", "CHAR(29)", "chr(29)", "{ALT+029}", "\\x{1d}", "\\u{1d}", "U+001D", "«GS»", "%GS%", "%E2%90%9D",
-        "<\\x1d>", "'\\x1d'", "<Group Separator>", "\\GS", "<ГС>",
+        "<29>",
+        "{29}",
+        "[29]",
+        "\\29",
+        "\\029",
+        "^029",
+        "<F1>",
+        "{F1}",
+        "\\F",
+        "<Ctrl-]>",
+        "<SEP>",
+        "<br>",
+        "<0x1D>",
+        "&GS;",
+        "CHAR(29)",
+        "chr(29)",
+        "{ALT+029}",
+        "\\x{1d}",
+        "\\u{1d}",
+        "U+001D",
+        "«GS»",
+        "%GS%",
+        "%E2%90%9D",
+        "<\\x1d>",
+        "'\\x1d'",
+        "<Group Separator>",
+        "\\GS",
+        "<ГС>",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("opening", ["", "]d2", "]Q3", "<GS>"])
 def test_separator_under_any_of_its_names_is_one(opening, separator):
     assert gs1.read_markings(f"{opening}01{GTIN}21{SERIAL}{separator}93abcd") == [MARKED]

@@ -124,11 +124,17 @@ def test_receipt_broken_anywhere_is_the_same(sign):
 @pytest.mark.parametrize(
     "text",
     [
-        TEXT.replace("&", "\n"), TEXT.replace("&", " "), TEXT.replace("&", "\\n"), TEXT.replace("&", "|"), TEXT + ".",
-        f"QR: {TEXT}", f"Чек {TEXT}", TEXT.translate({sign: sign + 0xFEE0 for sign in range(33, 127)}),
+        TEXT.replace("&", "\n"),
+        TEXT.replace("&", " "),
+        TEXT.replace("&", "\\n"),
+        TEXT.replace("&", "|"),
+        TEXT + ".",
+        f"QR: {TEXT}",
+        f"Чек {TEXT}",
+        TEXT.translate({sign: sign + 0xFEE0 for sign in range(33, 127)}),
         TEXT.replace("t=", "т=").replace("s=", "ѕ=").replace("i=", "і=").replace("fp=", "fр="),
     ],
-)  # fmt: skip
+)
 def test_receipt_copied_with_something_around_is_the_same(text):
     assert receipt.read(text) == receipt.read(TEXT)
     assert payload.classify(text).kind == "receipt"

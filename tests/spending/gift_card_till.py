@@ -40,13 +40,29 @@ class GiftCardTill(msgspec.Struct):
         )
         common = {"brand_id": brand_id, "programme_id": self.programme.id}
         offer = await self.world.add(
-            Reward(**common, key=f"offer-{next(COUNT)}", kind="certificate", fulfilment="own", name_ru="Сертификат",
-                  least=1, most=10**9, tax="gift")
-        )  # fmt: skip
+            Reward(
+                **common,
+                key=f"offer-{next(COUNT)}",
+                kind="certificate",
+                fulfilment="own",
+                name_ru="Сертификат",
+                least=1,
+                most=10**9,
+                tax="gift",
+            )
+        )
         return await self.world.add(
-            Order(**common, account_id=owner.id, key=uuid.uuid4(), digest=b"", offer_id=offer.id, nominal=nominal,
-                  price=nominal, state="done")
-        )  # fmt: skip
+            Order(
+                **common,
+                account_id=owner.id,
+                key=uuid.uuid4(),
+                digest=b"",
+                offer_id=offer.id,
+                nominal=nominal,
+                price=nominal,
+                state="done",
+            )
+        )
 
     async def ask(self, method: str, path: str, body: Any = None, till: dict[str, str] | None = None) -> Response:
         return await self.world.client.request(method, f"/v1/till/{path}", json=body, headers=till or self.till)
@@ -66,8 +82,9 @@ class GiftCardTill(msgspec.Struct):
         """Kind, amount and cause of each payable of the brand to the shop."""
         rows = await self.world.db.rows(
             text("SELECT kind, amount, cause FROM dues WHERE creditor_id = :shop AND debtor_id = :brand ORDER BY id"),
-            shop=self.shop.id, brand=self.programme.brand_id,
-        )  # fmt: skip
+            shop=self.shop.id,
+            brand=self.programme.brand_id,
+        )
         return [tuple(row) for row in rows]
 
 

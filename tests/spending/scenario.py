@@ -38,18 +38,30 @@ class SpendingScenario:
         if amount:
             async with self.world.db.begin() as session:
                 await session.execute(
-                    EARN, {"programme": self.programme.id, "today": datetime.now(UTC).date(), "amount": amount,
-                           "card": account.card_number},
-                )  # fmt: skip
+                    EARN,
+                    {
+                        "programme": self.programme.id,
+                        "today": datetime.now(UTC).date(),
+                        "amount": amount,
+                        "card": account.card_number,
+                    },
+                )
 
     async def offer(self, fulfilment: str = "stock", **fields: Any) -> Reward:
         """A certificate of 10 roubles, unless said otherwise."""
         nominal = fields.pop("nominal", 1000)
         given = {
-            "brand_id": self.programme.brand_id, "programme_id": self.programme.id, "key": f"offer-{next(NUMBERS)}",
-            "kind": "certificate", "fulfilment": fulfilment, "name_ru": "Сертификат", "name_en": "Certificate",
-            "least": nominal, "most": nominal, "tax": "discount",
-        } | fields  # fmt: skip
+            "brand_id": self.programme.brand_id,
+            "programme_id": self.programme.id,
+            "key": f"offer-{next(NUMBERS)}",
+            "kind": "certificate",
+            "fulfilment": fulfilment,
+            "name_ru": "Сертификат",
+            "name_en": "Certificate",
+            "least": nominal,
+            "most": nominal,
+            "tax": "discount",
+        } | fields
         return await self.world.add(Reward(**given))
 
     async def stock(self, offer: Reward, count: int, nominal: int | None = None) -> list[str]:
@@ -58,11 +70,15 @@ class SpendingScenario:
         settings, nominal = self.world.settings, nominal or offer.least
         async with self.world.db.begin() as session:
             session.add_all(
-                StockCode(brand_id=offer.brand_id, offer_id=offer.id, nominal=nominal,
-                          digest=gift_card_codes.digest(settings, code),
-                          sealed=gift_card_codes.seal(settings, gift_card_codes.stock_owner(offer.id), code))
+                StockCode(
+                    brand_id=offer.brand_id,
+                    offer_id=offer.id,
+                    nominal=nominal,
+                    digest=gift_card_codes.digest(settings, code),
+                    sealed=gift_card_codes.seal(settings, gift_card_codes.stock_owner(offer.id), code),
+                )
                 for code in codes
-            )  # fmt: skip
+            )
         return codes
 
     async def order(

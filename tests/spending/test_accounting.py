@@ -128,8 +128,14 @@ class History:
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_accounts_after_random_history_equal_wallets_and_lots(world, shop, worker, owner, seed):
-    owners = [(await world.db.call(text("SELECT id FROM accounts WHERE card_number = :card"),
-                                   card=(await world.account()).card_number)).id for _ in range(4)]  # fmt: skip
+    owners = [
+        (
+            await world.db.call(
+                text("SELECT id FROM accounts WHERE card_number = :card"), card=(await world.account()).card_number
+            )
+        ).id
+        for _ in range(4)
+    ]
     async with world.db.begin() as session:
         history = History(session, shop.programme.id, owners, seed)
         for _ in range(300):
@@ -170,8 +176,9 @@ async def test_accounts_after_random_history_equal_wallets_and_lots(world, shop,
     assert (total["pending"], total["available"]) == tuple(lots)
     assert total["held"] == wallets.held
     assert found["debts"] == wallets.debts
-    assert {row.get("month"): row["pending"] + row["available"] for row in outstanding
-            if row["pending"] + row["available"]} == dict(map(tuple, months))  # fmt: skip
+    assert {
+        row.get("month"): row["pending"] + row["available"] for row in outstanding if row["pending"] + row["available"]
+    } == dict(map(tuple, months))
     assert [(row["times"], row["amount"]) for row in found["movements"] if row["times"]] == [
         tuple(row[1:]) for row in kinds
     ]
@@ -278,8 +285,9 @@ async def test_lots_are_listed_and_add_up(world, shop, worker):
     earlier = rows(await worker.get("/v1/console/accounting/lots.csv", params={"to": str(today() - timedelta(days=1))}))
 
     assert [(row["card_number"], row["available"], row["expires_on"]) for row in table] == [
-        (agents[0].card_number, "1.00", ""), (agents[1].card_number, "2.50", ""),
-    ]  # fmt: skip
+        (agents[0].card_number, "1.00", ""),
+        (agents[1].card_number, "2.50", ""),
+    ]
     assert earlier == []
 
 
@@ -294,15 +302,17 @@ async def test_yearly_register_has_amounts_above_the_limit(world, shop, worker, 
     await shop.order(other, gift)
     await world.db.call(
         text("SELECT orders_let_through(o.id, NULL, NULL, NULL, :today) FROM orders o WHERE o.key = :key"),
-        today=datetime.now(UTC).date(), key=key,
-    )  # fmt: skip
+        today=datetime.now(UTC).date(),
+        key=key,
+    )
 
     table = rows(await worker.get("/v1/console/tax-register", params={"year": datetime.now(MOSCOW).year}))
 
     assert [(row["card_number"], row["nature"], row["sum_rub"], row["above_rub"]) for row in table] == [
-        (agent.card_number, "discount", "10.00", "0.00"), (agent.card_number, "gift", "6000.00", "2000.00"),
+        (agent.card_number, "discount", "10.00", "0.00"),
+        (agent.card_number, "gift", "6000.00", "2000.00"),
         (other.card_number, "gift", "3000.00", "0.00"),
-    ]  # fmt: skip
+    ]
 
 
 async def test_accounting_of_another_brand_is_empty(world, shop, worker):
@@ -325,15 +335,18 @@ async def test_invalid_period_is_refused(worker, first, last):
     assert (answer.status_code, answer.json()["code"]) == (422, "period_invalid")
 
 
-@pytest.mark.parametrize("forged", [
-    "UPDATE orders SET price = price + 1",
-    "UPDATE orders SET state = 'refused'",
-    "UPDATE orders SET state = 'held'",
-    "UPDATE yearly_sums SET amount = amount - 1",
-    "DELETE FROM yearly_sums",
-    "UPDATE wallets SET available = available + 1",
-    "UPDATE lots SET remaining = remaining - 1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "UPDATE orders SET price = price + 1",
+        "UPDATE orders SET state = 'refused'",
+        "UPDATE orders SET state = 'held'",
+        "UPDATE yearly_sums SET amount = amount - 1",
+        "DELETE FROM yearly_sums",
+        "UPDATE wallets SET available = available + 1",
+        "UPDATE lots SET remaining = remaining - 1",
+    ],
+)
 async def test_difference_from_the_ledger_is_found(world, shop, owner, forged):
     await shop.order(await shop.agent(5000), await shop.offer("instant"))
     whole = await faults(owner)

@@ -25,8 +25,16 @@ BEFORE = ("timeout", "http_500", "garbage", "limit")
 
 def _named(suppliers: SupplierStandIns, kind: str, **more: Any) -> dict[str, Any]:
     url = f"{suppliers.url}/aggregator" if kind == "generic" else suppliers.url
-    return {"name": kind, "kind": kind, "url": url, "token": TOKEN, "per_second": 100.0, "account": "ACCOUNT",
-            "customer": "CUSTOMER", "timeout": 1.0} | more  # fmt: skip
+    return {
+        "name": kind,
+        "kind": kind,
+        "url": url,
+        "token": TOKEN,
+        "per_second": 100.0,
+        "account": "ACCOUNT",
+        "customer": "CUSTOMER",
+        "timeout": 1.0,
+    } | more
 
 
 def _installed(settings: Settings, folder: Path, *tables: dict[str, Any]) -> Settings:

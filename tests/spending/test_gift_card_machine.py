@@ -29,9 +29,12 @@ from tests.spending.gift_card_till import make_gift_card_till
 
 GOAL = 100_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 3_000
 RUN = settings(
-    max_examples=50, stateful_step_count=50, database=None, phases=[Phase.generate, Phase.shrink],
+    max_examples=50,
+    stateful_step_count=50,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 NOW = datetime.now(UTC)
 STATE = text("""
     SELECT (SELECT jsonb_agg(balance ORDER BY id) FROM certificates) AS balances,

@@ -54,21 +54,36 @@ async def test_settlement_file_has_one_row_per_use(gift_card_till, world):
     ("change", "back", "fault"),
     [
         ("UPDATE certificates SET balance = 0", "UPDATE certificates SET balance = 500", GIFT_CARDS),
-        ("UPDATE certificate_uses SET amount = amount + 1 WHERE kind = 1",
-         "UPDATE certificate_uses SET amount = amount - 1 WHERE kind = 1", GIFT_CARDS),
-        ("UPDATE certificate_uses SET amount = amount + 1 WHERE kind = 1",
-         "UPDATE certificate_uses SET amount = amount - 1 WHERE kind = 1", PAYABLES),
-        ("UPDATE certificate_uses SET returned = returned + 1 WHERE kind = 1",
-         "UPDATE certificate_uses SET returned = returned - 1 WHERE kind = 1", GIFT_CARDS),
-        ("UPDATE certificate_uses SET use_id = NULL",
-         "UPDATE certificate_uses SET use_id = (SELECT min(id) FROM certificate_uses) WHERE kind = 2", GIFT_CARDS),
+        (
+            "UPDATE certificate_uses SET amount = amount + 1 WHERE kind = 1",
+            "UPDATE certificate_uses SET amount = amount - 1 WHERE kind = 1",
+            GIFT_CARDS,
+        ),
+        (
+            "UPDATE certificate_uses SET amount = amount + 1 WHERE kind = 1",
+            "UPDATE certificate_uses SET amount = amount - 1 WHERE kind = 1",
+            PAYABLES,
+        ),
+        (
+            "UPDATE certificate_uses SET returned = returned + 1 WHERE kind = 1",
+            "UPDATE certificate_uses SET returned = returned - 1 WHERE kind = 1",
+            GIFT_CARDS,
+        ),
+        (
+            "UPDATE certificate_uses SET use_id = NULL",
+            "UPDATE certificate_uses SET use_id = (SELECT min(id) FROM certificate_uses) WHERE kind = 2",
+            GIFT_CARDS,
+        ),
         ("UPDATE dues SET amount = amount + 1", "UPDATE dues SET amount = amount - 1", PAYABLES),
         ("UPDATE dues SET kind = 3 - kind", "UPDATE dues SET kind = 3 - kind", PAYABLES),
         ("UPDATE dues SET cause = 19 - cause", "UPDATE dues SET cause = 19 - cause", PAYABLES),
-        ("UPDATE statements SET certificates = certificates + 1, discounts = discounts - 1",
-         "UPDATE statements SET certificates = certificates - 1, discounts = discounts + 1", STATEMENTS),
+        (
+            "UPDATE statements SET certificates = certificates + 1, discounts = discounts - 1",
+            "UPDATE statements SET certificates = certificates - 1, discounts = discounts + 1",
+            STATEMENTS,
+        ),
     ],
-)  # fmt: skip
+)
 async def test_ledger_audit_finds_tampered_gift_cards(gift_card_till, world, owner, change, back, fault):
     worker, path = await closings(gift_card_till, world)
     code = await gift_card_till.certificate(1000)

@@ -26,9 +26,12 @@ async def test_balance_shows_what_is_left(gift_card_till):
     brand = await gift_card_till.world.brand_by_id(gift_card_till.programme.brand_id)
     assert answer.status_code == 200
     assert answer.json() == {
-        "balance": 380_000, "nominal": 500_000, "valid_until": str(TODAY),
-        "brand": {"id": brand.id, "name": brand.name}, "partial": True,
-    }  # fmt: skip
+        "balance": 380_000,
+        "nominal": 500_000,
+        "valid_until": str(TODAY),
+        "brand": {"id": brand.id, "name": brand.name},
+        "partial": True,
+    }
 
 
 async def test_gift_card_used_in_parts_creates_payables(gift_card_till):
@@ -202,8 +205,11 @@ async def test_unserved_shop_gets_same_response_for_any_code(gift_card_till, wor
 
 async def test_unknown_and_closed_codes_take_the_same_steps(gift_card_till, world):
     """An extra step would take longer, so both write the same rows and no others."""
-    codes = [gift_card_codes.fresh(), await gift_card_till.certificate(1000, closed_at=datetime.now(UTC)),
-             await gift_card_till.certificate(1000, brand_id=(await world.brand()).id)]  # fmt: skip
+    codes = [
+        gift_card_codes.fresh(),
+        await gift_card_till.certificate(1000, closed_at=datetime.now(UTC)),
+        await gift_card_till.certificate(1000, brand_id=(await world.brand()).id),
+    ]
     wrong = []
 
     for code in codes:

@@ -154,12 +154,15 @@ async def test_year_changes_in_payer_time_zone(world, shop, number):
     assert second["status"] == "done"
 
 
-@pytest.mark.parametrize(("sums", "states"), [
-    ([301_000], ["held"]),
-    ([300_000], ["done"]),
-    ([150_000, 150_000, 1_000], ["done", "done", "held"]),
-    ([200_000, 150_000, 100_000], ["done", "held", "held"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sums", "states"),
+    [
+        ([301_000], ["held"]),
+        ([300_000], ["done"]),
+        ([150_000, 150_000, 1_000], ["done", "done", "held"]),
+        ([200_000, 150_000, 100_000], ["done", "held", "held"]),
+    ],
+)
 async def test_gifts_of_a_day_above_written_form_wait(world, shop, number, sums, states):
     number("year_most_gift", 0)
     agent, offer = await shop.agent(10**6), await shop.offer("instant", tax="gift", least=1000, most=10**6, step=1000)

@@ -25,9 +25,12 @@ from tests.spending.scenario import spending_scenario
 
 GOAL = 100_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 4_000
 RUN = settings(
-    max_examples=50, stateful_step_count=50, database=None, phases=[Phase.generate, Phase.shrink],
+    max_examples=50,
+    stateful_step_count=50,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 KINDS = ("stock", "own", "person", "supplier", "instant")
 CODES, UNITS, NOMINAL = 3, 2, 1000
 NEVER = date(9999, 12, 31)
@@ -156,8 +159,17 @@ class Machine(RuleBasedStateMachine):
         expires_on = NEVER if lives is None else matures_on + timedelta(days=lives)
         key = self.next_id()
         self.model.wallet.earn(key, amount, self.today, matures_on, expires_on)
-        self.ask("SELECT ledger_earn(ledger_open(%s, %s, %s), %s, 1, %s, %s, %s, %s)", self.ground.account,
-                 self.ground.programme, self.today, amount, key, self.today, matures_on, expires_on)  # fmt: skip
+        self.ask(
+            "SELECT ledger_earn(ledger_open(%s, %s, %s), %s, 1, %s, %s, %s, %s)",
+            self.ground.account,
+            self.ground.programme,
+            self.today,
+            amount,
+            key,
+            self.today,
+            matures_on,
+            expires_on,
+        )
 
     @precondition(lambda self: self.model.wallet.earned)
     @rule(kind=st.sampled_from(KINDS), quarters=shares)
@@ -166,8 +178,18 @@ class Machine(RuleBasedStateMachine):
         price = there + 1 if quarters > 4 else max(1, there * quarters // 4)
         key, secret = uuid.uuid4(), b"secret" if kind == "own" else None
         code = key.bytes if kind == "own" else None
-        values = (self.ground.account, self.ground.device, key, b"body", self.ground.offers[kind], NOMINAL, price,
-                  self.today, secret, code)  # fmt: skip
+        values = (
+            self.ground.account,
+            self.ground.device,
+            key,
+            b"body",
+            self.ground.offers[kind],
+            NOMINAL,
+            price,
+            self.today,
+            secret,
+            code,
+        )
 
         row = self.ask(PLACE, *values)
 
@@ -220,8 +242,15 @@ class Machine(RuleBasedStateMachine):
         key = left[-1 - pick % len(left)]
         amount = max(1, self.model.wallet.earned[key][1] * quarters // 4)
         self.model.wallet.claw_back(key, amount, self.today)
-        self.ask("SELECT ledger_claw_back(ledger_open(%s, %s, %s), 1, %s, %s, 3, %s)", self.ground.account,
-                 self.ground.programme, self.today, key, amount, self.next_id())  # fmt: skip
+        self.ask(
+            "SELECT ledger_claw_back(ledger_open(%s, %s, %s), 1, %s, %s, 3, %s)",
+            self.ground.account,
+            self.ground.programme,
+            self.today,
+            key,
+            amount,
+            self.next_id(),
+        )
 
     @invariant()
     def both_have_the_same(self) -> None:
@@ -230,7 +259,10 @@ class Machine(RuleBasedStateMachine):
         row = self.ask(STATE, self.ground.offers["person"], self.ground.account)
         if row.pending is not None:
             assert (row.pending, row.available, row.held) == (
-                model.wallet.pending, model.wallet.available, model.wallet.held)  # fmt: skip
+                model.wallet.pending,
+                model.wallet.available,
+                model.wallet.held,
+            )
         assert (row.codes, row.units) == (model.codes, model.units)
         assert row.orders == {str(order): [placed.state, placed.reason] for order, placed in model.orders.items()}
         assert row.certificates == sum(p.kind == "own" and p.state == "done" for p in model.orders.values())
@@ -263,14 +295,22 @@ async def ground(world) -> Ground:
     await shop.agent(0)
     kinds = {"person": "goods", "instant": "charity"}
     offers = {
-        kind: await shop.offer(kind, nominal=NOMINAL, kind=kinds.get(kind, "certificate"),
-                               stock=UNITS if kind == "person" else None) for kind in KINDS
-    }  # fmt: skip
+        kind: await shop.offer(
+            kind, nominal=NOMINAL, kind=kinds.get(kind, "certificate"), stock=UNITS if kind == "person" else None
+        )
+        for kind in KINDS
+    }
     await shop.stock(offers["stock"], CODES)
     staff = await world.staff(await world.brand_by_id(shop.programme.brand_id))
     device = await world.db.call(text("SELECT id, account_id FROM devices"))
-    return Ground(device.account_id, device.id, shop.programme.brand_id, shop.programme.id, staff.id,
-                  {kind: offer.id for kind, offer in offers.items()})  # fmt: skip
+    return Ground(
+        device.account_id,
+        device.id,
+        shop.programme.brand_id,
+        shop.programme.id,
+        staff.id,
+        {kind: offer.id for kind, offer in offers.items()},
+    )
 
 
 @pytest.fixture

@@ -36,9 +36,14 @@ async def programme(world: World, manager):
 @pytest.fixture
 def body(programme):
     return {
-        "programme_id": programme.id, "kind": "certificate", "fulfilment": "own", "name_ru": "Сертификат",
-        "least": 100_000, "most": 500_000, "step": 10_000,
-    }  # fmt: skip
+        "programme_id": programme.id,
+        "kind": "certificate",
+        "fulfilment": "own",
+        "name_ru": "Сертификат",
+        "least": 100_000,
+        "most": 500_000,
+        "step": 10_000,
+    }
 
 
 def status_and_code(answer):
@@ -47,9 +52,15 @@ def status_and_code(answer):
 
 async def test_reward_is_created_and_shown_to_agents(world, manager, body):
     more = {
-        "name_en": "Certificate", "about_ru": "Во всех магазинах", "about_en": "In all shops", "shelf": "tools",
-        "partner": "Toolmarket", "rung": 1, "valid_days": 365, "ends_at": "2099-01-01T00:00:00Z",
-    }  # fmt: skip
+        "name_en": "Certificate",
+        "about_ru": "Во всех магазинах",
+        "about_en": "In all shops",
+        "shelf": "tools",
+        "partner": "Toolmarket",
+        "rung": 1,
+        "valid_days": 365,
+        "ends_at": "2099-01-01T00:00:00Z",
+    }
 
     made = await manager.put(PATH, body | more)
 
@@ -121,9 +132,14 @@ async def test_reward_of_another_brands_programme_is_refused(world, manager, bod
 
 @pytest.mark.parametrize(
     ("kind", "tax"),
-    [("goods", "gift"), ("service", "service"), ("charity", "charity"), ("marketing", "marketing"),
-     ("invoice", "settlement")],
-)  # fmt: skip
+    [
+        ("goods", "gift"),
+        ("service", "service"),
+        ("charity", "charity"),
+        ("marketing", "marketing"),
+        ("invoice", "settlement"),
+    ],
+)
 async def test_each_kind_has_its_tax_nature(manager, body, kind, tax):
     answer = await manager.put(PATH, body | {"kind": kind, "fulfilment": "person", "stock": 3})
 

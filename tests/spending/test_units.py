@@ -148,10 +148,12 @@ async def test_extension_requires_own_unit_under_warranty(shop: Shop, world: Wor
     strange, offer, plain = await rival.claimed(agent), await shop.longer(), await shop.offer("own")
     async with owner.begin() as session:
         await session.execute(
-            text("UPDATE accruals a SET at = a.at - :age FROM movements m WHERE m.id = :unit "
-                 "AND a.cause = m.cause AND a.cause_id = m.cause_id"),
+            text(
+                "UPDATE accruals a SET at = a.at - :age FROM movements m WHERE m.id = :unit "
+                "AND a.cause = m.cause AND a.cause_id = m.cause_id"
+            ),
             {"age": timedelta(days=40), "unit": over["id"]},
-        )  # fmt: skip
+        )
 
     answers = [await shop.order(agent, offer)]
     answers += [await shop.order(agent, offer, unit=one["id"]) for one in (theirs, bare, over, strange, {"id": 10**9})]

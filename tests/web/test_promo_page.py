@@ -68,8 +68,15 @@ async def test_page_shows_discount_and_shops(client: AsyncClient, world: World, 
     response = await client.get(path, headers={"Accept-Language": "ru"})
 
     assert response.status_code == 200
-    for words in ("Тепломастер", "Скидка 5\xa0%", "Действует по 1 января 2090", "Советует Иван",
-                  "Сантехника на Лесной", "Казань, Лесная, 5", "IVAN7"):  # fmt: skip
+    for words in (
+        "Тепломастер",
+        "Скидка 5\xa0%",
+        "Действует по 1 января 2090",
+        "Советует Иван",
+        "Сантехника на Лесной",
+        "Казань, Лесная, 5",
+        "IVAN7",
+    ):
         assert words in response.text
     assert len(response.content) < 10_000
 

@@ -94,8 +94,11 @@ async def test_metrics_are_for_this_machine(client, here):
 
 async def test_metrics_tell_of_requests_books_worker_and_queues(here, db):
     await db.rows(BEAT, age=3)
-    await db.rows(text("INSERT INTO books_checks (movements, seconds, faults, at) "
-                       "VALUES (7, 1.5, '{}', now() - interval '1 hour')"))  # fmt: skip
+    await db.rows(
+        text(
+            "INSERT INTO books_checks (movements, seconds, faults, at) VALUES (7, 1.5, '{}', now() - interval '1 hour')"
+        )
+    )
     await db.rows(text("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('print', 'print.make_part')"))
     await here.get("/health")
 

@@ -75,8 +75,10 @@ async def test_an_accrual_without_its_earning_is_found(claimed, settings, files,
 
 
 async def test_an_earning_without_its_accrual_is_found(claimed, settings, files, owner, tamper):
-    await tamper("CREATE TABLE spare AS SELECT * FROM accruals; DELETE FROM accruals",
-                 "INSERT INTO accruals SELECT * FROM spare; DROP TABLE spare")  # fmt: skip
+    await tamper(
+        "CREATE TABLE spare AS SELECT * FROM accruals; DELETE FROM accruals",
+        "INSERT INTO accruals SELECT * FROM spare; DROP TABLE spare",
+    )
 
     found = await ledger_audit.prove(settings, files)
 

@@ -133,12 +133,17 @@ async def test_failed_proof_is_stored_as_an_alert(db, world, owner, at_work):
 
 
 async def test_what_is_over_is_swept_and_what_is_not_stays(db):
-    await db.rows(text("INSERT INTO counters SELECT 'old:' || n, 1, now() - interval '2 days' "
-                       "FROM generate_series(1, 2500) AS n"))  # fmt: skip
+    await db.rows(
+        text("INSERT INTO counters SELECT 'old:' || n, 1, now() - interval '2 days' FROM generate_series(1, 2500) AS n")
+    )
     await db.rows(text("INSERT INTO counters VALUES ('new', 1, now() + interval '1 hour'), ('just', 1, now())"))
     await db.rows(text("INSERT INTO day_caps VALUES (1, 1, current_date - 9, 5), (1, 1, current_date, 5)"))
-    await db.rows(text("INSERT INTO job_failures (job_id, task, attempt, error, at) "
-                       "VALUES (1, 't', 0, '', now() - interval '40 days'), (2, 't', 0, '', now())"))  # fmt: skip
+    await db.rows(
+        text(
+            "INSERT INTO job_failures (job_id, task, attempt, error, at) "
+            "VALUES (1, 't', 0, '', now() - interval '40 days'), (2, 't', 0, '', now())"
+        )
+    )
 
     await scheduled_jobs.sweep(db=db)
 
@@ -151,12 +156,17 @@ async def test_what_is_over_is_swept_and_what_is_not_stays(db):
 
 
 async def test_a_jobs_failure_is_forgotten_after_a_month(db, owner):
-    await db.rows(text("INSERT INTO procrastinate_jobs (queue_name, task_name) "
-                       "VALUES ('q', 'old'), ('q', 'new'), ('q', 'todo')"))  # fmt: skip
+    await db.rows(
+        text("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('q', 'old'), ('q', 'new'), ('q', 'todo')")
+    )
     for state in ("doing", "failed"):
         await db.rows(text(f"UPDATE procrastinate_jobs SET status = '{state}' WHERE task_name <> 'todo'"))  # noqa: S608
-    await db.rows(text("UPDATE procrastinate_events SET at = now() - interval '40 days' "
-                       "WHERE job_id IN (SELECT id FROM procrastinate_jobs WHERE task_name <> 'new')"))  # fmt: skip
+    await db.rows(
+        text(
+            "UPDATE procrastinate_events SET at = now() - interval '40 days' "
+            "WHERE job_id IN (SELECT id FROM procrastinate_jobs WHERE task_name <> 'new')"
+        )
+    )
 
     await scheduled_jobs.sweep(db=db)
 

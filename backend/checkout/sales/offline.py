@@ -106,13 +106,17 @@ def _borne_by_the_shop(codes: list[dict[str, Any]], conflicts: list[Any]) -> lis
 
 def _response(quote: Quote, sale: OfflineSaleIn, repaid: int) -> dict[str, Any]:
     """The response to the shop: how much of the discount it gets back, and why not all of it."""
-    conflicts = [{"code": row.given, "reason": row.conflict or row.reason} for row in quote.codes
-                 if row.conflict or row.reason]  # fmt: skip
+    conflicts = [
+        {"code": row.given, "reason": row.conflict or row.reason} for row in quote.codes if row.conflict or row.reason
+    ]
     clean = not conflicts and quote.discount == sale.discount
     return quote.response() | {
-        "id": sale.id, "status": "sold" if clean else "conflict", "given": sale.discount,
-        "repaid": min(repaid, sale.discount), "conflicts": conflicts,
-    }  # fmt: skip
+        "id": sale.id,
+        "status": "sold" if clean else "conflict",
+        "given": sale.discount,
+        "repaid": min(repaid, sale.discount),
+        "conflicts": conflicts,
+    }
 
 
 def _refusal(sale: OfflineSaleIn, reason: str) -> dict[str, Any]:

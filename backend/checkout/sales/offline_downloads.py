@@ -104,12 +104,14 @@ async def signed_offers(checkout: CheckoutContext, till: TillIdentity, now: date
     )
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     payload = OffersPayload(
-        till=till.till_id, shop=till.shop_id, issued_on=now.date().isoformat(),
+        till=till.till_id,
+        shop=till.shop_id,
+        issued_on=now.date().isoformat(),
         expires_at=day + timedelta(days=1 + numbers.at("offline_days", now.date())),
         loss_left=max(0, min(left)),
         offers=[_offer(row, rules[row.campaign], products) for row in known],
         codes={code_digest(row.code): row.campaign_id for row in codes},
-    )  # fmt: skip
+    )
     key = signing_key(checkout.settings.master_keys.all()[0])
     return OffersOut(_signed(key, payload), _base64(key.public_key().public_bytes_raw()))
 
@@ -140,9 +142,19 @@ def _offer(row: Any, rule: Rule, products: dict[int, OfflineProduct]) -> Offline
         return None if numbers is None else [products[number] for number in sorted(numbers) if number in products]
 
     return OfflineOffer(
-        row.campaign, row.brand_id, row.starts_at, row.ends_at, promo.discount, promo.most, promo.minimum,
-        named(rule.products), named(promo.excluded), promo.priority, promo.group, promo.exclusive,
-    )  # fmt: skip
+        row.campaign,
+        row.brand_id,
+        row.starts_at,
+        row.ends_at,
+        promo.discount,
+        promo.most,
+        promo.minimum,
+        named(rule.products),
+        named(promo.excluded),
+        promo.priority,
+        promo.group,
+        promo.exclusive,
+    )
 
 
 def _signed(key: Ed25519PrivateKey, payload: OffersPayload) -> str:

@@ -86,17 +86,33 @@ def sale_record(
     """The parameters of checkout_sell for a sale."""
     till = request.till
     lines = [
-        {"line": line.line, "amount": line.amount, "quantity": round(line.quantity, 3),
-         "discount": quote.discount_by_line.get(line.line, 0), "product": _find_product(snapshot, quote, line)}
+        {
+            "line": line.line,
+            "amount": line.amount,
+            "quantity": round(line.quantity, 3),
+            "discount": quote.discount_by_line.get(line.line, 0),
+            "product": _find_product(snapshot, quote, line),
+        }
         for line in quote.basket
-    ]  # fmt: skip
+    ]
     codes = [quotes.redemption_record(quote, row, request.buyer, till.shop_id, request.at) for row in quote.applied]
     seen = signals.sale_signals(checkout.settings, quote, request.body.buyer, request.at, codes)
     return {
-        "till": till.till_id, "shop": till.shop_id, "cashier": till.cashier_id, "key": request.key,
-        "digest": digest.hex(), "taken_at": None, "reservation": request.reservation, "lines": lines, "codes": codes,
-        "signals": seen, "answer": quote.response() | {"id": request.key}, "loss": 0, "loss_most": 0, "fiscal": None,
-    }  # fmt: skip
+        "till": till.till_id,
+        "shop": till.shop_id,
+        "cashier": till.cashier_id,
+        "key": request.key,
+        "digest": digest.hex(),
+        "taken_at": None,
+        "reservation": request.reservation,
+        "lines": lines,
+        "codes": codes,
+        "signals": seen,
+        "answer": quote.response() | {"id": request.key},
+        "loss": 0,
+        "loss_most": 0,
+        "fiscal": None,
+    }
 
 
 def _find_product(snapshot: CheckoutSnapshot, quote: Quote, line: Any) -> int | None:

@@ -44,9 +44,16 @@ batch.add_command(export)
 @click.option("--id", "key", type=click.UUID, help="The batch's id; the same again makes no second batch.")
 @in_json
 def create(
-    of_brand: str, programme: str, sku: str, count: int | None, codes: str, note: str, key: uuid.UUID | None,
-    *, as_json: bool,
-) -> None:  # fmt: skip
+    of_brand: str,
+    programme: str,
+    sku: str,
+    count: int | None,
+    codes: str,
+    note: str,
+    key: uuid.UUID | None,
+    *,
+    as_json: bool,
+) -> None:
     """Create a batch; its codes are computed, so the size does not matter."""
 
     async def make(settings: Settings, session: AsyncSession) -> BatchOut:

@@ -47,8 +47,9 @@ def export(
         texts = {"name": product.name_ru if name is None else name, "sku": product.sku if sku is None else sku}
         run = plan_run(Format(kind), batch, operation.parse_request(LabelStyle, **texts, **style), settings)
         about = HandOverRecord(str(batch.key), product.sku, run.kind, run.count, run.fingerprint)
-        events.record(session, "batch.exported", brand_id=batch.brand_id, batch=str(batch.key), format=run.kind,
-                      codes=run.count)  # fmt: skip
+        events.record(
+            session, "batch.exported", brand_id=batch.brand_id, batch=str(batch.key), format=run.kind, codes=run.count
+        )
         return run, await slot_keys.load_key(session, settings, run.slot), about
 
     run, key, about = operation.run_in_transaction(read)

@@ -27,8 +27,13 @@ def statement() -> None:
 
 @statement.command()
 @click.argument("file", type=FILE)
-@click.option("--seals", "seal_files", type=FILE, multiple=True,
-              help="Published seals: pages of /v1/seals, or the kept copies. May be given several times.")  # fmt: skip
+@click.option(
+    "--seals",
+    "seal_files",
+    type=FILE,
+    multiple=True,
+    help="Published seals: pages of /v1/seals, or the kept copies. May be given several times.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def verify(file: Path, seal_files: tuple[Path, ...], *, as_json: bool) -> None:
     """Check a statement with its proof (`/v1/wallets/{id}/statement?proof=true`).

@@ -33,8 +33,13 @@ class DemoShop(msgspec.Struct):
 
 async def create_shop(session: AsyncSession, settings: Settings, programme: Programme) -> DemoShop:
     """Create the shop, the campaign and the agent."""
-    shop = Shop(number=f"{secrets.randbelow(10**10):010}", name="Электрика на Мира", city="Екатеринбург",
-                address="улица Мира, 12", timezone="Asia/Yekaterinburg")  # fmt: skip
+    shop = Shop(
+        number=f"{secrets.randbelow(10**10):010}",
+        name="Электрика на Мира",
+        city="Екатеринбург",
+        address="улица Мира, 12",
+        timezone="Asia/Yekaterinburg",
+    )
     session.add(shop)
     await session.flush()
     token = tokens.token(PREFIX)
@@ -53,9 +58,12 @@ async def create_shop(session: AsyncSession, settings: Settings, programme: Prog
 
 async def _create_campaign(session: AsyncSession, programme: Programme) -> Campaign:
     campaign = Campaign(
-        brand_id=programme.brand_id, programme_id=programme.id, key="recommend", state="active",
+        brand_id=programme.brand_id,
+        programme_id=programme.id,
+        key="recommend",
+        state="active",
         starts_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )  # fmt: skip
+    )
     session.add(campaign)
     await session.flush()
     rule = Rule(
@@ -63,18 +71,27 @@ async def _create_campaign(session: AsyncSession, programme: Programme) -> Campa
     )
     session.add(
         CampaignVersion(
-            brand_id=programme.brand_id, campaign_id=campaign.id, version=1, name_ru="Бонус за рекомендацию",
-            name_en="Bonus for a recommendation", rule=msgspec.to_builtins(rule),
+            brand_id=programme.brand_id,
+            campaign_id=campaign.id,
+            version=1,
+            name_ru="Бонус за рекомендацию",
+            name_en="Bonus for a recommendation",
+            rule=msgspec.to_builtins(rule),
         )
-    )  # fmt: skip
+    )
     return campaign
 
 
 async def _create_promo_code(session: AsyncSession, campaign: Campaign, account_id: int | None) -> None:
     row = PromoCode(
-        code=symbols.fold(CODE), shown=CODE, brand_id=campaign.brand_id, campaign_id=campaign.id,
-        account_id=account_id, key=uuid.uuid4(), digest=b"demo",
-    )  # fmt: skip
+        code=symbols.fold(CODE),
+        shown=CODE,
+        brand_id=campaign.brand_id,
+        campaign_id=campaign.id,
+        account_id=account_id,
+        key=uuid.uuid4(),
+        digest=b"demo",
+    )
     session.add(row)
     await session.flush()
     session.add(PromoRun(code_id=row.id, n=0))

@@ -37,9 +37,16 @@ log = structlog.get_logger("scanback")
 ERRORS_BY_STATUS: dict[int, type[DomainError]] = {
     error.status: error
     for error in (
-        ValidationFailed, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, TooLarge, Unsupported, TooManyRequests
+        ValidationFailed,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        TooLarge,
+        Unsupported,
+        TooManyRequests,
     )
-}  # fmt: skip
+}
 
 
 def _problem_response(

@@ -73,9 +73,11 @@ def _reject_nul(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
 
 def _allowed_methods(app: Litestar, path: str) -> str:
     found = {
-        method for route in app.routes if isinstance(route, HTTPRoute) and route.path_format == path
+        method
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and route.path_format == path
         for method in route.methods
-    }  # fmt: skip
+    }
     return ", ".join(sorted(found - {"OPTIONS"}))
 
 

@@ -44,9 +44,16 @@ LONGEST_ID = 1023  # bytes of a credential id (section 4)
 
 # What the library and the codecs under it raise at bytes made by an enemy.
 _HOSTILE = (
-    WebAuthnException, InvalidSignature, ValueError, TypeError, LookupError, AttributeError, OverflowError,
-    RecursionError, struct.error,
-)  # fmt: skip
+    WebAuthnException,
+    InvalidSignature,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    struct.error,
+)
 
 
 class Unproven(Exception):

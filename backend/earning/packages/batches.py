@@ -99,8 +99,16 @@ async def create_batch(
         if found is None:
             raise
         return _check_same(found, wanted)
-    events.record(session, "batch.created", brand_id=brand_id, staff_id=staff_id, batch=str(key), sku=product.sku,
-                  origin=batch.origin, count=batch.count)  # fmt: skip
+    events.record(
+        session,
+        "batch.created",
+        brand_id=brand_id,
+        staff_id=staff_id,
+        batch=str(key),
+        sku=product.sku,
+        origin=batch.origin,
+        count=batch.count,
+    )
     return batch, product
 
 

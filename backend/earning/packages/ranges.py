@@ -67,8 +67,14 @@ async def change_state(session: AsyncSession, batch: Batch, part: PositionRange,
     except StepForbidden as error:
         raise StateForbidden(before=error.before, after=error.after) from error
     if changed:
-        events.record(session, f"batch.{part.state}", brand_id=batch.brand_id, staff_id=staff_id,
-                      batch=str(batch.key), **msgspec.to_builtins(part))  # fmt: skip
+        events.record(
+            session,
+            f"batch.{part.state}",
+            brand_id=batch.brand_id,
+            staff_id=staff_id,
+            batch=str(batch.key),
+            **msgspec.to_builtins(part),
+        )
 
 
 async def list_ranges(session: AsyncSession, batch: Batch, after: int, limit: int) -> list[PositionRange]:
@@ -121,8 +127,14 @@ async def _replace(session: AsyncSession, batch: Batch, gone: Iterable[Span], ne
         await session.execute(delete(Range).where(Range.slot == batch.slot, Range.first_serial == any_(these)))
     if new:
         rows = [
-            {"slot": batch.slot, "first_serial": span.first, "last_serial": span.last, "batch_id": batch.id,
-             "state": span.state, "active_from": span.active_from}
+            {
+                "slot": batch.slot,
+                "first_serial": span.first,
+                "last_serial": span.last,
+                "batch_id": batch.id,
+                "state": span.state,
+                "active_from": span.active_from,
+            }
             for span in new
-        ]  # fmt: skip
+        ]
         await session.execute(insert(Range), rows)

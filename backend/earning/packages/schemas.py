@@ -94,9 +94,16 @@ class BatchLine(ResponseModel):
     @classmethod
     def of(cls, batch: Batch, product: Product) -> Self:
         return cls(
-            batch.key, batch.programme_id, product.sku, batch.origin, batch.count, batch.state, batch.created_at,
-            batch.slot, batch.note,
-        )  # fmt: skip
+            batch.key,
+            batch.programme_id,
+            product.sku,
+            batch.origin,
+            batch.count,
+            batch.state,
+            batch.created_at,
+            batch.slot,
+            batch.note,
+        )
 
 
 class BatchPage(ResponseModel):

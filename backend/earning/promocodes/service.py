@@ -104,8 +104,14 @@ async def create_code(
     if promo_code is not None:
         return promo_code
     await _check_open_codes(session, account_id, offer.campaign_id, promo.codes_per_agent)
-    values = {"brand_id": brand_id, "campaign_id": offer.campaign_id, "account_id": account_id, "key": key,
-              "digest": digest, "nickname": new.nickname.strip() or None}  # fmt: skip
+    values = {
+        "brand_id": brand_id,
+        "campaign_id": offer.campaign_id,
+        "account_id": account_id,
+        "key": key,
+        "digest": digest,
+        "nickname": new.nickname.strip() or None,
+    }
     promo_code = await _insert_code(session, context.settings, word, values, now)
     if word is not None:
         await _count_requested_word(context, account_id, now)
@@ -250,9 +256,12 @@ async def _best_offer(
     fitting = [
         (promo.priority, offer.campaign_id, offer, promo)
         for offer in rule_set.campaigns
-        if (promo := offer.rule.promo) and promo.codes_per_agent and campaign in (None, offer.campaign_id)
-        and offer.starts_at <= now and (offer.ends_at is None or now < offer.ends_at)
-    ]  # fmt: skip
+        if (promo := offer.rule.promo)
+        and promo.codes_per_agent
+        and campaign in (None, offer.campaign_id)
+        and offer.starts_at <= now
+        and (offer.ends_at is None or now < offer.ends_at)
+    ]
     if not fitting:
         raise PromoOfferUnknown
     *_, offer, promo = max(fitting, key=lambda each: each[:2])

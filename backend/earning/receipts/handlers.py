@@ -59,7 +59,7 @@ async def put_receipt(
     agent: CurrentAgent,
     key: FromPath[UUID],
     data: JSONBody[ReceiptIn],
-) -> ReceiptOut:  # fmt: skip
+) -> ReceiptOut:
     """Send a receipt whose QR code cannot be read, by its printed fields. It is stored at once and verified later; its
     state is returned here. The id is a UUID from the phone. Idempotent: a receipt that was sent before is returned with
     its first id."""

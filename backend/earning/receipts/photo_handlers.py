@@ -28,7 +28,7 @@ class AnswerIn(RequestModel):
     text: Annotated[
         str,
         Meta(min_length=1, max_length=2000, examples=["Forty sockets are for a house of 120 m². I have the estimate."]),
-    ]  # fmt: skip
+    ]
 
 
 @put(

@@ -132,6 +132,9 @@ async def stream_photo(files: Files, name: str | None) -> Stream:
         chunks: Any = await files.open(name)
     except FileMissing as error:
         raise PhotoUnknown from error
-    headers = {"Content-Disposition": 'inline; filename="receipt.jpg"', "Cache-Control": "private, no-store",
-               "X-Content-Type-Options": "nosniff"}  # fmt: skip
+    headers = {
+        "Content-Disposition": 'inline; filename="receipt.jpg"',
+        "Cache-Control": "private, no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
     return Stream(chunks, media_type=JPEG, headers=headers)

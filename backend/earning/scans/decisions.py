@@ -31,9 +31,11 @@ def read_texts(settings: Settings, texts: Sequence[ScannedText]) -> list[CodeLoo
     """The look-up of each text, or the reason why it is refused without one."""
     lookups: list[CodeLookup | RefusedCode | None] = [None] * len(texts)
     computed = [(place, row.payload.value) for place, row in enumerate(texts) if row.payload.kind == "package"]
-    many = packages.read_packages(settings, computed) if len(computed) > 1 else [
-        packages.read_package(settings, place, value) for place, value in computed
-    ]  # fmt: skip
+    many = (
+        packages.read_packages(settings, computed)
+        if len(computed) > 1
+        else [packages.read_package(settings, place, value) for place, value in computed]
+    )
     for (place, _), row in zip(computed, many, strict=True):
         lookups[place] = row
     return [row or _read_other_kind(settings, place, texts[place].payload) for place, row in enumerate(lookups)]

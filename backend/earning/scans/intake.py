@@ -157,9 +157,11 @@ def picture_limits(settings: Settings, now: datetime) -> Limits:
 
 
 SCAN_TIME = Schema(
-    type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME, description=SCAN_TIME_DESCRIPTION,
+    type=OpenAPIType.STRING,
+    format=OpenAPIFormat.DATE_TIME,
+    description=SCAN_TIME_DESCRIPTION,
     examples=["2026-11-22T09:59:00Z"],
-)  # fmt: skip
+)
 FILE = Schema(
     type=OpenAPIType.STRING,
     content_media_type="application/octet-stream",

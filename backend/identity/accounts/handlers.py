@@ -252,8 +252,16 @@ public_router = Router(
 router = Router(
     "/",
     route_handlers=[
-        list_devices, end_device, get_recovery, undo_recovery, create_recovery_code, set_pin,
-        create_passkey_challenge, create_passkey, list_passkeys, end_passkey,
+        list_devices,
+        end_device,
+        get_recovery,
+        undo_recovery,
+        create_recovery_code,
+        set_pin,
+        create_passkey_challenge,
+        create_passkey,
+        list_passkeys,
+        end_passkey,
     ],
     tags=["Account"],
-)  # fmt: skip
+)

@@ -51,8 +51,9 @@ class PasskeysFull(Conflict):
     code = "passkeys_full"
 
 
-async def start_registration(db: Database, session: AsyncSession, settings: Settings, account_id: int, now: datetime,
-                    network: str) -> ChallengeOut:  # fmt: skip
+async def start_registration(
+    db: Database, session: AsyncSession, settings: Settings, account_id: int, now: datetime, network: str
+) -> ChallengeOut:
     """A challenge for the registration of a passkey.
 
     Raises:
@@ -83,8 +84,9 @@ async def start_authentication(db: Database, settings: Settings, now: datetime, 
     return ChallengeOut(authenticator.request_options(site, challenge), now + CHALLENGE_LIFETIME)
 
 
-async def add_passkey(db: Database, session: AsyncSession, settings: Settings, account_id: int, sent: PasskeyIn,
-              now: datetime) -> Passkey:  # fmt: skip
+async def add_passkey(
+    db: Database, session: AsyncSession, settings: Settings, account_id: int, sent: PasskeyIn, now: datetime
+) -> Passkey:
     """Store a passkey that has answered its challenge. Idempotent: returns the stored passkey.
 
     Raises:
@@ -106,8 +108,13 @@ async def add_passkey(db: Database, session: AsyncSession, settings: Settings, a
         raise PasskeyConflict
     if len(await list_passkeys(session, account_id)) >= settings.numbers.at("passkeys_per_account", now.date()):
         raise PasskeysFull
-    passkey = Passkey(account_id=account_id, created_at=now, credential_id=key.credential_id,
-                      public_key=key.public_key, sign_count=key.sign_count)  # fmt: skip
+    passkey = Passkey(
+        account_id=account_id,
+        created_at=now,
+        credential_id=key.credential_id,
+        public_key=key.public_key,
+        sign_count=key.sign_count,
+    )
     session.add(passkey)
     await session.flush()
     return passkey

@@ -50,9 +50,9 @@ class PromoIn(RequestModel):
     most: MaxDiscount | None = None
     minimum: Minimum | None = None
     own_goods: OwnGoods = False
-    excluded: (
-        Annotated[list[Sku], Meta(description="Do not count.", min_length=1, max_length=MAX_EXCLUDED)] | None
-    ) = None  # fmt: skip
+    excluded: Annotated[list[Sku], Meta(description="Do not count.", min_length=1, max_length=MAX_EXCLUDED)] | None = (
+        None
+    )
     uses: Uses | None = None
     uses_per_buyer: BuyerUses | None = None
     uses_per_agent: AgentUses | None = None

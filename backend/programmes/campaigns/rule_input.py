@@ -68,9 +68,16 @@ class NothingCounts(Invalid):
 
 
 RULE_INPUT_ERRORS = (
-    ProductsUnknown, LifetimeTooShort, CapTooLow, AgentCapTooLow, UnlistedUnguarded, PromoMixed, WordLengthsCrossed,
-    NothingCounts, StackingInvalid,
-)  # fmt: skip
+    ProductsUnknown,
+    LifetimeTooShort,
+    CapTooLow,
+    AgentCapTooLow,
+    UnlistedUnguarded,
+    PromoMixed,
+    WordLengthsCrossed,
+    NothingCounts,
+    StackingInvalid,
+)
 
 
 async def build_rule(session: AsyncSession, member: Member, rule: RuleIn) -> Rule:

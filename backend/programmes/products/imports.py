@@ -37,9 +37,17 @@ from backend.programmes.schemas import ImportOut, RowProblem, SourceOut
 
 MAX_PROBLEMS = 1000
 EMPTY: dict[str, Any] = {
-    "gtin": None, "name_en": "", "aliases": [], "articles": [], "maker": "", "trade_marks": [], "exact_aliases": [],
-    "warranty_months": 0, "price": None, "archived": False,
-}  # fmt: skip
+    "gtin": None,
+    "name_en": "",
+    "aliases": [],
+    "articles": [],
+    "maker": "",
+    "trade_marks": [],
+    "exact_aliases": [],
+    "warranty_months": 0,
+    "price": None,
+    "archived": False,
+}
 # Awards under way were decided with the old values of these fields.
 DECISIVE = ("price", "gtin", "archived")
 

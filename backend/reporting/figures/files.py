@@ -15,11 +15,35 @@ from backend.spending.accounting.files import money_cell
 
 MAX_ROWS = 1_000_000  # of a file
 HEADERS: Headers = {
-    "en": ("key", "name", "programme", "currency", "count", "base", "bonus", "discount", "base_returned",
-           "bonus_returned", "discount_returned", "cost"),
-    "ru": ("Ключ", "Название", "Программа", "Валюта бонуса", "Количество", "База, руб", "Бонус", "Скидка, руб",
-           "Возвращено, руб", "Возврат бонуса", "Возврат скидки, руб", "Стоимость, руб"),
-}  # fmt: skip
+    "en": (
+        "key",
+        "name",
+        "programme",
+        "currency",
+        "count",
+        "base",
+        "bonus",
+        "discount",
+        "base_returned",
+        "bonus_returned",
+        "discount_returned",
+        "cost",
+    ),
+    "ru": (
+        "Ключ",
+        "Название",
+        "Программа",
+        "Валюта бонуса",
+        "Количество",
+        "База, руб",
+        "Бонус",
+        "Скидка, руб",
+        "Возвращено, руб",
+        "Возврат бонуса",
+        "Возврат скидки, руб",
+        "Стоимость, руб",
+    ),
+}
 TOTAL: dict[Language, str] = {"en": "total", "ru": "Итого"}
 
 

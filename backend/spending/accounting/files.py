@@ -36,9 +36,19 @@ REGISTER = text("""
 # The English names are released: programs read the columns by them. A Russian file has Russian names.
 SUMMARY_HEAD: dict[Language, Sequence[str]] = {
     "en": ("section", "programme", "currency", "item", "detail", "count", "opening", "in", "out", "closing"),
-    "ru": ("Раздел", "Программа", "Валюта", "Статья", "Подробно", "Количество", "На начало", "Приход", "Расход",
-           "На конец"),
-}  # fmt: skip
+    "ru": (
+        "Раздел",
+        "Программа",
+        "Валюта",
+        "Статья",
+        "Подробно",
+        "Количество",
+        "На начало",
+        "Приход",
+        "Расход",
+        "На конец",
+    ),
+}
 LOTS_HEAD: dict[Language, Sequence[str]] = {
     "en": ("programme", "currency", "card_number", "lot", "matures_on", "expires_on", "pending", "available"),
     "ru": ("Программа", "Валюта", "Номер карты", "Партия", "Доступно с", "Сгорает", "Ожидает", "Доступно"),

@@ -117,23 +117,33 @@ def accounting_out(brand_accounts: BrandAccounts) -> AccountingOut:
         brand_accounts.period.last,
         [_programme(books) for books in brand_accounts.books],
         [
-            DueOut(shop.number, shop.name, row.what, row.opening, row.added, row.taken,
-                   row.opening + row.added - row.taken)
+            DueOut(
+                shop.number, shop.name, row.what, row.opening, row.added, row.taken, row.opening + row.added - row.taken
+            )
             for shop, row in brand_accounts.shop_payables
         ],
         CertificatesOut(cards.issued, cards.taken, cards.given, cards.outstanding, cards.lapsed),
-    )  # fmt: skip
+    )
 
 
 def _programme(books: ProgrammeBooks) -> ProgrammeAccounts:
     programme = books.programme
     return ProgrammeAccounts(
-        programme.id, programme.key, programme.name, programme.currency,
+        programme.id,
+        programme.key,
+        programme.name,
+        programme.currency,
         [TurnoverOut(KIND_NAMES[kind], *row) for kind, row in books.kinds.items()],
-        [PlaceOut(PLACE_NAMES[place], row.opening, row.came, row.went, row.closing)
-         for place, row in books.places.items()],
+        [
+            PlaceOut(PLACE_NAMES[place], row.opening, row.came, row.went, row.closing)
+            for place, row in books.places.items()
+        ],
         [OutstandingOut(row.lots, row.pending, row.available, row.held, row.month) for row in books.outstanding],
         books.debts,
-        [PayableOut(row.supplier, row.partner, row.orders, row.amount, row.nominal, row.before,
-                    row.before + row.amount) for row in books.payables],
-    )  # fmt: skip
+        [
+            PayableOut(
+                row.supplier, row.partner, row.orders, row.amount, row.nominal, row.before, row.before + row.amount
+            )
+            for row in books.payables
+        ],
+    )

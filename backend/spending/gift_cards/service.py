@@ -131,9 +131,17 @@ async def return_use(
     till.require_cashier()
     digest = _digest(use.encode(), body.amount)
     return await _execute(
-        db, RETURN_USE, till=till.till_id, shop=till.shop_id, cashier=till.cashier_id, use=use, key=key, digest=digest,
-        amount=body.amount, named=body.till,
-    )  # fmt: skip
+        db,
+        RETURN_USE,
+        till=till.till_id,
+        shop=till.shop_id,
+        cashier=till.cashier_id,
+        use=use,
+        key=key,
+        digest=digest,
+        amount=body.amount,
+        named=body.till,
+    )
 
 
 async def _execute(db: Database, statement: Any, **values: Any) -> GiftCardUseResult:

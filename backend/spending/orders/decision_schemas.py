@@ -110,13 +110,34 @@ class OrderKept(ResponseModel):
     @classmethod
     def of(cls, row: Any, steps: Sequence[OrderStepOut] = (), tries: Sequence[OrderTryOut] = ()) -> Self:
         return cls(
-            row.id, row.card or "", row.offer, row.name_ru, row.kind, row.fulfilment, row.nominal, row.price,
-            row.currency, row.state, row.placed_at, done_at=row.done_at, waiting=_waiting(row), reason=row.reason,
-            reference=row.reference, defers_days=row.defers_days, delivery=row.delivery, place=row.place,
-            supplier=row.supplier_name, supplier_reference=row.supplier_reference, valid_until=row.valid_until,
-            extends_months=row.extends_months, unit_sku=row.unit_sku, unit_registered_at=row.unit_at,
-            key=row.key, steps=list(steps), tries=list(tries),
-        )  # fmt: skip
+            row.id,
+            row.card or "",
+            row.offer,
+            row.name_ru,
+            row.kind,
+            row.fulfilment,
+            row.nominal,
+            row.price,
+            row.currency,
+            row.state,
+            row.placed_at,
+            done_at=row.done_at,
+            waiting=_waiting(row),
+            reason=row.reason,
+            reference=row.reference,
+            defers_days=row.defers_days,
+            delivery=row.delivery,
+            place=row.place,
+            supplier=row.supplier_name,
+            supplier_reference=row.supplier_reference,
+            valid_until=row.valid_until,
+            extends_months=row.extends_months,
+            unit_sku=row.unit_sku,
+            unit_registered_at=row.unit_at,
+            key=row.key,
+            steps=list(steps),
+            tries=list(tries),
+        )
 
 
 def _waiting(row: Any) -> Waiting | None:

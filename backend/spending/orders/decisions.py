@@ -156,12 +156,18 @@ async def decide_order(
     outcome: str = await session.scalar(
         DECIDE_ORDER,
         {
-            "brand": member.brand_id, "staff": member.staff_id, "order": order, "action": new.action, "note": new.note,
-            "digest": _digest(settings, order, new), "today": today, "valid_until": valid_until,
+            "brand": member.brand_id,
+            "staff": member.staff_id,
+            "order": order,
+            "action": new.action,
+            "note": new.note,
+            "digest": _digest(settings, order, new),
+            "today": today,
+            "valid_until": valid_until,
             "secret": gift_card_codes.seal(settings, code_owner(row.account_id, row.key), code) if code else None,
             "code": gift_card_codes.digest(settings, code) if code else None,
         },
-    )  # fmt: skip
+    )
     return await _order_or_refusal(session, member, order, outcome)
 
 

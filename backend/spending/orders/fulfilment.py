@@ -192,7 +192,13 @@ async def _end_order(context: FulfilmentContext, row: Any, purchase: PurchaseRes
         gift_card_codes.seal(context.settings, code_owner(row.account_id, row.key), purchase.code) if done else None
     )
     await context.db.rows(
-        END_ORDER, order=row.id, done=done, reason=None if done else "supplier_refused", secret=secret,
-        supplier=name or None, reference=purchase.reference[:120] or None, valid_until=purchase.valid_until,
+        END_ORDER,
+        order=row.id,
+        done=done,
+        reason=None if done else "supplier_refused",
+        secret=secret,
+        supplier=name or None,
+        reference=purchase.reference[:120] or None,
+        valid_until=purchase.valid_until,
         today=today,
-    )  # fmt: skip
+    )

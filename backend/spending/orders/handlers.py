@@ -73,15 +73,33 @@ async def list_offers(
     "/orders/{key:uuid}",
     opt=CHECKS_CALLER_ITSELF,
     responses=error_responses(
-        OfferNotFound, OfferUnavailable, FaceValueNotOffered, ReferenceRequired, PlaceInvalid, UnitInvalid,
-        VerificationLevelTooLow, RateMissing, PriceConflict, BodyChanged, PinNeeded, PinWrong, PinBlocked,
-        TooManyRequests, Busy,
+        OfferNotFound,
+        OfferUnavailable,
+        FaceValueNotOffered,
+        ReferenceRequired,
+        PlaceInvalid,
+        UnitInvalid,
+        VerificationLevelTooLow,
+        RateMissing,
+        PriceConflict,
+        BodyChanged,
+        PinNeeded,
+        PinWrong,
+        PinBlocked,
+        TooManyRequests,
+        Busy,
     ),
-)  # fmt: skip
+)
 async def put_order(
-    db: Db, settings: CurrentSettings, passwords: InjectedPasswords, now: Now, agent: CurrentAgent, key: FromPath[UUID],
-    data: JSONBody[OrderIn], pin: PinHeader = None,
-) -> OrderOut:  # fmt: skip
+    db: Db,
+    settings: CurrentSettings,
+    passwords: InjectedPasswords,
+    now: Now,
+    agent: CurrentAgent,
+    key: FromPath[UUID],
+    data: JSONBody[OrderIn],
+    pin: PinHeader = None,
+) -> OrderOut:
     """Place an order: the price is held, and the order is fulfilled at once or soon. The id is a UUID that the phone
     generates; a retry gets the current state of the first order. A code that is ready is in the response, unless the
     account is in the hold after a recovery.
@@ -157,9 +175,14 @@ async def stream_order(
     ),
 )
 async def reveal_code(
-    db: Db, settings: CurrentSettings, passwords: InjectedPasswords, now: Now, agent: CurrentAgent, key: FromPath[UUID],
+    db: Db,
+    settings: CurrentSettings,
+    passwords: InjectedPasswords,
+    now: Now,
+    agent: CurrentAgent,
+    key: FromPath[UUID],
     pin: PinHeader = None,
-) -> OrderOut:  # fmt: skip
+) -> OrderOut:
     """The order with its code. Each reveal is recorded with the calling device. In the hold after a recovery no code is
     revealed.
     """

@@ -141,14 +141,25 @@ async def place_order(
     code = gift_card_codes.fresh()
     with translate_database_errors():
         row = await db.call(
-            PLACE_ORDER, account=agent.account_id, device=agent.device_id, key=key,
-            digest=_digest(body), offer=body.offer_id, nominal=body.nominal,
-            now=now, pin=pin_shown, most=settings.numbers.at("orders_refused_per_hour", now.date()),
-            year=tax.tax_year(now), limits=tax.limits_json(settings, now), reference=body.reference.strip(),
-            place=body.place, unit=body.unit, expected=body.price,
+            PLACE_ORDER,
+            account=agent.account_id,
+            device=agent.device_id,
+            key=key,
+            digest=_digest(body),
+            offer=body.offer_id,
+            nominal=body.nominal,
+            now=now,
+            pin=pin_shown,
+            most=settings.numbers.at("orders_refused_per_hour", now.date()),
+            year=tax.tax_year(now),
+            limits=tax.limits_json(settings, now),
+            reference=body.reference.strip(),
+            place=body.place,
+            unit=body.unit,
+            expected=body.price,
             secret=gift_card_codes.seal(settings, code_owner(agent.account_id, key), code),
             code=gift_card_codes.digest(settings, code),
-        )  # fmt: skip
+        )
     if row.refusal == "pin":
         return None
     if row.refusal:

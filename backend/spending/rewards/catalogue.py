@@ -47,10 +47,23 @@ async def offer_page(
 def offer_out(row: Any, per_rouble: int | None) -> OfferOut:
     """An offer in its wire format."""
     return OfferOut(
-        row.id, row.kind, localized(row), row.programme_id, row.currency, row.least, row.most, row.step,
-        price=prices.price_of(row, row.least, per_rouble), about=localized(row, "about"), partner=row.partner,
+        row.id,
+        row.kind,
+        localized(row),
+        row.programme_id,
+        row.currency,
+        row.least,
+        row.most,
+        row.step,
+        price=prices.price_of(row, row.least, per_rouble),
+        about=localized(row, "about"),
+        partner=row.partner,
         shelf=row.shelf,
-        available=row.in_stock, affordable=prices.largest_affordable(row, row.available, per_rouble), rung=row.rung,
-        places=list(row.places), ends_at=row.ends_at, extends_months=row.extends_months,
+        available=row.in_stock,
+        affordable=prices.largest_affordable(row, row.available, per_rouble),
+        rung=row.rung,
+        places=list(row.places),
+        ends_at=row.ends_at,
+        extends_months=row.extends_months,
         defers_days=row.defers_days,
-    )  # fmt: skip
+    )

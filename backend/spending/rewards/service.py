@@ -158,9 +158,12 @@ async def put_reward(
         raise SupplierNotConfigured
     values = _values(new)
     row = insert(Reward).values(
-        brand_id=member.brand_id, key=key, archived_at=now if new.archived else None, starts_at=new.starts_at or now,
+        brand_id=member.brand_id,
+        key=key,
+        archived_at=now if new.archived else None,
+        starts_at=new.starts_at or now,
         **values,
-    )  # fmt: skip
+    )
     created: Reward | None = await session.scalar(
         row.on_conflict_do_nothing(index_elements=["brand_id", "key"]).returning(Reward)
     )

@@ -31,9 +31,7 @@ BOMBS = {
     "many comments": lambda: sheet("<!---->" * 10_000_000),
     "millions of cells in a row": lambda: sheet("<row>" + "<c/>" * 5_000_000 + "</row>"),
     "a long text": lambda: sheet(f"<row><c><v>{LONG}</v></c></row>"),
-    "a long row": lambda: book(
-        row(*(['<c t="s"><v>0</v></c>'] * 200)) * 10, shared=["x" * 32_000]
-    ),
+    "a long row": lambda: book(row(*(['<c t="s"><v>0</v></c>'] * 200)) * 10, shared=["x" * 32_000]),
     "texts repeated a million times": lambda: book(
         row(*(['<c t="s"><v>0</v></c>'] * 30)) * 20_000, shared=["x" * 32_000]
     ),
@@ -42,7 +40,7 @@ BOMBS = {
     "millions of merged cells": lambda: book(after='<mergeCell ref="A1:B2"/>' * MANY),
     "too large when unpacked": lambda: archive({"xl/media/image.bin": b"\0" * (UNPACKED + 1)}),
     "entities": lambda: sheet("&a;", head='<!DOCTYPE x [<!ENTITY a "b">]>'),
-}  # fmt: skip
+}
 
 
 def count_rows(content, limits=None):

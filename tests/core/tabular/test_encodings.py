@@ -150,8 +150,10 @@ def test_rarer_encoding_without_mark_is_read(encoding, head):
 @pytest.mark.parametrize("sign", ["\v", "\f", "\x85", "\u2028", "\u2029", "\r", "\n\r"])
 def test_lines_with_any_end_are_rows(sign):
     assert texts(sign.join(["sku;name_ru", "A;Труба", "B;Муфта"]).encode()) == [
-        ["sku", "name_ru"], ["A", "Труба"], ["B", "Муфта"],
-    ]  # fmt: skip
+        ["sku", "name_ru"],
+        ["A", "Труба"],
+        ["B", "Муфта"],
+    ]
 
 
 def test_long_file_with_unusual_line_ends_is_read():

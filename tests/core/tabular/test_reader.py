@@ -215,10 +215,15 @@ def test_a_long_csv_is_read_in_little_memory():
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ('="0012"', "0012"), ('"=""0012"""', "0012"), ("'0012", "0012"), ("'A12", "'A12"), ("''0012", "'0012"),
-        ("'=A12", "=A12"), ("'1", "'1"),
+        ('="0012"', "0012"),
+        ('"=""0012"""', "0012"),
+        ("'0012", "0012"),
+        ("'A12", "'A12"),
+        ("''0012", "'0012"),
+        ("'=A12", "=A12"),
+        ("'1", "'1"),
     ],
-)  # fmt: skip
+)
 def test_text_guarded_from_spreadsheet_is_read_plain(written, meant):
     assert cells(f"sku;name_ru\n{written};Труба\n".encode())[1] == [meant, "Труба"]
 

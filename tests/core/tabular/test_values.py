@@ -7,14 +7,70 @@ from backend.core.tabular import lost_zeros, values
 from backend.core.tabular.cells import Cell
 
 ERRORS = [
-    "#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#GETTING_DATA", "#Н/Д",
-    "#ССЫЛКА!", "#ИМЯ?", "#ЗНАЧ!", "#ДЕЛ/0!", "#ЧИСЛО!", "#ПУСТО!", "#ПЕРЕНОС!", "#NV", "#BEZUG!", "#WERT!", "#ZAHL!",
-    "#NOM?", "#VALEUR!", "#NOMBRE!", "#NUL!", "#N/D", "#¡REF!", "#¿NOMBRE?", "#¡VALOR!", "#¡DIV/0!", "#¡NUM!",
-    "#¡NULO!", "#RIF!", "#NOME?", "#VALORE!", "#NULLO!", "#N/D!", "#ADR!", "#NAZWA?", "#ARG!", "#DZIEL/0!",
-    "#LICZBA!", "#ZERO!", "#YOK", "#BAŞV!", "#AD?", "#DEĞER!", "#SAYI/0!", "#SAYI!", "#BOŞ!", "#ПОСИЛАННЯ!",
-    "#ЗНАЧЕННЯ!", "#ДІЛ/0!", "#ІМ'Я?", "#NÚM!", "#SAKNAS!", "#ÉRTÉK!", "#ZÉRÓOSZTÓ!", "#HIÁNYZIK", "Err:502",
-    "Ошибка:508", "######",
-]  # fmt: skip
+    "#N/A",
+    "#REF!",
+    "#NAME?",
+    "#VALUE!",
+    "#DIV/0!",
+    "#NUM!",
+    "#NULL!",
+    "#SPILL!",
+    "#CALC!",
+    "#GETTING_DATA",
+    "#Н/Д",
+    "#ССЫЛКА!",
+    "#ИМЯ?",
+    "#ЗНАЧ!",
+    "#ДЕЛ/0!",
+    "#ЧИСЛО!",
+    "#ПУСТО!",
+    "#ПЕРЕНОС!",
+    "#NV",
+    "#BEZUG!",
+    "#WERT!",
+    "#ZAHL!",
+    "#NOM?",
+    "#VALEUR!",
+    "#NOMBRE!",
+    "#NUL!",
+    "#N/D",
+    "#¡REF!",
+    "#¿NOMBRE?",
+    "#¡VALOR!",
+    "#¡DIV/0!",
+    "#¡NUM!",
+    "#¡NULO!",
+    "#RIF!",
+    "#NOME?",
+    "#VALORE!",
+    "#NULLO!",
+    "#N/D!",
+    "#ADR!",
+    "#NAZWA?",
+    "#ARG!",
+    "#DZIEL/0!",
+    "#LICZBA!",
+    "#ZERO!",
+    "#YOK",
+    "#BAŞV!",
+    "#AD?",
+    "#DEĞER!",
+    "#SAYI/0!",
+    "#SAYI!",
+    "#BOŞ!",
+    "#ПОСИЛАННЯ!",
+    "#ЗНАЧЕННЯ!",
+    "#ДІЛ/0!",
+    "#ІМ'Я?",
+    "#NÚM!",
+    "#SAKNAS!",
+    "#ÉRTÉK!",
+    "#ZÉRÓOSZTÓ!",
+    "#HIÁNYZIK",
+    "Err:502",
+    "Ошибка:508",
+    "######",
+]
 
 
 def refused(read, cell):
@@ -55,13 +111,16 @@ def test_day_is_no_code(text):
 @pytest.mark.parametrize(
     ("cell", "code"),
     [
-        (Cell("", "formula"), "formula_invalid"), (Cell("", "merged"), "merged_cell_invalid"),
-        (Cell("", "broken"), "encoding_invalid"), (Cell("", "error"), "cell_error_invalid"),
-        (Cell("2026-01-01", "date"), "date_cell_invalid"), (Cell("1", "flag"), "number_format_invalid"),
+        (Cell("", "formula"), "formula_invalid"),
+        (Cell("", "merged"), "merged_cell_invalid"),
+        (Cell("", "broken"), "encoding_invalid"),
+        (Cell("", "error"), "cell_error_invalid"),
+        (Cell("2026-01-01", "date"), "date_cell_invalid"),
+        (Cell("1", "flag"), "number_format_invalid"),
         (Cell("12", "number", None), "number_format_invalid"),
         (Cell("1.2345678901234567E19", "number", None), "shortened_number_invalid"),
     ],
-)  # fmt: skip
+)
 def test_cell_without_code_is_refused_with_reason(cell, code):
     assert refused(values.code, cell) == code
 
@@ -85,12 +144,14 @@ def test_date_cell_is_read_and_number_refused():
 @pytest.mark.parametrize(
     ("codes", "kind", "lost"),
     [
-        (["00123", "456"], "number", {1}), (["00123", "00456", "789"], "loose", {2}),
+        (["00123", "456"], "number", {1}),
+        (["00123", "00456", "789"], "loose", {2}),
         (["00123", "456"], "loose", set()),
-        (["001", "0002", "3"], "number", set()), (["1", "12", "123"], "number", set()),
+        (["001", "0002", "3"], "number", set()),
+        (["1", "12", "123"], "number", set()),
         (["00123", "A1"], "number", set()),
     ],
-)  # fmt: skip
+)
 def test_number_among_zero_padded_codes_is_refused(codes, kind, lost):
     cells = [Cell(code, kind if code[0] != "0" else "text", code if kind == "number" else "") for code in codes]
 
@@ -134,9 +195,17 @@ def test_code_with_a_fraction_is_refused(text):
 @pytest.mark.parametrize(
     ("shown", "digits"),
     [
-        ("1 234", "1234"), ("12,345,678", "12345678"), ("1'234", "1234"), ("123.0", "123"), ("1 234.00", "1234"),
-        ("1234", None), ("1 23", None), ("1,234 567", None), ("A 123", None), ("1.5", None),
+        ("1 234", "1234"),
+        ("12,345,678", "12345678"),
+        ("1'234", "1234"),
+        ("123.0", "123"),
+        ("1 234.00", "1234"),
+        ("1234", None),
+        ("1 23", None),
+        ("1,234 567", None),
+        ("A 123", None),
+        ("1.5", None),
     ],
-)  # fmt: skip
+)
 def test_digits_of_displayed_number_are_found(shown, digits):
     assert lost_zeros.ungrouped(shown) == digits

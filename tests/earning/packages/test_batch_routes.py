@@ -51,9 +51,16 @@ async def test_batch_is_created_and_read(manager, body):
     assert made.status_code == 200
     assert read.json() == answer
     assert answer | {"created_at": "", "slot": 0} == body | {
-        "id": str(key), "codes": "computed", "state": "generated", "states": {"generated": 100}, "claimed": 0,
-        "ranges": [{"first": 1, "last": 100, "state": "generated"}], "note": "Roll 12", "created_at": "", "slot": 0,
-    }  # fmt: skip
+        "id": str(key),
+        "codes": "computed",
+        "state": "generated",
+        "states": {"generated": 100},
+        "claimed": 0,
+        "ranges": [{"first": 1, "last": 100, "state": "generated"}],
+        "note": "Roll 12",
+        "created_at": "",
+        "slot": 0,
+    }
     assert (await manager.get(path(key), headers={"If-None-Match": read.headers["etag"]})).status_code == 304
 
 
@@ -181,8 +188,9 @@ async def test_concurrent_changes_of_a_batch_both_apply(manager, body):
 
     assert {answer.status_code for answer in answers} == {200}
     assert (await manager.get(path(batch["id"]))).json()["ranges"] == [
-        {"first": 1, "last": 20, "state": "active"}, {"first": 21, "last": 100, "state": "printed"},
-    ]  # fmt: skip
+        {"first": 1, "last": 20, "state": "active"},
+        {"first": 21, "last": 100, "state": "printed"},
+    ]
 
 
 async def test_another_brand_finds_no_batch(world, manager, body):

@@ -44,9 +44,11 @@ async def test_code_list_imported_and_activated_pays(world, manager, batch):
     assert (batch["state"], batch["count"]) == ("printed", 0)
     assert answer.status_code == 200
     assert answer.json() == {
-        "rows": 5, "accepted": 3, "refused": {"guessable": 1, "repeated": 1},
+        "rows": 5,
+        "accepted": 3,
+        "refused": {"guessable": 1, "repeated": 1},
         "first_refused": [{"line": 5, "reason": "guessable"}, {"line": 6, "reason": "repeated", "same_as": 2}],
-    }  # fmt: skip
+    }
     assert (active.json()["count"], active.json()["states"]) == (3, {"active": 3})
     assert (paid["kind"], paid["status"]) == ("package", "credited")
 

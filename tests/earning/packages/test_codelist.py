@@ -53,13 +53,17 @@ def test_files_of_all_makes_are_read(content):
 @pytest.mark.parametrize(
     "content",
     [
-        "Код;Товар\nQX7-TTK2-9ZPA;Розетка\n", "Codes,Product\nQX7-TTK2-9ZPA,Socket\n",
-        "sep=;\r\ncode;note\r\nQX7-TTK2-9ZPA;x\r\n", "Товар|КОД\nРозетка|QX7-TTK2-9ZPA\n",
-        "Серийный номер\nQX7-TTK2-9ZPA\n", '"note","code"\r"two\nlines","QX7-TTK2-9ZPA"\r',
-        "Код;Товар\nQX7-TTK2-9ZPA;Розетка\n".encode("cp1251"), "code\tnote\nQX7-TTK2-9ZPA\tx\n".encode("utf-16"),
+        "Код;Товар\nQX7-TTK2-9ZPA;Розетка\n",
+        "Codes,Product\nQX7-TTK2-9ZPA,Socket\n",
+        "sep=;\r\ncode;note\r\nQX7-TTK2-9ZPA;x\r\n",
+        "Товар|КОД\nРозетка|QX7-TTK2-9ZPA\n",
+        "Серийный номер\nQX7-TTK2-9ZPA\n",
+        '"note","code"\r"two\nlines","QX7-TTK2-9ZPA"\r',
+        "Код;Товар\nQX7-TTK2-9ZPA;Розетка\n".encode("cp1251"),
+        "code\tnote\nQX7-TTK2-9ZPA\tx\n".encode("utf-16"),
         "\u200bQX7-TTK2-9ZPA\u2060\n",
     ],
-)  # fmt: skip
+)
 def test_list_is_read_by_its_code_header(content):
     assert [(code, reason) for _, code, reason in rows(content)] == [("QX7-TTK2-9ZPA", None)]
 
@@ -241,13 +245,16 @@ def test_list_with_any_line_end_is_read(sign):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("1. QX7TTK29ZPA4", "second_column"), ("QX7TTK29ZPA4 Кабель", "second_column"),
+        ("1. QX7TTK29ZPA4", "second_column"),
+        ("QX7TTK29ZPA4 Кабель", "second_column"),
         ("Cable QX7TTK29ZPA4", "second_column"),
-        ("QX7TTK29ZPA4 QX79F4M22LD7", "second_column"), ("Всего 15000 кодов в файле", "second_column"),
-        ("# выгрузка 01.02.2026", "second_column"), ("QX7TTK\x0729ZPA4", "unreadable"),
+        ("QX7TTK29ZPA4 QX79F4M22LD7", "second_column"),
+        ("Всего 15000 кодов в файле", "second_column"),
+        ("# выгрузка 01.02.2026", "second_column"),
+        ("QX7TTK\x0729ZPA4", "unreadable"),
         ("482130571234567.0", "number_format_invalid"),
     ],
-)  # fmt: skip
+)
 def test_line_with_more_than_a_code_is_refused(line, reason):
     assert rows(f"QX7-TTK2-9ZPA\n{line}\n") == [(1, "QX7-TTK2-9ZPA", None), (2, "", reason)]
 

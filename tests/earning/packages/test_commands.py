@@ -200,8 +200,9 @@ async def test_a_rotated_slot_is_used_by_the_next_batch(scanback, create, brand)
 
     assert batch["slot"] == turned["slot"] == 1
     assert [(row["slot"], row["serials"], row["closed_at"] is None) for row in listed] == [
-        (0, 10, False), (1, 10, True),
-    ]  # fmt: skip
+        (0, 10, False),
+        (1, 10, True),
+    ]
 
 
 def size_of(folder):

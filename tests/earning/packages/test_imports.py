@@ -240,9 +240,11 @@ async def test_marked_units_are_listed_by_article_and_serial(db, settings, progr
     batch = await make(db, programme, "marked")
 
     report = await take(
-        db, settings, batch,
+        db,
+        settings,
+        batch,
         [f"01{GTIN}215a'b", f"01{GTIN}215A'b\x1d93abcd", f"(01){GTIN}(21)5a'b", "0104600000000015215a'b", "5a'b"],
-    )  # fmt: skip
+    )
 
     async with db.begin() as session:
         kept = (await session.execute(select(MarkedUnit.gtin, MarkedUnit.serial, MarkedUnit.batch_id))).all()

@@ -55,8 +55,11 @@ async def test_a_dispatched_pallet_pays_and_its_neighbours_wait(db, world, batch
     assert state == "active"
     assert await parts(db, batch) == [(1, 10, "printed"), (11, 20, "active"), (21, 100, "printed")]
     assert [await scanned(world, batch, position) for position in (10, 11, 20, 21)] == [
-        "not_active", "credited", "credited", "not_active",
-    ]  # fmt: skip
+        "not_active",
+        "credited",
+        "credited",
+        "not_active",
+    ]
 
 
 async def test_each_state_gives_a_claim_its_reason(db, world, batch):
@@ -206,10 +209,15 @@ async def test_claims_against_a_revocation_pay_before_it_or_not_at_all(db, world
 async def test_a_hundred_thousand_ranges_are_searched_by_the_index(db, owner, batch):
     async with owner.begin() as session:
         rows = [
-            {"slot": batch.slot, "first_serial": 1000 + 10 * number, "last_serial": 1009 + 10 * number,
-             "batch_id": batch.id, "state": "active" if number % 2 else "printed"}
+            {
+                "slot": batch.slot,
+                "first_serial": 1000 + 10 * number,
+                "last_serial": 1009 + 10 * number,
+                "batch_id": batch.id,
+                "state": "active" if number % 2 else "printed",
+            }
             for number in range(100_000)
-        ]  # fmt: skip
+        ]
         await session.execute(insert(Range), rows)
         await session.execute(text("ANALYZE ranges"))
 
@@ -249,12 +257,17 @@ async def test_a_cut_among_a_hundred_thousand_ranges_touches_its_neighbours_only
 
     async with db.begin() as session:
         near = await session.execute(
-            text("SELECT first_serial, last_serial, state FROM ranges "
-                 "WHERE first_serial BETWEEN 499980 AND 500040 ORDER BY first_serial")
-        )  # fmt: skip
+            text(
+                "SELECT first_serial, last_serial, state FROM ranges "
+                "WHERE first_serial BETWEEN 499980 AND 500040 ORDER BY first_serial"
+            )
+        )
         count = await session.scalar(text("SELECT count(*) FROM ranges"))
     assert [tuple(row) for row in near] == [
-        (499_980, 499_989, "active"), (499_990, 499_999, "printed"), (500_000, 500_029, "active"),
-        (500_030, 500_039, "printed"), (500_040, 500_049, "active"),
-    ]  # fmt: skip
+        (499_980, 499_989, "active"),
+        (499_990, 499_999, "printed"),
+        (500_000, 500_029, "active"),
+        (500_030, 500_039, "printed"),
+        (500_040, 500_049, "active"),
+    ]
     assert count == 100_001 - 2

@@ -81,10 +81,16 @@ def test_the_listed_steps_are_these():
     steps = {f"{before} {after}" for before, nexts in ALLOWED_STATES.items() for after in nexts}
 
     assert steps == {
-        "generated printed", "printed active", "active printed",
-        "generated closed", "printed closed", "active closed",
-        "generated revoked", "printed revoked", "active revoked",
-    }  # fmt: skip
+        "generated printed",
+        "printed active",
+        "active printed",
+        "generated closed",
+        "printed closed",
+        "active closed",
+        "generated revoked",
+        "printed revoked",
+        "active revoked",
+    }
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,12 @@ async def test_card_of_foreign_code_or_unknown_run_is_not_found(world: World):
 
 @pytest.mark.parametrize(
     "over",
-    [{"closed_at": datetime.now(UTC)}, {"campaign": {"state": "ended"}},
-     {"campaign": {"ends_at": datetime.now(UTC) - timedelta(hours=1)}}],
-)  # fmt: skip
+    [
+        {"closed_at": datetime.now(UTC)},
+        {"campaign": {"state": "ended"}},
+        {"campaign": {"ends_at": datetime.now(UTC) - timedelta(hours=1)}},
+    ],
+)
 async def test_closed_or_ended_code_has_no_card(world: World, over):
     agent, row = await a_code(world, **over)
 

@@ -251,8 +251,11 @@ async def test_runs_have_counters_and_list_has_etag(world: World, account, progr
         for n, came, paid, bonus, days in [*counted, (1, 0, -2000, -200, 14), (7, 1, 10, 0, 3)]:
             values = {"n": n, "came": came, "sum": paid, "bonus": bonus, "days": days}
             await session.execute(text(counting), values)
-        await session.execute(text("INSERT INTO promo_views SELECT id, 1, current_date - d, 4 FROM promo_codes, "
-                                   "generate_series(0, 1) AS d"))  # fmt: skip
+        await session.execute(
+            text(
+                "INSERT INTO promo_views SELECT id, 1, current_date - d, 4 FROM promo_codes, generate_series(0, 1) AS d"
+            )
+        )
 
     answer = await world.client.get("/v1/promo-codes", headers=bearer(account))
     again = await world.client.get(

@@ -310,8 +310,10 @@ async def test_campaign_must_exist_have_promo_rule_and_run(world: World, manager
     answers = [await order(manager, one) for one in (without, over, strangers)]
 
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
-        (422, "campaign_without_promo"), (409, "campaign_ended"), (404, "campaign_unknown"),
-    ]  # fmt: skip
+        (422, "campaign_without_promo"),
+        (409, "campaign_ended"),
+        (404, "campaign_unknown"),
+    ]
 
 
 async def test_file_has_every_code_once_with_link(db, settings, manager, campaign, monkeypatch):

@@ -99,10 +99,16 @@ async def test_receipt_is_submitted_called_back_and_paid(
         with_url = table | {"callback_url": f"{url}/v1/receipts/callbacks/{NAME}"}
         of_worker = with_providers(settings, tmp_path / "worker", with_url)
         scan = await world.client.put(
-            "/v1/receipts/00000000-0000-4000-8000-000000000001", headers=bearer(account),
-            json={"fn": made["fiscalDriveNumber"], "fd": made["fiscalDocumentNumber"], "fp": made["fiscalSign"],
-                  "at": at.strftime("%d.%m.%Y %H:%M"), "total": made["totalSum"]},
-        )  # fmt: skip
+            "/v1/receipts/00000000-0000-4000-8000-000000000001",
+            headers=bearer(account),
+            json={
+                "fn": made["fiscalDriveNumber"],
+                "fd": made["fiscalDocumentNumber"],
+                "fp": made["fiscalSign"],
+                "at": at.strftime("%d.%m.%Y %H:%M"),
+                "total": made["totalSum"],
+            },
+        )
         async with world.db.begin() as session:
             await session.execute(text("UPDATE receipts SET state = 'pending', reason = NULL, due_at = now()"))
         await buying.work(of_worker)
@@ -164,10 +170,15 @@ async def test_document_found_during_review_is_settled(world: World, buying, pro
 
 @pytest.mark.parametrize(
     ("code", "state", "reason"),
-    [("FNS_SHORT_CHECK_FAILED", "refused", "not_genuine"), ("MODIFICATION", "refused", "not_genuine"),
-     ("FUTURE", "refused", "bad_request"), ("DUPLICATE", "review", "photo_needed"),
-     ("BRANDS", "review", "photo_needed"), ("UNKNOWN_REASON", "review", "photo_needed")],
-)  # fmt: skip
+    [
+        ("FNS_SHORT_CHECK_FAILED", "refused", "not_genuine"),
+        ("MODIFICATION", "refused", "not_genuine"),
+        ("FUTURE", "refused", "bad_request"),
+        ("DUPLICATE", "review", "photo_needed"),
+        ("BRANDS", "review", "photo_needed"),
+        ("UNKNOWN_REASON", "review", "photo_needed"),
+    ],
+)
 async def test_rejection_reason_decides_receipt(provider, code, state, reason):
     response = await provider.call(status="rejected", rejectCode=code)
 
@@ -254,8 +265,10 @@ async def test_callback_without_callback_provider_is_refused(app: Litestar, sett
 
 async def test_only_callback_providers_may_call(settings, tmp_path):
     url = "http://127.0.0.1:9"
-    tables = [{"name": "apm", "kind": "callback", "url": url, "token": "t", "callback_url": url},
-              {"name": "pk", "kind": "proverkacheka", "url": url, "token": "t"}]  # fmt: skip
+    tables = [
+        {"name": "apm", "kind": "callback", "url": url, "token": "t", "callback_url": url},
+        {"name": "pk", "kind": "proverkacheka", "url": url, "token": "t"},
+    ]
     named = with_providers(settings, tmp_path, *tables)
 
     assert CallbackProviders.of(named).providers == {"apm"}

@@ -169,10 +169,13 @@ async def test_refusal_waits_for_concurrent_claim(world: World, buying: Buying):
 
     async with world.db.begin() as session:
         await session.execute(text("SELECT FROM receipts FOR UPDATE"))
-        await session.execute(text(
-            "INSERT INTO receipt_claims (country, identity, receipt_id, account_id, till, bought_at, number, quick) "
-            "SELECT country, identity, id, account_id, 'till', at, 1, false FROM receipts"
-        ))  # fmt: skip
+        await session.execute(
+            text(
+                "INSERT INTO receipt_claims (country, identity, receipt_id, account_id, till, bought_at, number, "
+                "quick) "
+                "SELECT country, identity, id, account_id, 'till', at, 1, false FROM receipts"
+            )
+        )
         await session.execute(text("UPDATE receipts SET state = 'review', due_at = NULL"))
         refusal = asyncio.create_task(refuse())
         await asyncio.sleep(0.3)

@@ -24,10 +24,12 @@ async def with_photo(world: World, buying: Buying, account, *, decided_days: int
     if decided_days is not None:
         async with world.db.begin() as session:
             await session.execute(
-                text("UPDATE receipts SET state = 'refused', reason = 'rejected', "
-                     "decided_at = now() - :days * interval '1 day' WHERE key = :key"),
+                text(
+                    "UPDATE receipts SET state = 'refused', reason = 'rejected', "
+                    "decided_at = now() - :days * interval '1 day' WHERE key = :key"
+                ),
                 {"days": decided_days, "key": uuid.UUID(key)},
-            )  # fmt: skip
+            )
     return key
 
 

@@ -202,8 +202,10 @@ async def test_fixed_award_is_paid_up_to_unit_limit(world: World, buying: Buying
     mine = await buying.bring(account, found)
 
     assert [(row["status"], row.get("amount"), row.get("reason")) for row in mine["lines"]] == [
-        ("paid", 2000, None), ("paid", 1000, None), ("refused", None, "quantity_limit"),
-    ]  # fmt: skip
+        ("paid", 2000, None),
+        ("paid", 1000, None),
+        ("refused", None, "quantity_limit"),
+    ]
 
 
 async def test_two_identical_lines_are_both_paid(world: World, buying: Buying):

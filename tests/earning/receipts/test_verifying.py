@@ -45,10 +45,13 @@ async def _send(buying: Buying, settings: Settings, receipt: dict[str, Any]) -> 
     async with buying.world.db.begin() as session:
         row = (
             await session.execute(
-                text("SELECT d.account_id, d.id FROM devices d JOIN accounts a ON a.id = d.account_id "
-                     "WHERE a.card_number = :card"), {"card": account.card_number},
+                text(
+                    "SELECT d.account_id, d.id FROM devices d JOIN accounts a ON a.id = d.account_id "
+                    "WHERE a.card_number = :card"
+                ),
+                {"card": account.card_number},
             )
-        ).one()  # fmt: skip
+        ).one()
     agent = Agent(row.account_id, row.id, "203.0.113.0/24")
     slip = submission.parse_receipt(receipt_factory.qr_text(receipt))
     sent = await submission.submit_receipt(buying.world.db, settings, agent, uuid.uuid4(), slip, _now())

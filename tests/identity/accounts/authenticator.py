@@ -58,8 +58,14 @@ class Authenticator:
 
     def _credential(self, **response: str) -> dict[str, Any]:
         name = base64url(self.credential_id)
-        return {"id": name, "rawId": name, "type": "public-key", "response": response,
-                "clientExtensionResults": {}, "authenticatorAttachment": "platform"}  # fmt: skip
+        return {
+            "id": name,
+            "rawId": name,
+            "type": "public-key",
+            "response": response,
+            "clientExtensionResults": {},
+            "authenticatorAttachment": "platform",
+        }
 
     def _client_data(self, kind: str, challenge: str) -> bytes:
         return json.dumps({"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False}).encode()

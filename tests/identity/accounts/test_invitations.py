@@ -142,9 +142,11 @@ async def test_only_the_device_that_invited_confirms(world: World):
         await world.client.request(method, path + end, headers=headers, json=body)
         for headers in (signed(tablet["token"]), bearer(stranger), signed(pending["token"]))
         for method, end, body in (
-            ("GET", "", None), ("DELETE", "", None), ("PUT", "/confirmation", {"check_number": "0000"}),
+            ("GET", "", None),
+            ("DELETE", "", None),
+            ("PUT", "/confirmation", {"check_number": "0000"}),
         )
-    ]  # fmt: skip
+    ]
 
     assert [answer.status_code for answer in answers] == [404] * 6 + [401] * 3
 

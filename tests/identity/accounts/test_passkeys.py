@@ -11,7 +11,7 @@ from tests.identity.accounts.ceremonies import (
     registered,
     send_new,
     shown,
-)  # fmt: skip
+)
 from tests.make import World, bearer
 
 

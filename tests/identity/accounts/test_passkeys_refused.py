@@ -27,7 +27,7 @@ from tests.identity.accounts.ceremonies import (
     send_new,
     wrong_origin,
     wrong_site,
-)  # fmt: skip
+)
 from tests.make import World, caller
 
 SITE = Site("scanback.test", "http://scanback.test")
@@ -54,9 +54,16 @@ def unknown_credential(phone: Authenticator) -> None:
 
 
 WRONGS = [
-    wrong_origin, wrong_site, not_verified, not_present, count_back, same_count, another_key, another_user,
+    wrong_origin,
+    wrong_site,
+    not_verified,
+    not_present,
+    count_back,
+    same_count,
+    another_key,
+    another_user,
     unknown_credential,
-]  # fmt: skip
+]
 
 
 def uniform(response: Response) -> tuple[int, dict[str, str], dict[str, object]]:

@@ -23,8 +23,14 @@ def scanback(settings, app):
     def run(*words, typed=""):
         return subprocess.run(
             [sys.executable, "-m", "backend.cli", *words],
-            cwd=ROOT, env=environ, input=typed, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environ,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     return run
 

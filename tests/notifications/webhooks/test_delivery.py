@@ -91,7 +91,7 @@ async def test_retry_delays_grow_until_delivery_fails(hook, receiver, db):
         (429, "Fri, 31 Dec 9999 23:59:59 GMT", sender.MAX_RETRY_DELAY),
         (429, "Mon, 99 Foo 2026 99:99:99 GMT", sender.RETRY_DELAYS[0]),
     ],
-)  # fmt: skip
+)
 async def test_retry_after_delays_the_next_attempt(hook, receiver, db, status, header, expected):
     header = header.replace("in 600 s", formatdate(time.time() + 600, usegmt=True))
     receiver.retry_after = header

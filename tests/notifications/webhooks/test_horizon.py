@@ -34,8 +34,10 @@ async def test_watermark_waits_for_insert_without_transaction_id(hook, db, owner
     while not (await db.call(text("SELECT log_cnt FROM events_id_seq"))).log_cnt:
         await db.rows(text(EVENT), **event)
     slow = EVENT.replace("body) V", "body, at) V").replace(":body)", ":body, (SELECT now() FROM pg_sleep(2)))")
-    asleep = text("SELECT backend_xid::text AS number FROM pg_stat_activity "
-                  "WHERE wait_event = 'PgSleep' AND datname = current_database()")  # fmt: skip
+    asleep = text(
+        "SELECT backend_xid::text AS number FROM pg_stat_activity "
+        "WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    )
 
     writing = asyncio.create_task(db.rows(text(slow), **event))
     (sleeper,) = await until(lambda: owner.rows(asleep))
@@ -80,8 +82,13 @@ async def test_concurrent_events_are_each_delivered_once(hook, db, brand):
 
 async def test_many_events_are_fanned_out_in_batches(hook, db, brand, monkeypatch):
     monkeypatch.setattr(fan_out, "BATCH", 7)
-    await db.rows(text("INSERT INTO events (brand_id, kind, body) SELECT :brand, 'product.created', '{}' "
-                       "FROM generate_series(1, 50)"), brand=brand.brand_id)  # fmt: skip
+    await db.rows(
+        text(
+            "INSERT INTO events (brand_id, kind, body) SELECT :brand, 'product.created', '{}' "
+            "FROM generate_series(1, 50)"
+        ),
+        brand=brand.brand_id,
+    )
 
     await fan_out.tell(db=db)
 

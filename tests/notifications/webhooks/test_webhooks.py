@@ -166,8 +166,10 @@ async def test_old_deliveries_are_removed_except_replayed_ones(hook, db):
         await hook.create_event(f"A{number}")
     await hook.work()
     ids = [line["id"] for line in await hook.log()]
-    old = text("UPDATE webhook_deliveries SET created_at = now() - interval '31 days', due_at = now() - "
-               "interval '31 days' WHERE id = ANY(:ids)")  # fmt: skip
+    old = text(
+        "UPDATE webhook_deliveries SET created_at = now() - interval '31 days', due_at = now() - "
+        "interval '31 days' WHERE id = ANY(:ids)"
+    )
     await db.rows(old, ids=ids[:2])
     await hook.staff.ask("POST", f"{hook.path}/deliveries/{ids[0]}/replays")
 

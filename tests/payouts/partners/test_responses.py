@@ -14,8 +14,15 @@ from tests.payouts.partners.conftest import opened
 from tests.payouts.partners.scripted_server import http_reply, scripted_server
 
 REQUEST = PurchaseRequest("order-1", "BOOKS", 100_050)
-GENERIC = {"id": "A1", "reference": "order-1", "product": "BOOKS", "nominal": 100_050, "currency": "RUB",
-           "code": "SECRET", "valid_until": "2027-12-31"}  # fmt: skip
+GENERIC = {
+    "id": "A1",
+    "reference": "order-1",
+    "product": "BOOKS",
+    "nominal": 100_050,
+    "currency": "RUB",
+    "code": "SECRET",
+    "valid_until": "2027-12-31",
+}
 TREMENDOUS = {
     "id": "T1",
     "external_id": "order-1",
@@ -132,8 +139,10 @@ async def test_two_orders_under_one_reference_are_unknown():
 
 
 async def test_list_of_other_orders_is_unknown():
-    for kind, order in (("tremendous", changed(TREMENDOUS, ["external_id"], "x")),
-                        ("tango", changed(TANGO, ["externalRefID"], "x"))):  # fmt: skip
+    for kind, order in (
+        ("tremendous", changed(TREMENDOUS, ["external_id"], "x")),
+        ("tango", changed(TANGO, ["externalRefID"], "x")),
+    ):
         async with scripted_server(http_reply({"orders": [order]})) as server, opened(kind, server.url) as supplier:
             seen = await supplier.find_order(REQUEST)
 
@@ -213,8 +222,11 @@ def test_any_aggregator_order_is_sold_only_as_requested(field, value):
     assert isinstance(bought, PurchaseResult)
     if bought.result == "sold":
         assert {name: order[name] for name in ("reference", "product", "nominal", "currency")} == {
-            "reference": "order-1", "product": "BOOKS", "nominal": 100_050, "currency": "RUB",
-        }  # fmt: skip
+            "reference": "order-1",
+            "product": "BOOKS",
+            "nominal": 100_050,
+            "currency": "RUB",
+        }
         assert bought.code == order["code"]
 
 

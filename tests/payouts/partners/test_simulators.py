@@ -102,8 +102,12 @@ async def test_callbacks_are_late_and_duplicated(suppliers, kind):
 
 def test_retry_without_reference_buys_again(suppliers):
     for _ in range(2):
-        httpx2.post(f"{suppliers.url}/api/v2/orders", json=TREMENDOUS_ORDER, headers={"Authorization": "Bearer x"},
-                    trust_env=False).raise_for_status()  # fmt: skip
+        httpx2.post(
+            f"{suppliers.url}/api/v2/orders",
+            json=TREMENDOUS_ORDER,
+            headers={"Authorization": "Bearer x"},
+            trust_env=False,
+        ).raise_for_status()
 
     assert suppliers.sold("tremendous") == {"": 2}
 

@@ -10,10 +10,21 @@ from tests.payouts.partners.conftest import KINDS, TOKEN, opened
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 # Faults and their reasons; the first sell nothing, the others sell.
-BEFORE = [("timeout", "timeout"), ("http_500", "http_500"), ("http_500_empty", "http_500"), ("garbage", "garbage"),
-          ("redirect", "http_307")]  # fmt: skip
-AFTER = [("timeout_after", "timeout"), ("http_500_after", "http_500"), ("http_500_empty_after", "http_500"),
-         ("garbage_after", "garbage"), ("huge_after", "huge"), ("empty_after", "garbage")]  # fmt: skip
+BEFORE = [
+    ("timeout", "timeout"),
+    ("http_500", "http_500"),
+    ("http_500_empty", "http_500"),
+    ("garbage", "garbage"),
+    ("redirect", "http_307"),
+]
+AFTER = [
+    ("timeout_after", "timeout"),
+    ("http_500_after", "http_500"),
+    ("http_500_empty_after", "http_500"),
+    ("garbage_after", "garbage"),
+    ("huge_after", "huge"),
+    ("empty_after", "garbage"),
+]
 
 
 def timeout_seconds(fault):

@@ -29,10 +29,22 @@ async def test_promo_rule_is_read_as_written(world: World, manager, body):
     for sku in ("A", "B", "10/2"):
         await world.product(manager.brand_id, sku=sku)
     written = rule(
-        most=50000, minimum=100000, own_goods=True, excluded=["10/2", "B"], uses=3, uses_per_buyer=1, uses_per_agent=9,
-        uses_per_shop_day=5, priority=-2, group="a", exclusive=True, gives_use_back=False, codes_per_agent=2,
-        shortest=5, longest=8,
-    ) | {"products": ["A", "B"]}  # fmt: skip
+        most=50000,
+        minimum=100000,
+        own_goods=True,
+        excluded=["10/2", "B"],
+        uses=3,
+        uses_per_buyer=1,
+        uses_per_agent=9,
+        uses_per_shop_day=5,
+        priority=-2,
+        group="a",
+        exclusive=True,
+        gives_use_back=False,
+        codes_per_agent=2,
+        shortest=5,
+        longest=8,
+    ) | {"products": ["A", "B"]}
 
     answer = await manager.put("/v1/console/campaigns/autumn", body | {"rule": written})
     again = await manager.put("/v1/console/campaigns/autumn", body | {"rule": written})

@@ -32,9 +32,10 @@ async def test_import_refuses_rows_of_spreadsheet_errors(manager):
     answer = await send(manager, content)
 
     assert problems(answer) == [
-        (2, "Код", "cell_error_invalid"), (3, "Наименование", "cell_error_invalid"),
+        (2, "Код", "cell_error_invalid"),
+        (3, "Наименование", "cell_error_invalid"),
         (4, "Синонимы", "cell_error_invalid"),
-    ]  # fmt: skip
+    ]
     assert [row["sku"] for row in (await manager.get("/v1/console/products")).json()["items"]] == ["OK"]
 
 
@@ -222,9 +223,11 @@ async def test_import_of_booleans_and_scaled_numbers_is_refused(manager):
     answer = await send(manager, content)
 
     assert problems(answer) == [
-        (2, "name_ru", "number_format_invalid"), (3, "price_rub", "number_format_invalid"),
-        (4, "price_rub", "unit_invalid"), (5, "price_rub", "unit_invalid"),
-    ]  # fmt: skip
+        (2, "name_ru", "number_format_invalid"),
+        (3, "price_rub", "number_format_invalid"),
+        (4, "price_rub", "unit_invalid"),
+        (5, "price_rub", "unit_invalid"),
+    ]
     assert (await product(manager, "E"))["archived_at"] is not None
 
 

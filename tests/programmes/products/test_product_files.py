@@ -238,10 +238,19 @@ async def test_workbook_export_has_texts_and_numbers(manager):
     sheet = openpyxl.load_workbook(io.BytesIO(exported.content)).active
     headers, row = [[cell.value for cell in line] for line in sheet.iter_rows()]
     assert dict(zip(headers, row, strict=True)) == {
-        "sku": "007", "gtin": "00000096385074", "name_ru": "Розетка; двойная", "name_en": '3/4" "euro"',
-        "aliases": None, "articles": None, "maker": None, "trade_marks": None, "exact_aliases": None,
-        "warranty_months": 0, "price": 45050, "archived": None,
-    }  # fmt: skip
+        "sku": "007",
+        "gtin": "00000096385074",
+        "name_ru": "Розетка; двойная",
+        "name_en": '3/4" "euro"',
+        "aliases": None,
+        "articles": None,
+        "maker": None,
+        "trade_marks": None,
+        "exact_aliases": None,
+        "warranty_months": 0,
+        "price": 45050,
+        "archived": None,
+    }
     assert sheet["A2"].data_type in ("s", "inlineStr")
 
 

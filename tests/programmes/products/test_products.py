@@ -40,8 +40,11 @@ async def test_product_is_created_and_read(manager):
     assert made.status_code == 200
     answer = made.json()
     assert answer | {"id": 0, "updated_at": ""} == SOCKET | {
-        "id": 0, "updated_at": "", "sku": "RA16-374", "gtin": "04600000000015",
-    }  # fmt: skip
+        "id": 0,
+        "updated_at": "",
+        "sku": "RA16-374",
+        "gtin": "04600000000015",
+    }
     read = await manager.get("/v1/console/products/RA16-374")
     assert read.json() == answer
     assert read.headers["etag"] == made.headers["etag"]

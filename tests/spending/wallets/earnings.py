@@ -49,9 +49,19 @@ async def earn(
             select(CampaignVersion.id).where(CampaignVersion.brand_id == made.brand_id).order_by(CampaignVersion.id)
         )
         session.add(
-            Accrual(cause=PACKAGE, cause_id=serial, account_id=owner, programme_id=made.id, version_id=version, base=0,
-                    gross=amount, amount=amount, matures_on=matures_on, expires_on=ledger.NEVER)
-        )  # fmt: skip
+            Accrual(
+                cause=PACKAGE,
+                cause_id=serial,
+                account_id=owner,
+                programme_id=made.id,
+                version_id=version,
+                base=0,
+                gross=amount,
+                amount=amount,
+                matures_on=matures_on,
+                expires_on=ledger.NEVER,
+            )
+        )
         await ledger.earn(
             session, WalletKey(owner, made.id, day), amount, Cause(PACKAGE, serial), matures_on=matures_on
         )

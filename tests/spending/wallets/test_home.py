@@ -87,9 +87,14 @@ glances = st.builds(
     Glance, amounts, st.just("write_off"), amounts, st.just(datetime(2026, 11, 22, tzinfo=UTC)), st.text(max_size=400)
 )
 homes = st.builds(
-    Home, st.just("4000123456789017"), st.lists(wallets, max_size=6), st.lists(glances, max_size=8), st.booleans(),
-    st.none(), st.booleans(),
-)  # fmt: skip
+    Home,
+    st.just("4000123456789017"),
+    st.lists(wallets, max_size=6),
+    st.lists(glances, max_size=8),
+    st.booleans(),
+    st.none(),
+    st.booleans(),
+)
 WORST = WalletOut(
     2**62, 2**62, "\x01" * 120, "\x01" * 120, "RUB", 2**62, 2**62, 2**62, [Waiting(date(2026, 12, 6), 2**62)] * 3
 )

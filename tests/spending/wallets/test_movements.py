@@ -108,9 +108,24 @@ def encoded(text: str) -> str:
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "!", "я", "null", encoded("[]"), encoded("[-1]"), encoded('["1"]'), encoded("[1,2]"), encoded("[1.5]"),
-     encoded("[true]"), encoded(f"[{2**63}]"), encoded("{}"), encoded("[1] "), "W!zE3XQ", "A" * 64],
-)  # fmt: skip
+    [
+        "",
+        "!",
+        "я",
+        "null",
+        encoded("[]"),
+        encoded("[-1]"),
+        encoded('["1"]'),
+        encoded("[1,2]"),
+        encoded("[1.5]"),
+        encoded("[true]"),
+        encoded(f"[{2**63}]"),
+        encoded("{}"),
+        encoded("[1] "),
+        "W!zE3XQ",
+        "A" * 64,
+    ],
+)
 @pytest.mark.parametrize("path", ["/v1/wallets", "/v1/wallets/{}/movements"])
 async def test_unknown_cursor_is_refused(world: World, path: str, cursor: str):
     account = await world.account()

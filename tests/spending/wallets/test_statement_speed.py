@@ -56,7 +56,9 @@ async def test_statement_of_ten_thousand_rows_is_quick(world: World, owner, proo
         took.append(time.perf_counter() - begun)
         assert len(response.json()["items"]) >= ROWS
     p95 = quantiles(took, n=20)[-1]
-    print(f"statement of {ROWS:,} rows, proof {proof}: median {median(took) * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms, "
-          f"{len(response.content):,} bytes")  # fmt: skip
+    print(
+        f"statement of {ROWS:,} rows, proof {proof}: median {median(took) * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms, "
+        f"{len(response.content):,} bytes"
+    )
 
     assert median(took) < MOST_SECONDS

@@ -62,10 +62,12 @@ async def back_dated(owner, wallet_id: int, seq: int, days: int) -> None:
     async with owner.begin() as session:
         await session.execute(text("SET LOCAL session_replication_role = replica"))
         await session.execute(
-            text("UPDATE movements SET at = at - :days * interval '1 day' "
-                 "WHERE wallet_id = :wallet AND wallet_seq <= :seq"),
+            text(
+                "UPDATE movements SET at = at - :days * interval '1 day' "
+                "WHERE wallet_id = :wallet AND wallet_seq <= :seq"
+            ),
             {"days": days, "wallet": wallet_id, "seq": seq},
-        )  # fmt: skip
+        )
 
 
 async def test_statement_lists_movements_with_texts_and_totals(agent: Agent):
@@ -173,9 +175,14 @@ async def test_statement_of_another_account_is_not_found(agent: Agent):
 
 @pytest.mark.parametrize(
     "query",
-    [{"from": "2026-02-01", "to": "2026-01-31"}, {"from": "2025-01-01", "to": "2026-01-03"}, {"from": "2020-01-01"},
-     {"from": "9999-12-31"}, {"from": "0001-01-01", "to": "9999-12-31"}],
-)  # fmt: skip
+    [
+        {"from": "2026-02-01", "to": "2026-01-31"},
+        {"from": "2025-01-01", "to": "2026-01-03"},
+        {"from": "2020-01-01"},
+        {"from": "9999-12-31"},
+        {"from": "0001-01-01", "to": "9999-12-31"},
+    ],
+)
 async def test_invalid_or_too_long_period_is_refused(agent: Agent, query: dict):
     response = await agent.get(**query)
 
@@ -203,9 +210,11 @@ async def test_csv_has_balances_rows_and_totals(agent: Agent, query: dict, accep
     assert [row[4] for row in rows[2:7]] == ["1.00", "0.50", "0.30", "0.20", "0.10"]
     assert rows[7][2:] == ["At the end", "", "", "0.80", "0.50", "0.00"]
     assert [row[2:5] for row in rows[8:]] == [
-        ["Total", "earned", "1.50"], ["Total", "held", "0.30"],
-        ["Total", "spent", "0.20"], ["Total", "returned", "0.10"],
-    ]  # fmt: skip
+        ["Total", "earned", "1.50"],
+        ["Total", "held", "0.30"],
+        ["Total", "spent", "0.20"],
+        ["Total", "returned", "0.10"],
+    ]
 
 
 async def test_csv_continues_over_pages(agent: Agent, monkeypatch: pytest.MonkeyPatch):

@@ -7,9 +7,19 @@ from typing import Literal, NamedTuple
 Shape = Literal["general", "date", "digits", "unit", "unknown"]
 
 _BUILT_IN = {
-    0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?",
-    13: "# ??/??", 48: "##0.0E+0", 49: "@",
-}  # fmt: skip
+    0: "General",
+    1: "0",
+    2: "0.00",
+    3: "#,##0",
+    4: "#,##0.00",
+    9: "0%",
+    10: "0.00%",
+    11: "0.00E+00",
+    12: "# ?/?",
+    13: "# ??/??",
+    48: "##0.0E+0",
+    49: "@",
+}
 # Dates and times in every language's version, 27 to 36 and 50 to 58 in Asian ones.
 _DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 _SKIPPED = re.compile(r'"[^"]*"|\\.|[_*].|\[[^\]]*\]')

@@ -138,8 +138,15 @@ async def import_codes(
     batch.count = row.total
     report = _report(counts, row.accepted, row.refused, row.named)
     report = msgspec.structs.replace(report, source=codes.source, columns=codes.columns)
-    events.record(session, "batch.listed", brand_id=batch.brand_id, staff_id=staff_id, batch=str(batch.key),
-                  accepted=report.accepted, refused=sum(report.refused.values()))  # fmt: skip
+    events.record(
+        session,
+        "batch.listed",
+        brand_id=batch.brand_id,
+        staff_id=staff_id,
+        batch=str(batch.key),
+        accepted=report.accepted,
+        refused=sum(report.refused.values()),
+    )
     return report
 
 

@@ -7,10 +7,15 @@ from backend.earning.packages.code_lists.code_list import Reason
 SPREADSHEET_REFUSALS = {
     refusal.code: refusal
     for refusal in (
-        values.CellErrorInvalid, values.FormulaInvalid, values.MergedCellInvalid, values.ShortenedNumberInvalid,
-        values.DateCellInvalid, values.NumberFormatInvalid, values.LeadingZerosInvalid,
+        values.CellErrorInvalid,
+        values.FormulaInvalid,
+        values.MergedCellInvalid,
+        values.ShortenedNumberInvalid,
+        values.DateCellInvalid,
+        values.NumberFormatInvalid,
+        values.LeadingZerosInvalid,
     )
-}  # fmt: skip
+}
 
 
 def reason_text(reason: Reason) -> str:

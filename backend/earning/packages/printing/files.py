@@ -75,8 +75,15 @@ async def record_download(session: AsyncSession, file: BatchFile, number: int, s
     part = await session.get(BatchFilePart, (file.id, number))
     if part is None:
         raise FileUnknown
-    events.record(session, "batch.file_taken", brand_id=file.brand_id, staff_id=staff_id, name=part.name,
-                  sha256=part.sha256, codes=part.codes)  # fmt: skip
+    events.record(
+        session,
+        "batch.file_taken",
+        brand_id=file.brand_id,
+        staff_id=staff_id,
+        name=part.name,
+        sha256=part.sha256,
+        codes=part.codes,
+    )
     return part
 
 
@@ -89,8 +96,15 @@ async def remove_files(session: AsyncSession, batch: Batch, kind: Format, staff_
     count = len(names.all())
     await session.delete(file)
     await session.flush()
-    events.record(session, "batch.file_removed", brand_id=batch.brand_id, staff_id=staff_id, batch=str(batch.key),
-                  format=file.format, parts=count)  # fmt: skip
+    events.record(
+        session,
+        "batch.file_removed",
+        brand_id=batch.brand_id,
+        staff_id=staff_id,
+        batch=str(batch.key),
+        format=file.format,
+        parts=count,
+    )
     await jobs.enqueue(session, print_jobs.remove_parts, folder=print_jobs.parts_folder(file.brand_id, file.id))
 
 
@@ -109,7 +123,14 @@ async def _add(session: AsyncSession, batch: Batch, run: PrintRun, staff_id: int
     )
     session.add(file)
     await session.flush()
-    events.record(session, "batch.file_ordered", brand_id=batch.brand_id, staff_id=staff_id, batch=str(batch.key),
-                  format=run.kind, parts=run.parts)  # fmt: skip
+    events.record(
+        session,
+        "batch.file_ordered",
+        brand_id=batch.brand_id,
+        staff_id=staff_id,
+        batch=str(batch.key),
+        format=run.kind,
+        parts=run.parts,
+    )
     await jobs.enqueue(session, print_jobs.make_part, file_id=file.id)
     return file

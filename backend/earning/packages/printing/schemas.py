@@ -69,9 +69,16 @@ class PrintOut(ResponseModel):
     @classmethod
     def of(cls, row: BatchFile, batch: Batch) -> Self:
         return cls(
-            Format(row.format), row.state, row.parts, row.parts_done, batch.count, row.codes_done, row.created_at,
-            row.done_at, row.problem,
-        )  # fmt: skip
+            Format(row.format),
+            row.state,
+            row.parts,
+            row.parts_done,
+            batch.count,
+            row.codes_done,
+            row.created_at,
+            row.done_at,
+            row.problem,
+        )
 
 
 class PrintList(ResponseModel):

@@ -34,9 +34,7 @@ class LogoOperation(Operation):
     """The OpenAPI description of the body of `put_card_logo`: the raw file."""
 
     def __post_init__(self) -> None:
-        picture = Schema(
-            type=OpenAPIType.STRING, content_media_type="application/octet-stream", examples=["(bytes)"]
-        )  # fmt: skip
+        picture = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream", examples=["(bytes)"])
         self.request_body = RequestBody(required=True, content={PNG: OpenAPIMediaType(picture)})
 
 

@@ -65,8 +65,12 @@ def _draw_allowed_codes(count: int, design: Design, forbidden_words: Path | None
 async def _store_codes(session: AsyncSession, issue: PromoIssue, design: Design, codes: list[str]) -> int:
     """Store codes. Returns how many of them are new."""
     values = {
-        "codes": " ".join(codes), "prefix": design.shown, "folded": len(design.folded),
-        "brand": issue.brand_id, "campaign": issue.campaign_id, "issue": issue.id,
-    }  # fmt: skip
+        "codes": " ".join(codes),
+        "prefix": design.shown,
+        "folded": len(design.folded),
+        "brand": issue.brand_id,
+        "campaign": issue.campaign_id,
+        "issue": issue.id,
+    }
     stored = await session.execute(STORE, values)
     return int(stored.scalar_one())

@@ -79,8 +79,14 @@ async def _claw_back_line(db: Database, document: Document, line: Line, candidat
     changed = 0
     for row in candidates:
         # The SQL function counts what is left of the return's line: it may have clawed back a part before a crash.
-        (result,) = await db.rows(TAKE_BACK, line=row.id, quantity=line.quantity, country="RU",
-                                 identity=f"{document.fn}:{document.fd}", n=line.n)  # fmt: skip
+        (result,) = await db.rows(
+            TAKE_BACK,
+            line=row.id,
+            quantity=line.quantity,
+            country="RU",
+            identity=f"{document.fn}:{document.fd}",
+            n=line.n,
+        )
         changed += result.amount is not None
     return changed
 

@@ -77,10 +77,14 @@ async def settle_receipt(
         lines, programmes = await pricing.price_lines(db, rule_cache, goods, matched, found.sent_at, now, age)
         try:
             await db.rows(
-                SETTLE, receipt=found.id, claim=_to_json(_claim(found)), lines=_to_json(lines),
-                signals=_to_json(found_signals), limits=_to_json(limits),
+                SETTLE,
+                receipt=found.id,
+                claim=_to_json(_claim(found)),
+                lines=_to_json(lines),
+                signals=_to_json(found_signals),
+                limits=_to_json(limits),
                 decide_by=now + timedelta(hours=settings.numbers.at("review_hours", now.date())),
-            )  # fmt: skip
+            )
         except psycopg.Error as error:
             if error.sqlstate not in RETRY_SQLSTATES:
                 raise
@@ -94,9 +98,13 @@ async def settle_receipt(
 def _claim(found: VerifiedReceipt) -> dict[str, Any]:
     document = found.document
     return {
-        "seller_inn": document.seller_inn, "till": document.fn, "region": document.region, "bought_at": document.at,
-        "number": document.fd, "quick": is_quick_submission(document.at, found.sent_at),
-    }  # fmt: skip
+        "seller_inn": document.seller_inn,
+        "till": document.fn,
+        "region": document.region,
+        "bought_at": document.at,
+        "number": document.fd,
+        "quick": is_quick_submission(document.at, found.sent_at),
+    }
 
 
 def _to_json(value: Any) -> str:
@@ -139,17 +147,27 @@ def _match_line(
             **common, product=found.product_id, how=found.how, score=found.score, candidates=candidates
         )
     return SettlementLine(
-        **common, product=None, how=found.how, score=found.score, candidates=candidates, state="review",
+        **common,
+        product=None,
+        how=found.how,
+        score=found.score,
+        candidates=candidates,
+        state="review",
         reason="doubtful",
-    )  # fmt: skip
+    )
 
 
 def _line_fields(brand_id: int, line: Line) -> dict[str, Any]:
     unit = line.gtin and line.serial and len(line.serial) <= MAX_SERIAL_LENGTH
     return {
-        "brand": brand_id, "n": line.n, "name": line.name[:MAX_NAME_LENGTH], "quantity": line.quantity, "sum": line.sum,
-        "gtin": line.gtin, "serial": line.serial if unit else None,
-    }  # fmt: skip
+        "brand": brand_id,
+        "n": line.n,
+        "name": line.name[:MAX_NAME_LENGTH],
+        "quantity": line.quantity,
+        "sum": line.sum,
+        "gtin": line.gtin,
+        "serial": line.serial if unit else None,
+    }
 
 
 def _refuse_ineligible(wanted: SettlementLine, line: Line, *, excluded: bool) -> SettlementLine:
@@ -173,8 +191,10 @@ async def _excluded_lines(db: Database, brands: list[int], document: Document) -
     named: dict[int, dict[str, bool]] = {}
     for row in await db.rows(SELLER_DECISIONS, brands=brands, inns=inns):
         named.setdefault(row.brand_id, {})[row.inn] = row.allowed
-    return {brand: {line.n for line in document.lines if _is_excluded(known, document.seller_inn, line.supplier_inn)}
-            for brand, known in named.items()}  # fmt: skip
+    return {
+        brand: {line.n for line in document.lines if _is_excluded(known, document.seller_inn, line.supplier_inn)}
+        for brand, known in named.items()
+    }
 
 
 def _is_excluded(known: dict[str, bool], *inns: str | None) -> bool:

@@ -12,9 +12,13 @@ from scanning.document import Document
 
 RULES = ("receipt_velocity", "cashier_pattern", "till_share", "two_places")
 LIMITS = {
-    "day": "receipts_agent_day", "hour": "receipts_agent_hour", "shop": "receipts_agent_shop",
-    "quick": "receipts_quick_week", "share": "till_share_percent", "least": "till_share_least",
-}  # fmt: skip
+    "day": "receipts_agent_day",
+    "hour": "receipts_agent_hour",
+    "shop": "receipts_agent_shop",
+    "quick": "receipts_quick_week",
+    "share": "till_share_percent",
+    "least": "till_share_least",
+}
 NEAREST_PURCHASES = text("""
     (SELECT region, bought_at FROM receipt_claims
         WHERE account_id = :account AND region IS NOT NULL AND bought_at <= :at ORDER BY bought_at DESC LIMIT 1)

@@ -33,8 +33,9 @@ class ProviderError(Exception):
     def to_answer(self, settings: ProviderSettings, *, shape: str, spent: int) -> ProviderAnswer:
         """The failure as an answer; writes a log line."""
         log.warning("receipt_provider_trouble", provider=settings.name, code=self.code, http=self.http, shape=shape)
-        return ProviderAnswer(self.result, code=self.code, http=self.http, shape=shape, retry_after=self.retry_after,
-                      spent=spent)  # fmt: skip
+        return ProviderAnswer(
+            self.result, code=self.code, http=self.http, shape=shape, retry_after=self.retry_after, spent=spent
+        )
 
 
 def open_client() -> AsyncClient:

@@ -54,7 +54,7 @@ class ReadOut(ResponseModel):
 @get("/receipt-lines", opt=REVIEWERS, responses=error_responses(RoleForbids, CursorInvalid))
 async def list_receipt_lines(
     staff: CurrentMember, session: Session, wanted: ReviewState = "review", after: AfterNumber = None, limit: Limit = 50
-) -> WordingPage:  # fmt: skip
+) -> WordingPage:
     """Lines with an unclear wording, grouped by shop and wording, the oldest first."""
     del wanted  # the only value
     items, following = await wordings.wording_page(session, staff, number_from_cursor(after), limit)
@@ -96,10 +96,12 @@ async def list_waiting_receipts(
     del wanted  # the only value
     rows, following = await manual_lines.unread_receipts(session, staff, after, limit)
     return WaitingPage(
-        [WaitingReceipt(row.id, requisites_out(row), row.sent_at, row.decide_by, row.photo is not None, row.answer)
-         for row in rows],
+        [
+            WaitingReceipt(row.id, requisites_out(row), row.sent_at, row.decide_by, row.photo is not None, row.answer)
+            for row in rows
+        ],
         following,
-    )  # fmt: skip
+    )
 
 
 @put(

@@ -112,9 +112,17 @@ def _position(after: str | None) -> tuple[int, int, int]:
 
 def _item(row: Any) -> Item:
     return Item(
-        row.id, row.card_number, "open" if row.open else "decided", row.points, row.opened_at, row.decide_by,
-        row.waiting, frozen=row.frozen, decision=row.decision, decided_at=row.decided_at,
-    )  # fmt: skip
+        row.id,
+        row.card_number,
+        "open" if row.open else "decided",
+        row.points,
+        row.opened_at,
+        row.decide_by,
+        row.waiting,
+        frozen=row.frozen,
+        decision=row.decision,
+        decided_at=row.decided_at,
+    )
 
 
 async def review_details(
@@ -138,8 +146,9 @@ async def review_details(
         await _review_receipts(session, member, row.account_id, {line.line: line.worth for line in priced}),
         await _linked_accounts(session, member, row.account_id, findings),
         [Step(s.action, s.rule, s.note, s.amount, s.email, s.final, s.at) for s in steps],
-        would_pay, second_person=would_pay > above,
-    )  # fmt: skip
+        would_pay,
+        second_person=would_pay > above,
+    )
 
 
 async def _review_receipts(
@@ -177,11 +186,16 @@ async def _linked_accounts(
 async def rule_figures(session: AsyncSession, member: Member) -> Figures:
     """The figures of each rule: findings, decisions, the share that reviewers overturned, and the median time."""
     rows = (await session.execute(FIGURES, {"brand": member.brand_id})).all()
-    return Figures([
-        RuleFigures(
-            row.rule, row.findings, row.in_shadow, row.decided,
-            round(row.overturned / row.decided, 4) if row.decided else None,
-            None if row.hours is None else round(float(row.hours), 2),
-        )
-        for row in rows
-    ])  # fmt: skip
+    return Figures(
+        [
+            RuleFigures(
+                row.rule,
+                row.findings,
+                row.in_shadow,
+                row.decided,
+                round(row.overturned / row.decided, 4) if row.decided else None,
+                None if row.hours is None else round(float(row.hours), 2),
+            )
+            for row in rows
+        ]
+    )

@@ -95,9 +95,16 @@ async def decide_review(
         lines, programmes = await price_waiting_lines(db, settings, rule_cache, member, review, decision.action, now)
         try:
             row = await db.call(
-                DECIDE, brand=member.brand_id, review=review, staff=member.staff_id, action=decision.action,
-                rule=decision.rule, note=decision.note, lines=to_json(lines), above=above,
-            )  # fmt: skip
+                DECIDE,
+                brand=member.brand_id,
+                review=review,
+                staff=member.staff_id,
+                action=decision.action,
+                rule=decision.rule,
+                note=decision.note,
+                lines=to_json(lines),
+                above=above,
+            )
         except psycopg.Error as error:
             if error.sqlstate not in RETRY_SQLSTATES:
                 raise

@@ -197,9 +197,14 @@ async def _decide_receipt(
         lines, programmes = await _priced_lines(db, rule_cache, member, rows, named, now, limits)
         try:
             row = await db.call(
-                NAME_LINES, brand=member.brand_id, receipt=receipt, lines=to_json(lines), staff=member.staff_id,
-                decide_by=limits.decide_by, above=limits.above,
-            )  # fmt: skip
+                NAME_LINES,
+                brand=member.brand_id,
+                receipt=receipt,
+                lines=to_json(lines),
+                staff=member.staff_id,
+                decide_by=limits.decide_by,
+                above=limits.above,
+            )
         except psycopg.Error as error:
             if error.sqlstate not in RETRY_SQLSTATES:
                 raise

@@ -25,10 +25,17 @@ from backend.identity.accounts.authentication import CurrentAgent
     operation_class=intake.PictureOperation,
     request_max_body_size=intake.MAX_BODY,
     responses=error_responses(
-        ReceiptUnknown, ReceiptDecided, PhotoExists, PictureBroken, TooLarge, PictureTooBig, PictureKind,
-        TooManyRequests, Busy,
+        ReceiptUnknown,
+        ReceiptDecided,
+        PhotoExists,
+        PictureBroken,
+        TooLarge,
+        PictureTooBig,
+        PictureKind,
+        TooManyRequests,
+        Busy,
     ),
-)  # fmt: skip
+)
 async def put_receipt_photo(
     request: Request[Any, Any, Any],
     agent: CurrentAgent,

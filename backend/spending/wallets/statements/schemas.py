@@ -13,12 +13,25 @@ from payouts.statement import FORMAT, Proof, SealOut
 Currency = Annotated[Literal["PTS", "RUB"], Meta(examples=["RUB"])]
 # Dictionaries, because enums are slow and there may be many rows.
 KINDS: dict[int, MovementKindName] = {
-    1: "earn", 2: "mature", 3: "hold", 4: "settle", 5: "release", 6: "expire", 7: "clawback", 8: "write_off",
+    1: "earn",
+    2: "mature",
+    3: "hold",
+    4: "settle",
+    5: "release",
+    6: "expire",
+    7: "clawback",
+    8: "write_off",
     9: "correct",
-}  # fmt: skip
+}
 PLACES: dict[int, PlaceName] = {
-    1: "funding", 2: "pending", 3: "available", 4: "held", 5: "breakage", 6: "payable", 7: "loss",
-}  # fmt: skip
+    1: "funding",
+    2: "pending",
+    3: "available",
+    4: "held",
+    5: "breakage",
+    6: "payable",
+    7: "loss",
+}
 
 
 class BalancesOut(ResponseModel):
@@ -132,6 +145,16 @@ class StatementPeriod(msgspec.Struct, frozen=True):
         opening = BalancesOut(row.pending_before, row.available_before, row.held_before)
         closing = BalancesOut(row.pending_after, row.available_after, row.held_after)
         return cls(
-            row.id, row.programme_id, row.programme, row.brand, row.currency, row.timezone, row.since, row.until,
-            row.after, row.upto, opening, closing,
-        )  # fmt: skip
+            row.id,
+            row.programme_id,
+            row.programme,
+            row.brand,
+            row.currency,
+            row.timezone,
+            row.since,
+            row.until,
+            row.after,
+            row.upto,
+            opening,
+            closing,
+        )

@@ -152,10 +152,22 @@ async def wallet_statement(
     check_length(period)
     items = await statement_rows(db, versions, period, period.after, MAX_ROWS)
     return WalletStatement(
-        FORMAT, period.wallet_id, period.programme_id, period.programme, period.brand, period.currency, period.timezone,
-        period.since, period.until, period.opening, period.closing, movement_totals(items), items, period.after,
+        FORMAT,
+        period.wallet_id,
+        period.programme_id,
+        period.programme,
+        period.brand,
+        period.currency,
+        period.timezone,
+        period.since,
+        period.until,
+        period.opening,
+        period.closing,
+        movement_totals(items),
+        items,
+        period.after,
         await ledger_proof(db, period) if proven else None,
-    )  # fmt: skip
+    )
 
 
 async def statement_rows(
@@ -175,11 +187,20 @@ async def statement_rows(
 
     return [
         StatementRow(
-            row.id, row.wallet_seq, KINDS[row.kind], PLACES[row.from_place], PLACES[row.to_place], row.amount, row.at,
-            row.pending_after, row.available_after, row.held_after, text_of(row),
+            row.id,
+            row.wallet_seq,
+            KINDS[row.kind],
+            PLACES[row.from_place],
+            PLACES[row.to_place],
+            row.amount,
+            row.at,
+            row.pending_after,
+            row.available_after,
+            row.held_after,
+            text_of(row),
         )
         for row in found
-    ]  # fmt: skip
+    ]
 
 
 def movement_totals(items: Iterable[StatementRow], totals: Totals | None = None) -> Totals:

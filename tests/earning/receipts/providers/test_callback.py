@@ -89,10 +89,18 @@ async def test_wrong_requisites_are_rejected(simulators):
 
 @pytest.mark.parametrize(
     ("code", "result"),
-    [("FNS_SHORT_CHECK_FAILED", "rejected"), ("MODIFICATION", "rejected"), ("EXPIRED", "rejected"),
-     ("FUTURE", "bad_request"), ("DUPLICATE", "bad_request"), ("MAX_RECEIPTS_PER_DATE", "limit"),
-     ("BLOCKED_USER", "unavailable"), ("BRANDS", "bad_request"), ("UNKNOWN_REASON", "bad_request")],
-)  # fmt: skip
+    [
+        ("FNS_SHORT_CHECK_FAILED", "rejected"),
+        ("MODIFICATION", "rejected"),
+        ("EXPIRED", "rejected"),
+        ("FUTURE", "bad_request"),
+        ("DUPLICATE", "bad_request"),
+        ("MAX_RECEIPTS_PER_DATE", "limit"),
+        ("BLOCKED_USER", "unavailable"),
+        ("BRANDS", "bad_request"),
+        ("UNKNOWN_REASON", "bad_request"),
+    ],
+)
 async def test_reason_maps_to_result(simulators, code, result):
     receipt = simulators.put(f"reject_{code}")
 
@@ -112,9 +120,14 @@ def test_receipt_failing_only_promotion_rules_is_found():
 
 @pytest.mark.parametrize(
     ("fault", "code", "http"),
-    [("http_500", "http_500", 500), ("http_500_empty", "http_500", 500), ("garbage", "garbage", 200),
-     ("timeout", "timeout", None), ("redirect", "http_307", 307)],
-)  # fmt: skip
+    [
+        ("http_500", "http_500", 500),
+        ("http_500_empty", "http_500", 500),
+        ("garbage", "garbage", 200),
+        ("timeout", "timeout", None),
+        ("redirect", "http_307", 307),
+    ],
+)
 async def test_fault_is_unavailable(simulators, fault, code, http):
     simulators.set_up(timeout_seconds=2)
     receipt = simulators.put(fault)
@@ -150,10 +163,21 @@ async def test_unreadable_text_is_bad_request_and_quota_limit(simulators):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"{}", b'{"externalId": 7}', b'{"externalId": ""}', b'{"externalId": "r", "receipt": []}',
-     b'{"externalId": "' + b"x" * 300 + b'"}', b"[" * 100_000, b"\xff", b" " * 1_100_000],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"externalId": 7}',
+        b'{"externalId": ""}',
+        b'{"externalId": "r", "receipt": []}',
+        b'{"externalId": "' + b"x" * 300 + b'"}',
+        b"[" * 100_000,
+        b"\xff",
+        b" " * 1_100_000,
+    ],
     ids=lambda body: repr(body[:20]),
-)  # fmt: skip
+)
 def test_callback_of_wrong_shape_is_refused(body):
     with pytest.raises(CallbackUnreadable):
         callback.read_callback(body)

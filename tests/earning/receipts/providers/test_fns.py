@@ -37,9 +37,18 @@ async def test_receipt_not_there_yet_is_found_later(simulators):
 
 @pytest.mark.parametrize(
     ("code", "result"),
-    [("400", "bad_request"), ("452", "bad_request"), ("453", "bad_request"), ("454", "rejected"), ("455", "not_yet"),
-     ("503", "unavailable"), ("528", "unavailable"), ("531", "bad_request"), ("999", "unavailable")],
-)  # fmt: skip
+    [
+        ("400", "bad_request"),
+        ("452", "bad_request"),
+        ("453", "bad_request"),
+        ("454", "rejected"),
+        ("455", "not_yet"),
+        ("503", "unavailable"),
+        ("528", "unavailable"),
+        ("531", "bad_request"),
+        ("999", "unavailable"),
+    ],
+)
 async def test_code_maps_to_result(simulators, code, result):
     receipt = simulators.put(f"code_{code}")
 
@@ -93,11 +102,19 @@ async def test_earlier_minute_needs_a_permit(simulators):
 
 @pytest.mark.parametrize(
     ("fault", "code", "http"),
-    [("http_500", "fault", 500), ("http_500_empty", "http_500", 500), ("garbage", "garbage", 200),
-     ("wrong_type", "content_type", 200), ("huge", "huge", 200), ("message_not_found", "message_not_found", 500),
-     ("ticket_garbage", "garbage", 200), ("timeout", "timeout", None), ("processing", "processing", 200),
-     ("redirect", "http_307", 307)],
-)  # fmt: skip
+    [
+        ("http_500", "fault", 500),
+        ("http_500_empty", "http_500", 500),
+        ("garbage", "garbage", 200),
+        ("wrong_type", "content_type", 200),
+        ("huge", "huge", 200),
+        ("message_not_found", "message_not_found", 500),
+        ("ticket_garbage", "garbage", 200),
+        ("timeout", "timeout", None),
+        ("processing", "processing", 200),
+        ("redirect", "http_307", 307),
+    ],
+)
 async def test_fault_is_unavailable_and_next_query_answered(simulators, fault, code, http):
     receipt = simulators.put(fault)
     simulators.set_up(timeout_seconds=3)

@@ -58,10 +58,17 @@ async def test_wrong_requisites_are_a_bad_request(simulators):
 
 @pytest.mark.parametrize(
     ("fault", "code", "http"),
-    [("http_500", "http_500", 500), ("http_500_empty", "http_500", 500), ("garbage", "garbage", 200),
-     ("huge", "huge", 200), ("empty", "empty", 200), ("timeout", "timeout", None), ("code_7", "garbage", 200),
-     ("redirect", "http_307", 307)],
-)  # fmt: skip
+    [
+        ("http_500", "http_500", 500),
+        ("http_500_empty", "http_500", 500),
+        ("garbage", "garbage", 200),
+        ("huge", "huge", 200),
+        ("empty", "empty", 200),
+        ("timeout", "timeout", None),
+        ("code_7", "garbage", 200),
+        ("redirect", "http_307", 307),
+    ],
+)
 async def test_fault_is_unavailable_and_next_query_answered(simulators, fault, code, http):
     receipt = simulators.put(fault)
     simulators.set_up(timeout_seconds=2)

@@ -85,8 +85,12 @@ async def test_quota_holds_in_every_sliding_second(simulators):
 )
 def test_simulated_tax_service_refuses_invalid_requests(simulators, changed):
     query = receipt_query(receipt_factory.make_receipt(1))
-    headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": "urn:SendMessageRequest",
-               "FNS-OpenApi-Token": "none", "FNS-OpenApi-UserToken": "QVBQ"}  # fmt: skip
+    headers = {
+        "Content-Type": "text/xml; charset=utf-8",
+        "SOAPAction": "urn:SendMessageRequest",
+        "FNS-OpenApi-Token": "none",
+        "FNS-OpenApi-UserToken": "QVBQ",
+    }
     body, headers = changed(fns_messages.ticket_request(query, query.at), headers)
 
     url = f"{simulators.url}/open-api/ais3/KktService/0.1"
@@ -98,9 +102,13 @@ def test_simulated_tax_service_refuses_invalid_requests(simulators, changed):
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("receipts", "{"), ("receipts", '{"receipt": {}}'), ("receipts", '{"receipt": {}, "script": ["flood"]}'),
-     ("made", '{"count": "many"}')],
-)  # fmt: skip
+    [
+        ("receipts", "{"),
+        ("receipts", '{"receipt": {}}'),
+        ("receipts", '{"receipt": {}, "script": ["flood"]}'),
+        ("made", '{"count": "many"}'),
+    ],
+)
 def test_control_endpoints_refuse_invalid_bodies(simulators, path, body):
     answer = simulators.http.post(f"/_simulator/{path}", content=body)
 
@@ -124,5 +132,9 @@ def test_command_options_configure_simulators():
         setup = httpx2.get(f"{url}/_simulator/setup", trust_env=False).json()
 
     assert {name: setup[name] for name in ("seed", "faults", "per_second", "per_day", "lag")} == {
-        "seed": 3, "faults": 0.2, "per_second": 5, "per_day": 100, "lag": 2,
-    }  # fmt: skip
+        "seed": 3,
+        "faults": 0.2,
+        "per_second": 5,
+        "per_day": 100,
+        "lag": 2,
+    }

@@ -62,9 +62,9 @@ async def test_return_read_by_reviewer_pays_nothing(brand: Held, world: World):
     answer = (await brand.buying.scan(brand.account, found)).json()
     async with world.db.begin() as session:
         # A return that was sent before returns were refused at once.
-        number = (await session.execute(text(
-            "UPDATE receipts SET state = 'review', decided_at = NULL RETURNING id"
-        ))).scalar_one()  # fmt: skip
+        number = (
+            await session.execute(text("UPDATE receipts SET state = 'review', decided_at = NULL RETURNING id"))
+        ).scalar_one()
 
     reading = await read(brand.anna, number, SOCKETS)
 
@@ -109,9 +109,10 @@ async def test_first_brand_with_goods_claims_receipt(brand: Held, other: Worker)
     (row,) = await listed(brand.anna)
 
     answers = await asyncio.gather(
-        read(brand.anna, row["id"], SOCKETS), read(brand.boris, row["id"], SOCKETS),
+        read(brand.anna, row["id"], SOCKETS),
+        read(brand.boris, row["id"], SOCKETS),
         read(other, row["id"], {"sku": "KB-1", "quantity": "1", "amount": 10_000}),
-    )  # fmt: skip
+    )
 
     codes = sorted(answer.status_code for answer in answers)
     assert codes in ([200, 200, 409], [200, 409, 409])

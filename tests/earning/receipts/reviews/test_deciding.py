@@ -149,8 +149,9 @@ async def test_large_release_needs_second_person(held: Held, number):
     assert before == 0
     assert confirmed.status_code == 200
     assert [(row["staff"], row.get("final", False)) for row in confirmed.json()["steps"]] == [
-        (held.anna.email, False), (held.boris.email, True)
-    ]  # fmt: skip
+        (held.anna.email, False),
+        (held.boris.email, True),
+    ]
     assert await held.balance() == 5400
 
 
@@ -191,9 +192,13 @@ async def test_concurrent_decisions_have_one_winner(held: Held):
     item = await held.item()
 
     answers = await asyncio.gather(
-        *(held.decide(action, worker, item["id"])
-          for worker in (held.anna, held.boris) for action in ("release", "claw_back") for _ in range(3))
-    )  # fmt: skip
+        *(
+            held.decide(action, worker, item["id"])
+            for worker in (held.anna, held.boris)
+            for action in ("release", "claw_back")
+            for _ in range(3)
+        )
+    )
 
     decisions = {answer.json()["item"]["decision"] for answer in answers if answer.status_code == 200}
     assert len(decisions) == 1

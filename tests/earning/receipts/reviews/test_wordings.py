@@ -151,9 +151,13 @@ async def test_concurrent_decisions_pay_each_line_once(brand: Held, world: World
     (first,) = await queue(brand)
 
     answers = await asyncio.gather(
-        *(name(brand, first["line"], sku, worker=who)
-          for who in (brand.anna, brand.boris) for sku in ("РА16-374", None) for _ in range(2))
-    )  # fmt: skip
+        *(
+            name(brand, first["line"], sku, worker=who)
+            for who in (brand.anna, brand.boris)
+            for sku in ("РА16-374", None)
+            for _ in range(2)
+        )
+    )
 
     assert {answer.status_code for answer in answers} == {200}
     assert sum(answer.json().get("decided", 0) for answer in answers) == 3
@@ -202,11 +206,16 @@ async def test_unit_limit_counts_lines_already_paid(world: World, brand: Held, d
     await db.rows(text("SELECT 1"))
     async with world.db.begin() as session:
         await session.execute(
-            text("INSERT INTO campaign_versions (brand_id, campaign_id, version, rule, name_ru, name_en) "
-                 "VALUES (:brand, :campaign, 2, CAST(:rule AS jsonb), 'x', 'x')"),
-            {"brand": brand.goods.programme.brand_id, "campaign": brand.goods.campaign.id,
-             "rule": msgspec.json.encode(limited).decode()},
-        )  # fmt: skip
+            text(
+                "INSERT INTO campaign_versions (brand_id, campaign_id, version, rule, name_ru, name_en) "
+                "VALUES (:brand, :campaign, 2, CAST(:rule AS jsonb), 'x', 'x')"
+            ),
+            {
+                "brand": brand.goods.programme.brand_id,
+                "campaign": brand.goods.campaign.id,
+                "rule": msgspec.json.encode(limited).decode(),
+            },
+        )
         await session.execute(text("UPDATE campaigns SET version = 2"))
         await session.execute(text("UPDATE programmes SET rules_version = rules_version + 1"))
     await brand.bring(line(amount=90_000, quantity=2), line(UNCLEAR, 10_000, 1))

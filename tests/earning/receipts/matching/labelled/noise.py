@@ -74,8 +74,18 @@ def shuffled(name: str, dice: random.Random) -> str:
 
 
 KINDS: tuple[Callable[[str, random.Random], str], ...] = (
-    upper, lower, lookalikes, double_spaces, cut, crossed, led, dotted, separators, mistyped, shuffled,
-)  # fmt: skip
+    upper,
+    lower,
+    lookalikes,
+    double_spaces,
+    cut,
+    crossed,
+    led,
+    dotted,
+    separators,
+    mistyped,
+    shuffled,
+)
 
 
 def noisy(name: str, dice: random.Random) -> str:
