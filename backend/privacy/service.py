@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db import rate_limits
 from backend.core.db.database import Database
+from backend.core.db.locks import lock_account
 from backend.core.http.errors import Conflict
 from backend.core.settings import Settings
 from backend.earning.promocodes import erasure as promocodes
@@ -18,8 +19,6 @@ from backend.spending.limits import identity
 
 HOUR = 3600  # seconds
 
-# The lock of scans: a concurrent scan is recorded before the account is closed, or not at all.
-LOCK = text("SELECT pg_advisory_xact_lock(20311, (:account % 2147483647)::int)")
 WALLETS = text("SELECT id, held FROM wallets WHERE owner_id = :account ORDER BY id FOR UPDATE")
 END_WALLET = text("SELECT ledger_end(w) FROM wallets w WHERE id = :wallet")
 
@@ -47,7 +46,8 @@ async def erase_account(session: AsyncSession, account_id: int) -> None:
     Raises:
         OrderOpen: a wallet has a hold for an order.
     """
-    await session.execute(LOCK, {"account": account_id})
+    # A concurrent scan is recorded before the account is closed, or not at all.
+    await lock_account(session, account_id)
     await receipts.erase_receipts(session, account_id)
     wallets = (await session.execute(WALLETS, {"account": account_id})).all()
     if any(wallet.held for wallet in wallets):

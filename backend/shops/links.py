@@ -1,17 +1,15 @@
 """Links of a shop with other brands: requested by the brands, accepted by the shop's keeper."""
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db import events
+from backend.core.db.locks import lock_shop
 from backend.core.http.errors import NotFound
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member
 from backend.identity.brands.models import Brand
 from backend.shops.models import BrandShop, Shop
-
-# Operations that change a shop's payables hold this lock shared. Held exclusively, no payable changes meanwhile.
-LOCK_PAYABLES = text("SELECT pg_advisory_xact_lock(20313, (CAST(:shop AS bigint) % 2147483647)::int)")
 
 
 class LinkUnknown(NotFound):
@@ -34,7 +32,7 @@ async def lock_link(session: AsyncSession, shop: Shop, brand_id: int) -> tuple[B
     Raises:
         LinkUnknown: there is none.
     """
-    await session.execute(LOCK_PAYABLES, {"shop": shop.id})
+    await lock_shop(session, shop.id)
     row = select(BrandShop, Brand.name).join(Brand, Brand.id == BrandShop.brand_id)
     row = row.where(BrandShop.shop_id == shop.id, BrandShop.keeper.is_(False), BrandShop.brand_id == brand_id)
     result = (await session.execute(row.with_for_update(of=BrandShop))).first()

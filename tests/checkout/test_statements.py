@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend.checkout.checks import PAYABLES, SALES, STATEMENTS
+from backend.core.db.locks import share_shop
 from backend.identity.brands.models import Brand
 from backend.programmes.rules.rule import Fixed, Promo
 from tests.make import World
@@ -21,7 +22,6 @@ OWED = text("SELECT coalesce(sum(CASE kind WHEN 1 THEN amount ELSE -amount END),
 DUE = text("""
     INSERT INTO dues (creditor_id, debtor_id, kind, amount, cause, cause_id) VALUES (:shop, :brand, 1, 7, 99, 1)
 """)
-SHARED = text("SELECT pg_advisory_xact_lock_shared(20313, (CAST(:shop AS bigint) % 2147483647)::int)")
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ async def test_page_token_cannot_read_statements(shopping, brand, world):
 async def test_closing_waits_for_open_sales_and_is_idempotent(shopping, brand, world):
     code = await shopping.code(await shopping.offer())
     async with world.db.begin() as session:
-        await session.execute(SHARED, {"shop": shopping.shop.id})
+        await share_shop(session, shopping.shop.id)
         closings = [asyncio.create_task(brand.close(1)) for _ in range(3)]
         await asyncio.sleep(0.3)
         waits = [closing.done() for closing in closings]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from backend.checkout.settlements import service as statements
+from backend.core.db.locks import lock_shop
 from backend.shops.authentication import TillIdentity
 from backend.spending.gift_cards import service as gift_cards
 from backend.spending.gift_cards.schemas import CertificateReturnIn, CertificateUseIn
@@ -103,7 +103,7 @@ async def test_settlement_closes_between_uses_not_within_one(gift_card_till, wor
     code = await gift_card_till.certificate(1000)
     await gift_card_till.take(code, 300, "one")
     async with world.db.begin() as session:
-        await session.execute(statements.LOCK_SHOP, {"shop": gift_card_till.shop.id})
+        await lock_shop(session, gift_card_till.shop.id)
         requests = [
             asyncio.create_task(request)
             for request in (gift_card_till.take(code, 100), gift_card_till.give_back("one", 200))

@@ -24,6 +24,7 @@ from backend.checkout.settlements.schemas import (
     TillStatements,
 )
 from backend.core.db.database import Database
+from backend.core.db.locks import lock_shop
 from backend.core.http.errors import BodyChanged, Conflict, Invalid, NotFound
 from backend.core.http.pagination import encode_cursor
 from backend.identity.brands import audit_log
@@ -31,9 +32,6 @@ from backend.identity.brands.authentication import Member
 from backend.shops.authentication import TillIdentity
 from backend.shops.models import Shop
 from backend.shops.schemas import ServedBrand
-
-# All operations that change a shop's payables hold this lock shared.
-LOCK_SHOP = text("SELECT pg_advisory_xact_lock(20313, (CAST(:shop AS bigint) % 2147483647)::int)")
 
 _SUMS = """
     SELECT count(DISTINCT r.sale_id) AS sales,
@@ -142,7 +140,7 @@ async def close_period(
         StatementNotNext: another one comes before it. StatementPeriodInvalid: the day is not over, or its end is before
             that of the last period. BodyChanged: it was closed through another day.
     """
-    await session.execute(LOCK_SHOP, {"shop": shop.id})
+    await lock_shop(session, shop.id)
     # Under this lock each query sees all earlier sales, and no other sale commits before the end of this transaction.
     last = await _last_statement(session, shop.id, member.brand_id)
     if number <= _number_of(last):

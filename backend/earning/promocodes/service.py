@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db import events, rate_limits
 from backend.core.db.database import Database
+from backend.core.db.locks import lock_account
 from backend.core.http.errors import BodyChanged, Conflict, NotFound, Unauthenticated
 from backend.core.settings import Settings
 from backend.earning.promocodes.models import PromoCode, PromoRun
@@ -25,8 +26,6 @@ from backend.programmes.rules.rule import ActiveCampaign, Promo
 from backend.programmes.rules.rule_cache import RuleCache
 
 HOUR, DAY = 3600, 86_400  # seconds
-# The lock of an account, as scans and sales take it: one transaction at a time counts and adds what the account has.
-LOCK = text("SELECT pg_advisory_xact_lock(20311, (:account % 2147483647)::int)")
 
 
 class PromoOfferUnknown(NotFound):
@@ -99,7 +98,7 @@ async def create_code(
     )
     if word is not None:
         await word_ownership.check_brand_names(session, word[0])
-    await session.execute(LOCK, {"account": account_id})
+    await lock_account(session, account_id)
     promo_code = await _code_by_key(session, account_id, key, digest)
     if promo_code is not None:
         return promo_code
@@ -194,7 +193,7 @@ async def _lock_own_code(session: AsyncSession, account_id: int, key: UUID) -> P
     Raises:
         PromoCodeUnknown: there is none.
     """
-    await session.execute(LOCK, {"account": account_id})
+    await lock_account(session, account_id)
     row = select(PromoCode).where(PromoCode.account_id == account_id, PromoCode.key == key)
     promo_code: PromoCode | None = await session.scalar(row.with_for_update())
     if promo_code is None:

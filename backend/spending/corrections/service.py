@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.locks import lock_account
 from backend.core.http.errors import BodyChanged, Conflict, Invalid, NotFound
 from backend.core.settings import Settings
 from backend.identity.approvals import service as approvals
@@ -27,7 +28,6 @@ from payouts import ledger
 from payouts.ledger import Cause, WalletKey
 
 OPEN_ACCOUNT_BY_CARD = text("SELECT id FROM accounts WHERE card_number = :card AND closed_at IS NULL")
-LOCK_ACCOUNT = text("SELECT pg_advisory_xact_lock(20311, CAST(:account % 2147483647 AS int))")
 COUNT_OPEN_ACCOUNT = text("SELECT count(*) FROM accounts WHERE id = :account AND closed_at IS NULL")
 CORRECTED_TODAY = text("""
     SELECT coalesce(sum(abs(amount)), 0)::bigint FROM corrections
@@ -168,7 +168,7 @@ async def decide_approval(
 async def _move(session: AsyncSession, settings: Settings, member: Member, approval: Approval, now: datetime) -> None:
     correction = (await session.scalars(select(Correction).where(Correction.approval_id == approval.id))).one()
     await _check_day(session, settings, member, correction, now)
-    await session.execute(LOCK_ACCOUNT, {"account": correction.account_id})
+    await lock_account(session, correction.account_id)
     if not await session.scalar(COUNT_OPEN_ACCOUNT, {"account": correction.account_id}):
         raise AccountClosed
     programme = await session.get_one(Programme, correction.programme_id)
