@@ -11,6 +11,7 @@ from backend.core.db import events
 from backend.core.http.errors import BodyChanged, Conflict, Invalid, NotFound
 from backend.core.settings import Settings
 from backend.earning.packages import slot_keys, slots
+from backend.earning.packages.claim_counts import count_claimed
 from backend.earning.packages.models import Batch, BatchState, Origin, Range
 from backend.programmes.models import Product, Programme
 from backend.programmes.products.service import ProductUnknown
@@ -18,7 +19,6 @@ from backend.programmes.service import ProgrammeUnknown
 
 # Claims are counted up to this number, so that the cost of showing a batch is bounded.
 MAX_COUNTED = 100_000
-COUNT_CLAIMED = text("SELECT packages_claimed(:batch, :most)")
 COUNT_STATES = text("""
     SELECT state, sum(last_serial - first_serial + 1)::bigint AS codes FROM ranges WHERE batch_id = :batch
     GROUP BY state
@@ -144,8 +144,7 @@ async def batch_progress(session: AsyncSession, batch: Batch) -> BatchProgress:
     """The number of codes in each state, and of claimed codes."""
     rows = await session.execute(COUNT_STATES, {"batch": batch.id})
     states: dict[BatchState, int] = {row.state: row.codes for row in rows}
-    claimed = await session.scalar(COUNT_CLAIMED, {"batch": batch.id, "most": MAX_COUNTED})
-    return BatchProgress(states or {batch.state: batch.count}, claimed or 0)
+    return BatchProgress(states or {batch.state: batch.count}, await count_claimed(session, batch, MAX_COUNTED))
 
 
 async def _find(session: AsyncSession, brand_id: int, key: UUID) -> tuple[Batch, Product] | None:

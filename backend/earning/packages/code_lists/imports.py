@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db import events
@@ -19,6 +18,7 @@ from backend.core.security import digests
 from backend.core.tabular.cells import Source
 from backend.core.tabular.reader import FileUnreadable
 from backend.earning.packages.batches import BatchOver
+from backend.earning.packages.code_lists import staged_codes
 from backend.earning.packages.code_lists.code_file import CodeColumnMissing, CodeFile
 from backend.earning.packages.code_lists.code_list import (
     CodeCheck,
@@ -31,16 +31,18 @@ from backend.earning.packages.code_lists.code_list import (
     marking_check,
     refuse_damaged,
 )
+from backend.earning.packages.code_lists.staged_codes import (
+    CREATE_STAGED,
+    MAX_NAMED_ROWS,
+    ListedRows,
+    RefusedLine,
+)
 from backend.earning.packages.models import Batch
 from backend.earning.packages.service import listed_code_digests, older_code_digests
 from backend.programmes.models import Product
 
 CHUNK_ROWS = 5_000
-MAX_NAMED_ROWS = 1_000  # refused rows; further ones are only counted
-CREATE_STAGED = text("CREATE TEMPORARY TABLE staged (line bigint, code bytea, older bytea) ON COMMIT DROP")
 COPY_STAGED = "COPY staged (line, code, older) FROM STDIN"
-TAKE_CODES = text("SELECT * FROM packages_take_codes(:batch, :most)")
-TAKE_UNITS = text("SELECT * FROM packages_take_units(:batch, :gtin, :most)")
 
 # The stored form of a code, and that of earlier releases if it differs.
 StoredForm = Callable[[str], tuple[bytes, bytes | None]]
@@ -70,14 +72,6 @@ class ListUnreadable(Invalid):
     """This file is not a readable text or XLSX, or has a password. Save it as a CSV in UTF-8."""
 
     code = "list_unreadable"
-
-
-class RefusedLine(msgspec.Struct, frozen=True):
-    """A refused row. `same_as` is the first line with the same code."""
-
-    line: int
-    reason: Reason
-    same_as: int | None = None
 
 
 class CodeListReport(msgspec.Struct, frozen=True):
@@ -131,12 +125,11 @@ async def import_codes(
     except FileUnreadable as error:
         raise ListUnreadable from error
     if batch.origin == "marked":
-        result = await session.execute(TAKE_UNITS, {"batch": batch.id, "gtin": gtin, "most": MAX_NAMED_ROWS})
+        listed = await staged_codes.add_units(session, batch, gtin)
     else:
-        result = await session.execute(TAKE_CODES, {"batch": batch.id, "most": MAX_NAMED_ROWS})
-    row = result.one()
-    batch.count = row.total
-    report = _report(counts, row.accepted, row.refused, row.named)
+        listed = await staged_codes.add_codes(session, batch)
+    batch.count = listed.total
+    report = _report(counts, listed)
     report = msgspec.structs.replace(report, source=codes.source, columns=codes.columns)
     events.record(
         session,
@@ -198,9 +191,6 @@ def _hex(value: bytes | None) -> str:
     return "\\N" if value is None else f"\\\\x{value.hex()}"
 
 
-def _report(
-    sifted: RowCounts, accepted: int, counts: dict[Reason, int], named: list[dict[str, object]]
-) -> CodeListReport:
-    refused = {reason: number for reason, number in (counts | sifted.refused).items() if number}
-    lines = sorted([*sifted.named, *msgspec.convert(named, list[RefusedLine])], key=lambda row: row.line)
-    return CodeListReport(sifted.rows, accepted, refused, lines[:MAX_NAMED_ROWS])
+def _report(counts: RowCounts, listed: ListedRows) -> CodeListReport:
+    named = sorted([*counts.named, *listed.named], key=lambda row: row.line)
+    return CodeListReport(counts.rows, listed.accepted, {**listed.refused, **counts.refused}, named[:MAX_NAMED_ROWS])
