@@ -45,7 +45,7 @@ bench: dev ## Measure (10 minutes at most)
 
 crash: dev ## Kill all processes repeatedly under load; nothing may be lost or doubled
 	@$(BIN)/python -m bench.crash
-	@$(BIN)/python -m bench.crash_orders
+	@$(BIN)/python -m bench.crash.orders
 
 # atheris has wheels for few systems and only this needs it, so it is not in the lock.
 ATHERIS = $(BIN)/uv pip install -q --python $(BIN)/python --group fuzz

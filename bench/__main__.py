@@ -7,7 +7,8 @@ import sys
 from statistics import fmean, median
 from typing import Any
 
-from bench import checkout, codes, fill, http, matching, orders, promo, receipts
+from bench import checkout, claims, fill, orders, promo_codes
+from bench.parsers import package_codes, product_match, receipts
 from bench.shop import CAMPAIGNS, Shop, open_shop
 from bench.stage import Stage, open_stage, run_server
 
@@ -29,7 +30,7 @@ def report(name: str, figure: float, bound: str, ok: bool, **more: Any) -> dict[
 
 async def measure_claims(at: Stage, count: int) -> list[dict[str, Any]]:
     """All figures of claims on one stage."""
-    load, rate = await http.measure_on_one_core(at, count)
+    load, rate = await claims.measure_on_one_core(at, count)
     p99 = load.percentile(0.99)
     rows = [
         report(
@@ -50,9 +51,9 @@ async def measure_claims(at: Stage, count: int) -> list[dict[str, Any]]:
         ),
     ]
     async with run_server(at, None) as port:
-        single = await http.measure_claims(at, port, count)
-        batch = await http.measure_batches(at, port, max(20, count // 100))
-        home = await http.measure_home_screen(at, port, count)
+        single = await claims.measure_claims(at, port, count)
+        batch = await claims.measure_batches(at, port, max(20, count // 100))
+        home = await claims.measure_home_screen(at, port, count)
     claims_per_second = batch.rate * 200
     rows += [
         report(
@@ -79,7 +80,7 @@ async def measure_claims(at: Stage, count: int) -> list[dict[str, Any]]:
 
 async def measure_code_generation() -> list[dict[str, Any]]:
     """Code generation, without a stage."""
-    made, blocks = codes.code_generation_rates()
+    made, blocks = package_codes.code_generation_rates()
     return [
         report("(c) codes/s on one core", made, f">= {MIN_CODES}", made >= MIN_CODES, share_of_aes_pass=made / blocks)
     ]
@@ -88,7 +89,7 @@ async def measure_code_generation() -> list[dict[str, Any]]:
 async def measure_parsing() -> list[dict[str, Any]]:
     """Parsing of receipts' codes and matching of lines, both pure."""
     ours, theirs = receipts.parser_speed()
-    p95 = matching.p95_ms()
+    p95 = product_match.p95_ms()
     return [
         report(
             "(receipts) bare parse_qs a second to ours",
@@ -100,8 +101,8 @@ async def measure_parsing() -> list[dict[str, Any]]:
         report(
             "(receipts) a line among 100,000 products, p95 ms",
             p95,
-            f"<= {matching.MOST_P95_MS}",
-            p95 <= matching.MOST_P95_MS,
+            f"<= {product_match.MOST_P95_MS}",
+            p95 <= product_match.MOST_P95_MS,
         ),
     ]
 
@@ -109,7 +110,7 @@ async def measure_parsing() -> list[dict[str, Any]]:
 async def measure_issue() -> list[dict[str, Any]]:
     """Promo codes in bulk, on a separate stage: the others measure with one campaign."""
     async with open_stage() as at:
-        result = await promo.issue(at, 1_000_000)
+        result = await promo_codes.issue(at, 1_000_000)
     ok = result.whole <= MAX_ISSUE_SECONDS
     return [
         report(
@@ -218,7 +219,7 @@ async def measure_spending(count: int) -> list[dict[str, Any]]:
         statements = await orders.statements(at)
     async with open_stage() as at:
         expired = await orders.expiry(at, LOTS)
-    one, two = found[http.SERVER_CORE], found[http.CLIENT_CORE]
+    one, two = found[claims.SERVER_CORE], found[claims.CLIENT_CORE]
     ratio, p95 = two.load.rate / two.pgbench, statements.percentile(0.95)
     return [
         report(

@@ -18,9 +18,9 @@ from backend.checkout.schemas import SaleIn
 from backend.core.security import tokens
 from backend.programmes.rules.rule_cache import RuleCache
 from backend.shops.authentication import TillIdentity
-from bench import client, http, peer
+from bench import claims, client, peer
+from bench.claims import CLIENT_CORE, CLIENTS, SERVER_CORE, pin_database
 from bench.client import Load
-from bench.http import CLIENT_CORE, CLIENTS, SERVER_CORE, pin_database
 from bench.peer import Peer
 from bench.shop import Shop, code_of
 from bench.stage import run_server
@@ -155,7 +155,7 @@ async def _pgbench(shop: Shop, first: int, count: int) -> float:
         f"\\set shop :till + {shop.shops[0] - shop.tills[0]}\n"
         f"{statement};\n"
     )
-    return await http.run_pgbench_script(shop.at, script, "-t", str(count // CLIENTS), "-D", "n=-1")
+    return await claims.run_pgbench_script(shop.at, script, "-t", str(count // CLIENTS), "-D", "n=-1")
 
 
 async def _sale_record(shop: Shop, code: str) -> dict[str, Any]:

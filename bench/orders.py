@@ -15,9 +15,9 @@ from sqlalchemy import make_url, text
 from backend.core.security import gift_card_codes
 from backend.operations import scheduled_jobs
 from backend.spending.models import Reward, StockCode
-from bench import client, http
+from bench import claims, client
+from bench.claims import CLIENT_CORE, CLIENTS, SERVER_CORE, pin_database
 from bench.client import Load
-from bench.http import CLIENT_CORE, CLIENTS, SERVER_CORE, pin_database
 from bench.stage import Stage, run_server
 
 WARM, ROUNDS = 400, 3
@@ -128,7 +128,7 @@ async def _ordered(at: Stage, core: int, offer: int, script: str, count: int) ->
                 os.sched_setaffinity(0, range(os.cpu_count() or 1))
             first = (core * ROUNDS + round_) * count
             options = ("-t", str(count // CLIENTS), "-D", f"n={first}")
-            found.pgbench += await http.run_pgbench_script(at, script, *options) / ROUNDS
+            found.pgbench += await claims.run_pgbench_script(at, script, *options) / ROUNDS
     pin_database(at, None)
     return found
 
@@ -194,13 +194,13 @@ async def expiry(at: Stage, lots: int) -> Expired:
     programme = (await at.db.call(text("SELECT id FROM programmes"))).id
     await _fill(at, programme, lots // LOTS_EACH)
     over, took = asyncio.Event(), list[float]()
-    claims = asyncio.create_task(_claims(at, programme, lots // LOTS_EACH, over, took))
+    claim_task = asyncio.create_task(_claims(at, programme, lots // LOTS_EACH, over, took))
     await asyncio.sleep(0.2)
     begun = time.perf_counter()
     await scheduled_jobs.bring_wallets(db=at.db)
     seconds = time.perf_counter() - begun
     over.set()
-    await claims
+    await claim_task
     if left := (await at.db.call(LEFT)).n:
         raise RuntimeError(f"{left} lots have not expired")
     return Expired(lots, seconds, len(took), max(took) * 1000)

@@ -31,8 +31,8 @@ from backend.programmes.models import Campaign, CampaignVersion, Product
 from backend.programmes.rules.rule import Fixed, Rule
 from bench.stage import Stage, open_stage
 from payouts import audit
-from simulators import receipt_factory
-from simulators.receipt_factory import ReceiptItem
+from simulators.receipts import receipt_factory
+from simulators.receipts.receipt_factory import ReceiptItem
 
 AMOUNT, WORKERS, PIECE = 100, 2, 500
 GOODS = ReceiptItem("РОЗЕТКА ДВОЙНАЯ С ЗАЗЕМЛ. RA16-374", 45_000)

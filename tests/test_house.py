@@ -53,7 +53,7 @@ def test_what_was_acknowledged_survives_a_kill_of_each_part():
 
 
 def test_orders_end_once_though_workers_and_the_database_are_killed():
-    result = played("bench.crash_orders", "--rounds", "2", "--pause", "1")
+    result = played("bench.crash.orders", "--rounds", "2", "--pause", "1")
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "nothing waits for ever" in result.stdout

@@ -1,6 +1,6 @@
 """Receipts a second that the parser reads on one core, beside a bare urllib.parse.parse_qs in the same run.
 
-`python -m bench.receipts` prints both and the ratio.
+`python -m bench.parsers.receipts` prints both and the ratio.
 """
 
 import random

@@ -26,7 +26,7 @@ from backend.cli.server.simulate import run_simulators
 from backend.core.security import gift_card_codes
 from backend.spending.models import Reward, StockCode
 from bench import stage
-from bench.orders_judged import judge
+from bench.crash.order_checks import judge
 from bench.stage import Stage
 
 BUYERS, AGENTS, WORKERS = 4, 40, 2

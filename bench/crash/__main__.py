@@ -22,7 +22,7 @@ from sqlalchemy import text
 from backend.core.db.database import Database
 from backend.core.settings import Settings
 from bench import stage
-from bench.crash_tills import TILLS, Tills
+from bench.crash.tills import TILLS, Tills
 from local_postgres import server as postgres_server
 from payouts import audit
 

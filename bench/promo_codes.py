@@ -19,7 +19,7 @@ from backend.core.security import tokens
 from backend.identity.brands.models import Brand, Staff, StaffSession
 from backend.programmes.models import Campaign, CampaignVersion, Programme
 from backend.programmes.rules.rule import Percent, Promo, Rule
-from bench.http import pin_database
+from bench.claims import pin_database
 from bench.stage import Stage, child_environment, pin_to_core, run_server
 
 CORE = 0

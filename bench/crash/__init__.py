@@ -1,0 +1,1 @@
+"""Crash tests: processes are killed under load, then the data is checked."""

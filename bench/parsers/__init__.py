@@ -1,0 +1,1 @@
+"""Parsers on one core: package codes, receipts, and product names on receipts."""
