@@ -8,9 +8,10 @@ from granian.log import LogLevels
 from litestar import Litestar
 from litestar.datastructures import State
 
-from simulators import callback, control, fns, generic_supplier, order_control, proverkacheka, tango, tremendous
+from simulators.receipts import callback, control, fns, proverkacheka
 from simulators.state import Setup, SimulatorState
-from simulators.supplier import SupplierSimulator
+from simulators.suppliers import generic_supplier, order_control, tango, tremendous
+from simulators.suppliers.supplier import SupplierSimulator
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 2

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from simulators import callbacks, faults
-from simulators.certificates import CertificateStore
+from simulators.suppliers.certificates import CertificateStore
 
 SERVICES = ("fns", "proverkacheka", "callback", *faults.SUPPLIERS)
 Verdict = Literal["found", "not_yet", "mismatch"]

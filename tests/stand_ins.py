@@ -7,7 +7,7 @@ from typing import Any, Self
 import httpx2
 
 from payouts.partners.supplier import PurchaseRequest
-from simulators import receipt_factory
+from simulators.receipts import receipt_factory
 
 FREE = {"tremendous": 0, "tango": 0}  # no limits: most tests are about something else
 numbers = itertools.count(1)

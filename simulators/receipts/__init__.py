@@ -1,1 +1,1 @@
-"""TODO."""
+"""Simulators of providers of fiscal data."""

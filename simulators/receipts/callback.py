@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, Response, post
 
 from simulators import callbacks, common_faults
-from simulators.proverkacheka import read_query
+from simulators.receipts.proverkacheka import read_query
 from simulators.state import ReceiptRequest, SimulatorState
 
 CHECK_SECONDS = 0.2  # between checks whether a receipt has appeared

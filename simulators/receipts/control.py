@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request, delete, get, post, put
 from litestar.exceptions import ClientException
 
-from simulators import receipt_factory
+from simulators.receipts import receipt_factory
 from simulators.state import Setup, SimulatedReceipt, SimulatorState
 
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 from litestar import Request, Response, post
 
-from simulators import common_faults, fns_soap
-from simulators.fns_soap import MalformedRequest
+from simulators import common_faults
+from simulators.receipts import fns_soap
+from simulators.receipts.fns_soap import MalformedRequest
 from simulators.state import ReceiptRequest, SimulatorState
 
 REFUSED = "refused"  # a master token that is refused

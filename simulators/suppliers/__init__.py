@@ -1,1 +1,1 @@
-"""TODO."""
+"""Simulators of suppliers of partner certificates."""

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get, put
 
-from simulators.certificates import VALID_UNTIL, SoldCertificate
-from simulators.supplier import SaleRefused, SupplierSimulator, json_response, supplier_of
+from simulators.suppliers.certificates import VALID_UNTIL, SoldCertificate
+from simulators.suppliers.supplier import SaleRefused, SupplierSimulator, json_response, supplier_of
 
 SERVICE = "generic"
 ORDERS = "/aggregator/orders/{reference:str}"

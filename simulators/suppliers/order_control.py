@@ -8,8 +8,8 @@ from litestar import Request, get, put
 from litestar.exceptions import ClientException
 
 from simulators import faults
-from simulators.certificates import CertificateStore
-from simulators.supplier import supplier_of
+from simulators.suppliers.certificates import CertificateStore
+from simulators.suppliers.supplier import supplier_of
 
 
 class OrderScripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

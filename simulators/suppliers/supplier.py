@@ -8,8 +8,8 @@ import msgspec
 from litestar import Request, Response
 
 from simulators import callbacks, common_faults
-from simulators.certificates import WRONG_AMOUNT_KOPECKS, SoldCertificate
 from simulators.state import SimulatorState
+from simulators.suppliers.certificates import WRONG_AMOUNT_KOPECKS, SoldCertificate
 
 JSON = "application/json"
 REFUSAL_STATUSES = {"sold_out": 422, "maintenance": 503}

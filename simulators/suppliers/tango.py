@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get, post
 
-from simulators.certificates import VALID_UNTIL, SoldCertificate
-from simulators.supplier import SaleRefused, SupplierSimulator, json_response, supplier_of, to_kopecks
+from simulators.suppliers.certificates import VALID_UNTIL, SoldCertificate
+from simulators.suppliers.supplier import SaleRefused, SupplierSimulator, json_response, supplier_of, to_kopecks
 
 SERVICE = "tango"
 ORDERS = "/raas/v2/orders"

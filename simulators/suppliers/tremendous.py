@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get, post
 
-from simulators.certificates import SoldCertificate
-from simulators.supplier import SaleRefused, SupplierSimulator, json_response, supplier_of, to_kopecks
+from simulators.suppliers.certificates import SoldCertificate
+from simulators.suppliers.supplier import SaleRefused, SupplierSimulator, json_response, supplier_of, to_kopecks
 
 SERVICE = "tremendous"
 ORDERS = "/api/v2/orders"

@@ -17,8 +17,8 @@ from httpx2 import Client, TransportError
 from backend.cli.seeds.rewards import SUPPLIER
 from backend.cli.server.supervisor import Child
 from backend.core.settings import Settings
-from simulators import receipt_factory
-from simulators.receipt_factory import ReceiptItem
+from simulators.receipts import receipt_factory
+from simulators.receipts.receipt_factory import ReceiptItem
 from simulators.serve import HOST
 
 NAME = "stand-ins"

@@ -16,10 +16,10 @@ from backend.earning.receipts.providers.callback import SIGNATURE, callback_head
 from backend.earning.receipts.verification.callback_handlers import CallbackProviders
 from backend.earning.receipts.verification.provider_requests import callback_secret
 from backend.programmes.rules.rule import Fixed, Rule
-from simulators import receipt_factory
-from simulators.receipt_factory import STOCK
-from tests.earning.receipts.buying import Buying, with_providers
+from simulators.receipts import receipt_factory
+from simulators.receipts.receipt_factory import STOCK
 from tests.earning.receipts.providers.conftest import TOKEN
+from tests.earning.receipts.receipt_builders import Buying, with_providers
 from tests.live import serving
 from tests.make import World, bearer
 

@@ -16,9 +16,9 @@ from backend.earning.receipts.providers.configuration import ProviderAnswer
 from backend.earning.receipts.verification import service as verification
 from backend.earning.receipts.verification.service import Verifier
 from backend.identity.accounts.authentication import Agent
-from simulators import receipt_factory
-from tests.earning.receipts.buying import SOCKET, Buying, bought, goods, with_providers
+from simulators.receipts import receipt_factory
 from tests.earning.receipts.providers.conftest import TOKEN
+from tests.earning.receipts.receipt_builders import SOCKET, Buying, bought, goods, with_providers
 from tests.make import World
 from tests.stand_ins import Simulators
 

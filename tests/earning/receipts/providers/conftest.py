@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.earning.receipts.providers import configuration
 from backend.earning.receipts.providers.configuration import ProviderSettings, ReceiptQuery
-from simulators import receipt_factory
+from simulators.receipts import receipt_factory
 
 TOKEN = "token-that-is-secret"
 SECRET = b"callback secret"

@@ -9,7 +9,7 @@ import structlog
 from backend.core.settings import SettingMissing
 from backend.earning.receipts.providers import configuration, exchange
 from backend.earning.receipts.providers.configuration import ProviderSettings
-from simulators import receipt_factory
+from simulators.receipts import receipt_factory
 from tests.earning.receipts.providers.conftest import SECRET, TOKEN, opened, receipt_query
 
 DEBUG = structlog.make_filtering_bound_logger(logging.DEBUG)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from simulators import receipt_factory
+from simulators.receipts import receipt_factory
 from tests.earning.receipts.providers.conftest import opened, receipt_query
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backend.earning.receipts.providers import fns_messages, proverkacheka
 from backend.earning.receipts.providers.exchange import MAX_REPLY_BYTES, ProviderError, Reply
 from backend.earning.receipts.providers.fns_messages import AuthenticationFault
-from simulators import receipt_factory
+from simulators.receipts import receipt_factory
 from tests.earning.receipts.providers.conftest import opened, receipt_query
 
 SOAP = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{}</s:Body></s:Envelope>'

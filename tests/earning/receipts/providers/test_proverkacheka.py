@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulators.receipt_factory import ReceiptItem
+from simulators.receipts.receipt_factory import ReceiptItem
 from tests.earning.receipts.providers.conftest import opened, receipt_query
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from backend.cli.server.simulate import run_simulators
 from backend.earning.receipts.providers import fns_messages
-from simulators import faults, receipt_factory, state
+from simulators import faults, state
+from simulators.receipts import receipt_factory
 from simulators.state import Setup, SimulatedReceipt, SimulatorState
 from tests.earning.receipts.providers.conftest import opened, receipt_query
 
