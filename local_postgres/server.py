@@ -19,7 +19,7 @@ import msgspec
 
 from local_postgres import cluster, data_folder
 from local_postgres import programs as postgres_programs
-from local_postgres.parent_death_signal import leash, watch
+from local_postgres.parent_death_signal import signal_on_parent_death, watch_if_unsupported
 from local_postgres.programs import DatabaseFailed
 
 # Below what systems lend to outgoing connections, so that the remembered port is free again after a crash.
@@ -164,10 +164,10 @@ class Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in the terminal is for us: the database goes last
-                preexec_fn=leash(signal.SIGINT),  # noqa: PLW1509 - it makes one system call
+                preexec_fn=signal_on_parent_death(signal.SIGINT),  # noqa: PLW1509 - it makes one system call
                 **postgres_programs.run_as(self._who),
             )
-        watch(process.pid, signal.SIGINT)
+        watch_if_unsupported(process.pid, signal.SIGINT)
         return process
 
     def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:

@@ -45,7 +45,7 @@ hypothesis.settings.load_profile("scanback")
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    # A worker process that leaves in a hurry must not leave its server; the leash of embedded sees to that.
+    # A worker process that exits early must not leave its server running: see local_postgres.parent_death_signal.
     config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="scanback-test-")
     data = Path(config.stash[FOLDER].name)
     data.chmod(0o755)

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 
 from backend.core.settings import Settings
-from local_postgres.parent_death_signal import leash
+from local_postgres.parent_death_signal import signal_on_parent_death
 
 START_SECONDS = 30
 ROOT = Path(__file__).parents[1]
@@ -45,7 +45,9 @@ def serving(settings: Settings, folder: Path, **more: str) -> Iterator[str]:
     log = folder / "serve.log"
     with log.open("wb") as file:
         command = [sys.executable, "-P", "-m", "backend.cli", "serve"]
-        server = subprocess.Popen(command, env=environ, stdout=file, stderr=file, preexec_fn=leash(signal.SIGTERM))
+        server = subprocess.Popen(
+            command, env=environ, stdout=file, stderr=file, preexec_fn=signal_on_parent_death(signal.SIGTERM)
+        )
         try:
             _await(server, url, log)
             yield url

@@ -1,4 +1,4 @@
-"""What must not outlive its parent does not, with the kernel's help and without."""
+"""Child processes end with their parent, with and without support of the kernel."""
 
 import signal
 import subprocess
@@ -33,13 +33,13 @@ def test_watcher_ends_with_its_child():
     parent.wait()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows the wish")
-def test_child_of_a_dead_parent_ends_at_once():
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prctl(2) of Linux")
+def test_child_of_dead_parent_ends_at_once():
     code = (
         "from local_postgres import parent_death_signal; import signal; "
-        "leash.follow(1, signal.SIGTERM); print('still here')"
+        "parent_death_signal.request_parent_death_signal(1, signal.SIGTERM); print('still here')"
     )
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
-    assert (ended.returncode, ended.stdout) == (1, "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "")

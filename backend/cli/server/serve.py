@@ -25,7 +25,7 @@ from backend.cli.server import environment
 from backend.core.http.connections import limits
 from backend.core.http.connections.sweeper import Sweeper
 from backend.core.settings import Settings
-from local_postgres.parent_death_signal import follow
+from local_postgres.parent_death_signal import request_parent_death_signal
 
 STOP_SECONDS = 4  # a request under way may end; `scanback run` waits a second longer
 
@@ -91,7 +91,7 @@ def _serve(settings: Settings, host: str) -> None:
 
 def _application(parent: int, is_stopping: Callable[[], bool]) -> Litestar:
     """Create the application in a worker process, which ends with its parent."""
-    follow(parent, signal.SIGTERM)
+    request_parent_death_signal(parent, signal.SIGTERM)
     # The library chose its counters when the parent imported it. Its forks must count in files.
     values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
     settings = environment.server_settings()

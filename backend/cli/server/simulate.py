@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import click
 
-from local_postgres.parent_death_signal import leash
+from local_postgres.parent_death_signal import signal_on_parent_death
 from simulators import serve
 from simulators.state import Setup
 
@@ -47,7 +47,7 @@ def run_simulators(*options: str) -> Iterator[str]:
         probe.bind((serve.HOST, 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-P", "-m", "backend.cli", "simulators", "--port", str(port), *options]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=leash(signal.SIGTERM))  # noqa: PLW1509
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=signal_on_parent_death(signal.SIGTERM))  # noqa: PLW1509
     try:
         _await_port(child, port)
         yield f"http://{serve.HOST}:{port}"

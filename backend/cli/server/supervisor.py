@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from local_postgres import data_folder
-from local_postgres.parent_death_signal import leash, watch
+from local_postgres.parent_death_signal import signal_on_parent_death, watch_if_unsupported
 
 STEADY_SECONDS = 5.0  # a process that ran this long starts again without failures
 LONGEST_PAUSE_SECONDS = 2.0
@@ -50,9 +50,9 @@ class Child:
                 stderr=log,
                 env=self._environ,
                 start_new_session=True,
-                preexec_fn=leash(signal.SIGTERM),  # noqa: PLW1509 - it makes one system call
+                preexec_fn=signal_on_parent_death(signal.SIGTERM),  # noqa: PLW1509 - it makes one system call
             )
-        watch(self._process.pid, signal.SIGTERM)
+        watch_if_unsupported(self._process.pid, signal.SIGTERM)
 
     def exit_code(self) -> int | None:
         """How the process ended; None while it runs."""
