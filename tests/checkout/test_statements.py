@@ -154,7 +154,7 @@ async def test_statement_csv_has_every_payable_and_total(shopping, brand):
     assert english.headers["content-type"].startswith("text/csv")
     names, *rows, total = csv.reader(io.StringIO(english.text.removeprefix("\ufeff")))
     listed = [dict(zip(names, row, strict=True)) for row in rows]
-    assert [(row["Deed"], row["Sale"], row["Return"], row["Paid, RUB"], row["Owed, RUB"]) for row in listed] == [
+    assert [(row["Operation"], row["Sale"], row["Return"], row["Paid, RUB"], row["Owed, RUB"]) for row in listed] == [
         ("sale", "a", "", "126.67", "6.67"),
         ("sale", "b", "", "126.67", "6.67"),
         ("return", "a", "r", "-95.00", "-5.00"),

@@ -50,7 +50,7 @@ ROWS = text("""
 # Amounts are in roubles; widths are in millimetres, on a page of A4 in landscape.
 COLUMNS = [
     Column("Дата и время", "Date and time", 27),
-    Column("Операция", "Deed", 16),
+    Column("Операция", "Operation", 16),
     Column("Продажа", "Sale", 47),
     Column("Возврат", "Return", 47),
     Column("Касса", "Till", 18),
