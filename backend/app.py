@@ -34,7 +34,7 @@ from backend.earning.packages import service as packages
 from backend.earning.packages.batch_cache import BatchCache
 from backend.earning.promocodes import handlers as promocodes
 from backend.earning.promocodes.cards import handlers as cards
-from backend.earning.promocodes.cards.rendering import CardRenderer
+from backend.earning.promocodes.cards.renderer import CardRenderer
 from backend.earning.receipts import handlers as receipts
 from backend.earning.receipts import photo_handlers
 from backend.earning.receipts.verification import callback_handlers as callbacks

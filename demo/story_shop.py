@@ -9,7 +9,7 @@ import zxingcpp
 from httpx2 import Client
 from PIL import Image, ImageFilter
 
-from backend.earning.promocodes.words import spelling
+from backend.earning.promocodes.words import code_parser
 from demo.story import StoryRunner
 
 BASKET = [
@@ -57,7 +57,9 @@ class ShopStory:
         self.story.check(card.status_code == 200, card.text[:200])
         found = zxingcpp.read_barcodes(photograph_card(card.content))
         texts = [unquote(row.text) for row in found]
-        self.story.check(len(texts) == 1 and spelling.parse_code(texts[0]) == spelling.parse_code(f"{code}.1"), texts)
+        self.story.check(
+            len(texts) == 1 and code_parser.parse_code(texts[0]) == code_parser.parse_code(f"{code}.1"), texts
+        )
         self.story.report(f"{len(card.content):,} bytes of PNG; its text is {unquote(found[0].text)}")
         return str(found[0].text)
 

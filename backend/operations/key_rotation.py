@@ -22,7 +22,7 @@ from backend.core.settings import Settings
 from backend.earning.packages import slot_keys
 from backend.identity.brands.second_factors import service as second_factors
 from backend.imports import service as imports
-from backend.notifications.webhooks import signing
+from backend.notifications.webhooks import signatures
 from scanning import package
 
 REFRESH_SECONDS = 2.0
@@ -50,7 +50,7 @@ ORDER_OWNER = """
 SEALED = (
     Column("stock_codes", "sealed", "'stock:' || offer_id", gift_card_codes.PURPOSE),
     Column("orders", "secret", ORDER_OWNER, gift_card_codes.PURPOSE),
-    Column("webhook_endpoints", "secret", "id::text", signing.PURPOSE),
+    Column("webhook_endpoints", "secret", "id::text", signatures.PURPOSE),
     Column("staff", "totp_secret", "id::text", second_factors.PURPOSE),
     # Up to 32 MiB each.
     Column("import_files", "content", "uuid_send(key)", imports.PURPOSE, chunk=1),

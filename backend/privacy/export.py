@@ -16,7 +16,7 @@ from backend.checkout.redemptions.schemas import RedemptionOut
 from backend.core.db.database import Database
 from backend.earning import units
 from backend.earning.promocodes import code_counters as promocodes
-from backend.earning.receipts import listing as receipts
+from backend.earning.receipts import receipt_list as receipts
 from backend.earning.units import PackageCodes
 from backend.privacy.schemas import AccountKept, DeviceKept, PasskeyKept, ReceiptKept, ScanKept
 from backend.programmes.rules.explanation import RuleVersionCache

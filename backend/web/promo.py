@@ -21,10 +21,10 @@ from backend.earning.promocodes import displayed_code, page_views
 from backend.earning.promocodes.cards.drawing import symbol
 from backend.earning.promocodes.cards.drawing.content import CardFormat, Size
 from backend.earning.promocodes.cards.handlers import card_response
-from backend.earning.promocodes.cards.rendering import CardCaller, CurrentCardRenderer
+from backend.earning.promocodes.cards.renderer import CardCaller, CurrentCardRenderer
 from backend.earning.promocodes.displayed_code import DisplayedCode
-from backend.earning.promocodes.words import spelling
-from backend.earning.promocodes.words.spelling import SpelledCode
+from backend.earning.promocodes.words import code_parser
+from backend.earning.promocodes.words.code_parser import SpelledCode
 from backend.web import code_pages, inline_assets
 from backend.web.handlers import READ
 from backend.web.render import render_page
@@ -94,7 +94,7 @@ async def _find_code(
     Raises:
         TooManyRequests: see `code_pages.find_limited`.
     """
-    spelled = spelling.parse_code(code) or NO_CODE
+    spelled = code_parser.parse_code(code) or NO_CODE
     return await code_pages.find_limited(
         request, db, settings, now, "promo", lambda: displayed_code.find_displayed_code(db, spelled, now, logo=logo)
     )
@@ -103,7 +103,7 @@ async def _find_code(
 def _promo_page(
     request: Request[Any, Any, Any], settings: Settings, displayed: DisplayedCode, shops: dict[str, Any]
 ) -> Response[str]:
-    written = quote(spelling.code_with_run(displayed.code, displayed.run))
+    written = quote(code_parser.code_with_run(displayed.code, displayed.run))
     address = f"{settings.base_url}/p/{written}"
     style, script = inline_assets.page_style(displayed.style), inline_assets.read_static("promo.js")
     return render_page(
@@ -119,7 +119,7 @@ def _promo_page(
         style=style,
         script=script,
         **shops,
-        **code_pages.symbol_fields(symbol.qr_modules(spelling.code_with_run(displayed.code, displayed.run), "Q")),
+        **code_pages.symbol_fields(symbol.qr_modules(code_parser.code_with_run(displayed.code, displayed.run), "Q")),
     )
 
 

@@ -30,8 +30,8 @@ from scanning.countries import (
     ua,
     uz,
 )
+from scanning.countries.field_parser import Link
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import Link
 
 __all__ = ["LONGEST", "SHORTEST", "Foreign", "ForeignInvalid", "recognise"]
 

@@ -1,8 +1,8 @@
 """Albania: the link to the tax directorate's page of an invoice, as in Montenegro."""
 
 from scanning.countries import me
+from scanning.countries.field_parser import Link
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Link
 
 COUNTRY = "AL"
 HOSTS = ("efiskalizimi-app.tatime.gov.al",)

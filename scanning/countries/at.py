@@ -5,8 +5,8 @@ import re
 from typing import NamedTuple
 
 from scanning.countries import keys
+from scanning.countries.field_parser import decoded, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid, Proof
-from scanning.countries.reading import decoded, moment, money
 
 COUNTRY = "AT"
 OPENINGS = "_"

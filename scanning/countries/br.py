@@ -2,8 +2,8 @@
 
 import re
 
+from scanning.countries.field_parser import Fields, Link, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import Fields, Link, moment, money
 
 COUNTRY = "BR"
 HOSTS = ("gov.br",)  # every state has its own page

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from scanning.countries import der, keys
+from scanning.countries.field_parser import central_european, decoded, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid, Proof
-from scanning.countries.reading import central_european, decoded, moment, money
 
 COUNTRY = "DE"
 OPENINGS = "v"

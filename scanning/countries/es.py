@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 from stdnum.es import nif
 
+from scanning.countries.field_parser import Fields, Link, in_major_units, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import Fields, Link, in_major_units, moment, money
 
 COUNTRY = "ES"
 HOSTS = ("agenciatributaria.gob.es", "batuz.eus", "tbai.egoitza.gipuzkoa.eus", "ticketbai.araba.eus")

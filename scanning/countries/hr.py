@@ -1,7 +1,7 @@
 """Croatia: the link to the tax administration's check of an invoice."""
 
+from scanning.countries.field_parser import Fields, Link, in_major_units, money
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Fields, Link, in_major_units, money
 
 COUNTRY = "HR"
 HOSTS = ("porezna.gov.hr", "porezna-uprava.gov.hr", "porezna-uprava.hr")

@@ -7,8 +7,8 @@ import msgspec
 from stdnum.in_ import gstin
 
 from scanning.countries import keys
+from scanning.countries.field_parser import Fields, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid, Proof
-from scanning.countries.reading import Fields, moment, money
 
 COUNTRY = "IN"
 OPENINGS = "e"

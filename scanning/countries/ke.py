@@ -1,7 +1,7 @@
 """Kenya: the link of eTIMS: the shop's PIN, its branch, and the receipt's signature, all in one word."""
 
+from scanning.countries.field_parser import Fields, Link
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Fields, Link
 
 COUNTRY = "KE"
 HOSTS = ("etims.kra.go.ke",)

@@ -1,7 +1,7 @@
 """Kyrgyzstan: the link to the tax service's own answer, with everything in it."""
 
+from scanning.countries.field_parser import Fields, Link
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Fields, Link
 
 COUNTRY = "KG"
 HOSTS = ("tax.salyk.kg",)

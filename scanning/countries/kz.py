@@ -1,7 +1,7 @@
 """Kazakhstan: the link to the consumer's page of a fiscal data operator."""
 
+from scanning.countries.field_parser import Fields, Link, in_major_units
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Fields, Link, in_major_units
 
 COUNTRY = "KZ"
 # Each operator has its own page, and subdomains change; the four fields are the same everywhere.

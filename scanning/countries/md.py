@@ -1,7 +1,7 @@
 """Moldova: the link to the tax service's check of a receipt, its fields in the path."""
 
+from scanning.countries.field_parser import Fields, Link, in_major_units
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import Fields, Link, in_major_units
 
 COUNTRY = "MD"
 HOSTS = ("mev.sfs.md", "sift-mev.sfs.md")

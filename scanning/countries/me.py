@@ -3,8 +3,8 @@
 import re
 from datetime import datetime
 
+from scanning.countries.field_parser import Fields, Link, central_european, in_major_units
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Fields, Link, central_european, in_major_units
 
 COUNTRY = "ME"
 HOSTS = ("mapr.tax.gov.me",)

@@ -2,8 +2,8 @@
 
 from urllib.parse import quote
 
+from scanning.countries.field_parser import Fields, Link, in_major_units
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Fields, Link, in_major_units
 
 COUNTRY = "MX"
 HOSTS = ("verificacfdi.facturaelectronica.sat.gob.mx",)

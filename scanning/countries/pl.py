@@ -2,8 +2,8 @@
 
 from stdnum.pl import nip
 
+from scanning.countries.field_parser import Fields, Link, moment
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import Fields, Link, moment
 
 COUNTRY = "PL"
 HOSTS = ("qr.ksef.mf.gov.pl", "ksef.mf.gov.pl")

@@ -4,8 +4,8 @@ import re
 
 from stdnum.pt import nif
 
+from scanning.countries.field_parser import Fields, in_major_units
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import Fields, in_major_units
 
 COUNTRY = "PT"
 OPENINGS = "a"

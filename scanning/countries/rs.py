@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from struct import Struct
 from urllib.parse import quote
 
+from scanning.countries.field_parser import Fields, Link, central_european, in_our_time
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import Fields, Link, central_european, in_our_time
 
 COUNTRY = "RS"
 HOSTS = ("suf.purs.gov.rs",)

@@ -4,8 +4,8 @@ import base64
 import binascii
 import re
 
+from scanning.countries.field_parser import in_major_units, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import in_major_units, moment, money
 
 COUNTRY = "SA"
 OPENINGS = "a"

@@ -2,8 +2,8 @@
 
 import re
 
+from scanning.countries.field_parser import moment
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import moment
 
 COUNTRY = "SI"
 OPENINGS = "0123456789"

@@ -2,8 +2,8 @@
 
 import re
 
+from scanning.countries.field_parser import in_major_units, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import in_major_units, moment, money
 
 COUNTRY = "SK"
 OPENINGS = "o0123456789abcdef"

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from scanning.countries.field_parser import Fields, in_major_units
 from scanning.countries.foreign import Foreign, ForeignInvalid
-from scanning.countries.reading import Fields, in_major_units
 
 COUNTRY = "TR"
 OPENINGS = "{"

@@ -1,7 +1,7 @@
 """Ukraine: the link to the tax service's check of a receipt of a software till."""
 
+from scanning.countries.field_parser import Fields, Link, in_major_units, moment
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Fields, Link, in_major_units, moment
 
 COUNTRY = "UA"
 HOSTS = ("cabinet.tax.gov.ua",)

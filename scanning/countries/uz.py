@@ -1,7 +1,7 @@
 """Uzbekistan: the link to the tax committee's page of a receipt; it contains no sum."""
 
+from scanning.countries.field_parser import Fields, Link
 from scanning.countries.foreign import Foreign
-from scanning.countries.reading import Fields, Link
 
 COUNTRY = "UZ"
 HOSTS = ("ofd.soliq.uz",)

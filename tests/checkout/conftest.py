@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.checkout.shopping import Shopping, shopping_at
+from tests.checkout.till_client import Shopping, shopping_at
 from tests.make import World
 
 

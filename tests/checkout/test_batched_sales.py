@@ -15,7 +15,7 @@ from sqlalchemy import text
 from backend.core.db.database import Database
 from backend.programmes.rules.rule import Fixed, Percent, Promo
 from tests.batches import LOCK_ACCOUNT, send_in_one_batch, sequential_scans
-from tests.checkout.shopping import BASKET, Shopping, line
+from tests.checkout.till_client import BASKET, Shopping, line
 from tests.earning.scans.test_races import deadlocks
 from tests.make import World
 

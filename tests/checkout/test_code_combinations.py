@@ -3,7 +3,7 @@
 import pytest
 
 from backend.programmes.rules.rule import Fixed, Percent, Promo
-from tests.checkout.shopping import BASKET
+from tests.checkout.till_client import BASKET
 from tests.make import bearer
 
 ONE_LEFT = [

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from backend.programmes.rules.rule import Fixed, Percent, Promo
 from tests.checkout.offline_till import OfflineTill
-from tests.checkout.shopping import BASKET, Shopping, line
+from tests.checkout.till_client import BASKET, Shopping, line
 
 DUES = text("SELECT coalesce(sum(amount), 0)::bigint AS owed FROM dues")
 

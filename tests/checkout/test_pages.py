@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Percent, Promo
-from tests.checkout.shopping import BASKET, line
+from tests.checkout.till_client import BASKET, line
 from tests.make import caller
 
 ORIGINS = ["https://shop.example"]

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from backend.checkout.checks import STATEMENTS
 from backend.identity.brands.models import Brand
-from tests.checkout.shopping import BASKET
+from tests.checkout.till_client import BASKET
 from tests.make import bearer
 from tests.payouts.conftest import as_superuser
 

@@ -6,7 +6,7 @@ from collections import Counter
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Percent, Promo
-from tests.checkout.shopping import BASKET, line
+from tests.checkout.till_client import BASKET, line
 from tests.earning.scans.test_races import deadlocks
 
 TILLS, LIMIT = 1000, 7

@@ -16,7 +16,7 @@ from backend.core.http.errors import Busy
 from backend.earning.promocodes.models import PromoRun
 from backend.identity.accounts.authentication import Agent
 from backend.programmes.rules.rule import Fixed, Promo
-from tests.checkout.shopping import Shopping, line
+from tests.checkout.till_client import Shopping, line
 from tests.live import serving
 from tests.make import World, bearer
 

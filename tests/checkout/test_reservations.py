@@ -5,7 +5,7 @@ from uuid import uuid4
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Percent, Promo
-from tests.checkout.shopping import BASKET, line
+from tests.checkout.till_client import BASKET, line
 
 LATE = text("UPDATE reservations SET expires_at = now() - interval '1 second'")
 

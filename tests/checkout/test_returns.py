@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from backend.programmes.rules.rule import Fixed, Percent, Promo
 from tests.checkout.return_model import Code, SoldBasket, orders, some_basket, steps, total
-from tests.checkout.shopping import line
+from tests.checkout.till_client import line
 from tests.make import bearer
 
 OWED = text("SELECT coalesce(sum(CASE kind WHEN 1 THEN amount ELSE -amount END), 0)::bigint AS owed FROM dues")

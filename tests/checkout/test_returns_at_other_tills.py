@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.checkout.shopping import BASKET, line
+from tests.checkout.till_client import BASKET, line
 
 SMALL = [line(1, 1000)]
 

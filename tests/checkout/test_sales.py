@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from backend.programmes.rules.rule import Fixed, Percent, Promo
 from tests import budgets
-from tests.checkout.shopping import BASKET, line
+from tests.checkout.till_client import BASKET, line
 from tests.make import bearer
 
 DUES = text("SELECT kind, amount FROM dues ORDER BY id")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 
 from backend.shops.models import Cashier
-from tests.checkout.shopping import line
+from tests.checkout.till_client import line
 
 YESTERDAY = text("UPDATE redemptions SET at = at - interval '1 day'")
 SIGNALS = text("SELECT checkout_signals(:start, :end, 20, true) AS written")

@@ -26,7 +26,7 @@ from backend.programmes.rules.rule import Fixed, Percent, Promo
 from backend.programmes.rules.rule_cache import RuleCache
 from backend.shops.authentication import TillIdentity
 from tests.checkout.model import RULES, Model, Sold
-from tests.checkout.shopping import shopping_at
+from tests.checkout.till_client import shopping_at
 
 GOAL = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 10_000
 RUN = settings(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from tests.checkout.shopping import BASKET
+from tests.checkout.till_client import BASKET
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.identity.accounts.authentication import Agent
 from backend.notifications import watchers
 from backend.notifications.watchers import MAX_STREAMS_PER_AGENT, WatchedState, Watchers
-from tests.earning.receipts.buying import Buying, document, goods
+from tests.earning.receipts.receipt_builders import Buying, document, goods
 from tests.make import World, bearer
 from tests.spending.scenario import spending_scenario
 

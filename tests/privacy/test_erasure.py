@@ -10,7 +10,7 @@ from backend.core.db.database import Database
 from backend.identity.accounts.schemas import AccountNew
 from payouts import ledger
 from payouts.ledger import Cause, WalletKey
-from tests.checkout.shopping import shopping_at
+from tests.checkout.till_client import shopping_at
 from tests.identity.accounts.authenticator import Authenticator
 from tests.identity.accounts.ceremonies import come_back, offer, offer_new, registered, send_new
 from tests.identity.accounts.owners import end_hold

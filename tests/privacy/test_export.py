@@ -11,7 +11,7 @@ from backend.earning.scans.models import Scan
 from backend.privacy.schemas import Export
 from payouts import ledger
 from payouts.ledger import WalletKey
-from tests.checkout.shopping import shopping_at
+from tests.checkout.till_client import shopping_at
 from tests.identity.accounts.ceremonies import registered
 from tests.make import World, bearer
 from tests.spending.scenario import spending_scenario

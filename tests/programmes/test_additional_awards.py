@@ -10,7 +10,7 @@ from httpx2 import AsyncClient
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Fixed, Percent, Rule
-from tests.earning.receipts.buying import Buying, document, goods, line
+from tests.earning.receipts.receipt_builders import Buying, document, goods, line
 from tests.make import World, bearer
 
 BY_CAMPAIGN = text("""

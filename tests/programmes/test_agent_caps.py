@@ -11,9 +11,9 @@ from httpx2 import AsyncClient
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Fixed, Percent, Rule
-from tests.checkout.shopping import line as sale_line
-from tests.checkout.shopping import shopping_at
-from tests.earning.receipts.buying import Buying, document, goods, line
+from tests.checkout.till_client import line as sale_line
+from tests.checkout.till_client import shopping_at
+from tests.earning.receipts.receipt_builders import Buying, document, goods, line
 from tests.make import World, bearer
 from tests.programmes.campaigns.conftest import FIXED, STARTS
 

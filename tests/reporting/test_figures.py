@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
 from backend.reporting.figures.service import KEYS, build_query
-from tests.checkout.shopping import Shopping, line
+from tests.checkout.till_client import Shopping, line
 from tests.make import World
 
 FIGURES = "/v1/console/figures"

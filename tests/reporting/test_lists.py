@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from openpyxl import load_workbook
 
-from tests.checkout.shopping import line
+from tests.checkout.till_client import line
 from tests.make import World
 from tests.reporting.shelf import Shelf, add_receipt
 

@@ -7,7 +7,7 @@ from typing import Any
 from httpx2 import Response
 
 from backend.identity.accounts.schemas import AccountNew
-from tests.checkout.shopping import shopping_at
+from tests.checkout.till_client import shopping_at
 from tests.earning.receipts.pictures import photo
 from tests.make import World, bearer
 from tests.retries.repeated_request import Call, Prepare, RepeatedRequest

@@ -8,7 +8,7 @@ from httpx2 import Response
 
 from backend.identity.accounts.schemas import AccountNew
 from backend.programmes.rules.rule import Percent, Promo
-from tests.checkout.shopping import BASKET, shopping_at
+from tests.checkout.till_client import BASKET, shopping_at
 from tests.make import World, bearer
 from tests.retries.repeated_request import Call, Prepare, RepeatedRequest
 from tests.spending.gift_card_till import make_gift_card_till

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Fixed, Promo
-from tests.checkout.shopping import Shopping, line
+from tests.checkout.till_client import Shopping, line
 from tests.make import World
 from tests.spending.gift_card_till import GiftCardTill
 

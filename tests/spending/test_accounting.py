@@ -15,7 +15,7 @@ from backend.core.db.database import Database
 from backend.programmes.rules.rule import Percent, Promo
 from backend.spending.accounting.checks import SPENDING
 from payouts import audit
-from tests.checkout.shopping import Shopping
+from tests.checkout.till_client import Shopping
 from tests.make import Worker, World
 from tests.spending.gift_card_till import GiftCardTill
 from tests.spending.scenario import SpendingScenario, spending_scenario

@@ -14,7 +14,7 @@ from backend.earning.packages.slot_keys import slot_key
 from backend.identity.accounts.schemas import AccountNew
 from backend.programmes.rules.rule import Fixed, Rule
 from scanning import package
-from tests.earning.receipts.buying import Buying, document, goods, line
+from tests.earning.receipts.receipt_builders import Buying, document, goods, line
 from tests.make import World, bearer
 from tests.spending.scenario import SpendingScenario, spending_scenario
 

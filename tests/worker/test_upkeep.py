@@ -11,7 +11,7 @@ from backend.core.storage.store import create_store
 from backend.operations import scheduled_jobs
 from backend.programmes.rules.rule import Fixed, Rule
 from payouts import checkpoints
-from tests.worker.working import until, working
+from tests.worker.local_worker import until, working
 
 
 @pytest.fixture

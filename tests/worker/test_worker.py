@@ -16,7 +16,7 @@ from backend.core.db.database import Database
 from backend.core.db.jobs import Backoff, Job
 from backend.core.settings import Settings
 from tests.conftest import CUT_OFF
-from tests.worker.working import until, working
+from tests.worker.local_worker import until, working
 
 DONE = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'tests'"
 

@@ -21,8 +21,8 @@ from backend.checkout.schemas import QuoteIn
 from backend.core.db.database import Database
 from backend.core.http.errors import Conflict, Invalid
 from backend.core.settings import Settings
-from backend.earning.promocodes.words import spelling
-from backend.earning.promocodes.words.spelling import SpelledCode
+from backend.earning.promocodes.words import code_parser
+from backend.earning.promocodes.words.code_parser import SpelledCode
 from backend.programmes.rules.rule_cache import RuleCache
 from backend.shops.authentication import TillIdentity
 
@@ -94,7 +94,7 @@ def build_request(
     """
     reject_duplicates([line.line for line in body.basket])
     buyer = body.buyer and hmac.digest(checkout.settings.pepper, b"buyer:" + body.buyer.encode(), "sha256")[:12].hex()
-    given = [(code, spelling.parse_code(code)) for code in body.codes]
+    given = [(code, code_parser.parse_code(code)) for code in body.codes]
     return QuoteRequest(till, body, given, buyer, at or datetime.now(UTC), key, reservation, visitor)
 
 

@@ -12,7 +12,7 @@ from backend.checkout.sales import discounts
 from backend.checkout.sales.discounts import Candidate, CodeDiscount
 from backend.checkout.sales.snapshot import CheckoutSnapshot, CodeSnapshot, CodeUse, UseCounter
 from backend.checkout.schemas import BasketLine
-from backend.earning.promocodes.words.spelling import SpelledCode
+from backend.earning.promocodes.words.code_parser import SpelledCode
 from backend.programmes.rules.rule import NEVER, ActiveCampaign, Fixed, Promo, share_of
 from backend.programmes.rules.rule_cache import RuleSet
 

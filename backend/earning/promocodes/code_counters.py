@@ -8,7 +8,7 @@ from sqlalchemy import text
 from backend.core.db.database import Database
 from backend.earning.promocodes.offer_text import offer_text
 from backend.earning.promocodes.schemas import BonusOut, PromoCodeCounted, RunCounted
-from backend.earning.promocodes.words import spelling
+from backend.earning.promocodes.words import code_parser
 from backend.programmes.rules.explanation import RuleVersion
 
 # Sums over days, not over sales: a code with a hundred thousand sales costs as much as a new one.
@@ -42,7 +42,7 @@ def counted_code(row: Any, versions: Mapping[int, RuleVersion], base_url: str) -
     return PromoCodeCounted(
         id=row.key,
         code=row.code,
-        url=spelling.short_link(base_url, row.code),
+        url=code_parser.short_link(base_url, row.code),
         programme_id=row.programme_id,
         campaign=row.campaign,
         currency=row.currency,
@@ -58,7 +58,7 @@ def _run_counters(run: list[Any], code: str, base_url: str) -> RunCounted:
     n, name, views, came, paid_in, *bonus = run
     return RunCounted(
         n,
-        spelling.short_link(base_url, code, n),
+        code_parser.short_link(base_url, code, n),
         name=name,
         views=views,
         came=came,

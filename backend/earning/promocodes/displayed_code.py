@@ -15,8 +15,8 @@ from backend.core.language import language, translate
 from backend.core.settings import Settings
 from backend.earning.promocodes.cards.drawing.content import Card, CardStyle
 from backend.earning.promocodes.offer_text import offer_text
-from backend.earning.promocodes.words import spelling
-from backend.earning.promocodes.words.spelling import SpelledCode
+from backend.earning.promocodes.words import code_parser
+from backend.earning.promocodes.words.code_parser import SpelledCode
 from backend.programmes.rules.rule import Rule
 from scanning import symbols
 
@@ -96,7 +96,7 @@ def build_card(displayed: DisplayedCode, settings: Settings) -> Card:
     The QR code has the address in capitals, which takes a third less space (ISO/IEC 18004, 8.4.3). The server accepts
     both cases.
     """
-    code = quote(spelling.code_with_run(displayed.code, displayed.run))
+    code = quote(code_parser.code_with_run(displayed.code, displayed.run))
     return Card(
         link=f"{settings.code_host}/P/{code}",
         code=displayed.text,
@@ -167,4 +167,4 @@ def _readable_text(row: Any, run: int) -> str:
     code: str = row.shown or row.code
     if row.shown is None and symbols.has_valid_check(code):
         code = "-".join(code[start : start + GROUP] for start in range(0, len(code), GROUP))
-    return spelling.code_with_run(code, run)
+    return code_parser.code_with_run(code, run)

@@ -4,7 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db import jobs
-from backend.earning.promocodes.cards.rendering import remove_cards
+from backend.earning.promocodes.cards.renderer import remove_cards
 
 CLOSE_CODES = text("UPDATE promo_codes SET closed_at = now() WHERE account_id = :account AND closed_at IS NULL")
 CLEAR_RUN_NAMES = text("""

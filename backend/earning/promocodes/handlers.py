@@ -18,7 +18,7 @@ from backend.earning.promocodes import available_offers, code_counters, service
 from backend.earning.promocodes.available_offers import PromoOfferPage
 from backend.earning.promocodes.models import PromoCode
 from backend.earning.promocodes.schemas import RUNS, PromoCodeIn, PromoCodeOut, PromoCodePage, RunIn, RunOut
-from backend.earning.promocodes.words import code_words, spelling
+from backend.earning.promocodes.words import code_parser, code_words
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.rules.explanation import CurrentRuleVersions
 from backend.programmes.rules.rule_cache import CurrentRuleCache
@@ -108,11 +108,11 @@ async def _code_response(session: AsyncSession, settings: Settings, key: UUID, c
     """The current state of a code."""
     shown = code.shown or code.code
     runs = [
-        RunOut(run.n, run.name, spelling.short_link(settings.base_url, shown, run.n))
+        RunOut(run.n, run.name, code_parser.short_link(settings.base_url, shown, run.n))
         for run in await service.named_runs(session, code.id)
     ]
     programme_id = await service.programme_id_of(session, code)
-    link = spelling.short_link(settings.base_url, shown)
+    link = code_parser.short_link(settings.base_url, shown)
     return PromoCodeOut(key, shown, link, programme_id, code.campaign_id, runs, code.nickname or "")
 
 

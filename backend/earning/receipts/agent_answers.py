@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
 from backend.core.http.errors import Conflict, Invalid
-from backend.earning.receipts.listing import ReceiptUnknown
 from backend.earning.receipts.models import Receipt
 from backend.earning.receipts.photos import ReceiptDecided
+from backend.earning.receipts.receipt_list import ReceiptUnknown
 from scanning import personal
 
 

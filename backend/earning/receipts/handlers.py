@@ -14,9 +14,9 @@ from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
 from backend.core.http.problems import error_responses
 from backend.core.language import translate
-from backend.earning.receipts import listing, submission
-from backend.earning.receipts.listing import ReceiptUnknown
+from backend.earning.receipts import receipt_list, submission
 from backend.earning.receipts.reasons import FIELD_ERRORS, REASONS, TYPING_ERRORS
+from backend.earning.receipts.receipt_list import ReceiptUnknown
 from backend.earning.receipts.schemas import ReceiptIn, ReceiptOut, ReceiptPage
 from backend.earning.receipts.submission import SubmittedReceipt
 from backend.identity.accounts.authentication import CurrentAgent, translate_database_errors
@@ -70,8 +70,8 @@ async def put_receipt(
         raise BodyChanged
     if result.id is None:
         raise ReceiptRefused(why=translate(REASONS[result.reason or "not_fiscal"]))
-    first = (await listing.receipts_by_id(db, agent.account_id, [result.id]))[result.id]
-    return await listing.get_receipt(db, versions, agent.account_id, first.key)
+    first = (await receipt_list.receipts_by_id(db, agent.account_id, [result.id]))[result.id]
+    return await receipt_list.get_receipt(db, versions, agent.account_id, first.key)
 
 
 def _parse_fields(data: ReceiptIn) -> SubmittedReceipt:
@@ -100,7 +100,7 @@ async def list_receipts(
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
 ) -> Response[ReceiptPage]:
     """The caller's receipts, newest first, each with its lines. ETag and 304."""
-    items, following = await listing.receipt_page(db, versions, agent.account_id, number_from_cursor(after), limit)
+    items, following = await receipt_list.receipt_page(db, versions, agent.account_id, number_from_cursor(after), limit)
     return conditional_response(request, ReceiptPage(items, encode_cursor(following) if following else None))
 
 
@@ -110,7 +110,7 @@ async def get_receipt(
 ) -> Response[ReceiptOut]:
     """A receipt: its state, the reason, and until when it will be decided. ETag and 304. While it is undecided,
     `Retry-After` is the number of seconds until a change is likely."""
-    found = await listing.get_receipt(db, versions, agent.account_id, key)
+    found = await receipt_list.get_receipt(db, versions, agent.account_id, key)
     answer = conditional_response(request, found)
     if seconds := POLL_SECONDS.get(found.status):
         seconds = RETRY_POLL_SECONDS if found.reason == "not_found" else seconds
@@ -132,7 +132,7 @@ async def stream_receipt(
     agent may have four streams of orders and receipts at once; another one ends the oldest."""
 
     async def read() -> WatchedState[ReceiptOut]:
-        found = await listing.get_receipt(db, versions, agent.account_id, key)
+        found = await receipt_list.get_receipt(db, versions, agent.account_id, key)
         return WatchedState(found, is_final=found.decide_by is None)
 
     return await watchers.stream(request, agent, "receipt", read)

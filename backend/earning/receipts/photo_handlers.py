@@ -12,9 +12,9 @@ from backend.core.db.database import Db
 from backend.core.http.models import RequestModel
 from backend.core.http.problems import error_responses
 from backend.core.storage.store import InjectedFiles
-from backend.earning.receipts import agent_answers, listing, photos
-from backend.earning.receipts.listing import ReceiptUnknown
+from backend.earning.receipts import agent_answers, photos, receipt_list
 from backend.earning.receipts.photos import PHOTO, PhotoUnknown
+from backend.earning.receipts.receipt_list import ReceiptUnknown
 from backend.earning.receipts.schemas import ReceiptOut
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.rules.explanation import CurrentRuleVersions
@@ -46,7 +46,7 @@ async def answer_review(
 ) -> ReceiptOut:
     """Answer once while the receipt is in review. Telephone numbers and mail addresses are removed."""
     await agent_answers.give_answer(db, agent.account_id, key, data.text)
-    return await listing.get_receipt(db, versions, agent.account_id, key)
+    return await receipt_list.get_receipt(db, versions, agent.account_id, key)
 
 
 @get("/receipts/{key:uuid}/photo", responses={200: PHOTO} | error_responses(PhotoUnknown))

@@ -17,7 +17,7 @@ from backend.core.db.database import Database
 from backend.core.http.errors import Conflict, NotFound
 from backend.core.storage.objects import FileMissing
 from backend.core.storage.store import Files
-from backend.earning.receipts.listing import ReceiptUnknown
+from backend.earning.receipts.receipt_list import ReceiptUnknown
 
 JPEG = "image/jpeg"
 PHOTO = ResponseSpec(bytes, media_type=JPEG, description="The photo without metadata.", generate_examples=False)

@@ -9,7 +9,7 @@ import msgspec
 
 from backend.core.db.database import Database
 from backend.core.settings import Settings
-from backend.earning.receipts import listing, submission
+from backend.earning.receipts import receipt_list, submission
 from backend.earning.receipts.schemas import SlipOut, requisites_out
 from backend.earning.receipts.submission import SubmissionResult
 from backend.earning.scans.outcomes import ScannedText, ScanOutcome
@@ -68,7 +68,7 @@ async def receipt_details(
 ) -> dict[tuple[UUID, int], ReceiptDetails]:
     """The details of the receipts among outcomes, from their rows; of those that were not stored, from their texts."""
     mine = [row for row in outcomes if row.kind == "receipt"]
-    rows = await listing.receipts_by_id(
+    rows = await receipt_list.receipts_by_id(
         db, agent.account_id, [row.receipt_id for row in mine if row.receipt_id is not None]
     )
     found = {}

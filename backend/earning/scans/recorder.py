@@ -12,7 +12,7 @@ from backend.earning.scans.abuse_limits import GuessWindow
 from backend.earning.scans.outcomes import ScanRecord
 from backend.identity.accounts.authentication import error_from_sqlstate
 
-RECORD_SCANS = text("SELECT * FROM scans_record(CAST(:calls AS jsonb), CAST(:items AS jsonb), :hurry)")
+RECORD_SCANS = text("SELECT * FROM scans_record(CAST(:calls AS jsonb), CAST(:items AS jsonb), :fail_on_lock)")
 
 
 class RecordRequest(msgspec.Struct):
@@ -66,7 +66,7 @@ class ScanRecorder:
                 items.append(record)
         json = msgspec.json.encode
         rows = await self._db.rows(
-            RECORD_SCANS, calls=json(limits).decode(), items=json(items).decode(), hurry=fail_on_lock
+            RECORD_SCANS, calls=json(limits).decode(), items=json(items).decode(), fail_on_lock=fail_on_lock
         )
         for row in rows:
             rows_of[row.call].append(row)

@@ -12,7 +12,7 @@ from backend.core.settings import Settings
 from backend.earning.packages import service as packages
 from backend.earning.packages.service import CodeLookup, RefusedCode
 from backend.earning.packages.units import UNCLEAR, UNLISTED
-from backend.earning.promocodes.words import spelling
+from backend.earning.promocodes.words import code_parser
 from backend.earning.receipts.submission import SubmissionResult
 from backend.earning.scans import receipts
 from backend.earning.scans.outcomes import ScannedText, ScanRecord
@@ -51,7 +51,7 @@ def _read_other_kind(settings: Settings, place: int, payload: Payload) -> CodeLo
     if payload.kind in TILL_REASONS:
         return RefusedCode(TILL_REASONS[payload.kind])
     lookup = packages.read_listed_code(settings, place, payload.value)
-    spelled = spelling.parse_code(payload.value)
+    spelled = code_parser.parse_code(payload.value)
     lookup.word = spelled.code if spelled else None
     return lookup
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 from httpx2 import URL, AsyncClient, AsyncHTTPTransport, Response, TransportError, create_ssl_context
 
-from backend.notifications.webhooks import signing, targets
+from backend.notifications.webhooks import signatures, targets
 from backend.notifications.webhooks.models import DeliveryProblem
-from backend.notifications.webhooks.signing import SigningSecrets
+from backend.notifications.webhooks.signatures import SigningSecrets
 from backend.notifications.webhooks.targets import Resolve, TargetForbidden
 
 TIMEOUT_SECONDS = 10.0
@@ -67,7 +67,7 @@ async def _request(
 ) -> DeliveryOutcome:
     """Send to the pinned address, with the original name in `Host` and in SNI, for the certificate."""
     body = message.text()
-    headers = signing.signature_headers(signing_secrets, message.id, body, datetime.now(UTC)) | {
+    headers = signatures.signature_headers(signing_secrets, message.id, body, datetime.now(UTC)) | {
         "Host": target.netloc.decode("ascii"),
         "Content-Type": "application/json",
         "User-Agent": "Scanback-Webhooks/1",

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.core.db import jobs
 from backend.core.db.database import Database
 from backend.core.settings import Settings
-from backend.notifications.webhooks import http_delivery, signing, targets
+from backend.notifications.webhooks import http_delivery, signatures, targets
 from backend.notifications.webhooks.http_delivery import DeliveryOutcome
 from backend.notifications.webhooks.targets import Resolve
 
@@ -139,7 +139,7 @@ async def send_delivery(
 ) -> None:
     """Make one attempt and record its outcome."""
     try:
-        signing_secrets = signing.unseal_secrets(settings.master_keys, delivery.endpoint_id, delivery.sealed)
+        signing_secrets = signatures.unseal_secrets(settings.master_keys, delivery.endpoint_id, delivery.sealed)
     except InvalidTag:
         log.warning("webhook_secret_unreadable", endpoint=delivery.endpoint_id)
         outcome = DeliveryOutcome(None, "secret")

@@ -12,7 +12,7 @@ from backend.core.settings import Settings
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member
 from backend.identity.brands.models import Brand
-from backend.notifications.webhooks import signing, targets
+from backend.notifications.webhooks import signatures, targets
 from backend.notifications.webhooks.models import Endpoint
 from backend.notifications.webhooks.schemas import WebhookIn
 from backend.notifications.webhooks.targets import TargetForbidden
@@ -99,9 +99,9 @@ async def _create_webhook(
     endpoint.disabled_at = now if new.disabled else None
     session.add(endpoint)
     await session.flush()
-    signing_secrets = signing.new_secrets()
+    signing_secrets = signatures.new_secrets()
     # The encryption is bound to the id, which exists only after the flush.
-    endpoint.secret = signing.seal_secrets(settings.master_keys, endpoint.id, signing_secrets)
+    endpoint.secret = signatures.seal_secrets(settings.master_keys, endpoint.id, signing_secrets)
     await session.flush()
     await session.refresh(endpoint)
     audit_log.record(session, member, "webhook.created", key=key)
@@ -138,19 +138,19 @@ async def replace_secret(
         WebhookUnknown, SecretsTooMany. SecretUnreadable: the master key has changed.
     """
     endpoint = await get_webhook(session, member, key, lock=True)
-    signing_secrets = signing.new_secrets()
+    signing_secrets = signatures.new_secrets()
     if old_hours:
         before = _current_secrets(settings, endpoint).valid_at(now)
-        if len(before.old) >= signing.MAX_OLD_SECRETS:
+        if len(before.old) >= signatures.MAX_OLD_SECRETS:
             raise SecretsTooMany
         signing_secrets = before.with_new_secret(now + timedelta(hours=old_hours))
-    endpoint.secret = signing.seal_secrets(settings.master_keys, endpoint.id, signing_secrets)
+    endpoint.secret = signatures.seal_secrets(settings.master_keys, endpoint.id, signing_secrets)
     audit_log.record(session, member, "webhook.secret_replaced", key=key, old_hours=old_hours)
     return signing_secrets.display_text()
 
 
-def _current_secrets(settings: Settings, endpoint: Endpoint) -> signing.SigningSecrets:
+def _current_secrets(settings: Settings, endpoint: Endpoint) -> signatures.SigningSecrets:
     try:
-        return signing.unseal_secrets(settings.master_keys, endpoint.id, endpoint.secret)
+        return signatures.unseal_secrets(settings.master_keys, endpoint.id, endpoint.secret)
     except InvalidTag as error:
         raise SecretUnreadable from error

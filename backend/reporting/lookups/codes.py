@@ -12,7 +12,7 @@ from backend.core.http.errors import NotFound
 from backend.core.language import language
 from backend.core.settings import Settings
 from backend.earning.packages.service import CodeLookup
-from backend.earning.promocodes.words import spelling
+from backend.earning.promocodes.words import code_parser
 from backend.earning.scans import decisions
 from backend.earning.scans.outcomes import scanned_text
 from backend.earning.scans.scan_time import ScanTime
@@ -140,7 +140,7 @@ async def _claim_response(versions: RuleVersionCache, row: Any) -> ClaimOut:
 
 
 async def _find_promo_code(session: AsyncSession, member: Member, scanned: str) -> CodeOut | None:
-    spelled = spelling.parse_code(scanned)
+    spelled = code_parser.parse_code(scanned)
     if spelled is None:
         return None
     row = (await session.execute(PROMO, {"brand": member.brand_id, "code": spelled.code})).one_or_none()

@@ -14,7 +14,7 @@ from backend.earning.packages.printing.labels import files as formats
 from backend.earning.packages.printing.labels.files import Format
 from scanning import package
 from tests.make import World
-from tests.worker.working import until, working
+from tests.worker.local_worker import until, working
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from backend.earning.promocodes.models import BrandCard, PromoCode
 from backend.identity.brands.models import Brand
 from tests.earning.promocodes.cards import a_code, card, raster, read
 from tests.make import World
-from tests.worker.working import until
+from tests.worker.local_worker import until
 
 WAITS = text("SELECT 1 FROM pg_locks WHERE NOT granted")
 

@@ -12,7 +12,7 @@ from backend.core.http.errors import Busy
 from backend.core.storage.bucket import Bucket
 from backend.earning.promocodes.cards.drawing import proof
 from backend.earning.promocodes.cards.drawing.content import Card, CardFormat, Size
-from backend.earning.promocodes.cards.rendering import (
+from backend.earning.promocodes.cards.renderer import (
     MAX_CONCURRENT,
     MAX_WAITING,
     CardCaller,

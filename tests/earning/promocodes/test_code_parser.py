@@ -2,8 +2,8 @@
 
 import pytest
 
-from backend.earning.promocodes.words import spelling
-from backend.earning.promocodes.words.spelling import SpelledCode
+from backend.earning.promocodes.words import code_parser
+from backend.earning.promocodes.words.code_parser import SpelledCode
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ from backend.earning.promocodes.words.spelling import SpelledCode
     ],
 )
 def test_typed_or_linked_code_is_parsed(text, code, run):
-    assert spelling.parse_code(text) == SpelledCode(code, run)
+    assert code_parser.parse_code(text) == SpelledCode(code, run)
 
 
 @pytest.mark.parametrize(
@@ -68,19 +68,19 @@ def test_typed_or_linked_code_is_parsed(text, code, run):
     ],
 )
 def test_invalid_code_is_none(text):
-    assert spelling.parse_code(text) is None
+    assert code_parser.parse_code(text) is None
 
 
 @pytest.mark.parametrize(("run", "link"), [(0, "https://ex.ru/p/IVAN7"), (2, "https://ex.ru/p/IVAN7.2")])
 def test_link_is_parsed_to_its_code_and_run(run, link):
-    made = spelling.short_link("https://ex.ru/", "IVAN7", run)
+    made = code_parser.short_link("https://ex.ru/", "IVAN7", run)
 
     assert made == link
-    assert spelling.parse_code(made) == SpelledCode("1VAN7", run)
+    assert code_parser.parse_code(made) == SpelledCode("1VAN7", run)
 
 
 def test_cyrillic_link_is_percent_encoded():
-    made = spelling.short_link("https://ex.ru", "ИВАН7", 3)
+    made = code_parser.short_link("https://ex.ru", "ИВАН7", 3)
 
     assert made.isascii()
-    assert spelling.parse_code(made) == SpelledCode("ИBAH7", 3)
+    assert code_parser.parse_code(made) == SpelledCode("ИBAH7", 3)

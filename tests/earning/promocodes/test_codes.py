@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from backend import migrations
 from backend.earning.promocodes.models import PromoCode
-from backend.earning.promocodes.words import spelling
+from backend.earning.promocodes.words import code_parser
 from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
 from scanning import symbols
 from tests.make import World, bearer
@@ -120,7 +120,7 @@ async def test_released_codes_are_found_by_new_folding(world: World, programme):
 
     rows = await world.db.rows(text("SELECT code, shown FROM promo_codes ORDER BY id"))
     assert [tuple(row) for row in rows] == [("EЛЬ", "ЁЛЬ"), ("MЁД", None), ("MEД", None)]
-    assert spelling.parse_code("ёль") == ("EЛЬ", 0)
+    assert code_parser.parse_code("ёль") == ("EЛЬ", 0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Percent, Promo
-from tests.checkout.shopping import BASKET, shopping_at
+from tests.checkout.till_client import BASKET, shopping_at
 from tests.make import bearer, caller
 
 OLD = text("UPDATE promo_codes SET created_at = created_at - interval '2 days'")

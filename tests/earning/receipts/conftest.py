@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.earning.receipts.buying import Buying
+from tests.earning.receipts.receipt_builders import Buying
 from tests.make import World
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from backend.identity.accounts.schemas import AccountNew
 from scanning.document import Document
-from tests.earning.receipts.buying import Buying, bought, document, goods, qr
+from tests.earning.receipts.receipt_builders import Buying, bought, document, goods, qr
 from tests.make import World, bearer
 
 

@@ -14,7 +14,7 @@ from backend.core.db import rate_limits
 from backend.core.db.database import Database
 from backend.core.settings import Settings
 from backend.identity.accounts.schemas import AccountNew
-from tests.earning.receipts.buying import Buying, document, goods, with_providers
+from tests.earning.receipts.receipt_builders import Buying, document, goods, with_providers
 from tests.make import World, bearer, caller
 from tests.stand_ins import Simulators
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from backend.earning.receipts import erasure
-from tests.earning.receipts.buying import Buying, document, goods, line, qr
 from tests.earning.receipts.pictures import photo
+from tests.earning.receipts.receipt_builders import Buying, document, goods, line, qr
 from tests.earning.receipts.test_photos import add, answer, fetch_photo, files, mine, waiting  # noqa: F401
 from tests.make import World, bearer
 from tests.spending.wallets.earnings import account_id

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from backend.core.storage.bucket import Bucket
 from backend.identity.brands.models import Brand
 from tests.bucket import serving_s3
-from tests.earning.receipts.buying import Buying, document, goods, line, qr
 from tests.earning.receipts.pictures import photo
+from tests.earning.receipts.receipt_builders import Buying, document, goods, line, qr
 from tests.make import World, bearer
 
 PHOTO = text("SELECT photo FROM receipts ORDER BY id DESC LIMIT 1")

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from scanning.document import Correction
 from tests import budgets
-from tests.earning.receipts.buying import OTHER_SELLER, SOCKET, Buying, document, goods, line
+from tests.earning.receipts.receipt_builders import OTHER_SELLER, SOCKET, Buying, document, goods, line
 from tests.make import World
 
 UNIT = {"gtin": "04606203090785", "serial": "5AB1C2D3E4F5G"}

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from backend.earning.receipts.verification import service as verification
 from backend.programmes.rules.rule import Fixed, Percent, Rule
-from tests.earning.receipts.buying import PLUG, SELLER, Buying, bought, document, goods, line, qr
+from tests.earning.receipts.receipt_builders import PLUG, SELLER, Buying, bought, document, goods, line, qr
 from tests.make import World, bearer
 
 OTHER = "Труба PPR 20х3,4 PN20 4м"

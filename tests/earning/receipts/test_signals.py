@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from tests.earning.receipts.buying import OTHER_SELLER, Buying, bought, document, goods, qr
+from tests.earning.receipts.receipt_builders import OTHER_SELLER, Buying, bought, document, goods, qr
 from tests.make import World, bearer
 
 

@@ -6,7 +6,7 @@ import uuid
 import httpx2
 import pytest
 
-from tests.earning.receipts.buying import Buying, document, goods
+from tests.earning.receipts.receipt_builders import Buying, document, goods
 from tests.make import World, bearer
 
 LIMIT_SECONDS = 20

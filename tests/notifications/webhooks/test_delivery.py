@@ -13,7 +13,7 @@ from standardwebhooks import WebhookVerificationError
 from backend.notifications.webhooks import http_delivery, sender
 from tests.notifications.webhooks.conftest import make_hook
 from tests.notifications.webhooks.receiver import receiving
-from tests.worker.working import until, working
+from tests.worker.local_worker import until, working
 
 
 async def test_event_is_delivered_and_signed(hook, receiver):

@@ -7,7 +7,7 @@ import random
 from sqlalchemy import text
 
 from backend.notifications.webhooks import event_watermark, fan_out
-from tests.worker.working import until
+from tests.worker.local_worker import until
 
 EVENT = "INSERT INTO events (brand_id, kind, body) VALUES (:brand, 'product.created', :body) RETURNING id"
 DELIVERED = text("SELECT e.id FROM webhook_deliveries d JOIN events e ON e.id = d.event_id ORDER BY d.id")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.checkout.shopping import Shopping, line
+from tests.checkout.till_client import Shopping, line
 from tests.make import World
 from tests.notifications.webhooks.conftest import make_hook
 from tests.spending.scenario import SpendingScenario

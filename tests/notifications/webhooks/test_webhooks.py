@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import text
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from backend.notifications.webhooks import signing
+from backend.notifications.webhooks import signatures
 from backend.operations import metrics, scheduled_jobs
 from tests.notifications.webhooks.conftest import make_hook
 
@@ -122,10 +122,10 @@ async def test_number_of_valid_secrets_is_limited(hook):
 
 def test_old_secret_ends_after_its_hours():
     now = datetime.now(UTC)
-    before = signing.new_secrets()
+    before = signatures.new_secrets()
     stored = before.with_new_secret(now + timedelta(hours=1))
 
-    signed = [signing.signature_headers(stored, "id", "{}", at) for at in (now, now + timedelta(hours=2))]
+    signed = [signatures.signature_headers(stored, "id", "{}", at) for at in (now, now + timedelta(hours=2))]
 
     assert [headers["webhook-signature"].count("v1,") for headers in signed] == [2, 1]
     assert Webhook(stored.display_text()).verify("{}", signed[0]) == {}
@@ -142,10 +142,10 @@ async def test_database_has_no_plain_secret(brand, db, settings, owner):
     assert any(row.find("erp.example") >= 0 for row in rows)
     assert not [row for row in rows if shown[6:] in row or raw.hex() in row]
     (stored,) = await db.rows(text("SELECT id, secret FROM webhook_endpoints"))
-    assert signing.unseal_secrets(settings.master_keys, stored.id, stored.secret).current == raw
+    assert signatures.unseal_secrets(settings.master_keys, stored.id, stored.secret).current == raw
     for key, endpoint_id in ((settings.peppers, stored.id), (settings.master_keys, stored.id + 1)):
         with pytest.raises(InvalidTag):
-            signing.unseal_secrets(key, endpoint_id, stored.secret)
+            signatures.unseal_secrets(key, endpoint_id, stored.secret)
 
 
 async def test_secret_of_another_webhook_does_not_verify(hook, receiver, brand, db, private):

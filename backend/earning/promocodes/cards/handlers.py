@@ -18,10 +18,10 @@ from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
 from backend.earning.promocodes import displayed_code
 from backend.earning.promocodes.cards.drawing.content import MEDIA_TYPES, Card, CardFormat, Size, fingerprint
-from backend.earning.promocodes.cards.rendering import CardCaller, CardRenderer, CardRendererBusy, CurrentCardRenderer
+from backend.earning.promocodes.cards.renderer import CardCaller, CardRenderer, CardRendererBusy, CurrentCardRenderer
 from backend.earning.promocodes.displayed_code import DisplayedCode
 from backend.earning.promocodes.service import PromoCodeUnknown
-from backend.earning.promocodes.words.spelling import LAST_RUN
+from backend.earning.promocodes.words.code_parser import LAST_RUN
 from backend.identity.accounts.authentication import CurrentAgent
 
 LINK_SECONDS = 300

@@ -16,7 +16,7 @@ from backend.core.settings import Settings
 from backend.earning.promocodes.issues import generation as code_generation
 from backend.earning.promocodes.issues.random_codes import Design, shortest_length
 from backend.earning.promocodes.models import PromoIssue
-from backend.earning.promocodes.words import spelling
+from backend.earning.promocodes.words import code_parser
 from backend.earning.promocodes.words.code_words import RequestedWordForbidden
 from backend.earning.promocodes.words.forbidden import is_forbidden
 from backend.identity.brands.models import Brand
@@ -140,7 +140,7 @@ async def csv_lines(db: Database, issue: PromoIssue, base_url: str) -> AsyncIter
     """A CSV of an issue's codes and their links, in batches. No connection is held between batches."""
     yield b"code,url,code_id\r\n"
     design = msgspec.convert(issue.design, Design)
-    link = spelling.short_link(base_url, design.shown or design.folded)
+    link = code_parser.short_link(base_url, design.shown or design.folded)
     values: dict[str, Any] = {"issue": issue.id, "most": CSV_BATCH, "link": link, "prefix": len(design.folded)}
     row = await db.call(CSV_LINES, after=0, **values)
     while row.last is not None:

@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 
 from backend.core.http.errors import Invalid
-from backend.earning.promocodes.words import spelling
+from backend.earning.promocodes.words import code_parser
 from backend.earning.promocodes.words.forbidden import is_forbidden
 from backend.programmes.rules.rule import Promo
 from scanning import normalization, package, payload, symbols
@@ -32,10 +32,10 @@ def parse_requested_word(word: str, promo: Promo, extra: Path | None) -> tuple[s
         RequestedWordForbidden: it holds a forbidden word, or reads as a package code, a barcode or the like.
     """
     shown = normalization.remove_accents(normalization.strip_punctuation(word)).upper()
-    spelled = spelling.parse_code(shown)
+    spelled = code_parser.parse_code(shown)
     if (
         spelled is None
-        or len(shown) > spelling.LONGEST
+        or len(shown) > code_parser.LONGEST
         or is_forbidden(spelled.code, extra)
         or _reads_as_another_code(spelled.code)
     ):

@@ -15,7 +15,7 @@ from backend.core.http.pagination import CursorInvalid, encode_cursor, text_from
 from backend.core.settings import Settings
 from backend.earning.receipts.awards import pricing, signals
 from backend.earning.receipts.awards.pricing import ReceiptAge, SettlementLine
-from backend.earning.receipts.awards.repricing import ATTEMPTS, RETRY_SQLSTATES, load_payer, to_json
+from backend.earning.receipts.awards.review_awards import ATTEMPTS, RETRY_SQLSTATES, load_payer, to_json
 from backend.earning.receipts.review.wording_schemas import ReadLine
 from backend.earning.receipts.submission import is_quick_submission
 from backend.identity.brands.authentication import Member, brand_transaction

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.http.pagination import CursorInvalid, encode_cursor, text_from_cursor
-from backend.earning.receipts.awards.repricing import RepricedLine
+from backend.earning.receipts.awards.review_awards import RepricedLine
 from backend.earning.receipts.review.schemas import (
     Figures,
     Finding,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.db.database import Database
 from backend.core.http.errors import Busy, Conflict, Invalid, NotFound
 from backend.core.settings import Settings
-from backend.earning.receipts.awards.repricing import (
+from backend.earning.receipts.awards.review_awards import (
     ATTEMPTS,
     RETRY_SQLSTATES,
     RepricedLine,

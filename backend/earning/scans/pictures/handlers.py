@@ -9,9 +9,9 @@ from litestar.params import FromPath
 from backend.core.http.errors import Busy, TooLarge, TooManyRequests
 from backend.core.http.models import Now
 from backend.core.http.problems import error_responses
-from backend.earning.receipts import listing, photos
-from backend.earning.receipts.listing import ReceiptUnknown
+from backend.earning.receipts import photos, receipt_list
 from backend.earning.receipts.photos import PhotoExists, ReceiptDecided
+from backend.earning.receipts.receipt_list import ReceiptUnknown
 from backend.earning.receipts.schemas import ReceiptOut
 from backend.earning.scans import intake
 from backend.earning.scans.intake import PictureBroken, PictureKind, PictureTooBig
@@ -53,7 +53,7 @@ async def put_receipt_photo(
         await picture_time.admit_picture(scan_context.db, scan_context.settings, agent, now)
         jpeg = await intake.clean_picture(scan_context.decoder, picture, picture_time.payer_of(agent))
         await photos.store_photo(scan_context.db, scan_context.files, place, jpeg)
-    return await listing.get_receipt(scan_context.db, scan_context.versions, agent.account_id, key)
+    return await receipt_list.get_receipt(scan_context.db, scan_context.versions, agent.account_id, key)
 
 
 router = Router("/", route_handlers=[put_receipt_photo], tags=["Receipts"])

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from backend.identity.accounts.schemas import AccountNew
-from tests.earning.receipts.buying import Buying, Goods, document, goods, line
+from tests.earning.receipts.receipt_builders import Buying, Goods, document, goods, line
 from tests.make import Worker, World
 
 CONSOLE = "/v1/console"

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from backend.programmes.rules.rule import Percent, Rule
-from tests.earning.receipts.buying import bought, document, line
+from tests.earning.receipts.receipt_builders import bought, document, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
 from tests.make import World
 

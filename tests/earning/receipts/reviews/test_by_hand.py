@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from backend.identity.brands.models import Brand
 from backend.programmes.rules.rule import Percent, Rule
-from tests.earning.receipts.buying import bought, document, line
+from tests.earning.receipts.receipt_builders import bought, document, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
 from tests.make import Worker, World, bearer
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from backend.earning.receipts.awards import returns
 from backend.programmes.rules.rule import Percent, Rule
 from tests import budgets
-from tests.earning.receipts.buying import PLUG, bought, document, goods, line
+from tests.earning.receipts.receipt_builders import PLUG, bought, document, goods, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
 from tests.make import World, bearer
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Percent, Rule
-from tests.earning.receipts.buying import PLUG, document, line
+from tests.earning.receipts.receipt_builders import PLUG, document, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
 from tests.make import World
 

@@ -1,6 +1,6 @@
 """Shops whose receipts pay, or don't."""
 
-from tests.earning.receipts.buying import SELLER, document, line
+from tests.earning.receipts.receipt_builders import SELLER, document, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
 
 SELLERS = f"{CONSOLE}/sellers"

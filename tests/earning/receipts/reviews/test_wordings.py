@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 from sqlalchemy import text
 
-from tests.earning.receipts.buying import document, line
+from tests.earning.receipts.receipt_builders import document, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
 from tests.make import World, bearer
 

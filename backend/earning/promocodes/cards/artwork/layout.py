@@ -8,7 +8,7 @@ from backend.earning.promocodes.cards.drawing.boxes import LARGER, USUAL, Box, B
 from backend.earning.promocodes.cards.drawing.content import PAPERS, Card, Size
 from backend.earning.promocodes.cards.drawing.shapes import Drawing, Logo, Panel, Symbol, TextLine
 from backend.earning.promocodes.cards.drawing.symbol import Grade
-from backend.earning.promocodes.cards.drawing.typesetting import TextStyle, fit_code, fit_text, printable_text
+from backend.earning.promocodes.cards.drawing.text_layout import TextStyle, fit_code, fit_text, printable_text
 
 ROUND = 0.06  # of a panel's shorter side
 CODE_INSET = 0.07  # of the code's panel, on each side
