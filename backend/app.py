@@ -22,7 +22,7 @@ from backend.core import logs
 from backend.core.db.database import REQUEST_TIMEOUTS, Database, Db
 from backend.core.http import error_handlers, middleware
 from backend.core.http.connections.limits import capacity
-from backend.core.http.openapi.document import CONFIG, document, written
+from backend.core.http.openapi.specification import CONFIG, document, written
 from backend.core.http.request_validation import StrictRequest, reject_unknown_parameters, strict_guard
 from backend.core.http.spool import Spool
 from backend.core.security import tokens

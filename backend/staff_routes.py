@@ -6,7 +6,7 @@ from backend.checkout.settlements import link_handlers as links
 from backend.checkout.settlements import staff_handlers as statements
 from backend.earning.packages import staff_handlers as batches
 from backend.earning.packages.code_lists import staff_handlers as code_lists
-from backend.earning.packages.printing import staff_handlers as print_files
+from backend.earning.packages.print_runs import staff_handlers as print_files
 from backend.earning.promocodes.cards import staff_handlers as card
 from backend.earning.promocodes.issues import staff_handlers as promo_issues
 from backend.earning.receipts.review import line_handlers as receipt_lines

@@ -21,7 +21,7 @@ from backend.core.db import jobs
 from backend.core.db.database import APP_ROLE, JOB_TIMEOUTS, Database
 from backend.core.settings import Settings
 from backend.core.storage.store import create_store
-from backend.earning.packages.printing import jobs as print_jobs
+from backend.earning.packages.print_runs import print_jobs
 from backend.earning.promocodes.cards import renderer as card_rendering
 from backend.earning.promocodes.issues import generation as code_generation
 from backend.earning.receipts import erasure

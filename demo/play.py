@@ -21,8 +21,8 @@ from PIL import Image, ImageFilter
 
 from backend.cli.server import simulate
 from backend.cli.server.simulator_process import write_settings_files
-from backend.earning.packages.printing.labels.label_design import Label, LabelDesign
-from backend.earning.packages.printing.labels.picture import draw_label
+from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
+from backend.earning.packages.print_runs.labels.label_picture import draw_label
 from demo.story import brand_story
 from demo.story_invoice import invoice_story
 from demo.story_receipt import receipt_story

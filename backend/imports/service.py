@@ -17,8 +17,8 @@ from backend.core.http.errors import BodyChanged, Conflict, NotFound
 from backend.core.security import encryption
 from backend.core.settings import Settings
 from backend.identity.brands.authentication import Member
-from backend.imports import kinds
-from backend.imports.kinds import ImportRequest
+from backend.imports import import_kinds
+from backend.imports.import_kinds import ImportRequest
 from backend.imports.models import ImportFile
 from backend.imports.schemas import ImportReport
 from backend.programmes.products.imports import FileTooLarge, ImportUnderWay, import_limits
@@ -105,7 +105,7 @@ async def apply_import(
     except InvalidTag as error:
         raise ImportExpired from error
     request = ImportRequest(key, row.kind, row.target, apply=True)
-    report = await kinds.import_file(session, settings, member, request, content, now)
+    report = await import_kinds.import_file(session, settings, member, request, content, now)
     row.report, row.state, row.content, row.applied_at = msgspec.to_builtins(report), "applied", None, now
     await session.flush()
     return row
@@ -134,7 +134,7 @@ async def _import_file(
 ) -> ImportReport:
     """Import in a savepoint, which a check rolls back, so that both have the same report."""
     async with session.begin_nested() as savepoint:
-        report = await kinds.import_file(session, settings, member, request, content, now)
+        report = await import_kinds.import_file(session, settings, member, request, content, now)
         if not request.apply:
             await savepoint.rollback()
     return report

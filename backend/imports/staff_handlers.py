@@ -19,8 +19,8 @@ from backend.earning.packages import batches
 from backend.earning.packages.code_lists import imports as lists
 from backend.identity.brands import import_time
 from backend.identity.brands.authentication import EDITORS, READERS, CurrentMember, RoleForbids, brand_transaction
-from backend.imports import kinds, report_file, seller_file, service
-from backend.imports.kinds import ImportRequest
+from backend.imports import import_kinds, report_file, seller_file, service
+from backend.imports.import_kinds import ImportRequest
 from backend.imports.models import ImportKind
 from backend.imports.schemas import ImportFileOut, ImportFilePage
 from backend.programmes.products import columns
@@ -34,7 +34,7 @@ REFUSALS = (
     reader.FileUnreadable,
     reader.LineBroken,
     workbook_process.WorkbookBusy,
-    kinds.TargetInvalid,
+    import_kinds.TargetInvalid,
     products.FileTooLarge,
     products.TooManyRows,
     products.ImportUnderWay,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db.database import Database
 from backend.core.storage.store import Files
-from backend.core.storage.texts import read_text, write_text
+from backend.core.storage.text_objects import read_text, write_text
 from backend.notifications.webhooks import event_watermark
 from payouts.models import Base
 

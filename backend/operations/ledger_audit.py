@@ -13,7 +13,7 @@ from backend.checkout.checks import PAYABLES, SALES, STATEMENTS
 from backend.core.db.database import APP_ROLE, Database
 from backend.core.settings import Settings
 from backend.core.storage.store import Files
-from backend.core.storage.texts import read_text, write_text
+from backend.core.storage.text_objects import read_text, write_text
 from backend.identity.brands import timezones
 from backend.operations import audit_checkpoints
 from backend.programmes.checks import ACCRUALS, ADDITIONAL

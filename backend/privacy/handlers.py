@@ -11,7 +11,7 @@ from backend.core.security.passwords import InjectedPasswords
 from backend.earning.units import CurrentPackageCodes
 from backend.identity.accounts import holds, pins
 from backend.identity.accounts.authentication import CurrentAgent
-from backend.identity.accounts.proof import PinHeader
+from backend.identity.accounts.ownership_proof import PinHeader
 from backend.privacy import export, service
 from backend.privacy.schemas import Export
 from backend.programmes.rules.explanation import CurrentRuleVersions

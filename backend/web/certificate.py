@@ -17,8 +17,8 @@ from backend.core.http.models import CurrentSettings, Now
 from backend.core.language import language, money, translate
 from backend.core.security import gift_card_codes
 from backend.core.settings import Settings
-from backend.earning.promocodes.cards.drawing import symbol
-from backend.earning.promocodes.cards.drawing.content import CardStyle
+from backend.earning.promocodes.cards.artwork import symbol
+from backend.earning.promocodes.cards.artwork.content import CardStyle
 from backend.spending.gift_cards import page as gift_card_page
 from backend.spending.gift_cards.page import OpenGiftCard
 from backend.web import code_pages, inline_assets

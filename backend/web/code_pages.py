@@ -12,8 +12,8 @@ from backend.core.db import rate_limits
 from backend.core.db.database import Database
 from backend.core.language import language
 from backend.core.settings import Settings
-from backend.earning.promocodes.cards.drawing import symbol
-from backend.earning.promocodes.cards.drawing.content import CardStyle
+from backend.earning.promocodes.cards.artwork import symbol
+from backend.earning.promocodes.cards.artwork.content import CardStyle
 from backend.web import inline_assets
 from backend.web.handlers import HEADERS, choose_language
 from backend.web.render import render_page

@@ -5,8 +5,8 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-from backend.earning.promocodes.cards.drawing import colours
-from backend.earning.promocodes.cards.drawing.content import CardStyle
+from backend.earning.promocodes.cards.artwork import colours
+from backend.earning.promocodes.cards.artwork.content import CardStyle
 
 
 def page_style(style: CardStyle) -> str:

@@ -18,8 +18,8 @@ from backend.core.http.models import CurrentSettings, Now
 from backend.core.language import language
 from backend.core.settings import Settings
 from backend.earning.promocodes import displayed_code, page_views
-from backend.earning.promocodes.cards.drawing import symbol
-from backend.earning.promocodes.cards.drawing.content import CardFormat, Size
+from backend.earning.promocodes.cards.artwork import symbol
+from backend.earning.promocodes.cards.artwork.content import CardFormat, Size
 from backend.earning.promocodes.cards.handlers import card_response
 from backend.earning.promocodes.cards.renderer import CardCaller, CurrentCardRenderer
 from backend.earning.promocodes.displayed_code import DisplayedCode

@@ -5,9 +5,9 @@ from datetime import date
 import msgspec
 from httpx2 import AsyncClient
 
-from payouts.partners import exchange, responses
+from payouts.partners import exchange, reply_parser
 from payouts.partners.exchange import NoReply, Reply
-from payouts.partners.responses import ResponseInvalid
+from payouts.partners.reply_parser import ResponseInvalid
 from payouts.partners.supplier import PurchaseRequest, PurchaseResult, SupplierSettings
 
 
@@ -42,8 +42,8 @@ class GenericSupplier:
         try:
             reply = await self._call("PUT", request, content)
         except NoReply as error:
-            return responses.result_without_reply(error, buying=True)
-        refusal = responses.decode_body_or_none(reply, _Refusal)
+            return reply_parser.result_without_reply(error, buying=True)
+        refusal = reply_parser.decode_body_or_none(reply, _Refusal)
         if reply.status == 503 and refusal and refusal.code == "maintenance":
             return PurchaseResult("busy", reason=refusal.code, http=503, retry_after=reply.retry_after)
         return _purchase_result(reply, request, refusal, buying=True)
@@ -53,8 +53,8 @@ class GenericSupplier:
         try:
             reply = await self._call("GET", request)
         except NoReply as error:
-            return responses.result_without_reply(error, buying=False)
-        refusal = responses.decode_body_or_none(reply, _Refusal)
+            return reply_parser.result_without_reply(error, buying=False)
+        refusal = reply_parser.decode_body_or_none(reply, _Refusal)
         # A bare 404 may come from any proxy on the way; only the aggregator's own code counts.
         if reply.status == 404 and refusal and refusal.code == "not_found":
             return PurchaseResult("refused", reason="not_found", http=404)
@@ -65,7 +65,7 @@ class GenericSupplier:
 
     async def _call(self, method: str, request: PurchaseRequest, content: bytes = b"") -> Reply:
         url = f"{self.settings.url.rstrip('/')}/orders/{request.reference}"
-        headers = responses.JSON_HEADERS | {"Authorization": f"Bearer {self.settings.token}"}
+        headers = reply_parser.JSON_HEADERS | {"Authorization": f"Bearer {self.settings.token}"}
         return await exchange.send_request(
             self.client, method, url, timeout_seconds=self.settings.timeout, headers=headers, content=content
         )
@@ -77,22 +77,22 @@ def _purchase_result(
     if reply.status == 202:
         return PurchaseResult("unknown", reason="pending", http=202, retry_after=reply.retry_after)
     if reply.status not in {200, 201}:
-        return responses.result_of_error_reply(reply, refusal.code if refusal else None, buying=buying)
-    order = responses.decode_body_or_none(reply, _Order)
+        return reply_parser.result_of_error_reply(reply, refusal.code if refusal else None, buying=buying)
+    order = reply_parser.decode_body_or_none(reply, _Order)
     if order is None:
         return PurchaseResult("unknown", reason="garbage", http=reply.status)
     code = order.code or ""
     try:
-        responses.check_order_matches(
+        reply_parser.check_order_matches(
             request,
             reference=order.reference,
             amount=order.nominal / 100,
             currency=order.currency,
             product=order.product,
         )
-        responses.check_certificate(code, order.id)
+        reply_parser.check_certificate(code, order.id)
     except ResponseInvalid as error:
         return PurchaseResult(
-            "unknown", reference=responses.storable_reference(order.id), reason=error.reason, http=reply.status
+            "unknown", reference=reply_parser.storable_reference(order.id), reason=error.reason, http=reply.status
         )
     return PurchaseResult("sold", code, order.id, order.valid_until, http=reply.status)

@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 import msgspec
 from httpx2 import AsyncClient
 
-from payouts.partners import exchange, responses
+from payouts.partners import exchange, reply_parser
 from payouts.partners.exchange import NoReply, Reply
-from payouts.partners.responses import ResponseInvalid
+from payouts.partners.reply_parser import ResponseInvalid
 from payouts.partners.supplier import PurchaseRequest, PurchaseResult, SupplierSettings
 
 PATH = "/raas/v2/orders"
@@ -69,17 +69,17 @@ class TangoSupplier:
         self.settings = settings
         self.client: AsyncClient = exchange.open_client("Scanback-Orders/1")
         basic = base64.b64encode(settings.token.encode()).decode()
-        self.headers = responses.JSON_HEADERS | {"Authorization": f"Basic {basic}"}
+        self.headers = reply_parser.JSON_HEADERS | {"Authorization": f"Basic {basic}"}
 
     async def place_order(self, request: PurchaseRequest) -> PurchaseResult:
         """Buy."""
         try:
             reply = await self._call("POST", "", msgspec.json.encode(self._order_body(request)))
         except NoReply as error:
-            return responses.result_without_reply(error, buying=True)
+            return reply_parser.result_without_reply(error, buying=True)
         if reply.status not in {200, 201, 202}:
-            refusal = responses.decode_body_or_none(reply, _Errors)
-            return responses.result_of_error_reply(reply, refusal.word if refusal else None, buying=True)
+            refusal = reply_parser.decode_body_or_none(reply, _Errors)
+            return reply_parser.result_of_error_reply(reply, refusal.word if refusal else None, buying=True)
         return _purchase_result(reply, request)
 
     async def find_order(self, request: PurchaseRequest) -> PurchaseResult:
@@ -92,20 +92,20 @@ class TangoSupplier:
         try:
             reply = await self._call("GET", f"?{urlencode(parameters)}")
             if reply.status != 200:
-                return responses.result_of_error_reply(reply, None, buying=False)
+                return reply_parser.result_of_error_reply(reply, None, buying=False)
             listed = _listed_order(reply, request)
             if listed is None:
                 return PurchaseResult("refused", reason="not_found", http=200)
             await asyncio.sleep(self.settings.pause)
             reply = await self._call("GET", f"/{quote(listed.referenceOrderID, safe='')}")
         except NoReply as error:
-            return responses.result_without_reply(error, buying=False)
+            return reply_parser.result_without_reply(error, buying=False)
         except ResponseInvalid as error:
             return PurchaseResult("unknown", reason=error.reason, http=200)
         return (
             _purchase_result(reply, request)
             if reply.status == 200
-            else responses.result_of_error_reply(reply, None, buying=False)
+            else reply_parser.result_of_error_reply(reply, None, buying=False)
         )
 
     async def close(self) -> None:
@@ -118,7 +118,7 @@ class TangoSupplier:
             "accountIdentifier": self.settings.account,
             "externalRefID": request.reference,
             "utid": request.product,
-            "amount": responses.to_currency_units(request.face_value),
+            "amount": reply_parser.to_currency_units(request.face_value),
             "sendEmail": False,
         }
 
@@ -135,8 +135,8 @@ def _listed_order(reply: Reply, request: PurchaseRequest) -> _Order | None:
     Raises:
         ResponseInvalid: there are several orders, or it has another reference.
     """
-    orders = responses.decode_body(reply, _Listed).orders
-    responses.check_single_order(orders)
+    orders = reply_parser.decode_body(reply, _Listed).orders
+    reply_parser.check_single_order(orders)
     if orders and orders[0].externalRefID != request.reference:
         raise ResponseInvalid("wrong_reference")
     return orders[0] if orders else None
@@ -144,10 +144,10 @@ def _listed_order(reply: Reply, request: PurchaseRequest) -> _Order | None:
 
 def _purchase_result(reply: Reply, request: PurchaseRequest) -> PurchaseResult:
     """The result of an order in their response."""
-    order = responses.decode_body_or_none(reply, _Order)
+    order = reply_parser.decode_body_or_none(reply, _Order)
     if order is None:
         return PurchaseResult("unknown", reason="garbage", http=reply.status)
-    supplier_order_id = responses.storable_reference(order.referenceOrderID)
+    supplier_order_id = reply_parser.storable_reference(order.referenceOrderID)
     if order.status in FAILED and order.externalRefID == request.reference:
         return PurchaseResult("refused", reference=supplier_order_id, reason="failed", http=reply.status)
     if order.status != "COMPLETE":
@@ -168,7 +168,7 @@ def _certificate(order: _Order, request: PurchaseRequest) -> tuple[str, date | N
     money = order.denomination
     if money is None or order.reward is None:
         raise ResponseInvalid("garbage")
-    responses.check_order_matches(
+    reply_parser.check_order_matches(
         request,
         reference=order.externalRefID,
         amount=money.value,
@@ -176,7 +176,7 @@ def _certificate(order: _Order, request: PurchaseRequest) -> tuple[str, date | N
         product=order.utid,
     )
     code, valid_until = _credentials(order.reward)
-    responses.check_certificate(code, order.referenceOrderID)
+    reply_parser.check_certificate(code, order.referenceOrderID)
     return code, valid_until
 
 

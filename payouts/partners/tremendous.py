@@ -6,9 +6,9 @@ from urllib.parse import quote, urlencode
 import msgspec
 from httpx2 import AsyncClient
 
-from payouts.partners import exchange, responses
+from payouts.partners import exchange, reply_parser
 from payouts.partners.exchange import NoReply, Reply
-from payouts.partners.responses import ResponseInvalid
+from payouts.partners.reply_parser import ResponseInvalid
 from payouts.partners.supplier import PurchaseRequest, PurchaseResult, SupplierSettings
 
 PATH = "/api/v2"
@@ -70,12 +70,12 @@ class TremendousSupplier:
         try:
             reply = await self._call("POST", "/orders", msgspec.json.encode(self._order_body(request)))
         except NoReply as error:
-            return responses.result_without_reply(error, buying=True)
+            return reply_parser.result_without_reply(error, buying=True)
         if reply.status not in {200, 201, 202}:
-            refusal = responses.decode_body_or_none(reply, _Errors)
+            refusal = reply_parser.decode_body_or_none(reply, _Errors)
             # Their errors have no codes, only sentences: the status is the reason.
-            return responses.result_of_error_reply(reply, "" if refusal else None, buying=True)
-        response = responses.decode_body_or_none(reply, _OrderResponse)
+            return reply_parser.result_of_error_reply(reply, "" if refusal else None, buying=True)
+        response = reply_parser.decode_body_or_none(reply, _OrderResponse)
         if response is None:
             return PurchaseResult("unknown", reason="garbage", http=reply.status)
         return await self._purchase_result(response.order, request, reply)
@@ -85,14 +85,14 @@ class TremendousSupplier:
         try:
             reply = await self._call("GET", f"/orders?{urlencode({'external_id': request.reference})}")
         except NoReply as error:
-            return responses.result_without_reply(error, buying=False)
+            return reply_parser.result_without_reply(error, buying=False)
         if reply.status != 200:
-            return responses.result_of_error_reply(reply, None, buying=False)
+            return reply_parser.result_of_error_reply(reply, None, buying=False)
         try:
-            orders = responses.decode_body(reply, _OrderList).orders
+            orders = reply_parser.decode_body(reply, _OrderList).orders
             if not orders:
                 return PurchaseResult("refused", reason="not_found", http=200)
-            responses.check_single_order(orders)
+            reply_parser.check_single_order(orders)
         except ResponseInvalid as error:
             return PurchaseResult("unknown", reason=error.reason, http=reply.status)
         return await self._purchase_result(orders[0], request, reply)
@@ -104,7 +104,7 @@ class TremendousSupplier:
         """The body of an order. The agent is not named: the recipient has the name of the order."""
         reward = {
             "value": {
-                "denomination": responses.to_currency_units(request.face_value),
+                "denomination": reply_parser.to_currency_units(request.face_value),
                 "currency_code": request.currency,
             },
             "delivery": {"method": "LINK"},
@@ -119,7 +119,7 @@ class TremendousSupplier:
 
     async def _purchase_result(self, order: _Order, request: PurchaseRequest, reply: Reply) -> PurchaseResult:
         """The result of an order in their response."""
-        supplier_order_id = responses.storable_reference(order.id)
+        supplier_order_id = reply_parser.storable_reference(order.id)
         if order.status in FAILED and order.external_id == request.reference:
             return PurchaseResult("refused", reference=supplier_order_id, reason="failed", http=reply.status)
         if order.status in PENDING:
@@ -140,12 +140,12 @@ class TremendousSupplier:
             raise ResponseInvalid("garbage")
         reward = order.rewards[0]
         value = reward.value
-        responses.check_order_matches(
+        reply_parser.check_order_matches(
             request, reference=order.external_id, amount=value.denomination, currency=value.currency_code
         )
         link = reward.delivery.link or await self._fetch_link(reward)
-        responses.check_certificate(link, order.id)
-        responses.check_link(link)
+        reply_parser.check_certificate(link, order.id)
+        reply_parser.check_link(link)
         return link
 
     async def _fetch_link(self, reward: _Reward) -> str:
@@ -161,11 +161,11 @@ class TremendousSupplier:
             raise ResponseInvalid("no_link") from error
         if reply.status not in {200, 201}:
             raise ResponseInvalid("no_link")
-        return responses.decode_body(reply, _LinkResponse).reward.link or ""
+        return reply_parser.decode_body(reply, _LinkResponse).reward.link or ""
 
     async def _call(self, method: str, path: str, content: bytes = b"") -> Reply:
         url = self.settings.url.rstrip("/") + PATH + path
-        headers = responses.JSON_HEADERS | {"Authorization": f"Bearer {self.settings.token}"}
+        headers = reply_parser.JSON_HEADERS | {"Authorization": f"Bearer {self.settings.token}"}
         return await exchange.send_request(
             self.client, method, url, timeout_seconds=self.settings.timeout, headers=headers, content=content
         )

@@ -4,7 +4,7 @@ import base64
 import re
 from typing import NamedTuple
 
-from scanning.countries import keys
+from scanning.countries import signature_keys
 from scanning.countries.field_parser import decoded, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid, Proof
 
@@ -71,7 +71,7 @@ def read(text: str) -> Foreign | None:
     )
 
 
-def prove(text: str, certificate: keys.Certified) -> Proof:
+def prove(text: str, certificate: signature_keys.Certified) -> Proof:
     """Check the signature with the certificate of the shop's signature device, or with its public key.
 
     A certificate with another serial number than the receipt names proves nothing: needs_certificate.
@@ -81,10 +81,10 @@ def prove(text: str, certificate: keys.Certified) -> Proof:
     signature = decoded(COUNTRY, line.signature)
     if signature == _OUT_OF_ORDER:
         return "none"
-    serial = keys.serial_number(certificate)
+    serial = signature_keys.serial_number(certificate)
     if serial is not None and re.fullmatch(r"[0-9a-fA-F]+", line.certificate) and int(line.certificate, 16) != serial:
         return "needs_certificate"
-    is_genuine = keys.ecdsa_fits(keys.public_key(certificate), signature, line.signed, "SHA256")
+    is_genuine = signature_keys.ecdsa_fits(signature_keys.public_key(certificate), signature, line.signed, "SHA256")
     return "signature_valid" if is_genuine else "signature_invalid"
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from scanning.countries import der, keys
+from scanning.countries import der, signature_keys
 from scanning.countries.field_parser import central_european, decoded, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid, Proof
 
@@ -72,7 +72,7 @@ def read(text: str) -> Foreign | None:
     )
 
 
-def prove(text: str, certificate: keys.Certified) -> Proof:
+def prove(text: str, certificate: signature_keys.Certified) -> Proof:
     """Check the signature with the certificate of the security device, or with its public key.
 
     A certificate for another key than the one in the code proves nothing: needs_certificate. Whether the
@@ -80,7 +80,7 @@ def prove(text: str, certificate: keys.Certified) -> Proof:
     Raises ForeignInvalid for a text that is no such receipt, KeyInvalid for a certificate that is none.
     """
     code = _code(text)
-    given = keys.public_key(certificate)
+    given = signature_keys.public_key(certificate)
     inside = _key(code)
     if inside is None or not isinstance(given, ec.EllipticCurvePublicKey) or given != inside:
         return "needs_certificate"
@@ -134,7 +134,7 @@ def _proof(code: _Code) -> Proof:
         return "needs_certificate"
     signature = decoded(COUNTRY, code.signature)
     _, hash_name = _ALGORITHMS[code.algorithm.lower()]
-    return "signature_valid" if keys.ecdsa_fits(key, signature, signed, hash_name) else "signature_invalid"
+    return "signature_valid" if signature_keys.ecdsa_fits(key, signature, signed, hash_name) else "signature_invalid"
 
 
 def _key(code: _Code) -> ec.EllipticCurvePublicKey | None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 from stdnum.in_ import gstin
 
-from scanning.countries import keys
+from scanning.countries import signature_keys
 from scanning.countries.field_parser import Fields, moment, money
 from scanning.countries.foreign import Foreign, ForeignInvalid, Proof
 
@@ -60,7 +60,7 @@ def read(text: str) -> Foreign | None:
     )
 
 
-def prove(text: str, certificate: keys.Certified) -> Proof:
+def prove(text: str, certificate: signature_keys.Certified) -> Proof:
     """Check the signature (RS256) with the certificate or public key of the portal that made the code.
 
     Raises ForeignInvalid for a text that is no such invoice, KeyInvalid for a certificate that is none.
@@ -69,7 +69,7 @@ def prove(text: str, certificate: keys.Certified) -> Proof:
     if read(text) is None:
         raise ForeignInvalid(COUNTRY, "field_invalid", "this is no signed invoice")
     signed, _, signature = text.rpartition(".")
-    is_genuine = keys.rsa_fits(keys.public_key(certificate), _bytes(signature), signed.encode())
+    is_genuine = signature_keys.rsa_fits(signature_keys.public_key(certificate), _bytes(signature), signed.encode())
     return "signature_valid" if is_genuine else "signature_invalid"
 
 

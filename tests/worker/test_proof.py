@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.storage.folder import Folder
-from backend.core.storage.texts import read_text
+from backend.core.storage.text_objects import read_text
 from backend.operations import ledger_audit
 from payouts import checkpoints
 from tests.payouts.conftest import as_superuser

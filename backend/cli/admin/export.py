@@ -12,8 +12,8 @@ from backend.core.settings import Settings
 from backend.earning.packages import export as files
 from backend.earning.packages import slot_keys
 from backend.earning.packages.export import FolderInUse, HandOverRecord
-from backend.earning.packages.printing.labels.files import Format
-from backend.earning.packages.printing.print_run import LabelStyle, PrintRun, plan_run
+from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.print_run import LabelStyle, PrintRun, plan_run
 from local_postgres import data_folder
 
 LOCK = ".lock"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from backend.earning.packages.printing.labels.files import BLOCK_SIZES, FilePart, Format
-from backend.earning.packages.printing.print_run import PrintRun
+from backend.earning.packages.print_runs.labels.files import BLOCK_SIZES, FilePart, Format
+from backend.earning.packages.print_runs.print_run import PrintRun
 
 RECORD_NAME = "hand-over.json"
 SUMS_NAME = "SHA256SUMS"

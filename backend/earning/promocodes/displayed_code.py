@@ -13,7 +13,7 @@ from sqlalchemy import TextClause, text
 from backend.core.db.database import Database
 from backend.core.language import language, translate
 from backend.core.settings import Settings
-from backend.earning.promocodes.cards.drawing.content import Card, CardStyle
+from backend.earning.promocodes.cards.artwork.content import Card, CardStyle
 from backend.earning.promocodes.offer_text import offer_text
 from backend.earning.promocodes.words import code_parser
 from backend.earning.promocodes.words.code_parser import SpelledCode

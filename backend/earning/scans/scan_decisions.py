@@ -11,7 +11,7 @@ from backend.core.security import gift_card_codes
 from backend.core.settings import Settings
 from backend.earning.packages import service as packages
 from backend.earning.packages.service import CodeLookup, RefusedCode
-from backend.earning.packages.units import UNCLEAR, UNLISTED
+from backend.earning.packages.unlisted_units import UNCLEAR, UNLISTED
 from backend.earning.promocodes.words import code_parser
 from backend.earning.receipts.submission import SubmissionResult
 from backend.earning.scans import receipts

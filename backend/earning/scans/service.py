@@ -15,10 +15,10 @@ from backend.core.db.database import Database
 from backend.core.http.errors import BodyChanged, Busy, TooManyRequests
 from backend.core.settings import Settings
 from backend.core.storage.store import Files
-from backend.earning.packages import units
+from backend.earning.packages import unlisted_units
 from backend.earning.packages.batch_cache import BatchCache, CachedCode
 from backend.earning.packages.service import CodeLookup, RefusedCode
-from backend.earning.scans import abuse_limits, decisions, receipts
+from backend.earning.scans import abuse_limits, receipts, scan_decisions
 from backend.earning.scans.code_details import ProductNames
 from backend.earning.scans.outcomes import ScannedText, ScanOutcome, ScanRecord, outcome_of_row
 from backend.earning.scans.pictures.decoder import Decoder
@@ -79,7 +79,7 @@ async def handle_scans(
         TooManyRequests: too many scans in a minute, or too many made-up codes. Busy: the rules changed during each
         attempt.
     """
-    read = decisions.read_texts(context.settings, texts)
+    read = scan_decisions.read_texts(context.settings, texts)
     try:
         rows = await _find_and_record(context, agent, texts, read, now)
     except TooManyRequests:
@@ -115,7 +115,7 @@ async def _find_and_record(
     sent = await receipts.submit_receipts(context.db, context.settings, agent, texts, now)
     for _ in range(ATTEMPTS):
         found = await _find_codes(context, agent, texts, read, now)
-        records, programmes = await decisions.decide_records(context.rule_cache, texts, read, found, sent, now)
+        records, programmes = await scan_decisions.decide_records(context.rule_cache, texts, read, found, sent, now)
         await _number_units(context, read, records)
         try:
             return await _record(context, agent, read, records, now)
@@ -186,7 +186,7 @@ async def _number_units(
     }
     if not new:
         return
-    numbers = await units.number_units(context.db, list(new.values()))
+    numbers = await unlisted_units.number_units(context.db, list(new.values()))
     for place, row in new.items():
         records[place].cause_id = numbers[row.n]
 

@@ -13,10 +13,10 @@ from backend.core.http.problems import error_responses
 from backend.core.security.credentials import ChallengeOut, PasskeyIn
 from backend.core.security.passkey_challenges import PasskeyInvalid, PasskeySiteInvalid
 from backend.core.security.passwords import InjectedPasswords
-from backend.identity.accounts import holds, passkeys, pins, proof, recovery, service
+from backend.identity.accounts import holds, ownership_proof, passkeys, pins, recovery, service
 from backend.identity.accounts.authentication import Agent, CurrentAgent
 from backend.identity.accounts.models import Device
-from backend.identity.accounts.proof import OwnerProof, PinHeader, RecoveryCodeHeader
+from backend.identity.accounts.ownership_proof import OwnerProof, PinHeader, RecoveryCodeHeader
 from backend.identity.accounts.schemas import (
     AccountNew,
     DeviceList,
@@ -32,8 +32,8 @@ from backend.identity.accounts.schemas import (
 
 # Errors of routes that require the PIN or the recovery code.
 PROOF = (
-    proof.RecoveryCodeNeeded,
-    proof.RecoveryCodeWrong,
+    ownership_proof.RecoveryCodeNeeded,
+    ownership_proof.RecoveryCodeWrong,
     pins.PinNeeded,
     pins.PinWrong,
     pins.PinBlocked,
@@ -106,7 +106,7 @@ async def end_device(
     """Sign a phone out: this one, or another with the PIN, or with the recovery code where there is none."""
     if device_id != agent.device_id:
         await service.check_device(session, agent, device_id)
-        await proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
+        await ownership_proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
     await service.end_device(session, agent, device_id)
 
 
@@ -134,7 +134,7 @@ async def undo_recovery(
     `POST /v1/me/recovery-code`. To object again is harmless.
     """
     await holds.check_device_hold(db, agent, now)
-    await proof.check_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
+    await ownership_proof.check_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
     await holds.undo_recovery(session, settings, agent)
 
 
@@ -150,7 +150,7 @@ async def create_recovery_code(
     recovery_code: RecoveryCodeHeader = None,
 ) -> RecoveryCodeOut:
     """Replace the recovery code, with the PIN or, where there is none, the old code."""
-    await proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
+    await ownership_proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
     return RecoveryCodeOut(await recovery.replace_recovery_code(session, settings, agent))
 
 
@@ -161,7 +161,7 @@ async def create_recovery_code(
         pins.PinNeeded,
         pins.PinWrong,
         pins.PinBlocked,
-        proof.RecoveryCodeWrong,
+        ownership_proof.RecoveryCodeWrong,
         holds.AccountHeld,
         TooManyRequests,
         Busy,
@@ -182,7 +182,7 @@ async def set_pin(
     """
     if data.recovery_code is not None:
         await holds.check_account_hold(db, agent.account_id, now)
-        await proof.check_recovery_code(db, settings, agent, data.recovery_code, now)
+        await ownership_proof.check_recovery_code(db, settings, agent, data.recovery_code, now)
     change = pins.PinChange(data.old_pin, data.pin, data.recovery_code is not None)
     await pins.change_pin(db, passwords, settings, agent, change, now)
 
@@ -213,7 +213,7 @@ async def create_passkey(
     recovery_code: RecoveryCodeHeader = None,
 ) -> PasskeyOut:
     """Create a passkey from the response to its challenge. Requires the PIN, or the recovery code without a PIN."""
-    await proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
+    await ownership_proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
     row = await passkeys.add_passkey(db, session, settings, agent.account_id, data, now)
     return PasskeyOut(row.id, row.created_at)
 
@@ -239,7 +239,7 @@ async def end_passkey(
 ) -> None:
     """Let a passkey open nothing any more. Wants the PIN, or the recovery code where there is none."""
     await passkeys.check_owner(session, agent.account_id, passkey_id)
-    await proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
+    await ownership_proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
     await passkeys.end_passkey(session, agent.account_id, passkey_id)
 
 

@@ -13,7 +13,7 @@ from backend.core.db.events import Event
 from backend.core.http.errors import Conflict, NotFound
 from backend.identity.brands.authentication import Member
 from backend.notifications.webhooks import sender, service
-from backend.notifications.webhooks.kinds import TEST
+from backend.notifications.webhooks.event_kinds import TEST
 from backend.notifications.webhooks.models import Delivery, DeliveryState, Endpoint
 
 

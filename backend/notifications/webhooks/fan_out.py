@@ -6,7 +6,7 @@ from sqlalchemy import text
 from backend.core.db import jobs
 from backend.core.db.database import Database
 from backend.notifications.webhooks import event_watermark, sender
-from backend.notifications.webhooks.kinds import KINDS
+from backend.notifications.webhooks.event_kinds import KINDS
 
 log = structlog.get_logger("scanback")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta, field
 
 from backend.core.http.models import RequestModel, ResponseModel
-from backend.notifications.webhooks.kinds import Kind
+from backend.notifications.webhooks.event_kinds import Kind
 from backend.notifications.webhooks.models import Delivery, DeliveryProblem, DeliveryState, Endpoint
 
 URL = r"^https?://[\x21-\x7e]+(?!\n)$"

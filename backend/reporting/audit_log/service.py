@@ -15,7 +15,7 @@ from backend.core.language import Language
 from backend.core.tabular.output.table_files import Cell, Format, table_file
 from backend.identity.brands.authentication import Member
 from backend.reporting.lists.files import PAGE_ROWS, Headers, format_moscow_time, read_pages
-from backend.reporting.lists.filters import AuditFilters, equality_condition, period_condition
+from backend.reporting.lists.list_filters import AuditFilters, equality_condition, period_condition
 
 ENTRIES = text(f"""
     SELECT e.id, e.at, e.kind, e.body, m.email FROM events e JOIN staff m ON m.id = e.staff_id

@@ -10,7 +10,7 @@ from backend.identity.brands.authentication import Member, brand_transaction
 from backend.reporting.figures import service as figures
 from backend.reporting.figures.service import GroupedBy
 from backend.reporting.lists.files import Headers
-from backend.reporting.lists.filters import Filters
+from backend.reporting.lists.list_filters import Filters
 from backend.spending.accounting.files import money_cell
 
 MAX_ROWS = 1_000_000  # of a file

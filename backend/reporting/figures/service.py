@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.language import language
 from backend.identity.brands.authentication import Member
-from backend.reporting.lists.filters import Filters, equality_condition, period_condition
+from backend.reporting.lists.list_filters import Filters, equality_condition, period_condition
 
 GroupedBy = Literal["campaign", "product", "shop", "agent", "day", "month"]
 MAX_ROWS = 1000  # of a response; a file has all

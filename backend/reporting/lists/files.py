@@ -12,7 +12,7 @@ from backend.core.language import Language
 from backend.core.tabular.output.table_files import Cell, Format, table_file
 from backend.identity.brands.authentication import Member, brand_transaction
 from backend.reporting.lists import service as lists
-from backend.reporting.lists.filters import Filters
+from backend.reporting.lists.list_filters import Filters
 from backend.reporting.lists.service import Subject
 from backend.spending.accounting.files import money_cell
 from backend.spending.accounting.tax import YEAR_ZONE

@@ -13,8 +13,8 @@ from backend.core.http.models import Now
 from backend.earning.receipts.models import ReceiptState
 from backend.identity.brands import authentication
 from backend.identity.brands.authentication import CurrentMember
-from backend.reporting.lists import filters
-from backend.reporting.lists.filters import AuditFilters, Filters, PeriodLimited
+from backend.reporting.lists import list_filters
+from backend.reporting.lists.list_filters import AuditFilters, Filters, PeriodLimited
 from backend.reporting.lists.schemas import RedemptionStatus, ScanStatus
 from backend.spending.accounting.service import AccountingPeriodInvalid, Period
 
@@ -66,7 +66,7 @@ async def _session_after_filters(
 
 
 def _period(now: Now, first: First = None, last: Last = None) -> Period:
-    return filters.parse_period(first, last, now)
+    return list_filters.parse_period(first, last, now)
 
 
 def goods_filters(

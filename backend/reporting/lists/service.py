@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.brands.authentication import Member
-from backend.reporting.lists.filters import Filters, equality_condition, period_condition
+from backend.reporting.lists.list_filters import Filters, equality_condition, period_condition
 from backend.reporting.lookups.receipts import COLUMNS
 
 Subject = Literal["redemptions", "scans", "receipts"]

@@ -13,7 +13,7 @@ from backend.core.language import language
 from backend.core.settings import Settings
 from backend.earning.packages.service import CodeLookup
 from backend.earning.promocodes.words import code_parser
-from backend.earning.scans import decisions
+from backend.earning.scans import scan_decisions
 from backend.earning.scans.outcomes import scanned_text
 from backend.earning.scans.scan_time import ScanTime
 from backend.identity.brands.authentication import Member
@@ -95,7 +95,7 @@ async def find_code(
 async def _find_goods_code(
     session: AsyncSession, settings: Settings, versions: RuleVersionCache, member: Member, scanned: str
 ) -> CodeOut | None:
-    (lookup,) = decisions.read_texts(settings, [scanned_text(UUID(int=0), scanned, ScanTime(datetime.now(UTC)))])
+    (lookup,) = scan_decisions.read_texts(settings, [scanned_text(UUID(int=0), scanned, ScanTime(datetime.now(UTC)))])
     if not isinstance(lookup, CodeLookup):
         return None
     items = msgspec.json.encode([lookup]).decode()

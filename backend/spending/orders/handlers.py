@@ -17,8 +17,8 @@ from backend.core.security.tokens import CHECKS_CALLER_ITSELF
 from backend.identity.accounts import holds, pins
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.identity.accounts.holds import AccountHeld
+from backend.identity.accounts.ownership_proof import PinHeader
 from backend.identity.accounts.pins import PinBlocked, PinNeeded, PinWrong
-from backend.identity.accounts.proof import PinHeader
 from backend.notifications.watchers import CurrentWatchers, WatchedState
 from backend.spending.limits.limit_schemas import with_limit_warning
 from backend.spending.orders import pending_orders

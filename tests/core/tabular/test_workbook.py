@@ -8,7 +8,7 @@ import pytest
 from backend.core.tabular.workbook import formats
 from backend.core.tabular.workbook.book import Workbook
 from backend.core.tabular.workbook.limits import Limits, SheetUnreadable
-from backend.core.tabular.workbook.texts import escaped, unescaped
+from backend.core.tabular.workbook.shared_strings import escaped, unescaped
 from tests.core.tabular.workbooks import OFFICE, PACKAGE, archive, book, number_cell, row, styles, text_cell
 
 LIMITS = Limits(10_000_000, 10_000)

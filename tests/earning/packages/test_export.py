@@ -18,9 +18,9 @@ from backend.core.settings import Settings
 from backend.earning.packages import export as module
 from backend.earning.packages.export import RECORD_NAME, SUMS_NAME, FolderInUse, HandOverRecord, export_files
 from backend.earning.packages.models import Batch
-from backend.earning.packages.printing.labels import files
-from backend.earning.packages.printing.labels.files import Format
-from backend.earning.packages.printing.print_run import DesignRefused, LabelStyle, PrintRun, plan_run
+from backend.earning.packages.print_runs.labels import files
+from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.print_run import DesignRefused, LabelStyle, PrintRun, plan_run
 from scanning import package
 
 KEY = bytes(range(16))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from backend.earning.packages.printing.labels import layout, qr_code
-from backend.earning.packages.printing.labels.label_design import LabelDesign, LabelRefused
-from backend.earning.packages.printing.labels.layout import MARGIN
-from backend.earning.packages.printing.labels.qr_code import QUIET
+from backend.earning.packages.print_runs.labels import layout, qr_code
+from backend.earning.packages.print_runs.labels.label_design import LabelDesign, LabelRefused
+from backend.earning.packages.print_runs.labels.layout import MARGIN
+from backend.earning.packages.print_runs.labels.qr_code import QUIET
 
 URL = "HTTPS://EX.RU/C/0123456789ABCDEF"
 NAME = "Радиатор биметаллический «Тепло-500», 10 секций, боковое подключение"

@@ -11,9 +11,9 @@ import zipfile
 
 import pytest
 
-from backend.earning.packages.printing.labels import files
-from backend.earning.packages.printing.labels.files import BLOCK_SIZES, Format, LabelsOutOfOrder
-from backend.earning.packages.printing.labels.label_design import Label, LabelDesign, LabelRefused
+from backend.earning.packages.print_runs.labels import files
+from backend.earning.packages.print_runs.labels.files import BLOCK_SIZES, Format, LabelsOutOfOrder
+from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign, LabelRefused
 from scanning.symbols import ALPHABET
 
 DESIGN = LabelDesign(name="Радиатор «Тепло-500»", sku="RB-500/10")

@@ -11,9 +11,9 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageFilter
 
-from backend.earning.packages.printing.labels import files, picture
-from backend.earning.packages.printing.labels.files import Format
-from backend.earning.packages.printing.labels.label_design import Label, LabelDesign
+from backend.earning.packages.print_runs.labels import files, label_picture
+from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
 from scanning.symbols import ALPHABET
 
 DESIGN = LabelDesign(name="Радиатор «Тепло-500», 10 секций", sku="RB-500/10")
@@ -24,7 +24,7 @@ SMALL = LabelDesign(name="Кран", sku="K-1/2", width_mm=25, height_mm=32, mod
 def test_a_labels_picture_is_read_and_says_its_size(design):
     label = make_label(1)
 
-    image = Image.open(io.BytesIO(picture.draw_label(label, design)))
+    image = Image.open(io.BytesIO(label_picture.draw_label(label, design)))
 
     millimetres = [pixels / dpi * 25.4 for pixels, dpi in zip(image.size, image.info["dpi"], strict=True)]
     assert read(image) == [label.url]
@@ -35,7 +35,7 @@ def test_a_labels_picture_is_read_and_says_its_size(design):
 @pytest.mark.parametrize("design", [DESIGN, SMALL])
 def test_a_labels_picture_is_read_rotated_blurred_and_compressed(design, angle):
     label = make_label(2)
-    image = Image.open(io.BytesIO(picture.draw_label(label, design)))
+    image = Image.open(io.BytesIO(label_picture.draw_label(label, design)))
 
     turned = image.rotate(angle, resample=Image.Resampling.BICUBIC, expand=True, fillcolor=255)
     squeezed = io.BytesIO()
@@ -46,7 +46,7 @@ def test_a_labels_picture_is_read_rotated_blurred_and_compressed(design, angle):
 
 def test_the_text_of_a_picture_is_set_in_a_typeface_with_cyrillic():
     # A typeface without Cyrillic draws the same box for both names.
-    drawn = {picture.draw_label(make_label(1), LabelDesign(name=name)) for name in ("Щётка", "Жёлоб", "Brush")}
+    drawn = {label_picture.draw_label(make_label(1), LabelDesign(name=name)) for name in ("Щётка", "Жёлоб", "Brush")}
 
     assert len(drawn) == 3
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.storage.bucket import Bucket
-from backend.earning.packages.printing import jobs as print_jobs
-from backend.earning.packages.printing.labels import files as formats
-from backend.earning.packages.printing.labels.files import Format
+from backend.earning.packages.print_runs import print_jobs
+from backend.earning.packages.print_runs.labels import files as formats
+from backend.earning.packages.print_runs.labels.files import Format
 from scanning import package
 from tests.make import World
 from tests.worker.local_worker import until, working

@@ -16,11 +16,11 @@ from backend.core.storage.objects import FileMissing
 from backend.earning.packages import batches, ranges
 from backend.earning.packages.batches import BatchRequest
 from backend.earning.packages.models import BatchFile, BatchFilePart
-from backend.earning.packages.printing import files as printfiles
-from backend.earning.packages.printing import jobs as print_jobs
-from backend.earning.packages.printing.labels import files as formats
-from backend.earning.packages.printing.labels.files import Format
-from backend.earning.packages.printing.print_run import LabelStyle, plan_run
+from backend.earning.packages.print_runs import files as printfiles
+from backend.earning.packages.print_runs import print_jobs
+from backend.earning.packages.print_runs.labels import files as formats
+from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.print_run import LabelStyle, plan_run
 from backend.earning.packages.slot_keys import slot_key
 from tests.make import World
 

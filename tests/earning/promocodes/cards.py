@@ -10,7 +10,7 @@ import zxingcpp
 from PIL import Image
 from sqlalchemy import text
 
-from backend.earning.promocodes.cards.drawing.content import Card, CardFormat, CardStyle, Size
+from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, CardStyle, Size
 from backend.earning.promocodes.models import PromoCode, PromoRun
 from backend.programmes.rules.rule import Percent, Promo, Rule
 from tests.make import World, bearer

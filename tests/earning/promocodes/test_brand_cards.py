@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
-from backend.earning.promocodes.cards.drawing.content import CardFormat
+from backend.earning.promocodes.cards.artwork.content import CardFormat
 from backend.earning.promocodes.models import BrandCard, PromoCode
 from backend.identity.brands.models import Brand
 from tests.earning.promocodes.cards import a_code, card, raster, read

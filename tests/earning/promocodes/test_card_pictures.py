@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.earning.promocodes.cards.drawing import colours, layout, png, proof
-from backend.earning.promocodes.cards.drawing.content import Card, CardFormat, Size, fingerprint
-from backend.earning.promocodes.cards.drawing.logo import LogoUnreadable, reencode_logo
-from backend.earning.promocodes.cards.drawing.proof import CardUnreadable
+from backend.earning.promocodes.cards.artwork import colours, layout, png, readability
+from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, Size, fingerprint
+from backend.earning.promocodes.cards.artwork.logo import LogoUnreadable, reencode_logo
+from backend.earning.promocodes.cards.artwork.readability import CardUnreadable
 from tests.earning.promocodes.cards import CARD, EVERY, LONG, raster, read
 
 # An address whose modules are too small on a business card reduced to a third.
@@ -33,7 +33,7 @@ def jpeg(picture: Image.Image, quality: int) -> bytes:
 async def test_card_is_readable_at_a_third_and_badly_compressed(app, size, kind, card):
     copies = 10 if (size, kind) == (Size.BUSINESS, CardFormat.PDF) else 1
 
-    picture = raster(proof.draw_card_file(card, size, kind), kind)
+    picture = raster(readability.draw_card_file(card, size, kind), kind)
 
     assert read(picture) == read(third(picture)) == [card.link] * copies
     found = await app.state["decoder"].read(jpeg(third(picture), quality=30))
@@ -81,7 +81,7 @@ def test_bytes_and_fingerprint_depend_only_on_content():
 
     assert len(names) == 2 * len(EVERY)
     for size, kind in EVERY:
-        assert proof.draw_card_file(CARD, size, kind) == proof.draw_card_file(CARD, size, kind)
+        assert readability.draw_card_file(CARD, size, kind) == readability.draw_card_file(CARD, size, kind)
 
 
 def test_unreadable_card_raises():
@@ -89,17 +89,17 @@ def test_unreadable_card_raises():
     endless = Card(link="https://ex.ru/p/" + "ж" * 3000, code="X", offer="", brand="")
 
     with pytest.raises(CardUnreadable):
-        proof.draw_card_file(endless, Size.BUSINESS, CardFormat.PNG)
+        readability.draw_card_file(endless, Size.BUSINESS, CardFormat.PNG)
     with pytest.raises(CardUnreadable):
-        proof.draw_card_file(FINE, Size.BUSINESS, CardFormat.PNG, attempts=layout.ATTEMPTS[:2])
+        readability.draw_card_file(FINE, Size.BUSINESS, CardFormat.PNG, attempts=layout.ATTEMPTS[:2])
 
 
 def test_qr_code_with_small_modules_is_drawn_larger():
     picture = png.draw_picture(layout.lay_out(FINE, Size.BUSINESS, layout.ATTEMPTS[0]))
 
-    made = raster(proof.draw_card_file(FINE, Size.BUSINESS, CardFormat.PNG), CardFormat.PNG)
+    made = raster(readability.draw_card_file(FINE, Size.BUSINESS, CardFormat.PNG), CardFormat.PNG)
 
-    assert not proof.is_readable(picture, FINE.link, 1)
+    assert not readability.is_readable(picture, FINE.link, 1)
     assert read(third(made)) == [FINE.link]
 
 
@@ -117,13 +117,13 @@ def test_qr_code_is_dark_on_white_for_any_colours():
 
 @pytest.mark.parametrize("size", Size)
 def test_card_pdf_disables_print_scaling(size):
-    content = proof.draw_card_file(CARD, size, CardFormat.PDF)
+    content = readability.draw_card_file(CARD, size, CardFormat.PDF)
 
     assert re.search(rb"/PrintScaling\s*/None", content)
 
 
 def test_sheet_has_ten_business_cards_with_marks_outside():
-    sheet = raster(proof.draw_card_file(CARD, Size.BUSINESS, CardFormat.PDF), CardFormat.PDF)
+    sheet = raster(readability.draw_card_file(CARD, Size.BUSINESS, CardFormat.PDF), CardFormat.PDF)
     corner = (210 - 170) / 2, (297 - 275) / 2
 
     dots = np.asarray(sheet.convert("L")) < 100

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from backend.core.fair_queue import MAX_WAITING_PER_CALLER
 from backend.core.http.errors import Busy
 from backend.core.storage.bucket import Bucket
-from backend.earning.promocodes.cards.drawing import proof
-from backend.earning.promocodes.cards.drawing.content import Card, CardFormat, Size
+from backend.earning.promocodes.cards.artwork import readability
+from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, Size
 from backend.earning.promocodes.cards.renderer import (
     MAX_CONCURRENT,
     MAX_WAITING,
@@ -60,7 +60,7 @@ async def test_card_with_known_etag_is_not_sent_again(world: World):
 async def test_card_is_drawn_once_and_then_read_from_storage(world: World, app, monkeypatch):
     agent, row = await a_code(world)
     first = await card(world, agent, row)
-    monkeypatch.setattr(proof, "ATTEMPTS", ())
+    monkeypatch.setattr(readability, "ATTEMPTS", ())
 
     again = await card(world, agent, row)
 

@@ -7,8 +7,8 @@ import pytest
 from httpx2 import Response
 from PIL import Image, ImageFilter
 
-from backend.earning.packages.printing.labels.label_design import Label, LabelDesign
-from backend.earning.packages.printing.labels.picture import draw_label
+from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
+from backend.earning.packages.print_runs.labels.label_picture import draw_label
 from backend.identity.accounts.schemas import AccountNew
 from tests.make import World, bearer
 

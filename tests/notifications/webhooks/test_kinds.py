@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import backend
-from backend.notifications.webhooks.kinds import KINDS, TEST
+from backend.notifications.webhooks.event_kinds import KINDS, TEST
 
 CODE = Path(backend.__file__).parent
 PAGE = CODE.parent / "docs" / "webhooks.md"

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from stdnum import ean
 
-from backend.core.tabular.workbook.texts import escaped
+from backend.core.tabular.workbook.shared_strings import escaped
 from tests.make import World
 from tests.programmes.products import damages
 from tests.programmes.products.damages import as_csv, as_excel, rows_of, written

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from scanning.countries import ForeignInvalid, at, de, in_, recognise
-from scanning.countries.keys import KeyInvalid
+from scanning.countries.signature_keys import KeyInvalid
 from tests.scanning.countries import make
 
 CURVES = [

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from backend.core.language import Language
 from backend.core.tabular.csv_rows import FORMULA, GUARD, unguarded
-from backend.core.tabular.workbook.texts import escaped
+from backend.core.tabular.workbook.shared_strings import escaped
 
 Cell = str | int | Decimal
 Format = Literal["csv", "xlsx"]

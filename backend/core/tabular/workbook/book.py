@@ -9,9 +9,9 @@ from xml.parsers import expat
 from backend.core.tabular.cells import Source, TableRow
 from backend.core.tabular.workbook.formats import NumberFormat, Styles
 from backend.core.tabular.workbook.limits import FORMATS, Limits, SheetUnreadable
-from backend.core.tabular.workbook.parts import Elements, Package, check_directory
+from backend.core.tabular.workbook.part_paths import Elements, Package, check_directory
+from backend.core.tabular.workbook.shared_strings import Texts
 from backend.core.tabular.workbook.sheet import Book, Merges, Range, Sheet
-from backend.core.tabular.workbook.texts import Texts
 from backend.core.tabular.workbook.xml import parsed
 
 NAMED_SHEETS = 20  # that were not read, in a report

@@ -11,7 +11,7 @@ from backend.core.tabular.cells import Cell, Kind, TableRow
 from backend.core.tabular.workbook import dates, formats
 from backend.core.tabular.workbook.formats import GENERAL, NumberFormat
 from backend.core.tabular.workbook.limits import CELLS_OF_ROW, COLUMNS, MERGED_RANGES, ROW_CHARACTERS, SheetUnreadable
-from backend.core.tabular.workbook.texts import Pieces, unescaped
+from backend.core.tabular.workbook.shared_strings import Pieces, unescaped
 
 EMPTY = Cell("", "text")
 MERGED = Cell("", "merged")

@@ -9,9 +9,9 @@ from backend.core.db import events, jobs
 from backend.core.http.errors import Conflict, NotFound
 from backend.earning.packages.batches import BatchOver
 from backend.earning.packages.models import Batch, BatchFile, BatchFilePart
-from backend.earning.packages.printing import jobs as print_jobs
-from backend.earning.packages.printing.labels.files import Format
-from backend.earning.packages.printing.print_run import PrintRun
+from backend.earning.packages.print_runs import print_jobs
+from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.print_run import PrintRun
 
 
 class FileUnknown(NotFound):

@@ -17,9 +17,9 @@ from backend.core.settings import Settings
 from backend.core.storage.store import Files
 from backend.earning.packages import slot_keys
 from backend.earning.packages.models import BatchFile, BatchFilePart
-from backend.earning.packages.printing.labels.files import FilePart, render_part
-from backend.earning.packages.printing.labels.label_design import Label, LabelRefused
-from backend.earning.packages.printing.print_run import PrintRun
+from backend.earning.packages.print_runs.labels.files import FilePart, render_part
+from backend.earning.packages.print_runs.labels.label_design import Label, LabelRefused
+from backend.earning.packages.print_runs.print_run import PrintRun
 
 # The next missing part, and all that its bytes depend on; no row for a file that is done or removed.
 NEXT_PART = text("""

@@ -9,9 +9,9 @@ import msgspec
 from backend.core.http.errors import Invalid
 from backend.core.settings import Settings
 from backend.earning.packages.models import Batch
-from backend.earning.packages.printing.labels import files
-from backend.earning.packages.printing.labels.files import FilePart, Format
-from backend.earning.packages.printing.labels.label_design import Label, LabelDesign, LabelRefused
+from backend.earning.packages.print_runs.labels import files
+from backend.earning.packages.print_runs.labels.files import FilePart, Format
+from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign, LabelRefused
 from scanning import package
 
 TRIAL_KEY = bytes(16)  # the layout of a label does not depend on the key

@@ -7,8 +7,8 @@ from msgspec import Meta, field
 
 from backend.core.http.models import RequestModel, ResponseModel
 from backend.earning.packages.models import Batch, BatchFile, BatchFilePart, FileState
-from backend.earning.packages.printing.labels.files import Format
-from backend.earning.packages.printing.print_run import LabelStyle
+from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.print_run import LabelStyle
 from backend.earning.packages.schemas import Count, Position
 from backend.programmes.models import Product
 from backend.programmes.schemas import Moment, Next

@@ -18,12 +18,12 @@ from backend.core.storage.objects import FileMissing
 from backend.core.storage.store import Files, InjectedFiles
 from backend.earning.packages import batches
 from backend.earning.packages.models import BatchFile, BatchFilePart
-from backend.earning.packages.printing import files as printfiles
-from backend.earning.packages.printing import jobs as print_jobs
-from backend.earning.packages.printing.files import FileUnknown
-from backend.earning.packages.printing.labels.files import Format
-from backend.earning.packages.printing.print_run import DesignRefused, plan_run
-from backend.earning.packages.printing.schemas import PartOut, PrintIn, PrintList, PrintOut
+from backend.earning.packages.print_runs import files as printfiles
+from backend.earning.packages.print_runs import print_jobs
+from backend.earning.packages.print_runs.files import FileUnknown
+from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.print_run import DesignRefused, plan_run
+from backend.earning.packages.print_runs.schemas import PartOut, PrintIn, PrintList, PrintOut
 from backend.identity.brands.authentication import (
     EDITORS,
     READERS,

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.http.errors import Invalid, NotFound
 from backend.core.http.models import KEY, LINE, RequestModel, ResponseModel
-from backend.earning.promocodes.cards.drawing import colours, logo
-from backend.earning.promocodes.cards.drawing.content import CardStyle
-from backend.earning.promocodes.cards.drawing.logo import LogoUnreadable
+from backend.earning.promocodes.cards.artwork import colours, logo
+from backend.earning.promocodes.cards.artwork.content import CardStyle
+from backend.earning.promocodes.cards.artwork.logo import LogoUnreadable
 from backend.earning.promocodes.models import BrandCard
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member

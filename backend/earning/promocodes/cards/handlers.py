@@ -17,7 +17,7 @@ from backend.core.http.errors import Conflict, NotFound, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
 from backend.earning.promocodes import displayed_code
-from backend.earning.promocodes.cards.drawing.content import MEDIA_TYPES, Card, CardFormat, Size, fingerprint
+from backend.earning.promocodes.cards.artwork.content import MEDIA_TYPES, Card, CardFormat, Size, fingerprint
 from backend.earning.promocodes.cards.renderer import CardCaller, CardRenderer, CardRendererBusy, CurrentCardRenderer
 from backend.earning.promocodes.displayed_code import DisplayedCode
 from backend.earning.promocodes.service import PromoCodeUnknown

@@ -15,8 +15,8 @@ from backend.core.http.errors import Busy
 from backend.core.settings import Settings
 from backend.core.storage.objects import FileMissing
 from backend.core.storage.store import Files
-from backend.earning.promocodes.cards.drawing import proof
-from backend.earning.promocodes.cards.drawing.content import Card, CardFormat, Size, fingerprint
+from backend.earning.promocodes.cards.artwork import readability
+from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, Size, fingerprint
 
 MAX_CONCURRENT = 2  # each takes a core
 MAX_WAITING = 8
@@ -100,7 +100,7 @@ class CardRenderer:
         if self._db and caller:
             await rate_limits.count_request(self._db, f"cards:{caller.key}", seconds=HOUR, limit=caller.max_per_hour)
         async with self._queue.place(caller.key if caller else name):
-            content = await asyncio.to_thread(proof.draw_card_file, card, size, kind)
+            content = await asyncio.to_thread(readability.draw_card_file, card, size, kind)
         await self.files.put(name, io.BytesIO(content))
 
     def _remove_task(self, name: str, task: asyncio.Task[None]) -> None:

@@ -21,8 +21,8 @@ from backend.core.http.conditional_requests import (
 from backend.core.http.errors import TooLarge, Unsupported
 from backend.core.http.problems import error_responses
 from backend.earning.promocodes.cards import brand_cards
+from backend.earning.promocodes.cards.artwork.logo import MAX_BYTES
 from backend.earning.promocodes.cards.brand_cards import BrandCardIn, BrandCardOut
-from backend.earning.promocodes.cards.drawing.logo import MAX_BYTES
 from backend.identity.brands.authentication import EDITORS, READERS, CurrentMember, RoleForbids, brand_transaction
 
 PNG = "image/png"

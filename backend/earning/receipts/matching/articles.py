@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
+from backend.earning.receipts.matching.line_parser import parse_name
 from backend.earning.receipts.matching.names import MEANT_FOR, RUN, article_key, fold_text
-from backend.earning.receipts.matching.parts import parse_name
 
 MAX_RUNS, MIN_LENGTH, MIN_DIGITS = 6, 4, 5
 GLUE = re.compile(r"[-./_]")

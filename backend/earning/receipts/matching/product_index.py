@@ -12,8 +12,8 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import DamerauLevenshtein
 
 from backend.earning.receipts.matching import articles, decision, names
+from backend.earning.receipts.matching.line_parser import parse_name
 from backend.earning.receipts.matching.match import CatalogueProduct, Match
-from backend.earning.receipts.matching.parts import parse_name
 from backend.earning.receipts.matching.similarity import score_product
 
 SHORTLIST, MAX_NEAR = 200, 32

@@ -6,9 +6,9 @@ from functools import lru_cache
 import msgspec
 from rapidfuzz.distance import DamerauLevenshtein
 
+from backend.earning.receipts.matching.line_parser import NameParts, parse_name
 from backend.earning.receipts.matching.match import CatalogueProduct
 from backend.earning.receipts.matching.names import RUN, fold_text, maker_words
-from backend.earning.receipts.matching.parts import NameParts, parse_name
 
 ATTRIBUTE_WEIGHT, CODE_WEIGHT = 4.0, 6.0
 LINE_SHARE = 0.6

@@ -11,7 +11,7 @@ from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
 from backend.core.security import tokens
 from backend.core.security.passwords import InjectedPasswords
-from backend.identity.accounts import proof
+from backend.identity.accounts import ownership_proof
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.identity.accounts.handlers import PROOF, device_response
 from backend.identity.accounts.holds import AccountHeld
@@ -25,7 +25,7 @@ from backend.identity.accounts.invitations.schemas import (
     PendingDeviceOut,
     invitation_status,
 )
-from backend.identity.accounts.proof import OwnerProof, PinHeader, RecoveryCodeHeader
+from backend.identity.accounts.ownership_proof import OwnerProof, PinHeader, RecoveryCodeHeader
 from backend.identity.accounts.schemas import DeviceOut
 
 Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
@@ -47,7 +47,7 @@ async def create_invitation(
     Show the secret as a QR code; the new device presents it (`POST /v1/devices/pending`), shows a number, and this one
     confirms it. No hold follows, and no other device ends. An invitation lives five minutes and counts once.
     """
-    await proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
+    await ownership_proof.require_proof(db, passwords, settings, agent, OwnerProof(pin, recovery_code), now)
     return await invitations.create_invitation(db, session, settings, agent, now)
 
 

@@ -4,8 +4,8 @@ import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 
-from backend.earning.packages.printing.labels import csv_lines
-from backend.earning.packages.printing.labels.label_design import Label, LabelDesign
+from backend.earning.packages.print_runs.labels import csv_lines
+from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
 from scanning import package
 
 SLICE_BYTES = 1 << 16

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from backend.earning.packages.printing.labels.label_design import Label
+from backend.earning.packages.print_runs.labels.label_design import Label
 from scanning import package
 
 HEADER = ("position", "code", "grouped", "url")

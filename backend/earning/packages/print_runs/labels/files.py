@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from backend.earning.packages.printing.labels import archive, csv_lines, picture, sheets, zpl
-from backend.earning.packages.printing.labels.label_design import Label, LabelDesign
+from backend.earning.packages.print_runs.labels import archive, csv_lines, label_picture, sheets, zpl
+from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
 
 STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -102,7 +102,7 @@ def render_part(kind: Format, part: FilePart, labels: Iterable[Label], design: L
         return (zpl.labels_zpl(block, design) for block in _blocks(checked, BLOCK_SIZES[kind]))
     if kind is Format.PDF:
         return sheets.write_sheets(checked, design, title=part.name)
-    draw = picture.draw_symbol_svg if kind is Format.SVG else picture.draw_symbol_png
+    draw = label_picture.draw_symbol_svg if kind is Format.SVG else label_picture.draw_symbol_png
     return archive.write_archive(checked, design, draw, ending=kind)
 
 

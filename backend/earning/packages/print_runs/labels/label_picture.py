@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from backend.core.tabular.output import typeface
-from backend.earning.packages.printing.labels import layout, qr_code
-from backend.earning.packages.printing.labels.label_design import Label, LabelDesign
-from backend.earning.packages.printing.labels.layout import TextLine
-from backend.earning.packages.printing.labels.qr_code import QUIET
+from backend.earning.packages.print_runs.labels import layout, qr_code
+from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
+from backend.earning.packages.print_runs.labels.layout import TextLine
+from backend.earning.packages.print_runs.labels.qr_code import QUIET
 from scanning import package
 
 DPI = 300

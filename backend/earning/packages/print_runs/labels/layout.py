@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from backend.core.tabular.output import typeface
-from backend.earning.packages.printing.labels.label_design import LabelDesign, LabelRefused
-from backend.earning.packages.printing.labels.qr_code import QUIET
+from backend.earning.packages.print_runs.labels.label_design import LabelDesign, LabelRefused
+from backend.earning.packages.print_runs.labels.qr_code import QUIET
 from scanning.symbols import ALPHABET
 
 MARGIN = 1.5

@@ -6,7 +6,7 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
-from backend.earning.packages.printing.labels.label_design import LabelRefused
+from backend.earning.packages.print_runs.labels.label_design import LabelRefused
 
 QUIET = 4  # modules of white on each side, ISO/IEC 18004 chapter 6.3.8
 # Signs that versions 1 to 6 hold in alphanumeric mode at level M: ISO/IEC 18004, table 7.

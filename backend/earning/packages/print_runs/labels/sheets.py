@@ -9,9 +9,9 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.pdfgen.pathobject import PDFPathObject
 
 from backend.core.tabular.output import typeface
-from backend.earning.packages.printing.labels import layout, qr_code
-from backend.earning.packages.printing.labels.label_design import A4_MM, Label, LabelDesign
-from backend.earning.packages.printing.labels.layout import Layout, TextLine
+from backend.earning.packages.print_runs.labels import layout, qr_code
+from backend.earning.packages.print_runs.labels.label_design import A4_MM, Label, LabelDesign
+from backend.earning.packages.print_runs.labels.layout import Layout, TextLine
 from scanning import package
 
 POINTS = 72 / 25.4  # in a millimetre

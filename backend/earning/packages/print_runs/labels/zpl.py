@@ -5,9 +5,9 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
-from backend.earning.packages.printing.labels import layout, picture, qr_code
-from backend.earning.packages.printing.labels.label_design import DOTS_PER_MM, Label, LabelDesign, LabelRefused
-from backend.earning.packages.printing.labels.layout import Layout
+from backend.earning.packages.print_runs.labels import label_picture, layout, qr_code
+from backend.earning.packages.print_runs.labels.label_design import DOTS_PER_MM, Label, LabelDesign, LabelRefused
+from backend.earning.packages.print_runs.labels.layout import Layout
 from scanning import package
 
 GRAPHIC = "R:SBLABEL.GRF"
@@ -68,7 +68,7 @@ def _shared(placed: Layout, design: LabelDesign) -> str:
     dots = DOTS_PER_MM[design.dpi]
     lowest = max(line.baseline + line.size for line in placed.lines)
     paper = Image.new("1", (round(design.width_mm * dots), round(lowest * dots)), color=0)
-    picture.draw_lines(ImageDraw.Draw(paper), placed.lines, dots, ink=1)
+    label_picture.draw_lines(ImageDraw.Draw(paper), placed.lines, dots, ink=1)
     row = (paper.width + 7) // 8
     dark = paper.tobytes()  # a bit a dot, 1 is dark, rows padded to bytes: as ~DG wants it
     return f"~DG{GRAPHIC},{len(dark)},{row},{dark.hex().upper()}\n"

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from backend.earning.promocodes.cards.drawing.content import Size
+from backend.earning.promocodes.cards.artwork.content import Size
 
 
 class Box(NamedTuple):

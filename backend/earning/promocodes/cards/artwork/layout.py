@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from backend.core.tabular.output import typeface
-from backend.earning.promocodes.cards.drawing import colours, symbol
-from backend.earning.promocodes.cards.drawing.boxes import LARGER, USUAL, Box, Boxes
-from backend.earning.promocodes.cards.drawing.content import PAPERS, Card, Size
-from backend.earning.promocodes.cards.drawing.shapes import Drawing, Logo, Panel, Symbol, TextLine
-from backend.earning.promocodes.cards.drawing.symbol import Grade
-from backend.earning.promocodes.cards.drawing.text_layout import TextStyle, fit_code, fit_text, printable_text
+from backend.earning.promocodes.cards.artwork import colours, symbol
+from backend.earning.promocodes.cards.artwork.boxes import LARGER, USUAL, Box, Boxes
+from backend.earning.promocodes.cards.artwork.content import PAPERS, Card, Size
+from backend.earning.promocodes.cards.artwork.shapes import Drawing, Logo, Panel, Symbol, TextLine
+from backend.earning.promocodes.cards.artwork.symbol import Grade
+from backend.earning.promocodes.cards.artwork.text_layout import TextStyle, fit_code, fit_text, printable_text
 
 ROUND = 0.06  # of a panel's shorter side
 CODE_INSET = 0.07  # of the code's panel, on each side

@@ -8,10 +8,10 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.pdfgen.pathobject import PDFPathObject
 
 from backend.core.tabular.output import typeface
-from backend.earning.promocodes.cards.drawing import colours
-from backend.earning.promocodes.cards.drawing import symbol as symbols
-from backend.earning.promocodes.cards.drawing.shapes import Drawing, Logo, Panel, Symbol
-from backend.earning.promocodes.cards.drawing.symbol import QUIET
+from backend.earning.promocodes.cards.artwork import colours
+from backend.earning.promocodes.cards.artwork import symbol as symbols
+from backend.earning.promocodes.cards.artwork.shapes import Drawing, Logo, Panel, Symbol
+from backend.earning.promocodes.cards.artwork.symbol import QUIET
 
 POINTS = 72 / 25.4  # in a millimetre
 A4_MM = (210.0, 297.0)  # ISO 216

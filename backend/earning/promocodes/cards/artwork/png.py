@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from backend.core.tabular.output import typeface
-from backend.earning.promocodes.cards.drawing import colours
-from backend.earning.promocodes.cards.drawing.content import PRINT_DPI
-from backend.earning.promocodes.cards.drawing.shapes import Drawing, Logo, Panel, Symbol
-from backend.earning.promocodes.cards.drawing.symbol import QUIET
+from backend.earning.promocodes.cards.artwork import colours
+from backend.earning.promocodes.cards.artwork.content import PRINT_DPI
+from backend.earning.promocodes.cards.artwork.shapes import Drawing, Logo, Panel, Symbol
+from backend.earning.promocodes.cards.artwork.symbol import QUIET
 
 SMOOTH = 4  # round corners are drawn so many times larger and made small again
 

@@ -9,11 +9,11 @@ import structlog
 import zxingcpp
 from PIL import Image
 
-from backend.earning.promocodes.cards.drawing import layout, pdf, png, svg
-from backend.earning.promocodes.cards.drawing.content import PRINT_DPI, Card, CardFormat, Size
-from backend.earning.promocodes.cards.drawing.layout import ATTEMPTS, Attempt
-from backend.earning.promocodes.cards.drawing.shapes import Drawing
-from backend.earning.promocodes.cards.drawing.symbol import TextTooLong
+from backend.earning.promocodes.cards.artwork import layout, pdf, png, svg
+from backend.earning.promocodes.cards.artwork.content import PRINT_DPI, Card, CardFormat, Size
+from backend.earning.promocodes.cards.artwork.layout import ATTEMPTS, Attempt
+from backend.earning.promocodes.cards.artwork.shapes import Drawing
+from backend.earning.promocodes.cards.artwork.symbol import TextTooLong
 
 REDUCTION = 3
 QR = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCodeModel2])

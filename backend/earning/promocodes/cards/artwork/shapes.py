@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from backend.earning.promocodes.cards.drawing.boxes import Box
-from backend.earning.promocodes.cards.drawing.content import Paper
-from backend.earning.promocodes.cards.drawing.symbol import Modules
+from backend.earning.promocodes.cards.artwork.boxes import Box
+from backend.earning.promocodes.cards.artwork.content import Paper
+from backend.earning.promocodes.cards.artwork.symbol import Modules
 
 
 class Panel(NamedTuple):

@@ -4,11 +4,11 @@ import base64
 from xml.sax.saxutils import escape, quoteattr
 
 from backend.core.tabular.output import typeface
-from backend.earning.promocodes.cards.drawing import colours
-from backend.earning.promocodes.cards.drawing import symbol as symbols
-from backend.earning.promocodes.cards.drawing.boxes import Box
-from backend.earning.promocodes.cards.drawing.shapes import Drawing, Logo, Panel, Symbol, TextLine
-from backend.earning.promocodes.cards.drawing.symbol import QUIET
+from backend.earning.promocodes.cards.artwork import colours
+from backend.earning.promocodes.cards.artwork import symbol as symbols
+from backend.earning.promocodes.cards.artwork.boxes import Box
+from backend.earning.promocodes.cards.artwork.shapes import Drawing, Logo, Panel, Symbol, TextLine
+from backend.earning.promocodes.cards.artwork.symbol import QUIET
 
 FACES = "'PT Sans',Arial,'DejaVu Sans',sans-serif"
 WEIGHTS = {typeface.REGULAR: "400", typeface.BOLD: "700"}

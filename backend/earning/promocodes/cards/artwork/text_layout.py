@@ -4,8 +4,8 @@ import re
 from typing import NamedTuple
 
 from backend.core.tabular.output import typeface
-from backend.earning.promocodes.cards.drawing.boxes import Box
-from backend.earning.promocodes.cards.drawing.shapes import TextLine
+from backend.earning.promocodes.cards.artwork.boxes import Box
+from backend.earning.promocodes.cards.artwork.shapes import TextLine
 
 LEADING = 1.18  # line height for a type size of 1
 CAP = 0.72  # height of capitals for a type size of 1
