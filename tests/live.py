@@ -15,7 +15,7 @@ import httpx2
 from backend.core.settings import Settings
 from local_postgres.parent_death_signal import signal_on_parent_death
 
-START_SECONDS = 30
+START_SECONDS = 90  # a busy machine compiles and connects slowly
 ROOT = Path(__file__).parents[1]
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, select, text
 
-from backend.core.db.schema_version import fingerprint, sql_files
+from backend.core.db.schema_version import SqlFile, fingerprint, sql_files
 from local_postgres.programs import DatabaseFailed
 
 # One migration at a time: two replicas that start together wait for each other.
@@ -31,6 +31,13 @@ COLUMNS = text("""
 NOTE = text("""
     INSERT INTO schema_versions (fingerprint) VALUES (:fingerprint)
     ON CONFLICT (fingerprint) DO UPDATE SET applied_at = clock_timestamp()
+""")
+
+# Grants and policies cover all tables, also those of new migrations.
+EVERY_TIME = frozenset({"90_grants.sql"})
+RECORD_FILE = text("""
+    INSERT INTO sql_files (name, checksum) VALUES (:name, :checksum)
+    ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = clock_timestamp()
 """)
 
 
@@ -103,8 +110,16 @@ def _refuse_unknown(connection: Connection) -> None:
 
 
 def apply_sql(connection: Connection) -> None:
-    """Create or replace everything but tables. Idempotent."""
+    """Apply the SQL files that changed since they were last applied, and those of `EVERY_TIME`. Idempotent.
+
+    Functions that no file has any more stay in the database, because code of the last release may still call them.
+    """
     # Bodies refer to functions of later files, which are resolved when they run.
     connection.execute(text("SET LOCAL check_function_bodies = off"))
+    applied: dict[str, str] = dict(iter(connection.execute(select(SqlFile.name, SqlFile.checksum))))
     for path in sql_files():
-        connection.exec_driver_sql(path.read_text("utf-8").replace("%", "%%"))
+        source = path.read_bytes()
+        checksum = hashlib.sha256(source).hexdigest()
+        if path.name in EVERY_TIME or applied.get(path.name) != checksum:
+            connection.exec_driver_sql(source.decode().replace("%", "%%"))
+            connection.execute(RECORD_FILE, {"name": path.name, "checksum": checksum})

@@ -1,4 +1,4 @@
-"""The schema of a database: a row for each version of migrations and SQL functions that was applied."""
+"""The schema of a database: which versions of migrations and SQL files were applied."""
 
 import hashlib
 from collections.abc import Iterator
@@ -24,6 +24,17 @@ class SchemaVersion(Base):
     applied_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
+class SqlFile(Base):
+    """An SQL file as it was last applied, so that a migration applies only the files that changed."""
+
+    __tablename__ = "sql_files"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    # SHA-256, hexadecimal.
+    checksum: Mapped[str]
+    applied_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 @cache
 def head() -> str:
     """The newest migration that this code knows: their names begin with ascending numbers."""
@@ -43,6 +54,6 @@ def fingerprint() -> str:
 
 
 def sql_files() -> Iterator[Path]:
-    """The sql/ folders of all packages, in the order of their numbers."""
+    """The files of all sql/ folders, in the order of their numbers. No two have one name."""
     found = [path for package in ("payouts", "backend") for path in (ROOT / package).rglob("sql/*.sql")]
     yield from sorted(found, key=lambda path: path.name)

@@ -4,7 +4,6 @@ CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON eve
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_seals
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-REVOKE UPDATE, DELETE, TRUNCATE ON audit_seals FROM scanback_app;
 
 -- A leaf of the tree (RFC 6962, 2.1) over an event as one line: its columns in order, and microseconds since 1970.
 CREATE OR REPLACE FUNCTION audit_leaf(e events) RETURNS bytea LANGUAGE sql STABLE AS $$
