@@ -37,7 +37,7 @@ CUT_OFF = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND usename = current_user"
 )
 
-# How long an example takes says how busy the machine is.
+# The duration of an example depends on the load of the machine.
 hypothesis.settings.register_profile("scanback", deadline=None)
 hypothesis.settings.load_profile("scanback")
 
@@ -93,7 +93,7 @@ def own_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     yield _clone(name)
     admin = create_engine(os.environ[URL], isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        # Not WITH (FORCE): that fails where the server's own autovacuum is at work, which a plain DROP asks to go.
+        # Not WITH (FORCE): that fails while the server's own autovacuum is at work, which a plain DROP cancels.
         connection.execute(CUT_OFF, {"name": name})
         connection.execute(text(f"DROP DATABASE {name}"))
     admin.dispose()

@@ -1,4 +1,4 @@
-"""Files that are small and want to be large, or are not what they say."""
+"""Small files that expand to large ones, and files with inconsistent headers."""
 
 import struct
 import zlib
@@ -65,7 +65,7 @@ def animated_webp(frames=10_000):
 
 
 def exif_bomb():
-    """5,000 entries of Exif that all claim the same 60,000 bytes."""
+    """5,000 entries of Exif that all refer to the same 60,000 bytes."""
     entries = b"".join(struct.pack("<HHII", 1000 + number, 1, 60_000, 8) for number in range(5_000))
     tiff = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 5_000) + entries
     segment = b"Exif\0\0" + tiff.ljust(65_000, b"\0")
@@ -79,7 +79,7 @@ def huge_page():
 
 
 def looping_pdf():
-    """A drawing that draws itself."""
+    """A form that draws itself."""
     return _pdf("/MediaBox [0 0 300 300] /Resources << /XObject << /A 4 0 R >> >>", "/A Do /A Do", "/A Do /A Do")
 
 
@@ -96,7 +96,7 @@ def _pdf(page, drawing, form=""):
     return (body + "trailer << /Root 1 0 R >>\n%%EOF").encode()
 
 
-def lying_heif(width, height):
+def inconsistent_heif(width, height):
     """A picture whose property boxes give another size than its own bits."""
     data = bytearray(draw.file(draw.qr().convert("RGB"), "HEIF"))
     start = data.find(b"ispe")
@@ -106,15 +106,15 @@ def lying_heif(width, height):
     return bytes(data)
 
 
-def lying_jpeg(width, height):
+def inconsistent_jpeg(width, height):
     """A picture whose frame header gives another size than its data."""
     data = bytearray(draw.file(draw.qr(), "JPEG"))
     struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, height, width)
     return bytes(data)
 
 
-def looking_like():
-    """Files that are no picture, or two things at once."""
+def disguised_files():
+    """Files that are no pictures, or valid in two formats."""
     svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
     return [
         b"",

@@ -1,4 +1,4 @@
-"""One made-up purchase as every provider would answer it. The requisites are nobody's."""
+"""One fictitious purchase in the response format of each provider."""
 
 import copy
 import json
@@ -35,7 +35,7 @@ def items(code=None):
 
 
 def receipt(**changes):
-    """FFD 1.2 as the FNS names it, everything personal included."""
+    """FFD 1.2 with the FNS's names, personal data included."""
     return {
         "code": 3,
         "fiscalDocumentFormatVer": 4,
@@ -96,7 +96,7 @@ def fns_export():
 
 
 def fns_first():
-    """The interface of 2017 to 2020, its own names of some fields, tag 1162 in hexadecimal."""
+    """The API of 2017 to 2020: some fields have other names, tag 1162 is hexadecimal."""
     seen = without(receipt(), "code", "prepaidSum", "creditSum", "retailPlaceAddress", "retailPlace", "region")
     lines = [
         without(line, "paymentType", "productType", "nds") | {"calculationTypeSign": 4, "calculationSubjectSign": 1}
@@ -163,7 +163,7 @@ def ofd_ru():
 
 
 def page():
-    """A page of ofd.ru read by a program: roubles, no sums of lines, no codes, entities."""
+    """A page of ofd.ru, scraped: roubles, no sums of lines, no codes, HTML entities."""
     lines = [
         {
             "title": f"&quot;{line['name']}&quot;",
@@ -197,6 +197,6 @@ SHAPES = {
 
 
 def by_trader(raw=None):
-    """The same receipt from a sole trader, whose name stands in it bare, and in the shop's name."""
+    """The same receipt from a sole trader, whose name is a field of its own and a part of the shop's name."""
     raw = copy.deepcopy(raw or receipt())
     return raw | {"user": CASHIER, "userInn": TRADER, "retailPlace": f"Магазин ИП {CASHIER}"}

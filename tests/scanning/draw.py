@@ -1,4 +1,4 @@
-"""Codes drawn, put on a photograph and hurt, for tests that read them again."""
+"""Draws codes, places them on a photo and damages them, for tests that read them."""
 
 import io
 
@@ -32,7 +32,7 @@ def _image(code, module):
 
 
 def photo(*codes, size=(1200, 900), paper=210):
-    """The codes side by side on paper that is not quite white."""
+    """The codes side by side on off-white paper."""
     picture = Image.new("L", size, paper)
     left = 60
     for code in codes:

@@ -1,4 +1,4 @@
-"""Spellings of one receipt, as tills, scanners, messengers and people make them."""
+"""Spellings of one receipt, as tills, scanners, messengers and people write it."""
 
 from urllib.parse import quote
 
@@ -28,7 +28,7 @@ HOSTS = ("https://consumer.1-ofd.ru/v1", "http://check.ofd.ru/rec", "https://exa
 
 @st.composite
 def spellings(draw, receipt: Receipt) -> str:
-    """One of the ways to write it, with several liberties at once."""
+    """One spelling, with several variations at once."""
     pairs = draw(st.permutations(draw(pairs_of(receipt))))
     way = draw(st.sampled_from(["plain", "link", "russian", "russian link", "sevens", "encoded", "path"]))
     if way in ("russian", "russian link", "sevens"):
@@ -70,7 +70,7 @@ def pairs_of(draw, receipt: Receipt) -> list[tuple[str, str]]:
 
 @st.composite
 def through_keyboard(draw, pairs: list[tuple[str, str]], way: str) -> str:
-    """What a scanner types that plays a keyboard: Russian is on, or Shift came too late for the "&"."""
+    """What a keyboard wedge scanner types: on the Russian layout, or with Shift too late for the "&"."""
     typed = [f"{key}={value.replace(',', '.')}" for key, value in pairs]
     if way == "sevens":
         return "7".join(typed)

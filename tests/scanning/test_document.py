@@ -22,7 +22,7 @@ def code_of(raw):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_shape_of_a_receipt_is_the_same_document(shape):
+def test_receipt_in_any_shape_is_same_document(shape):
     found = document.read(SHAPES[shape]())
 
     assert (found.fn, found.fd, found.fp) == (made.FN, 1234, 3000000001)
@@ -36,7 +36,7 @@ def test_every_shape_of_a_receipt_is_the_same_document(shape):
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES.keys() - {"page"}))
-def test_every_shape_gives_lines_with_names_prices_and_codes(shape):
+def test_receipt_in_any_shape_has_its_lines(shape):
     lines = document.read(SHAPES[shape]()).lines
 
     assert [line.name for line in lines] == [line["name"] for line in made.items()]
@@ -47,7 +47,7 @@ def test_every_shape_gives_lines_with_names_prices_and_codes(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_document_comes_back_from_its_json(shape):
+def test_document_round_trips_through_json(shape):
     found = document.read(SHAPES[shape]())
 
     assert msgspec.json.decode(msgspec.json.encode(found), type=Document) == found
@@ -57,11 +57,11 @@ def test_a_document_comes_back_from_its_json(shape):
     ("shape", "source"),
     [("bare", "iso"), ("flat", "local"), ("fns mobile", "unix_moscow"), ("crpt", "unix_utc_wall"), ("page", "qr")],
 )
-def test_the_document_says_where_its_time_came_from(shape, source):
+def test_document_has_source_of_its_time(shape, source):
     assert document.read(SHAPES[shape]()).time_source == source
 
 
-def test_a_written_zone_is_ignored_and_said():
+def test_time_zone_in_document_is_ignored_with_warning():
     found = document.read(receipt(dateTime="2026-08-17T15:28:00+07:00"))
 
     assert (found.at, found.time_source) == (AT, "iso_zoned")
@@ -70,18 +70,18 @@ def test_a_written_zone_is_ignored_and_said():
 @pytest.mark.parametrize(
     "written", ["2026-08-17 15:28", "20260817t1528", "17.08.2026 15:28:00", "2026-08-17T15:28:00.5"]
 )
-def test_other_ways_to_write_the_time_are_read(written):
+def test_time_in_other_formats_is_read(written):
     assert document.read(receipt(dateTime=written)).at == AT
 
 
 @pytest.mark.parametrize(
     "wrong", ["2026-02-30T15:28", "2026-08-17", "soon", "", None, 0, -1, 10**30, 1.5, "1999-08-17T15:28"]
 )
-def test_a_wrong_time_is_refused(wrong):
+def test_invalid_time_is_refused(wrong):
     assert code_of(receipt(dateTime=wrong)) == "time_invalid"
 
 
-def test_the_shop_and_its_region_are_read():
+def test_shop_and_its_region_are_read():
     found = document.read(receipt())
 
     assert found.seller == 'ООО "ОБРАЗЕЦ"'
@@ -103,17 +103,17 @@ def test_the_shop_and_its_region_are_read():
         ({"internetSign": 1}, None),
     ],
 )
-def test_the_region_is_its_field_or_the_head_of_the_address(changes, region):
+def test_region_is_read_from_field_or_address(changes, region):
     assert document.read(receipt(**changes)).region == region
 
 
-def test_a_wrong_tax_number_is_none():
+def test_invalid_tax_number_is_none():
     found = document.read(receipt(userInn="9900000018  "))
 
     assert found.seller_inn is None
 
 
-def test_a_marketplace_is_known_by_another_s_goods():
+def test_goods_of_other_supplier_mean_marketplace():
     by_number = document.read(receipt(items=[item(amount=TOTAL, providerInn=f"{made.SUPPLIER}  ")]))
     by_agent = document.read(receipt(items=[item(amount=TOTAL, paymentAgentByProductType=64)]))
     own = document.read(receipt(items=[item(amount=TOTAL, providerInn=made.SELLER)]))
@@ -159,11 +159,11 @@ def test_a_marketplace_is_known_by_another_s_goods():
         ([receipt(), receipt(fiscalDocumentNumber=2)], "several_receipts"),
     ],
 )
-def test_what_is_no_sound_receipt_is_refused_by_a_code(raw, code):
+def test_invalid_receipt_is_refused_with_code(raw, code):
     assert code_of(raw) == code
 
 
-def test_what_is_nested_too_deep_is_refused():
+def test_deeply_nested_document_is_refused():
     raw = receipt()
     for _ in range(500):
         raw = [raw]
@@ -171,24 +171,24 @@ def test_what_is_nested_too_deep_is_refused():
     assert code_of(raw) == "too_large"
 
 
-def test_an_export_of_several_receipts_is_read_in_order_and_copies_count_once():
+def test_export_is_read_in_order_without_duplicates():
     export = [made.fns_export()[0], receipt(fiscalDocumentNumber=2), receipt(fiscalDocumentNumber=2)]
 
     assert [found.fd for found in document.read_many(export)] == [1234, 2]
 
 
-def test_a_copy_of_the_receipt_in_the_answer_is_the_same_receipt():
+def test_duplicate_receipt_in_response_is_ignored():
     assert document.read({"data": {"json": receipt()}, "again": receipt()}).fd == 1234
 
 
 @pytest.mark.parametrize(
     ("name", "kind"), [("receipt", 3), ("bso", 4), ("receiptCorrection", 31), ("bsoCorrection", 41), ("other", 3)]
 )
-def test_a_document_without_a_code_is_of_the_kind_that_its_name_says(name, kind):
+def test_document_without_code_has_kind_of_its_name(name, kind):
     assert document.read({"document": {name: without(receipt(), "code")}}).kind == kind
 
 
-def test_a_correction_says_what_it_corrects_and_needs_no_lines():
+def test_correction_names_its_receipt_without_lines():
     found = document.read(
         receipt(
             code=31,
@@ -203,7 +203,7 @@ def test_a_correction_says_what_it_corrects_and_needs_no_lines():
     assert found.lines == ()
 
 
-def test_a_correction_may_leave_everything_out():
+def test_correction_without_details_is_read():
     found = document.read(receipt(code=31, propertiesData="by the cashier"))
 
     assert found.corrects == document.Correction(None, None, "", None)
@@ -211,7 +211,7 @@ def test_a_correction_may_leave_everything_out():
 
 
 @given(st.sampled_from(sorted(SHAPES)), st.randoms(use_true_random=False), st.data())
-def test_a_receipt_changed_at_random_is_read_or_refused_but_never_stumbled_over(shape, chance, data):
+def test_randomly_changed_receipt_is_read_or_refused(shape, chance, data):
     raw = SHAPES[shape]()
     for _ in range(chance.randint(1, 3)):
         raw = _changed(raw, chance, data)
@@ -235,7 +235,7 @@ JSON = st.recursive(
 
 
 def _changed(raw, chance, data):
-    """A copy in which one place, chosen by chance on the way down, is replaced by any JSON or taken away."""
+    """A copy in which one random place is replaced by any JSON or removed."""
     if not isinstance(raw, dict | list) or not raw or chance.random() < 0.15:
         return data.draw(JSON)
     copy = raw.copy()

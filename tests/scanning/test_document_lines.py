@@ -14,47 +14,47 @@ def read(*lines, total=None, **changes):
     return document.read(receipt(items=list(lines), totalSum=total, **changes))
 
 
-def test_identical_lines_stay_two():
+def test_identical_lines_stay_separate():
     found = read(item(), item())
 
     assert found.lines[0].sum == found.lines[1].sum
     assert len(found.lines) == 2
 
 
-def test_a_discount_spread_over_a_line_leaves_its_sum():
+def test_discounted_line_preserves_its_sum():
     assert read(item(price=29900, amount=27900)).lines[0].sum == 27900
 
 
 @pytest.mark.parametrize("off", [-100, -99, 1, 100])
-def test_a_total_rounded_by_up_to_a_rouble_is_said(off):
+def test_total_rounded_within_rouble_has_warning(off):
     assert read(item(), total=13410 + off).warnings == ("total_differs",)
 
 
 @pytest.mark.parametrize("off", [-101, 101, 13410])
-def test_a_total_that_differs_by_more_than_a_rouble_is_doubted(off):
+def test_total_differing_over_rouble_has_warning(off):
     assert read(item(), total=13410 + off).warnings == ("sums_differ",)
 
 
-def test_an_exact_total_needs_no_warning():
+def test_exact_total_has_no_warning():
     assert read(item(), item()).warnings == ()
 
 
 @pytest.mark.parametrize("name", ["", None, "   ", "\x00", 5])
-def test_a_line_may_have_no_name(name):
+def test_line_without_name_is_read(name):
     assert read(item() | {"name": name}).lines[0].name in ("", "5")
 
 
-def test_a_name_is_kept_as_printed_but_for_its_edges_and_what_can_not_be_stored():
+def test_name_is_trimmed_and_cleaned_of_unstorable_characters():
     name = "  *3492277  ОБРАЗЕЦ\u00a0Мор..\t140мл \ud800"
 
     assert read(item(name)).lines[0].name == "*3492277  ОБРАЗЕЦ Мор.. 140мл"
 
 
-def test_a_name_is_cut_to_a_sane_length():
+def test_long_name_is_truncated():
     assert len(read(item("я" * 5000)).lines[0].name) == 256
 
 
-def test_a_telephone_in_a_name_is_dropped_and_an_article_stays():
+def test_telephone_in_name_is_removed_article_stays():
     paid, article, size = (
         read(item(name)).lines[0].name
         for name in ("Пополнение +7 000 000-00-00", "4660043858820 СЫРОК 4319338852", "Уголок 400 100-20-15")
@@ -67,18 +67,18 @@ def test_a_telephone_in_a_name_is_dropped_and_an_article_stays():
     ("written", "quantity"),
     [(7.925, "7.925"), ("2.474", "2.474"), (1.0, "1"), (0.1 + 0.2, "0.3"), ("1,5", "1.5"), (1e-6, "0.000001")],
 )
-def test_a_quantity_is_what_was_written_and_not_its_float(written, quantity):
+def test_quantity_is_read_as_exact_decimal(written, quantity):
     assert read(item() | {"quantity": written}).lines[0].quantity == Decimal(quantity)
 
 
-def test_a_line_without_a_sum_gets_price_times_quantity_and_it_is_said():
+def test_line_without_sum_is_computed_with_warning():
     found = read(item(price=3333, quantity=0.5) | {"sum": None}, total=1667)
 
     assert found.lines[0].sum == 1667
     assert found.warnings == ("sums_computed",)
 
 
-def test_weighed_goods_whose_quantity_was_cut_may_differ_by_what_was_cut():
+def test_truncated_weight_may_differ_by_its_rounding():
     goods = page()
     goods["items"] = [{"title": "Гвозди", "quantity": 0.15, "price": 359}]
     goods["qr"]["s"] = 57.26  # 0.1595 kg
@@ -90,7 +90,7 @@ def test_weighed_goods_whose_quantity_was_cut_may_differ_by_what_was_cut():
 
 
 @pytest.mark.parametrize("roubles", [12.345, "1e-3", float("nan"), -1, 10**16, True, "12_0", None])
-def test_an_amount_that_is_not_roubles_and_kopecks_is_refused(roubles):
+def test_amount_with_fraction_of_kopeck_is_refused(roubles):
     goods = page()
     goods["qr"]["s"] = roubles
 
@@ -99,7 +99,7 @@ def test_an_amount_that_is_not_roubles_and_kopecks_is_refused(roubles):
 
 
 @given(st.integers(0, 10**12))
-def test_roubles_become_kopecks_exactly(kopecks):
+def test_roubles_convert_to_kopecks_exactly(kopecks):
     goods = page()
     goods["items"] = [{"title": "x", "quantity": 1, "price": kopecks / 100}]
     goods["qr"]["s"] = f"{kopecks // 100}.{kopecks % 100:02d}"
@@ -110,36 +110,36 @@ def test_roubles_become_kopecks_exactly(kopecks):
 
 
 @pytest.mark.parametrize("code", [4, 1, 99, None, "4", -1, 10**9, [], "x"])
-def test_unknown_codes_of_open_lists_do_not_matter(code):
+def test_unknown_codes_of_open_lists_are_ignored(code):
     found = read(item(paymentType=code, productType=code, itemsQuantityMeasure=code) | {"nds": code})
 
     assert found.lines[0].payment in (4, 1, 99, None)
 
 
-def test_a_voided_line_is_taken_out_once():
+def test_voided_line_is_removed_once():
     found = read(item(), item(), total=13410, stornoItems=[item()])
 
     assert len(found.lines) == 1
     assert found.warnings == ("storno_taken_out",)
 
 
-def test_a_part_of_a_line_can_be_voided():
+def test_part_of_line_can_be_voided():
     found = read(item(quantity=3), total=26820, stornoItems=[item()])
 
     assert (found.lines[0].quantity, found.lines[0].sum) == (2, 26820)
 
 
-def test_a_line_that_is_marked_as_voiding_is_no_purchase():
+def test_line_marked_as_voiding_is_no_purchase():
     assert len(read(item(), item(), item(storno=True), total=13410).lines) == 1
 
 
-def test_voided_lines_that_are_already_out_stay_out():
+def test_voided_lines_already_removed_stay_removed():
     found = read(item(), stornoItems=[item("Другое")])
 
     assert (len(found.lines), found.warnings) == (1, ())
 
 
-def test_voiding_what_was_never_there_is_refused():
+def test_voiding_of_missing_line_is_refused():
     with pytest.raises(DocumentUnreadable) as refused:
         read(item(), total=0, stornoItems=[item("Другое")])
 
@@ -206,7 +206,7 @@ def test_voided_line_with_zero_sum_voids_nothing():
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.decimals("0.001", 1000, places=3)), min_size=1, max_size=30))
-def test_sums_come_through_to_the_kopeck(pairs):
+def test_sums_are_exact_to_the_kopeck(pairs):
     lines = [item(price=1, quantity=float(quantity), amount=amount) for amount, quantity in pairs]
 
     found = read(*lines)

@@ -1,4 +1,4 @@
-"""Real receipts, read only where SCANBACK_SAMPLES says; their figures are checked without the reader's own code."""
+"""Real receipts, read if SCANBACK_SAMPLES is set; their figures are checked independently of the reader."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ RECEIPTS = sorted((Path(SAMPLES) / "receipts").glob("*.json")) if SAMPLES else [
 
 # Lines from the tests of a library, without the document's date and total.
 NOT_RECEIPTS = "ofd-web_pyofd_2018.json"
-# The page was read wrong: a total of 2.30 for goods of 230 roubles.
+# A misread page: a total of 2.30 for goods of 230 roubles.
 DAMAGED = ("9286000100073944", "124327")
 
 pytestmark = pytest.mark.skipif(not SAMPLES, reason="no real samples here")
@@ -43,7 +43,7 @@ def kopecks(roubles):
     return int((Decimal(str(roubles)) * 100).to_integral_value(ROUND_HALF_UP))
 
 
-def test_every_real_receipt_becomes_a_document_with_its_sums_intact():
+def test_sample_receipts_are_read_with_exact_sums():
     count = 0
     for name, raw in answers():
         found, truth = document.read(raw), plain(raw)
@@ -59,13 +59,13 @@ def test_every_real_receipt_becomes_a_document_with_its_sums_intact():
     assert count == 47
 
 
-def test_only_the_page_that_was_read_wrong_does_not_add_up():
+def test_only_misread_page_has_wrong_total():
     doubted = [found for _, raw in answers() if "sums_differ" in (found := document.read(raw)).warnings]
 
     assert [(found.fn, str(found.fd)) for found in doubted] == [DAMAGED]
 
 
-def test_the_lines_of_what_is_no_whole_receipt_keep_their_sums():
+def test_lines_of_incomplete_receipt_preserve_their_sums():
     count = 0
     for raw in json.loads((Path(SAMPLES) / "receipts" / NOT_RECEIPTS).read_text("utf-8")):
         truth = [(kopecks(item["sum_rub"]), Decimal(item["qty"])) for item in raw["items"]]
@@ -77,20 +77,20 @@ def test_the_lines_of_what_is_no_whole_receipt_keep_their_sums():
     assert count == 25
 
 
-def test_what_is_no_receipt_is_refused():
+def test_sample_without_receipt_is_refused():
     for raw in json.loads((Path(SAMPLES) / "receipts" / NOT_RECEIPTS).read_text("utf-8")):
         with pytest.raises(DocumentUnreadable) as refused:
             document.read(raw)
         assert refused.value.code == "no_receipt"
 
 
-def test_every_file_of_several_receipts_is_read_at_once():
+def test_sample_files_with_several_receipts_are_read():
     path = next(path for path in RECEIPTS if path.name.startswith("fns-app-export"))
 
     assert len(document.read_many(json.loads(path.read_text("utf-8")))) == 4
 
 
-def test_names_prices_and_article_numbers_are_those_of_the_table():
+def test_sample_names_prices_and_articles_match_table():
     with (Path(SAMPLES) / "names" / "receipt-lines.tsv").open(encoding="utf-8", newline="") as table:
         rows = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
     codes = {(row["file"], row["name"].strip()): row["gtin14"] or None for row in rows}
@@ -105,12 +105,12 @@ def test_names_prices_and_article_numbers_are_those_of_the_table():
     assert seen == {row["gtin14"] or None for row in rows}
 
 
-def test_real_answers_are_stripped_and_stay_the_same_documents():
+def test_stripped_samples_are_the_same_documents():
     for name, raw in answers():
-        kept = personal.stripped(raw)
-        assert document.read(kept) == document.read(raw), name
-        assert "redacted" not in json.dumps(kept, ensure_ascii=False).replace('"address": "<redacted>"', "")
+        stripped = personal.stripped(raw)
+        assert document.read(stripped) == document.read(raw), name
+        assert "redacted" not in json.dumps(stripped, ensure_ascii=False).replace('"address": "<redacted>"', "")
 
 
-def test_the_real_binary_code_is_read():
+def test_sample_binary_code_is_read():
     assert product_code.read({"productCode": "450D043077195761"}) == ("04606203090785", None)

@@ -27,7 +27,7 @@ def numerals_of(text):
 
 
 @pytest.mark.parametrize(("key", "radix", "tweak", "plain", "cipher"), SAMPLES)
-def test_the_samples_of_nist_come_out_both_ways(key, radix, tweak, plain, cipher):
+def test_nist_samples_encrypt_and_decrypt(key, radix, tweak, plain, cipher):
     setting = {"radix": radix, "tweak": bytes.fromhex(tweak)}
 
     encrypted = ff1.encrypt(bytes.fromhex(key), **setting, numerals=numerals_of(plain))
@@ -37,7 +37,7 @@ def test_the_samples_of_nist_come_out_both_ways(key, radix, tweak, plain, cipher
     assert decrypted == numerals_of(plain)
 
 
-def test_a_long_text_takes_more_than_one_block_of_stream():
+def test_long_text_uses_several_stream_blocks():
     numerals = [number % 1000 for number in range(101)]
 
     encrypted = ff1.encrypt(bytes(16), radix=1000, tweak=b"tweak", numerals=numerals)
@@ -50,6 +50,6 @@ def test_a_long_text_takes_more_than_one_block_of_stream():
     ("radix", "numerals"),
     [(10, [1] * 5), (10, [10] * 8), (10, [-1] * 8), (1, [0] * 30), (2**16 + 1, [1] * 8), (10**6, [5])],
 )
-def test_what_the_standard_forbids_is_refused(radix, numerals):
+def test_input_outside_standard_is_refused(radix, numerals):
     with pytest.raises(ValueError, match=r"radix|domain"):
         ff1.encrypt(bytes(16), radix=radix, tweak=b"", numerals=numerals)

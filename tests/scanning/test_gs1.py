@@ -25,20 +25,20 @@ MARKED = Marking(GTIN, SERIAL, has_crypto_tail=True)
         (GTIN, GTIN),
     ],
 )
-def test_an_article_number_is_written_in_14_digits(written, normal):
+def test_gtin_is_normalised_to_14_digits(written, normal):
     assert gs1.read_gtin(written) == normal
 
 
 @pytest.mark.parametrize(
     "text", ["", "4600439931255", "460043993124", "123", "0" * 13, "٤٦٠٠٤٣٩٩٣١٢٥٦", "46004399312ab", "1" * 15]
 )
-def test_a_wrong_article_number_is_refused(text):
+def test_invalid_gtin_is_refused(text):
     with pytest.raises(GtinInvalid):
         gs1.read_gtin(text)
 
 
 @given(st.integers(0, 13), st.integers(1, 9))
-def test_every_wrong_digit_is_caught(place, shift):
+def test_gtin_with_wrong_digit_is_refused(place, shift):
     wrong = GTIN[:place] + str((int(GTIN[place]) + shift) % 10) + GTIN[place + 1 :]
 
     with pytest.raises(GtinInvalid):
@@ -46,7 +46,7 @@ def test_every_wrong_digit_is_caught(place, shift):
 
 
 @pytest.mark.parametrize("opening", ["", "\x1d", "]d2", "]C1", "]Q3", "\xe8", "]d2\x1d"])
-def test_a_marking_is_read_as_scanners_give_it(opening):
+def test_marking_code_from_scanner_is_read(opening):
     assert gs1.read_marking(f"{opening}01{GTIN}21{SERIAL}{TAIL}") == MARKED
 
 
@@ -70,12 +70,12 @@ def test_a_marking_is_read_as_scanners_give_it(opening):
         ("https://ex.ru/01/4600439931256/21/A", Marking(GTIN, "A", has_crypto_tail=False)),
     ],
 )
-def test_a_marking_is_read_in_every_spelling(text, marking):
+def test_marking_code_in_any_spelling_is_read(text, marking):
     assert gs1.read_marking(text) == marking
 
 
 @given(st.text(SET_82, min_size=1, max_size=20))
-def test_a_serial_may_hold_all_of_set_82_and_keeps_its_one_spelling(serial):
+def test_serial_with_all_82_characters_is_unchanged(serial):
     marking = gs1.read_marking(f"\x1d01{GTIN}21{serial}{TAIL}")
 
     assert marking == Marking(GTIN, serial, has_crypto_tail=True)
@@ -106,12 +106,12 @@ def test_a_serial_may_hold_all_of_set_82_and_keeps_its_one_spelling(serial):
         f"01{GTIN}21abc\x1d92" + "x" * 200,
     ],
 )
-def test_what_is_no_marking_is_refused(text):
+def test_text_without_marking_code_is_refused(text):
     with pytest.raises(NotACode):
         gs1.read_marking(text)
 
 
-def test_a_marking_with_a_wrong_article_number_is_refused():
+def test_marking_code_with_invalid_gtin_is_refused():
     with pytest.raises(GtinInvalid):
         gs1.read_marking("0104600439931255" + "21abc")
 
@@ -120,11 +120,11 @@ def test_a_marking_with_a_wrong_article_number_is_refused():
     st.text()
     | st.lists(st.sampled_from(["01", GTIN, "21", "abc", "\x1d", "(01)", "(21)", "https://", "/", "3"])).map("".join)
 )
-def test_no_text_upsets_the_reader(text):
+def test_arbitrary_text_is_read_or_refused(text):
     try:
         assert gs1.read_marking(text).gtin
     except Problem as problem:
-        assert str(problem)  # noqa: PT017 - the only thing that may be raised
+        assert str(problem)  # noqa: PT017 - the only exception that may be raised
 
 
 def is_clear(serial):
@@ -147,7 +147,7 @@ def test_marking_in_any_spelling_is_one_unit(data, serial):
 
 @given(serials, serials)
 @settings(max_examples=500)
-def test_markings_of_two_units_stay_two(one, other):
+def test_marking_codes_of_two_units_differ(one, other):
     assume(one != other and is_clear(one) and is_clear(other))
     tail = "\x1d93Ab3d"
 
@@ -202,7 +202,7 @@ def test_marking_serial_ending_like_tail_is_preserved():
     ],
 )
 @pytest.mark.parametrize("opening", ["", "]d2", "]Q3", "<GS>"])
-def test_separator_under_any_of_its_names_is_one(opening, separator):
+def test_separator_in_any_notation_is_recognised(opening, separator):
     assert gs1.read_markings(f"{opening}01{GTIN}21{SERIAL}{separator}93abcd") == [MARKED]
 
 

@@ -54,5 +54,5 @@ def test_strip_punctuation_is_idempotent(text):
         ("12", ()),
     ],
 )
-def test_latin_readings_of_layouts_with_these_letters(typed, readings):
+def test_latin_readings_cover_matching_layouts(typed, readings):
     assert keyboard.latin_readings(typed) == readings

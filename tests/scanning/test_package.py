@@ -19,7 +19,7 @@ payloads = st.integers(0, 2**65 - 1)
 
 
 @given(st.binary(min_size=16, max_size=16), slots, serials)
-def test_a_code_stands_for_its_slot_and_serial(key, slot, serial):
+def test_code_decodes_to_its_slot_and_serial(key, slot, serial):
     code = package.encode(key, slot, serial)
 
     assert package.decode(key, code) == PackageCode(slot, serial)
@@ -29,7 +29,7 @@ def test_a_code_stands_for_its_slot_and_serial(key, slot, serial):
 
 
 @given(st.binary(min_size=16, max_size=16), slots, payloads)
-def test_the_fast_cipher_is_the_standards_ff1(key, slot, payload):
+def test_fast_cipher_equals_ff1(key, slot, payload):
     numerals = [payload >> shift & 31 for shift in range(60, -1, -5)]
 
     encrypted = ff1.encrypt(key, radix=32, tweak=b"pc1" + slot.to_bytes(2), numerals=numerals)
@@ -40,7 +40,7 @@ def test_the_fast_cipher_is_the_standards_ff1(key, slot, payload):
 
 
 @given(st.binary(min_size=16, max_size=16), st.lists(st.tuples(slots, payloads), min_size=1, max_size=40))
-def test_many_at_once_are_enciphered_like_one_by_one(key, many):
+def test_batch_is_enciphered_like_single_payloads(key, many):
     slot_column = np.array([slot for slot, _ in many], np.uint64)
     left = np.array([payload >> 35 for _, payload in many], np.uint64)
     right = np.array([payload & (2**35 - 1) for _, payload in many], np.uint64)
@@ -55,7 +55,7 @@ def test_many_at_once_are_enciphered_like_one_by_one(key, many):
 
 
 @given(slots, serials, st.integers(0, 50))
-def test_a_print_run_is_what_single_codes_are(slot, first, count):
+def test_print_run_equals_single_codes(slot, first, count):
     first = min(first, SERIALS - count)
 
     codes = package.encode_many(KEY, slot, first, count)
@@ -64,7 +64,7 @@ def test_a_print_run_is_what_single_codes_are(slot, first, count):
     assert [code.decode() for code in codes] == [package.encode(KEY, slot, first + place) for place in range(count)]
 
 
-def test_a_long_print_run_is_right_at_every_seam():
+def test_long_print_run_is_continuous_between_blocks():
     codes = package.encode_many(KEY, 7, 1000, 40_000)
 
     for place in [0, 1, 16_383, 16_384, 16_385, 32_767, 32_768, 39_999]:
@@ -72,7 +72,7 @@ def test_a_long_print_run_is_right_at_every_seam():
     assert len(np.unique(codes)) == 40_000
 
 
-def test_the_format_never_changes():
+def test_code_format_is_stable():
     assert KEY.hex() == "73d056e08b924eab693dcb82e235a8ca"
     assert package.encode(KEY, 7, 0) == "07ESQ0S5NHX3186M"
     assert package.encode(KEY, 7, SERIALS - 1) == "07J2S4JPJNNXJM10"
@@ -80,12 +80,12 @@ def test_the_format_never_changes():
 
 
 @given(serials, st.lists(st.sampled_from(["", "-", " ", "\u00a0", "–"]), min_size=15, max_size=15))
-def test_a_code_is_read_in_any_spelling(serial, blanks):
+def test_package_code_in_any_spelling_is_read(serial, blanks):
     code = package.encode(KEY, 7, serial)
-    look_alike = {"0": "o", "1": "l", "3": "з", "A": "а", "B": "в", "E": "е", "K": "к", "M": "м", "H": "н"}
-    look_alike |= {"P": "р", "C": "с", "T": "т", "Y": "у", "X": "х"}
+    similar = {"0": "o", "1": "l", "3": "з", "A": "а", "B": "в", "E": "е", "K": "к", "M": "м", "H": "н"}
+    similar |= {"P": "р", "C": "с", "T": "т", "Y": "у", "X": "х"}
     typed = "".join(
-        look_alike.get(symbol, symbol.lower()) + blank for symbol, blank in zip(code, [*blanks, ""], strict=True)
+        similar.get(symbol, symbol.lower()) + blank for symbol, blank in zip(code, [*blanks, ""], strict=True)
     )
 
     assert package.check(typed) == code
@@ -93,7 +93,7 @@ def test_a_code_is_read_in_any_spelling(serial, blanks):
 
 
 @given(serials, st.integers(0, 15), st.sampled_from(ALPHABET))
-def test_every_wrong_symbol_is_a_typing_error(serial, place, symbol):
+def test_wrong_symbol_is_a_typing_error(serial, place, symbol):
     code = package.encode(KEY, 7, serial)
     typed = code[:place] + symbol + code[place + 1 :]
 
@@ -105,12 +105,12 @@ def test_every_wrong_symbol_is_a_typing_error(serial, place, symbol):
 
 
 @pytest.mark.parametrize("text", ["", "A", "0" * 15, "0" * 17, "U" * 16, "ЯЯЯЯЯЯЯЯЯЯЯЯЯЯЯЯ", "٠" * 16, "\0" * 16])
-def test_what_is_not_16_symbols_is_a_typing_error(text):
+def test_code_of_other_length_is_a_typing_error(text):
     with pytest.raises(TypingError):
         package.decode(KEY, text)
 
 
-def test_made_up_codes_are_never_accepted():
+def test_made_up_codes_are_not_accepted():
     made_up = random.Random(5)
 
     for _ in range(2000):
@@ -120,7 +120,7 @@ def test_made_up_codes_are_never_accepted():
 
 
 @given(serials, st.integers(2, 14), st.sampled_from(ALPHABET))
-def test_neighbours_of_a_real_code_with_the_right_check_symbol_are_not_issued(serial, place, symbol):
+def test_neighbours_of_code_are_not_issued(serial, place, symbol):
     code = package.encode(KEY, 7, serial)
     body = code[:place] + symbol + code[place + 1 : 15]
 
@@ -129,20 +129,20 @@ def test_neighbours_of_a_real_code_with_the_right_check_symbol_are_not_issued(se
             package.decode(KEY, body + check_symbol(body))
 
 
-def test_another_slots_key_reads_nothing():
+def test_key_of_another_slot_decodes_nothing():
     code = package.encode(package.slot_key(MASTER, 8), 7, 42)
 
     with pytest.raises(NotIssued):
         package.decode(KEY, code)
 
 
-def test_a_serial_has_another_code_in_every_slot_even_under_one_key():
+def test_serial_has_different_code_in_each_slot():
     tails = {package.encode(KEY, slot, 42)[2:15] for slot in range(SLOTS)}
 
     assert len(tails) == SLOTS
 
 
-def test_many_codes_are_decoded_like_one_by_one():
+def test_batch_is_decoded_like_single_codes():
     codes = [code.decode() for code in package.encode_many(KEY, 7, 500, 200)]
     codes[3] = package.grouped(codes[3]).lower()
     codes[10] = "nonsense"
@@ -158,12 +158,12 @@ def test_many_codes_are_decoded_like_one_by_one():
 
 
 @pytest.mark.parametrize("codes", [[], ["nonsense"], ["", ""]])
-def test_many_codes_may_be_none_at_all(codes):
+def test_invalid_batch_decodes_to_none(codes):
     assert package.decode_many(KEY, codes) == [None] * len(codes)
 
 
 @given(slots, slots)
-def test_every_slot_has_a_key_of_its_own(one, other):
+def test_slots_have_different_keys(one, other):
     keys = package.slot_key(MASTER, one), package.slot_key(MASTER, other)
 
     assert (keys[0] == keys[1]) == (one == other)
@@ -186,10 +186,10 @@ def test_every_slot_has_a_key_of_its_own(one, other):
         lambda: package.encode(bytes(32), 0, 0),
     ],
 )
-def test_what_is_out_of_range_is_refused(wrong):
+def test_value_out_of_range_is_refused(wrong):
     with pytest.raises(ValueError, match=r"below|at least|key size"):
         wrong()
 
 
-def test_a_code_is_printed_in_groups_of_four():
+def test_code_is_printed_in_groups_of_four():
     assert package.grouped("0123456789ABCDEF") == "0123-4567-89AB-CDEF"

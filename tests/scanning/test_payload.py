@@ -40,7 +40,7 @@ def on_layout(text):
         f"http://127.0.0.1:8000/C/{CODE}",
     ],
 )
-def test_a_package_code_is_known_in_any_spelling(text):
+def test_package_code_in_any_spelling_is_classified(text):
     assert classify(text) == Payload("package", CODE)
 
 
@@ -57,7 +57,7 @@ def test_a_package_code_is_known_in_any_spelling(text):
         "ABCD EFGH JKMN PQRS",
     ],
 )
-def test_a_mistyped_package_code_is_still_one(text):
+def test_mistyped_package_code_is_classified(text):
     found = classify(text)
 
     assert found.kind == "package"
@@ -89,11 +89,11 @@ def test_a_mistyped_package_code_is_still_one(text):
         "https://[::1/C/" + CODE,
     ],
 )
-def test_all_else_is_unknown(text):
+def test_other_text_is_unknown(text):
     assert classify(text) == Payload("unknown", text)
 
 
-def test_a_number_of_16_digits_is_a_package_code_only_if_its_check_symbol_says_so():
+def test_sixteen_digits_need_valid_check_symbol():
     numbers = [f"{number:016}" for number in range(2202206112345000, 2202206112345100)]
 
     kinds = [classify(number).kind for number in numbers]
@@ -129,7 +129,7 @@ def test_a_number_of_16_digits_is_a_package_code_only_if_its_check_symbol_says_s
         (f"https://id.gs1.org/01/{GTIN}/21/5a'b", Payload("marking", f"01{GTIN}215a'b")),
     ],
 )
-def test_every_other_kind_is_told_by_its_form(text, found):
+def test_text_is_classified_by_its_form(text, found):
     assert classify(text) == found
 
 
@@ -137,11 +137,11 @@ def test_every_other_kind_is_told_by_its_form(text, found):
     ("host", "kind"),
     [("EX.RU", "package"), ("ex.ru:8443", "package"), ("evil.ru", "unknown"), ("ex.ru.evil.ru", "unknown")],
 )
-def test_links_count_from_named_hosts_only(host, kind):
+def test_link_is_recognised_from_configured_hosts_only(host, kind):
     assert classify(f"https://{host}/C/{CODE}", hosts=["Ex.ru"]).kind == kind
 
 
-def test_a_host_may_be_named_with_its_port():
+def test_host_with_port_is_recognised():
     hosts = ["127.0.0.1:8000"]
 
     assert classify(f"http://127.0.0.1:8000/C/{CODE}", hosts=hosts).kind == "package"
@@ -175,7 +175,7 @@ pieces = st.sampled_from(
 @given(st.text() | st.lists(pieces).map("".join) | st.text(ALPHABET + "- U", min_size=12, max_size=24))
 @example("ß" * 8)
 @example("\ud800" * 16)
-def test_no_text_upsets_the_classifier(text):
+def test_arbitrary_text_is_classified(text):
     found = classify(text)
     again = classify(found.value)
 
@@ -216,10 +216,10 @@ def test_package_code_typed_on_cyrillic_layout_is_recognised(text):
         (f"https://ex.ru/c/{CODE}", "package"),
     ],
 )
-def test_link_in_a_sentence_is_read(link, kind):
+def test_link_in_sentence_is_read(link, kind):
     assert classify(f"Ваш чек: {link} спасибо").kind == classify(f'<a href="{link}">чек</a>').kind == kind
 
 
 @pytest.mark.parametrize("text", ["см. https://ex.ru/a и https://ex.ru/b", "см. https://ex.ru/4600439931256 тут"])
-def test_other_links_in_a_sentence_are_unknown(text):
+def test_other_links_in_sentence_are_unknown(text):
     assert classify(text).kind == "unknown"

@@ -26,24 +26,24 @@ MAILS = st.builds(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_stripped_answer_is_still_the_same_document(shape):
+def test_stripped_response_is_same_document(shape):
     raw = SHAPES[shape]()
 
     assert document.read(personal.stripped(raw)) == document.read(raw)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_nothing_of_the_cashier_or_buyer_is_left(shape):
+def test_cashier_and_buyer_are_removed(shape):
     raw = SHAPES[shape]()
 
-    kept = json.dumps(personal.stripped(raw), ensure_ascii=False)
+    remaining = json.dumps(personal.stripped(raw), ensure_ascii=False)
 
     for secret in (*CASHIER.split(), MAIL, PHONE, TRADER, "shop@example.org", "0000.secret"):
-        assert secret not in kept
+        assert secret not in remaining
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_answer_itself_is_not_changed(shape):
+def test_original_response_is_unchanged(shape):
     raw = SHAPES[shape]()
     before = copy.deepcopy(raw)
 
@@ -52,27 +52,27 @@ def test_the_answer_itself_is_not_changed(shape):
     assert raw == before
 
 
-def test_a_sole_trader_s_name_goes_and_the_tax_number_stays():
+def test_sole_traders_name_is_removed_tax_number_stays():
     found = document.read(by_trader())
-    kept = json.dumps(personal.stripped(by_trader()), ensure_ascii=False)
+    remaining = json.dumps(personal.stripped(by_trader()), ensure_ascii=False)
 
     assert (found.seller, found.seller_inn, found.place) == ("", TRADER, "Магазин")
-    assert CASHIER not in kept
-    assert CASHIER.split()[0] not in kept
-    assert TRADER in kept
+    assert CASHIER not in remaining
+    assert CASHIER.split()[0] not in remaining
+    assert TRADER in remaining
 
 
-def test_a_sole_trader_s_bare_name_in_the_shop_s_name_goes_too():
+def test_sole_traders_bare_name_is_removed():
     raw = by_trader() | {"retailPlace": "Лавка Фамилия И. О.", "metadata": {"address": f"г. Образцовск, {CASHIER}"}}
 
     found = document.read(raw | {"retailPlaceAddress": None})
-    kept = json.dumps(personal.stripped(raw), ensure_ascii=False).casefold()
+    remaining = json.dumps(personal.stripped(raw), ensure_ascii=False).casefold()
 
     assert (found.place, found.address) == ("", "")
-    assert "фамилия" not in kept
+    assert "фамилия" not in remaining
 
 
-def test_the_title_of_a_sole_trader_s_page_may_be_a_bare_name_and_goes():
+def test_sole_traders_name_in_title_is_removed():
     raw = made.page()
     raw["shop"] |= {"title": CASHIER, "tin": TRADER}
 
@@ -81,14 +81,14 @@ def test_the_title_of_a_sole_trader_s_page_may_be_a_bare_name_and_goes():
     assert CASHIER not in json.dumps(personal.stripped(raw), ensure_ascii=False)
 
 
-def test_the_name_beside_a_person_s_tax_number_goes():
+def test_name_beside_persons_tax_number_is_removed():
     ticket = made.fns_mobile() | {"seller": {"name": CASHIER, "inn": TRADER}}
 
     assert personal.stripped(ticket)["seller"] == {"name": None, "inn": TRADER}
 
 
 @pytest.mark.parametrize(
-    ("name", "tax", "kept"),
+    ("name", "tax", "remaining"),
     [
         ('ООО "ОБРАЗЕЦ"', None, 'ООО "ОБРАЗЕЦ"'),
         ("Образец Торг ООО", None, "Образец Торг ООО"),
@@ -100,8 +100,8 @@ def test_the_name_beside_a_person_s_tax_number_goes():
         ("", None, ""),
     ],
 )
-def test_only_the_name_of_an_organisation_is_kept(name, tax, kept):
-    assert personal.seller_name(name, tax) == kept
+def test_only_name_of_organisation_remains(name, tax, remaining):
+    assert personal.seller_name(name, tax) == remaining
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_only_the_name_of_an_organisation_is_kept(name, tax, kept):
         "0102000000000015215AbC'd",
     ],
 )
-def test_numbers_of_goods_and_houses_are_no_telephones(text):
+def test_numbers_of_goods_and_houses_remain(text):
     assert personal.without_contacts(text) == text
 
 
@@ -130,27 +130,27 @@ def test_numbers_of_goods_and_houses_are_no_telephones(text):
         "+7\u00a0900\u00a0000\u00a000\u00a000",
     ],
 )
-def test_telephones_are_cut_out_of_texts(text):
+def test_telephones_are_removed_from_texts(text):
     assert personal.without_contacts(f"Касса {text} работает") == "Касса  работает"
 
 
 @given(st.one_of(PHONES, MAILS), st.data())
-def test_no_telephone_or_mail_address_survives_wherever_it_stands(secret, data):
+def test_telephone_or_email_in_any_field_is_removed(secret, data):
     shape = data.draw(st.sampled_from(sorted(SHAPES)))
     raw = _with(
         SHAPES[shape](), data.draw(st.sampled_from([secret, f"тел. {secret}, спросить", [secret], {secret: 1}])), data
     )
 
-    kept = json.dumps(personal.stripped(raw), ensure_ascii=False)
+    remaining = json.dumps(personal.stripped(raw), ensure_ascii=False)
 
-    assert secret not in kept
+    assert secret not in remaining
 
 
 @given(st.integers(70_000_000_000, 89_999_999_999), st.sampled_from(["contact", "note", "code2", "x"]))
-def test_no_telephone_survives_as_a_number_in_an_unknown_field(phone, name):
-    kept = json.dumps(personal.stripped(receipt(**{name: phone}, items=[item(**{name: phone})])))
+def test_telephone_number_in_unknown_field_is_removed(phone, name):
+    remaining = json.dumps(personal.stripped(receipt(**{name: phone}, items=[item(**{name: phone})])))
 
-    assert str(phone) not in kept
+    assert str(phone) not in remaining
 
 
 @given(
@@ -159,13 +159,13 @@ def test_no_telephone_survives_as_a_number_in_an_unknown_field(phone, name):
         lambda child: st.lists(child) | st.dictionaries(st.text(), child),
     )
 )
-def test_any_json_can_be_stripped_and_once_is_enough(raw):
+def test_stripping_any_json_is_idempotent(raw):
     once = personal.stripped(raw)
 
     assert personal.stripped(once) == once or "nan" in repr(once)
 
 
-def test_what_is_nested_too_deep_is_left_out():
+def test_deeply_nested_value_is_removed():
     raw = MAIL
     for _ in range(900):
         raw = [raw]

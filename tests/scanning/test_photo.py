@@ -1,4 +1,4 @@
-"""Photos that are kept: small, upright, and without a word of what the camera wrote into them."""
+"""Stored photos: small, upright, and without the camera's metadata."""
 
 import io
 import random
@@ -15,8 +15,8 @@ MOSCOW = {1: "N", 2: (55.0, 45.0, 7.0), 3: "E", 4: (37.0, 36.0, 56.0)}
 SECRETS = (b"Exif", b"GPS", b"Phone", b"Moscow", b"xmp", b"ICC_PROFILE", b"Ivan")
 
 
-def of_a_phone(size=(300, 200), orientation=1, format_="JPEG", **fields):
-    """A picture, its upper left quarter black, with all that a phone notes."""
+def phone_photo(size=(300, 200), orientation=1, format_="JPEG", **fields):
+    """A picture with a black upper left quarter and the metadata of a phone."""
     image = Image.new("RGB", size, "white")
     image.paste("black", (0, 0, size[0] // 2, size[1] // 2))
     exif = Image.Exif()
@@ -35,7 +35,7 @@ def opened(jpeg):
 
 
 def segments(jpeg):
-    """The kinds of segments before the picture itself."""
+    """The kinds of segments before the image data."""
     place, found = 2, []
     while jpeg[place + 1] != 0xDA:
         found.append(jpeg[place + 1])
@@ -43,29 +43,29 @@ def segments(jpeg):
     return found
 
 
-def test_a_place_goes_in_and_none_comes_out():
+def test_location_is_removed_from_photo():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    before = of_a_phone(comment=b"Moscow, Ivan", xmp=b"<x:xmpmeta>Moscow</x:xmpmeta>", icc_profile=profile)
+    before = phone_photo(comment=b"Moscow, Ivan", xmp=b"<x:xmpmeta>Moscow</x:xmpmeta>", icc_profile=profile)
 
     after = photo.clean(before)
 
     assert all(word in before for word in (b"Exif", b"Phone", b"Moscow", b"ICC_PROFILE"))
     assert not [word for word in SECRETS if word.lower() in after.lower()]
-    # JFIF's own head, tables and the frame: no APP1 to APP15, no comment.
+    # JFIF header, tables and the frame: no APP1 to APP15, no comment.
     assert set(segments(after)) <= {0xE0, 0xDB, 0xC0, 0xC2, 0xC4, 0xDD}
     assert not opened(after).getexif()
 
 
 @pytest.mark.parametrize("format_", ["PNG", "WEBP", "HEIF", "AVIF"])
-def test_other_formats_become_a_jpeg_without_their_notes(format_):
-    after = photo.clean(of_a_phone(format_=format_))
+def test_other_formats_become_jpeg_without_metadata(format_):
+    after = photo.clean(phone_photo(format_=format_))
 
     assert opened(after).format == "JPEG"
     assert opened(after).size == (300, 200)
     assert not [word for word in SECRETS if word.lower() in after.lower()]
 
 
-def test_texts_of_a_png_are_left_behind():
+def test_texts_of_png_are_removed():
     texts = PngImagePlugin.PngInfo()
     texts.add_text("Author", "Ivan")
     out = io.BytesIO()
@@ -74,8 +74,8 @@ def test_texts_of_a_png_are_left_behind():
     assert b"Ivan" not in photo.clean(out.getvalue())
 
 
-def test_a_picture_held_sideways_stands_upright():
-    turned = opened(photo.clean(of_a_phone(orientation=6))).convert("L")
+def test_rotated_photo_is_turned_upright():
+    turned = opened(photo.clean(phone_photo(orientation=6))).convert("L")
 
     assert turned.size == (200, 300)
     assert turned.getpixel((150, 20)) < 50 < 200 < turned.getpixel((20, 20))
@@ -84,11 +84,11 @@ def test_a_picture_held_sideways_stands_upright():
 @pytest.mark.parametrize(
     ("size", "wanted"), [((4000, 3000), (2000, 1500)), ((900, 5000), (360, 2000)), ((7, 5), (7, 5))]
 )
-def test_no_side_is_longer_than_2000_pixels(size, wanted):
-    assert opened(photo.clean(of_a_phone(size))).size == wanted
+def test_photo_is_reduced_to_2000_pixels(size, wanted):
+    assert opened(photo.clean(phone_photo(size))).size == wanted
 
 
-def test_what_is_transparent_is_white_and_sixteen_bits_become_eight():
+def test_transparency_becomes_white_and_depth_eight_bits():
     glass, deep = io.BytesIO(), io.BytesIO()
     Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(glass, "PNG")
     Image.fromarray(np.full((20, 20), 128 << 8, np.uint16)).save(deep, "PNG")
@@ -97,7 +97,7 @@ def test_what_is_transparent_is_white_and_sixteen_bits_become_eight():
     assert abs(opened(photo.clean(deep.getvalue())).convert("L").getpixel((9, 9)) - 128) <= 1
 
 
-def test_noise_takes_no_more_than_a_megabyte():
+def test_noisy_photo_is_under_a_megabyte():
     noise = np.frombuffer(random.Random(4).randbytes(2000 * 2000 * 3), np.uint8).reshape(2000, 2000, 3)
     out = io.BytesIO()
     Image.fromarray(noise).save(out, "JPEG", quality=80)
@@ -105,7 +105,7 @@ def test_noise_takes_no_more_than_a_megabyte():
     assert len(photo.clean(out.getvalue())) <= photo.MOST_BYTES < len(out.getvalue())
 
 
-def test_the_pages_of_a_pdf_stand_one_below_the_other():
+def test_pdf_pages_are_stacked_vertically():
     out = io.BytesIO()
     pages = [Image.new("RGB", (200, 300), colour) for colour in ("white", "black")]
     pages[0].save(out, "PDF", save_all=True, append_images=pages[1:])
@@ -116,8 +116,8 @@ def test_the_pages_of_a_pdf_stand_one_below_the_other():
     assert sheet.getpixel((sheet.width // 2, 500)) > 250 > 5 > sheet.getpixel((sheet.width // 2, 1500))
 
 
-def test_each_fault_of_a_picture_has_its_name():
-    whole = of_a_phone((900, 900))
+def test_invalid_photo_has_error_code():
+    whole = phone_photo((900, 900))
 
     with pytest.raises(PictureUnreadable):
         photo.clean(whole[: len(whole) // 2])

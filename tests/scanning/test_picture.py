@@ -9,7 +9,7 @@ from scanning.header import Limits
 from scanning.problem import PictureTooLarge, PictureUnreadable
 from tests.scanning import bombs, draw
 
-# Dark above and left, light below and right: every way of turning it differs.
+# Dark above and left, light below and right, so all orientations differ.
 CORNERS = Image.fromarray(np.add.outer(np.arange(0, 120), np.arange(0, 100) // 2 * 2).astype(np.uint8) // 2)
 
 
@@ -23,7 +23,7 @@ def nearly(one, other):
 
 @pytest.mark.parametrize("format_", bombs.FORMATS)
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_every_format_is_opened_as_a_gray_array(format_, mode):
+def test_picture_in_any_format_is_gray_array(format_, mode):
     (page,) = pages(draw.file(CORNERS.convert(mode), format_))
 
     assert page.dtype == np.uint8
@@ -32,7 +32,7 @@ def test_every_format_is_opened_as_a_gray_array(format_, mode):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
-def test_a_picture_is_turned_upright_as_exif_says(orientation, format_):
+def test_picture_is_turned_upright_by_exif(orientation, format_):
     turned = {
         1: CORNERS,
         2: CORNERS.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
@@ -54,13 +54,13 @@ def test_a_picture_is_turned_upright_as_exif_says(orientation, format_):
 @pytest.mark.parametrize(
     "exif", [b"", b"Exif\0\0", b"Exif\0\0MM", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + b"\xff" * 99]
 )
-def test_damaged_exif_costs_the_turn_and_not_the_picture(exif):
+def test_picture_with_damaged_exif_is_not_rotated(exif):
     (page,) = pages(draw.file(CORNERS, "JPEG", exif=exif))
 
     assert nearly(page, np.asarray(CORNERS))
 
 
-def test_a_hidden_background_is_white():
+def test_transparent_background_is_white():
     ink = Image.merge("LA", (Image.new("L", (60, 60), 0), Image.new("L", (60, 60), 0)))
     ink.paste((0, 255), (20, 20, 40, 40))
 
@@ -70,7 +70,7 @@ def test_a_hidden_background_is_white():
     assert page[30, 30] == 0
 
 
-def test_white_ink_on_nothing_lies_on_black():
+def test_white_ink_on_transparent_is_on_black():
     ink = Image.merge("LA", (Image.new("L", (60, 60), 255), Image.new("L", (60, 60), 0)))
     ink.paste((255, 255), (20, 20, 40, 40))
 
@@ -90,19 +90,19 @@ def test_white_ink_on_nothing_lies_on_black():
     ],
     ids=lambda image: image.mode,
 )
-def test_every_kind_of_png_is_gray(image):
+def test_png_of_any_kind_is_gray(image):
     (page,) = pages(draw.file(image))
 
     assert nearly(page, np.asarray(CORNERS))
 
 
-def test_a_jpeg_for_the_press_is_gray():
+def test_cmyk_jpeg_is_gray():
     (page,) = pages(draw.file(CORNERS.convert("CMYK"), "JPEG"))
 
     assert nearly(page, np.asarray(CORNERS))
 
 
-def test_only_the_first_frame_counts():
+def test_only_first_frame_is_read():
     first = draw.file(CORNERS, "WEBP", lossless=True, save_all=True, append_images=[Image.new("L", CORNERS.size)])
 
     (page,) = pages(first)
@@ -142,7 +142,7 @@ def test_picture_of_50_megapixels_is_reduced(format_, options):
     assert abs(int(page[1000, 1000]) - 80) <= 1
 
 
-def test_a_page_of_any_size_is_drawn_within_bounds():
+def test_page_of_any_size_is_rendered_within_limits():
     (page,) = pages(bombs.huge_page())
 
     assert max(page.shape) <= picture.PDF_LONGEST
@@ -150,7 +150,7 @@ def test_a_page_of_any_size_is_drawn_within_bounds():
 
 @pytest.mark.parametrize("format_", bombs.FORMATS)
 @pytest.mark.parametrize("part", [0.5, 0.95])
-def test_a_file_cut_short_is_unreadable(format_, part):
+def test_truncated_file_is_unreadable(format_, part):
     whole = draw.file(draw.noisy(draw.photo(draw.qr(), size=(400, 300)), 20), format_)
 
     with pytest.raises(PictureUnreadable):
@@ -160,7 +160,7 @@ def test_a_file_cut_short_is_unreadable(format_, part):
 @pytest.mark.parametrize(
     "data",
     [
-        bombs.lying_heif(3000, 3000),
+        bombs.inconsistent_heif(3000, 3000),
         bombs.png(100, 100, data=b"nothing packed"),
         bombs.png(100, 100, colour=9),
         bombs.png(100, 100, bits=99),
@@ -182,27 +182,27 @@ def test_a_file_cut_short_is_unreadable(format_, part):
         "jpeg end",
     ],
 )
-def test_a_file_that_lies_is_unreadable(data):
+def test_inconsistent_file_is_unreadable(data):
     with pytest.raises(PictureUnreadable):
         pages(data)
 
 
-def test_a_picture_larger_than_its_boxes_say_is_still_within_limits():
+def test_picture_larger_than_its_boxes_respects_limits():
     try:
-        (page,) = pages(bombs.lying_heif(16, 16), Limits(pixels=10_000))
+        (page,) = pages(bombs.inconsistent_heif(16, 16), Limits(pixels=10_000))
         assert page.size <= 10_000
     except (PictureUnreadable, PictureTooLarge) as problem:
-        assert str(problem)  # noqa: PT017 - as good an answer
+        assert str(problem)  # noqa: PT017 - a refusal is fine too
 
 
 @pytest.mark.parametrize("bomb", [bombs.animated_png, bombs.animated_webp, bombs.exif_bomb])
-def test_what_is_too_much_in_a_good_file_is_left_alone(bomb):
+def test_oversized_metadata_is_ignored(bomb):
     (page,) = pages(bomb())
 
     assert max(page.shape) < 1000
 
 
-def test_the_exif_reader_asks_for_nothing_but_numbers():
+def test_exif_reader_reads_only_orientation():
     entries = b"".join(struct.pack("<HHII", 0x10F, 2, 60_000, 8) for _ in range(3))
     tag = struct.pack("<HHIHH", 0x112, 3, 1, 6, 0)
     exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 4) + entries + tag

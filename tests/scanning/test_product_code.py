@@ -48,7 +48,7 @@ def new(**part):
         ({"barcode": GTIN[1:]}, (GTIN, None)),
     ],
 )
-def test_a_product_code_is_read_in_every_shape(item, found):
+def test_product_code_in_any_shape_is_read(item, found):
     assert product_code.read(item) == found
 
 
@@ -74,16 +74,16 @@ def test_a_product_code_is_read_in_every_shape(item, found):
         {"productCodeNew": [RAW_CODE]},
     ],
 )
-def test_what_names_no_article_for_certain_names_none(item):
+def test_ambiguous_product_code_has_no_gtin(item):
     assert product_code.read(item) == (None, None)
 
 
-def test_a_serial_that_two_fields_dispute_is_not_kept():
+def test_conflicting_serials_are_dropped():
     assert product_code.read(new(gs1m={"gtin": GTIN, "sernum": "other", "rawProductCode": RAW_CODE})) == (GTIN, None)
 
 
 @given(st.integers(1, 10**12 - 1), UNITS)
-def test_every_shape_of_a_code_says_the_same(number, serial):
+def test_product_code_shapes_are_equivalent(number, serial):
     gtin = _with_check_digit(number)
     raw = f"01{gtin}21{serial}"
     binary = b"DM" + int(gtin).to_bytes(6, "big") + serial.encode()
@@ -103,7 +103,7 @@ def test_every_shape_of_a_code_says_the_same(number, serial):
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists), st.text())
-def test_no_code_makes_it_stumble(value, text):
+def test_arbitrary_product_code_is_handled(value, text):
     for name in ("productCode", "productCodeNew", "productCodeData", "gtin", "barcode"):
         assert product_code.read({name: value})[1] is None
         assert (

@@ -20,7 +20,7 @@ SELF_EMPLOYED = "https://lknpd.nalog.ru/api/v1/receipt/123456789012/20abcdef01/p
 MARKING = "\x1d0104600439931256215a'b\x1d93abcd"
 ADVERT = "https://shop.example/card?t=1&s=2&utm=receipt"
 
-# What the samples that aren't real are refused for; those that are not listed here are read.
+# The expected errors of the invented samples; those that are not listed are read.
 REFUSED = {
     "t=20200102T1617&s=141.56&fn=7882000100181230&i=12345&fp=9876543210&n=1": "fp_invalid",
     "t=20200115T2110&fn=1234567890123456&i=12345&fp=1234567890&n=1": "sum_invalid",
@@ -38,7 +38,7 @@ REFUSED = {
 
 
 def samples(name: str) -> list[list[str]]:
-    """The rows of a table of samples, which stand outside the repository."""
+    """The rows of a table of samples, which are outside the repository."""
     if "SCANBACK_SAMPLES" not in os.environ:
         pytest.skip("SCANBACK_SAMPLES names no folder")
     text = (Path(os.environ["SCANBACK_SAMPLES"]) / name).read_text("utf-8")
@@ -52,18 +52,18 @@ def code_of(text: str) -> str:
     return refused.value.code
 
 
-def test_every_real_text_of_the_samples_is_read():
+def test_valid_sample_texts_are_read():
     texts = [text for kind, text, _ in samples("ru-qr-strings.tsv") if kind.startswith("real")]
 
     found = [receipt.read(text) for text in texts]
 
     assert len(found) == 53
     assert all(one.operation == 1 and len(one.fn) == 16 for one in found)
-    # Three spellings of one receipt, one with seconds, are among them.
+    # They include three spellings of one receipt, one with seconds.
     assert len({one.identity for one in found}) == 51
 
 
-def test_every_other_text_of_the_samples_is_refused_for_its_own_reason_or_read():
+def test_other_sample_texts_have_expected_result():
     texts = [text for kind, text, _ in samples("ru-qr-strings.tsv") if kind == "synthetic"]
 
     found = {text: code_of(text) for text in texts if text in REFUSED}
@@ -73,7 +73,7 @@ def test_every_other_text_of_the_samples_is_refused_for_its_own_reason_or_read()
     assert {one.identity for one in read} == {"1234567890123456:12345"}
 
 
-def test_the_requisites_of_a_hundred_receipts_are_read_and_typed_alike():
+def test_sample_fields_typed_equal_qr_text():
     rows = samples("ru-requisites-quich-100.tsv")
 
     read = [receipt.read(f"t={t}&s={s}&fn={fn}&i={i}&fp={fp}&n={n}") for t, s, fn, i, fp, n in rows]
@@ -134,7 +134,7 @@ def test_the_requisites_of_a_hundred_receipts_are_read_and_typed_alike():
         f"HTTPS://CHECK.OFD.RU/REC?{TEXT.upper()}",
     ],
 )
-def test_every_spelling_that_is_met_is_the_same_receipt(text):
+def test_receipt_in_known_spelling_is_identical(text):
     assert receipt.read(text) == BOUGHT
 
 
@@ -154,7 +154,7 @@ def test_identity_and_canonical_form():
     assert BOUGHT.canonical == TEXT
 
 
-def test_seconds_stand_in_the_canonical_form_only_where_they_are_not_nought():
+def test_canonical_form_omits_zero_seconds():
     whole, noughts, seconds = (receipt.read(TEXT.replace("T1801", at)) for at in ("T1801", "T180100", "T180120"))
 
     assert whole.canonical == noughts.canonical == TEXT
@@ -222,7 +222,7 @@ def test_sums_are_kopecks(written, kopecks):
         ("n=1", "n=1&" + "x" * 300, "too_long"),
     ],
 )
-def test_every_fault_has_its_code(old, new, code):
+def test_invalid_receipt_text_has_error_code(old, new, code):
     assert old in TEXT
     assert code_of(TEXT.replace(old, new)) == code
 
@@ -248,7 +248,7 @@ def test_every_fault_has_its_code(old, new, code):
         ("x" * 301, "too_long"),
     ],
 )
-def test_look_alikes_are_told_apart(text, code):
+def test_similar_text_has_its_own_error(text, code):
     assert code_of(text) == code
 
 
@@ -264,7 +264,7 @@ def test_look_alikes_are_told_apart(text, code):
         (f"https://shop.example/receipt?fn={FN}&i=30526&t=20240917T1801", "incomplete_link", ("s", "fp")),
     ],
 )
-def test_a_link_says_what_it_lacks(text, code, missing):
+def test_incomplete_link_names_missing_fields(text, code, missing):
     with pytest.raises(IncompleteLink) as refused:
         receipt.read(text)
 
@@ -281,11 +281,11 @@ def test_a_link_says_what_it_lacks(text, code, missing):
         (datetime(2024, 9, 16, 18, 1, tzinfo=UTC), True),
     ],
 )
-def test_the_future_begins_where_no_russian_clock_has_come(now, is_in_future):
+def test_future_begins_after_latest_russian_time_zone(now, is_in_future):
     assert receipt.in_future(BOUGHT, now) is is_in_future
 
 
-def test_a_clock_without_a_zone_is_no_clock():
+def test_time_without_zone_is_refused():
     with pytest.raises(ValueError, match="zone"):
         receipt.in_future(BOUGHT, datetime(2024, 9, 17))  # noqa: DTZ001
 
@@ -305,5 +305,5 @@ def test_a_clock_without_a_zone_is_no_clock():
         ([ADVERT, f"https://check.ofd.ru/rec/{FN}/30526/1168453787"], 1),
     ],
 )
-def test_of_several_codes_the_fiscal_receipt_is_chosen(texts, index):
+def test_fiscal_receipt_is_chosen_of_several_codes(texts, index):
     assert receipt.choose(texts) == index

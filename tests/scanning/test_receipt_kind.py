@@ -1,4 +1,4 @@
-"""What the classifier calls a receipt."""
+"""Texts that are classified as receipts."""
 
 import pytest
 
@@ -31,7 +31,7 @@ GTIN = "04600439931256"
         "http://consumer.oofd.kz/?i=1734974179&f=010100465991&s=13507.0&t=20210932T224125",
     ],
 )
-def test_receipts_good_or_faulty_and_what_people_take_for_them_are_receipts(text):
+def test_receipt_like_text_is_classified_as_receipt(text):
     assert classify(f" {text}\n") == Payload("receipt", text)
 
 
@@ -49,5 +49,5 @@ def test_receipts_good_or_faulty_and_what_people_take_for_them_are_receipts(text
         (f"https://id.gs1.org/01/{GTIN}", "barcode"),
     ],
 )
-def test_all_else_is_none(text, kind):
+def test_other_text_is_no_receipt(text, kind):
     assert classify(text).kind == kind

@@ -11,7 +11,7 @@ WHOLE = datetime(2024, 9, 17, 18, 1)  # noqa: DTZ001
 
 
 def faults_of(**changes):
-    """Field, code, slip and suggestion of every fault."""
+    """Field, code, typing error and suggestion of each fault."""
     with pytest.raises(FieldsInvalid) as refused:
         receipt.typed(**RIGHT | changes)
     assert isinstance(refused.value, ReceiptProblem)
@@ -19,13 +19,13 @@ def faults_of(**changes):
     return [(fault.field, fault.code, fault.slip, fault.suggestion) for fault in refused.value.faults]
 
 
-def test_the_fields_make_the_receipt_of_the_qr_code():
+def test_typed_fields_equal_qr_code():
     found = receipt.typed(**RIGHT)
 
     assert found == receipt.read(f"t=20240917T1801&s=1285.21&fn={FN}&i=30526&fp=1168453787&n=1")
 
 
-def test_the_kind_of_operation_can_be_given():
+def test_operation_kind_can_be_typed():
     assert receipt.typed(**RIGHT, operation=2).operation == 2
 
 
@@ -49,7 +49,7 @@ def test_the_kind_of_operation_can_be_given():
         "20240917 1801",
     ],
 )
-def test_the_time_is_taken_in_every_usual_order(at):
+def test_time_in_any_usual_format_is_read(at):
     assert receipt.typed(**RIGHT | {"at": at}).at == WHOLE
 
 
@@ -67,7 +67,7 @@ def test_the_time_is_taken_in_every_usual_order(at):
         ("fp", "\u200b1168453787\ufeff"),
     ],
 )
-def test_what_people_add_to_a_number_does_not_count(field, typed):
+def test_decoration_of_number_is_ignored(field, typed):
     assert receipt.typed(**RIGHT | {field: typed}) == receipt.typed(**RIGHT)
 
 
@@ -109,29 +109,29 @@ def test_what_people_add_to_a_number_does_not_count(field, typed):
         ({"operation": -1}, ("operation", "operation_invalid", None, None)),
     ],
 )
-def test_each_slip_is_named_and_mended_where_it_can_be(changes, fault):
+def test_typing_error_has_code_and_suggestion(changes, fault):
     assert faults_of(**changes) == [fault]
 
 
-def test_document_and_sign_in_each_others_place_are_found_out():
+def test_swapped_document_and_sign_are_detected():
     assert faults_of(fd="1168453787", fp="30526") == [
         ("fd", "fd_invalid", "fd_and_fp_swapped", "30526"),
         ("fp", "fp_invalid", "fd_and_fp_swapped", "1168453787"),
     ]
 
 
-def test_a_small_sign_is_no_slip_beside_a_likely_number():
+def test_small_sign_beside_likely_number_is_accepted():
     assert receipt.typed(**RIGHT | {"fp": "77"}).fp == 77
 
 
-def test_drive_and_document_in_each_others_place_are_found_out():
+def test_swapped_drive_and_document_are_detected():
     assert faults_of(fn="30526", fd=FN) == [
         ("fn", "fn_invalid", "in_another_field", FN),
         ("fd", "fd_invalid", "fn_in_its_place", None),
     ]
 
 
-def test_every_wrong_field_is_listed_at_once_in_the_order_of_the_form():
+def test_invalid_fields_are_listed_in_form_order():
     found = faults_of(fn="1", fd="", fp="x", at="", total="", operation=9)
 
     assert [field for field, *_ in found] == ["fn", "fd", "fp", "at", "total", "operation"]

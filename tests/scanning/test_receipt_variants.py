@@ -14,7 +14,7 @@ SIGNS = string.digits + string.ascii_letters + "&=?.,;%#/+:- \n\ufeff٠٣７ап
 
 @given(st.data(), receipts)
 @settings(max_examples=400)
-def test_every_spelling_is_the_same_receipt(data, written):
+def test_receipt_in_any_spelling_is_identical(data, written):
     text = data.draw(spellings(written))
 
     found = receipt.read(text)
@@ -26,7 +26,7 @@ def test_every_spelling_is_the_same_receipt(data, written):
 
 
 @given(receipts)
-def test_the_canonical_spelling_is_read_as_the_same_and_stays_as_it_is(written):
+def test_canonical_spelling_round_trips(written):
     found = receipt.read(written.canonical)
 
     assert found == written
@@ -34,8 +34,8 @@ def test_the_canonical_spelling_is_read_as_the_same_and_stays_as_it_is(written):
 
 
 @given(receipts)
-def test_the_typed_fields_are_the_same_receipt(written):
-    # A number that no drive reaches, beside a tiny sign, counts as a slip of the person.
+def test_typed_fields_are_same_receipt(written):
+    # A number above any drive's, beside a tiny sign, counts as a typing error.
     assume(written.fd <= LARGEST_DOCUMENT or written.fp > LARGEST_DOCUMENT)
     rubles = f"{written.total // 100},{written.total % 100:02}"
     at = f"{written.at:%d.%m.}{written.at.year:04}{written.at: %H:%M:%S}"
@@ -46,7 +46,7 @@ def test_the_typed_fields_are_the_same_receipt(written):
 
 
 @given(st.data(), receipts)
-def test_two_spellings_of_one_receipt_have_one_identity_and_one_canonical_form(data, written):
+def test_spellings_share_identity_and_canonical_form(data, written):
     one, other = (receipt.read(data.draw(spellings(written))) for _ in range(2))
 
     assert one.identity == other.identity
@@ -55,7 +55,7 @@ def test_two_spellings_of_one_receipt_have_one_identity_and_one_canonical_form(d
 
 @given(st.data(), receipts)
 @settings(max_examples=400)
-def test_a_changed_digit_of_drive_or_document_is_never_the_same_receipt(data, written):
+def test_changed_digit_is_another_receipt(data, written):
     text = data.draw(st.just(written.canonical) | spellings(written))
     value = data.draw(st.sampled_from([written.fn, f"i={written.fd}&"]))
     assume(text.count(value) == 1)
@@ -74,7 +74,7 @@ def test_a_changed_digit_of_drive_or_document_is_never_the_same_receipt(data, wr
 
 @given(st.data(), receipts)
 @settings(max_examples=400)
-def test_a_mutant_is_refused_with_a_problem_or_read_whole(data, written):
+def test_mutated_receipt_is_read_or_refused(data, written):
     text = data.draw(spellings(written))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
@@ -92,7 +92,7 @@ def test_a_mutant_is_refused_with_a_problem_or_read_whole(data, written):
 
 
 @given(st.text(max_size=400) | st.text("tsfnip=&0123456789.T", max_size=120))
-def test_no_text_upsets_the_reader(text):
+def test_arbitrary_text_is_read_or_refused(text):
     code = None
     try:
         found = receipt.read(text)
@@ -103,7 +103,7 @@ def test_no_text_upsets_the_reader(text):
 
 
 @given(st.lists(st.text(max_size=60), min_size=6, max_size=6))
-def test_no_typed_field_upsets_the_form(fields):
+def test_arbitrary_typed_fields_are_handled(fields):
     with pytest.raises(FieldsInvalid) as refused:
         receipt.typed(*fields[:5], operation=len(fields[5]) + 5)
 
@@ -115,7 +115,7 @@ BREAKS = ["\n", "\x85", "\u2028", "\xad", "&nbsp;", "&#10;", "&#x0D;", "_x000D_"
 
 
 @pytest.mark.parametrize("sign", BREAKS)
-def test_receipt_broken_anywhere_is_the_same(sign):
+def test_receipt_with_line_break_anywhere_is_identical(sign):
     for place in range(1, len(TEXT)):
         broken = TEXT[:place] + sign + TEXT[place:]
         assert receipt.read(broken) == receipt.read(TEXT), broken
@@ -135,6 +135,6 @@ def test_receipt_broken_anywhere_is_the_same(sign):
         TEXT.replace("t=", "т=").replace("s=", "ѕ=").replace("i=", "і=").replace("fp=", "fр="),
     ],
 )
-def test_receipt_copied_with_something_around_is_the_same(text):
+def test_receipt_with_surrounding_text_is_identical(text):
     assert receipt.read(text) == receipt.read(TEXT)
     assert payload.classify(text).kind == "receipt"

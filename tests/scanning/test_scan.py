@@ -59,7 +59,7 @@ HURT = {
 
 
 @pytest.mark.parametrize("picture", HURT.values(), ids=HURT.keys())
-def test_a_label_is_read_however_it_is_photographed(picture):
+def test_label_photographed_badly_is_read(picture):
     assert texts(draw.file(picture)) == [URL]
 
 
@@ -76,11 +76,11 @@ def test_a_label_is_read_however_it_is_photographed(picture):
         ("PNG", {}),
     ],
 )
-def test_a_label_is_read_from_every_format(format_, options):
+def test_label_in_any_format_is_read(format_, options):
     assert texts(draw.file(LABEL.filter(ImageFilter.GaussianBlur(1)), format_, **options)) == [URL]
 
 
-def test_a_label_in_a_phones_picture_is_found_where_the_eye_sees_it():
+def test_label_position_respects_exif_rotation():
     label = Image.new("L", (800, 600), 255)
     label.paste(draw.qr(), (500, 100))
     exif = Image.Exif()
@@ -92,7 +92,7 @@ def test_a_label_in_a_phones_picture_is_found_where_the_eye_sees_it():
     assert symbol.outline[0] == pytest.approx((532 / 800, 132 / 600), abs=0.01)
 
 
-def test_all_codes_of_a_photograph_are_found():
+def test_all_codes_of_photo_are_found():
     codes = [draw.qr("HTTPS://EX.RU/C/FIRST"), draw.datamatrix(module=6), draw.ean(), draw.qr("HTTPS://EX.RU/P/SPRING")]
 
     found = scan.read(draw.file(draw.photo(*codes, size=(1500, 700)), "JPEG", quality=80))
@@ -105,7 +105,7 @@ def test_all_codes_of_a_photograph_are_found():
     }
 
 
-def test_a_code_that_is_there_twice_is_found_once():
+def test_duplicate_code_is_found_once():
     assert texts(draw.file(draw.photo(draw.qr(), draw.qr()))) == [URL]
 
 
@@ -122,11 +122,11 @@ def test_codes_on_all_pages_are_found():
 
 def test_pdf_pages_are_read_until_time_ends():
     pages = [draw.photo(draw.qr(f"HTTPS://EX.RU/P/{number}"), size=(600, 800)) for number in range(5)]
-    asked = []
+    calls = []
 
     found = scan.read(
         draw.file(pages[0], "PDF", save_all=True, append_images=pages[1:], resolution=150),
-        go_on=lambda: len(asked.append(1) or asked) < 2,
+        go_on=lambda: len(calls.append(1) or calls) < 2,
     )
 
     assert [symbol.page for symbol in found] == [1, 2]
@@ -165,20 +165,20 @@ def test_light_and_dark_codes_on_transparent_are_read():
     }
 
 
-def test_a_marking_keeps_its_separators():
+def test_marking_code_preserves_its_separators():
     (symbol,) = scan.read(draw.file(draw.photo(draw.datamatrix())))
 
     assert symbol.raw == f"01{draw.GTIN}215abcDEF1234xy\x1d91EE08\x1d92".encode() + b"dGVz" * 11
     assert read_marking(symbol.text) == (draw.GTIN, "5abcDEF1234xy", True)
 
 
-def test_a_bar_code_alone_is_found():
+def test_single_barcode_is_found():
     (symbol,) = scan.read(draw.file(draw.photo(draw.ean("4600439931256"))))
 
     assert (symbol.text, symbol.format) == ("4600439931256", "ean")
 
 
-def test_a_hard_code_beside_an_easy_bar_code_is_still_found():
+def test_poor_code_beside_clear_barcode_is_found():
     faint = draw.qr().point(lambda shade: shade // 20)
 
     found = scan.read(draw.file(draw.noisy(draw.photo(faint, draw.ean()), 2)))
@@ -187,7 +187,7 @@ def test_a_hard_code_beside_an_easy_bar_code_is_still_found():
 
 
 @pytest.mark.parametrize("beside", ["http://check.egais.ru?id=a1b2&dt=2026", "https://qr.nspk.ru/AS10003P3RH0"])
-def test_a_hard_code_of_a_receipt_beside_an_easy_one_that_is_none_is_still_found(beside):
+def test_poor_receipt_beside_clear_other_code_is_found(beside):
     receipt = draw.qr("t=20261122T1528&s=232.20&fn=7380440902582955&i=5321&fp=1291708960&n=1", module=6)
     faint = receipt.point(lambda shade: shade // 20)
 
@@ -197,7 +197,7 @@ def test_a_hard_code_of_a_receipt_beside_an_easy_one_that_is_none_is_still_found
 
 
 @pytest.mark.parametrize("sigma", [0, 10, 60])
-def test_where_no_code_is_none_is_found(sigma):
+def test_picture_without_code_has_none(sigma):
     assert scan.read(draw.file(draw.noisy(Image.new("L", (500, 400), 128), sigma))) == []
 
 
@@ -210,11 +210,11 @@ def test_where_no_code_is_none_is_found(sigma):
         (b"a\x1db\0c", "a\x1db\0c"),
     ],
 )
-def test_bytes_are_text_by_the_first_encoding_that_fits(raw, text):
+def test_bytes_decode_by_first_matching_encoding(raw, text):
     assert decode.text_of(raw) == text
 
 
-def test_bytes_in_a_code_arrive_as_they_are():
+def test_binary_content_of_code_is_unchanged():
     (symbol,) = scan.read(draw.file(draw.qr("цена".encode("cp1251"))))
 
     assert symbol.raw == "цена".encode("cp1251")
@@ -222,21 +222,21 @@ def test_bytes_in_a_code_arrive_as_they_are():
 
 
 def test_retries_end_when_time_is_up():
-    asked = []
+    calls = []
 
-    found = scan.read(draw.file(Image.new("L", (300, 300), 128)), go_on=lambda: len(asked.append(1) or asked) < 3)
+    found = scan.read(draw.file(Image.new("L", (300, 300), 128)), go_on=lambda: len(calls.append(1) or calls) < 3)
 
     assert found == []
-    assert len(asked) == 3
+    assert len(calls) == 3
 
 
-def test_limits_hold_here_too():
+def test_picture_limits_apply_to_scan():
     with pytest.raises(PictureTooLarge):
         scan.read(draw.file(LABEL), scan.Limits(pixels=1000))
 
 
 @pytest.mark.parametrize("step", [step for step in ladder.RETRIES if step.name != "zbar"], ids=lambda step: step.name)
-def test_every_retry_reads_an_ordinary_label(step):
+def test_ordinary_label_is_read_by_each_step(step):
     picture = np.asarray(draw.photo(draw.qr(module=5), size=(800, 600)))
 
     found = step.read(step.change(picture))
@@ -244,7 +244,7 @@ def test_every_retry_reads_an_ordinary_label(step):
     assert [symbol.text for symbol in found] == [URL]
 
 
-def test_a_picture_that_is_large_already_is_not_doubled():
+def test_large_picture_is_not_enlarged():
     steps = [step for step in ladder.RETRIES if step.name.startswith("doubled")]
 
     assert steps
@@ -252,17 +252,17 @@ def test_a_picture_that_is_large_already_is_not_doubled():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 2)])
-def test_the_ladder_holds_pictures_of_any_shape(shape):
+def test_decode_plan_handles_pictures_of_any_shape(shape):
     assert scan.read(draw.file(Image.fromarray(np.zeros(shape, np.uint8)))) == []
 
 
-def test_the_names_of_steps_are_different():
+def test_step_names_are_unique():
     names = [step.name for step in ladder.FIRST + ladder.RETRIES]
 
     assert len(set(names)) == len(names)
 
 
-def test_zbar_reads_a_label_where_it_is_installed():
+def test_installed_zbar_reads_label():
     if "pyzbar" not in decode.live_engines():
         assert not os.environ.get("CI"), "libzbar0 is missing"
         pytest.skip("libzbar0 is not installed")
@@ -272,7 +272,7 @@ def test_zbar_reads_a_label_where_it_is_installed():
     assert (symbol.text, symbol.format, symbol.engine) == (URL, "qr", "pyzbar")
 
 
-def test_all_goes_on_without_zbar(monkeypatch):
+def test_scan_without_zbar_reads_label(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyzbar.pyzbar", None)
     decode._zbar.cache_clear()
 

@@ -11,12 +11,12 @@ bodies = st.text(ALPHABET, min_size=1, max_size=symbols.LONGEST_BODY)
 
 
 @given(bodies)
-def test_a_body_with_its_check_symbol_is_valid(body):
+def test_body_with_check_symbol_is_valid(body):
     assert has_valid_check(body + check_symbol(body))
 
 
 @pytest.mark.parametrize("length", [1, 8, 15, 20, 30])
-def test_every_single_wrong_symbol_is_caught(length):
+def test_single_wrong_symbol_is_detected(length):
     body = (ALPHABET * 2)[5 : 5 + length]
     code = body + check_symbol(body)
 
@@ -32,7 +32,7 @@ def test_every_single_wrong_symbol_is_caught(length):
 
 
 @given(bodies)
-def test_every_swap_of_two_different_symbols_is_caught(body):
+def test_swap_of_two_symbols_is_detected(body):
     code = body + check_symbol(body)
 
     for one, other in combinations(range(len(code)), 2):
@@ -41,7 +41,7 @@ def test_every_swap_of_two_different_symbols_is_caught(body):
         assert has_valid_check("".join(letters)) == (code[one] == code[other])
 
 
-def test_the_weights_are_different_and_neither_nought_nor_one():
+def test_weights_are_unique_and_above_one():
     one = ALPHABET[1]
     weights = {check_symbol(one + "0" * zeros) for zeros in range(symbols.LONGEST_BODY)}
 
@@ -49,19 +49,19 @@ def test_the_weights_are_different_and_neither_nought_nor_one():
     assert not weights & {"0", "1"}
 
 
-def test_the_check_symbol_never_changes():
+def test_check_symbol_is_stable():
     assert check_symbol("0123456789ABCDE") == "4"
     assert check_symbol("ZZZZZZZZ") == "3"
 
 
 @pytest.mark.parametrize("body", ["A" * 31, "ABU", "abc", "A-B"])
-def test_a_body_that_cannot_be_checked_is_refused(body):
+def test_body_with_invalid_symbol_is_refused(body):
     with pytest.raises(ValueError, match="body"):
         check_symbol(body)
 
 
 @pytest.mark.parametrize("text", ["", "A", "A" * 32, "AU", "A\u0660"])
-def test_what_is_no_code_has_no_valid_check(text):
+def test_non_code_has_no_valid_check(text):
     assert not has_valid_check(text)
 
 
@@ -87,10 +87,10 @@ def test_what_is_no_code_has_no_valid_check(text):
         ("а\u0301в", "AB"),
     ],
 )
-def test_what_people_write_is_folded(written, folded):
+def test_written_text_is_folded(written, folded):
     assert fold(written) == folded
 
 
 @given(st.text() | st.text('аЕё\u0301\u0306\u0308-."«» \u200b\u202dИİıßΐ\uff21', max_size=12))
-def test_folding_twice_changes_nothing(text):
+def test_folding_is_idempotent(text):
     assert fold(fold(text)) == fold(text)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from tests.make import World, bearer
 from tests.spending.scenario import spending_scenario
 
-TURN_DOWN = text("""
+REFUSE_ORDER = text("""
     SELECT orders_end(id, false, 'turned_down', NULL, NULL, NULL, NULL, current_date) FROM orders WHERE key = :key
 """)
 
@@ -28,7 +28,7 @@ async def test_order_stream_sends_changes_until_end(world: World, live_url: str)
             if line.startswith("data: "):
                 seen.append(json.loads(line[6:]))
                 if len(seen) == 1:
-                    await world.db.rows(TURN_DOWN, key=key)
+                    await world.db.rows(REFUSE_ORDER, key=key)
 
     assert [row["status"] for row in seen] == ["held", "refused"]
     assert await shop.wallet(agent) == (5000, 0)

@@ -36,7 +36,7 @@ async def make(db, programme, wanted, key=None):
         return batch
 
 
-async def test_a_batch_is_a_row_and_a_range(db, brand):
+async def test_batch_is_one_row_and_one_range(db, brand):
     wanted, programme = brand
 
     batch = await make(db, programme, wanted)
@@ -51,7 +51,7 @@ async def test_a_batch_is_a_row_and_a_range(db, brand):
     assert (event.brand_id, event.body["batch"], event.body["count"]) == (programme.brand_id, str(batch.key), 100)
 
 
-async def test_the_same_request_again_gets_the_same_batch(db, brand):
+async def test_repeated_request_returns_same_batch(db, brand):
     wanted, programme = brand
     key = uuid.uuid4()
 
@@ -66,7 +66,7 @@ async def test_the_same_request_again_gets_the_same_batch(db, brand):
 
 
 @pytest.mark.parametrize("change", [{"count": 101}, {"note": "x"}, {"origin": "imported", "count": None}])
-async def test_an_id_with_another_body_is_refused(db, brand, change):
+async def test_repeated_id_with_another_body_is_refused(db, brand, change):
     wanted, programme = brand
     key = uuid.uuid4()
     await make(db, programme, wanted, key)
@@ -75,20 +75,20 @@ async def test_an_id_with_another_body_is_refused(db, brand, change):
         await make(db, programme, BatchRequest(wanted.programme_id, wanted.sku, **({"count": 100} | change)), key)
 
 
-async def test_the_same_request_many_times_at_once_makes_one_batch(db, brand):
+async def test_concurrent_repeated_requests_create_one_batch(db, brand):
     wanted, programme = brand
     key = uuid.uuid4()
 
     made = await asyncio.gather(*(make(db, programme, wanted, key) for _ in range(6)))
 
     async with db.begin() as session:
-        taken = await session.scalar(select(Slot.next_serial))
+        serials = await session.scalar(select(Slot.next_serial))
         count = await session.scalar(select(func.count()).select_from(Batch))
     assert len({batch.id for batch in made}) == count == 1
-    assert taken == 100  # those that came second gave their serials back
+    assert serials == 100  # those that came second gave their serials back
 
 
-async def test_spans_of_batches_made_at_once_never_overlap(db, brand):
+async def test_spans_of_concurrent_batches_do_not_overlap(db, brand):
     wanted, programme = brand
 
     made = await asyncio.gather(
@@ -103,7 +103,7 @@ async def test_spans_of_batches_made_at_once_never_overlap(db, brand):
     assert all(left[2] == right[1] for left, right in itertools.pairwise(spans))
 
 
-async def test_two_brands_never_share_a_slot(db, world, brand):
+async def test_brands_share_no_slot(db, world, brand):
     wanted, programme = brand
     other = await world.programme()
     await world.product(other.brand_id, sku="RA16")
@@ -117,7 +117,7 @@ async def test_two_brands_never_share_a_slot(db, world, brand):
     assert len(set.union(*slots_of.values())) == 2
 
 
-async def test_a_slot_is_opened_under_the_policies_that_keep_brands_apart(db, world, brand):
+async def test_slot_opens_under_row_level_security(db, world, brand):
     wanted, programme = brand
     other = await world.programme()
     await world.product(other.brand_id, sku="RA16")
@@ -134,7 +134,7 @@ async def test_a_slot_is_opened_under_the_policies_that_keep_brands_apart(db, wo
     assert batch.slot == 1
 
 
-async def test_a_full_slot_is_followed_by_the_next(db, world, brand):
+async def test_full_slot_is_followed_by_next(db, world, brand):
     wanted, programme = brand
     await world.add(Slot(slot=0, brand_id=programme.brand_id, next_serial=package.SERIALS - 99))
 
@@ -148,7 +148,7 @@ async def test_a_full_slot_is_followed_by_the_next(db, world, brand):
     assert closed is not None
 
 
-async def test_the_last_serial_of_a_slot_is_used(db, world, brand, settings):
+async def test_last_serial_of_slot_is_used(db, world, brand, settings):
     wanted, programme = brand
     await world.add(Slot(slot=0, brand_id=programme.brand_id, next_serial=package.SERIALS - 100))
 
@@ -159,7 +159,7 @@ async def test_the_last_serial_of_a_slot_is_used(db, world, brand, settings):
     assert len(last) == package.LENGTH
 
 
-async def test_a_rotation_gives_new_batches_a_new_key_and_leaves_the_old_one_readable(db, world, brand):
+async def test_rotation_preserves_codes_of_old_key(db, world, brand):
     wanted, programme = brand
     await world.campaign(programme)
     old = await make(db, programme, wanted)
@@ -174,7 +174,7 @@ async def test_a_rotation_gives_new_batches_a_new_key_and_leaves_the_old_one_rea
     assert answer["status"] == "credited"
 
 
-async def test_when_all_slots_are_used_a_batch_is_refused(db, world, brand):
+async def test_batch_without_free_slot_is_refused(db, world, brand):
     wanted, programme = brand
     other = await world.brand()
     async with db.begin() as session:
@@ -200,7 +200,7 @@ async def test_when_all_slots_are_used_a_batch_is_refused(db, world, brand):
         ({"origin": "marked", "count": None}, batches.GtinMissing),
     ],
 )
-async def test_a_batch_that_makes_no_sense_is_refused(db, world, brand, change, refusal):
+async def test_invalid_batch_fields_are_refused(db, world, brand, change, refusal):
     wanted, programme = brand
     fields = {"programme_id": wanted.programme_id, "sku": "RA16", "count": 100} | change
     if "programme_id" in change:
@@ -210,7 +210,7 @@ async def test_a_batch_that_makes_no_sense_is_refused(db, world, brand, change, 
         await make(db, programme, BatchRequest(**fields))
 
 
-async def test_a_batch_of_another_brand_is_not_found(db, world, brand):
+async def test_batch_of_another_brand_is_not_found(db, world, brand):
     wanted, programme = brand
     batch = await make(db, programme, wanted)
     other = await world.brand()
@@ -223,7 +223,7 @@ async def test_a_batch_of_another_brand_is_not_found(db, world, brand):
         assert await batches.list_batches(session, other.id, None, 10) == []
 
 
-async def test_batches_are_listed_newest_first_page_by_page(db, brand):
+async def test_batches_are_listed_newest_first_in_pages(db, brand):
     wanted, programme = brand
     made = [await make(db, programme, wanted) for _ in range(5)]
 
@@ -234,7 +234,7 @@ async def test_batches_are_listed_newest_first_page_by_page(db, brand):
     assert [batch.id for batch, _ in [*first, *second]] == [batch.id for batch in reversed(made)]
 
 
-async def test_a_hundred_million_codes_cost_two_rows_and_the_last_one_pays(db, world, brand):
+async def test_hundred_million_codes_cost_two_rows(db, world, brand):
     wanted, programme = brand
     await world.campaign(programme)
     seconds = []

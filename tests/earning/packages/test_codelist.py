@@ -44,7 +44,7 @@ def rows(content, judge=check_code):
         "\n  QX7-TTK2-9ZPA  \n\n   \nQX7-9F4M-22LD\n\n",
     ],
 )
-def test_files_of_all_makes_are_read(content):
+def test_files_in_all_formats_are_read(content):
     found = rows(content)
 
     assert [(code, reason) for _, code, reason in found] == [("QX7-TTK2-9ZPA", None), ("QX7-9F4M-22LD", None)]
@@ -120,9 +120,9 @@ def test_list_of_a_workbook_is_read():
 
 
 def test_rounded_codes_are_all_refused():
-    kept = [(n, f"12345678901234{n}00", None) for n in range(1, 4)]
+    accepted = [(n, f"12345678901234{n}00", None) for n in range(1, 4)]
 
-    found = refuse_damaged([CodeRow(*one) for one in kept])
+    found = refuse_damaged([CodeRow(*one) for one in accepted])
 
     assert {row.reason for row in found} == {"shortened_number_invalid"}
 
@@ -133,7 +133,7 @@ def test_rows_are_numbered_as_an_editor_shows_them():
     assert [line for line, _, _ in found] == [3, 5]
 
 
-def test_signs_of_a_marking_code_are_not_taken_for_a_table():
+def test_marking_code_punctuation_is_no_column_separator():
     serial = """5,a"b;c%&'()*+"""
     quoted = '"' + f"01{GTIN}21{serial}{TAIL}".replace('"', '""') + '"'
 
@@ -159,11 +159,11 @@ def test_signs_of_a_marking_code_are_not_taken_for_a_table():
         ("x" * 9000, "too_long"),
     ],
 )
-def test_a_code_that_cannot_be_worth_anything_is_refused_with_its_reason(code, reason):
+def test_unusable_code_is_refused_with_reason(code, reason):
     assert rows(code + "\nQX7-TTK2-9ZPA\n") == [(1, "", reason), (2, "QX7-TTK2-9ZPA", None)]
 
 
-def test_bytes_that_are_no_text_are_refused_in_their_row():
+def test_undecodable_bytes_are_refused_in_their_row():
     assert rows(b"\xff\x98\nQX7-TTK2-9ZPA\n") == [(1, "", "unreadable"), (2, "QX7-TTK2-9ZPA", None)]
 
 
@@ -178,7 +178,7 @@ def test_list_that_is_no_text_is_refused(encoding):
         rows("QX7-TTK2-9ZPA".encode(encoding))
 
 
-def test_a_line_without_the_column_is_refused_in_its_row():
+def test_line_without_code_column_is_refused():
     assert rows("sku;code\nA\nB;QX7-TTK2-9ZPA\n") == [(2, "", "unreadable"), (3, "QX7-TTK2-9ZPA", None)]
 
 
@@ -194,7 +194,7 @@ def test_a_line_without_the_column_is_refused_in_its_row():
         (GTIN, "not_marking"),
     ],
 )
-def test_a_marking_code_must_be_of_the_product(text, reason):
+def test_marking_code_of_another_product_is_refused(text, reason):
     assert rows(text, marking_check(GTIN)) == [(1, "" if reason else "5a'bC", reason)]
 
 
@@ -217,11 +217,11 @@ def test_ambiguous_marking_tail_is_refused_or_resolved():
     ("code", "guessable"),
     [("482130571946230", False), ("48213057194623", True), ("QX7TTK29ZP", False), ("QX7TTK29Z", True)],
 )
-def test_a_code_is_as_good_as_it_is_long(code, guessable):
+def test_guessable_code_length_is_detected(code, guessable):
     assert is_guessable(code) is guessable
 
 
-def test_a_count_is_recognised_and_chance_is_not():
+def test_sequential_codes_are_recognised():
     dice = random.Random(5)
     drawn = sorted("".join(dice.choices(string.digits, k=15)) for _ in range(20_000))
 

@@ -72,7 +72,7 @@ def codes_in(folder):
     ]
 
 
-async def test_a_batch_goes_from_creation_over_the_print_shop_to_a_claim(scanback, create, world, tmp_path):
+async def test_batch_is_created_exported_and_claimed(scanback, create, world, tmp_path):
     batch = await create("--count", "100", "--note", "Roll 12")
 
     exported = await scanback("batch", "export", batch["id"], "--format", "csv", "--out", tmp_path / "out", "--json")
@@ -80,19 +80,19 @@ async def test_a_batch_goes_from_creation_over_the_print_shop_to_a_claim(scanbac
     active = await scanback("batch", "state", batch["id"], "active", "--first", "11", "--last", "20", "--json")
 
     codes = codes_in(tmp_path / "out")
-    said = [(await world.scan(await world.account(), codes[position - 1])).json() for position in (11, 21)]
+    replies = [(await world.scan(await world.account(), codes[position - 1])).json() for position in (11, 21)]
     record = json.loads(exported[1])
     assert (batch["state"], batch["count"], batch["note"]) == ("generated", 100, "Roll 12")
     assert (len(codes), record["codes"], record["files"][0]["codes"]) == (100, 100, 100)
     assert printed[0] == 0
     assert json.loads(active[1])["states"] == {"active": 10, "printed": 90}
-    assert [answer.get("reason", answer["status"]) for answer in said] == ["credited", "not_active"]
+    assert [answer.get("reason", answer["status"]) for answer in replies] == ["credited", "not_active"]
     shown = (await scanback("batch", "show", batch["id"]))[1]
     assert "Roll 12" in shown
     assert "1 claimed" in shown
 
 
-async def test_the_same_id_makes_one_batch(create, scanback, brand):
+async def test_repeated_id_creates_one_batch(create, scanback, brand):
     key = "0193f3a1-8c5e-7b42-9d16-4f7a2c8e5b03"
 
     first, again = await create("--count", "100", "--id", key), await create("--count", "100", "--id", key)
@@ -103,23 +103,23 @@ async def test_the_same_id_makes_one_batch(create, scanback, brand):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (["create", "--brand", "Nobody", "--programme", "x", "--sku", "x", "--count", "1"], "no such brand"),
+        (["create", "--brand", "Unknown", "--programme", "x", "--sku", "x", "--count", "1"], "no such brand"),
         (["show", "0193f3a1-8c5e-7b42-9d16-4f7a2c8e5b03"], "no such batch"),
         (["show", "twelve"], "no such batch"),
         (["state", "0193f3a1-8c5e-7b42-9d16-4f7a2c8e5b03", "active"], "no such batch"),
     ],
 )
-async def test_what_is_not_there_is_said_in_a_line(scanback, words, said):
+async def test_missing_object_is_reported_in_one_line(scanback, words, message):
     code, output, errors = await scanback("batch", *words)
 
     assert (code, output) == (1, "")
-    assert said in errors
+    assert message in errors
     assert "Traceback" not in errors
 
 
-async def test_a_step_that_is_forbidden_is_said_in_a_line(scanback, create):
+async def test_forbidden_step_is_reported_in_one_line(scanback, create):
     batch = await create("--count", "10")
 
     code, _, errors = await scanback("batch", "state", batch["id"], "active")
@@ -128,7 +128,7 @@ async def test_a_step_that_is_forbidden_is_said_in_a_line(scanback, create):
     assert errors == "Error: A code that is generated cannot become active.\n"
 
 
-async def test_an_interrupted_export_goes_on_to_the_same_bytes(scanback, create, environ, tmp_path):
+async def test_interrupted_export_resumes_to_same_bytes(scanback, create, environ, tmp_path):
     batch = await create("--count", "990000")
     words = ["batch", "export", batch["id"], "--format", "csv", "--json", "--out"]
 
@@ -159,7 +159,7 @@ def interrupted(environ, words, folder, sign):
     return size_of(folder), process.returncode, errors
 
 
-async def test_a_folder_with_another_export_is_left_alone(scanback, create, tmp_path):
+async def test_folder_with_another_export_is_unchanged(scanback, create, tmp_path):
     first, second = await create("--count", "10"), await create("--count", "10")
     await scanback("batch", "export", first["id"], "--out", tmp_path)
 
@@ -169,7 +169,7 @@ async def test_a_folder_with_another_export_is_left_alone(scanback, create, tmp_
     assert "another batch, format or design" in errors
 
 
-async def test_labels_that_cannot_be_made_are_refused_before_anything_is_written(scanback, create, tmp_path):
+async def test_unprintable_labels_are_refused_before_writing(scanback, create, tmp_path):
     batch = await create("--count", "10")
 
     code, _, errors = await scanback(
@@ -181,7 +181,7 @@ async def test_labels_that_cannot_be_made_are_refused_before_anything_is_written
     assert not (tmp_path / "out").exists()
 
 
-async def test_a_list_is_imported_with_a_report(scanback, create, tmp_path):
+async def test_list_is_imported_with_report(scanback, create, tmp_path):
     batch = await create("--codes", "imported")
     (tmp_path / "codes.csv").write_text("code\nQ7-TTK2-9ZPA-41\nshort\nQ7-9F4M-22LD-0X\n")
 
@@ -191,7 +191,7 @@ async def test_a_list_is_imported_with_a_report(scanback, create, tmp_path):
     assert output == "line 3: guessable\n2 of 3 codes taken, 1 refused.\n"
 
 
-async def test_a_rotated_slot_is_used_by_the_next_batch(scanback, create, brand):
+async def test_next_batch_uses_rotated_slot(scanback, create, brand):
     await create("--count", "10")
 
     turned = json.loads((await scanback("slot", "rotate", "--brand", brand.brand_id, "--json"))[1])

@@ -25,7 +25,7 @@ from scanning import package
 
 KEY = bytes(range(16))
 SETTINGS = Settings(code_host="HTTPS://EX.RU", master_key=bytes(32))
-LOOKS = LabelStyle(name="Радиатор", sku="RB-500")
+STYLE = LabelStyle(name="Радиатор", sku="RB-500")
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def small_files(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", Format)
-def test_an_export_has_every_code_once_and_a_record(tmp_path, kind):
+def test_export_has_each_code_once_and_record(tmp_path, kind):
     run = make_run(kind, 100)
     heard = []
 
@@ -52,7 +52,7 @@ def test_an_export_has_every_code_once_and_a_record(tmp_path, kind):
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} <= {0o600, 0o644}
 
 
-def test_the_codes_are_those_of_the_batch(tmp_path):
+def test_exported_codes_are_those_of_batch(tmp_path):
     run = make_run(Format.CSV, 100, first_serial=5)
 
     export_files(run, KEY, tmp_path, about(run), lambda _: None)
@@ -62,7 +62,7 @@ def test_the_codes_are_those_of_the_batch(tmp_path):
     assert [package.decode(KEY, code).serial for code in codes] == list(range(5, 105))
 
 
-def test_the_sums_are_those_that_sha256sum_checks(tmp_path):
+def test_checksums_match_sha256sum(tmp_path):
     run = make_run(Format.CSV, 100)
     export_files(run, KEY, tmp_path, about(run), lambda _: None)
 
@@ -71,7 +71,7 @@ def test_the_sums_are_those_that_sha256sum_checks(tmp_path):
 
 @pytest.mark.parametrize("kind", Format)
 @pytest.mark.parametrize("fall", [0, 13, 52, 91])
-def test_an_export_broken_off_goes_on_to_the_same_bytes(tmp_path, kind, fall):
+def test_aborted_export_resumes_to_same_bytes(tmp_path, kind, fall):
     run = make_run(kind, 100)
     export_files(run, KEY, tmp_path / "whole", about(run), lambda _: None)
 
@@ -99,7 +99,7 @@ def test_an_export_broken_off_goes_on_to_the_same_bytes(tmp_path, kind, fall):
 
 @pytest.mark.parametrize("kind", files.BLOCK_SIZES)
 @pytest.mark.parametrize("cut", range(0, 3000, 97))
-def test_a_file_cut_at_any_byte_goes_on_behind_its_last_whole_block(tmp_path, kind, cut):
+def test_truncated_file_resumes_after_last_block(tmp_path, kind, cut):
     run = make_run(kind, 35)
     export_files(run, KEY, tmp_path / "whole", about(run), lambda _: None)
     (whole,) = (tmp_path / "whole").glob("*.csv" if kind is Format.CSV else "*.zpl")
@@ -111,7 +111,7 @@ def test_a_file_cut_at_any_byte_goes_on_behind_its_last_whole_block(tmp_path, ki
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
-def test_going_on_makes_only_what_is_missing(tmp_path, monkeypatch):
+def test_resumed_export_writes_only_missing_files(tmp_path, monkeypatch):
     run = make_run(Format.CSV, 100)
     export_files(run, KEY, tmp_path, about(run), lambda _: None)
     made = []
@@ -123,7 +123,7 @@ def test_going_on_makes_only_what_is_missing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("other", [{"kind": Format.ZPL}, {"style": LabelStyle(dpi=300)}, {"slot": 4}, {"count": 99}])
-def test_a_folder_with_something_else_is_left_alone(tmp_path, other):
+def test_folder_with_other_content_is_unchanged(tmp_path, other):
     run = make_run(Format.CSV, 100)
     export_files(run, KEY, tmp_path, about(run), lambda _: None)
     before = contents(tmp_path)
@@ -135,7 +135,7 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path, other):
     assert contents(tmp_path) == before
 
 
-def test_a_strange_file_of_the_records_name_is_left_alone(tmp_path):
+def test_foreign_record_file_is_unchanged(tmp_path):
     (tmp_path / RECORD_NAME).write_text("my notes")
     run = make_run(Format.CSV, 100)
 
@@ -145,7 +145,7 @@ def test_a_strange_file_of_the_records_name_is_left_alone(tmp_path):
     assert (tmp_path / RECORD_NAME).read_text() == "my notes"
 
 
-def test_a_killed_export_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
+def test_killed_export_resumes_to_same_bytes(tmp_path, monkeypatch):
     script = (
         "import sys; from pathlib import Path; from tests.earning.packages.test_export import *\n"
         "files.FILE_SIZES[Format.CSV], files.BLOCK_SIZES[Format.CSV] = 150_000, 100\n"
@@ -179,7 +179,7 @@ def test_a_killed_export_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("looks", "why"),
+    ("style", "why"),
     [
         (LabelStyle(width_mm=5), "10 to 210 mm wide"),
         (LabelStyle(module_mm=0.1), "0.4 to 5 mm"),
@@ -187,15 +187,15 @@ def test_a_killed_export_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
         (LabelStyle(name="龍"), "no sign for: 龍"),
     ],
 )
-def test_a_label_that_cannot_be_made_is_refused_at_once(looks, why):
+def test_unprintable_label_is_refused(style, why):
     with pytest.raises(DesignRefused) as refused:
-        plan_run(Format.PDF, make_batch(), looks, SETTINGS)
+        plan_run(Format.PDF, make_batch(), style, SETTINGS)
 
     assert why in refused.value.detail()
     assert refused.value.detail().startswith("These labels cannot be made: ")
 
 
-def test_a_list_of_others_codes_has_nothing_to_print():
+def test_imported_code_list_is_not_printable():
     batch = make_batch()
     batch.slot = batch.first_serial = None
 
@@ -203,10 +203,10 @@ def test_a_list_of_others_codes_has_nothing_to_print():
         plan_run(Format.CSV, batch, LabelStyle(), SETTINGS)
 
 
-def test_a_csv_is_the_same_whatever_the_labels_would_look_like():
+def test_csv_does_not_depend_on_label_style():
     plans = {
-        plan_run(Format.CSV, make_batch(), looks, SETTINGS).fingerprint
-        for looks in (LabelStyle(), LabelStyle(name="龍"), LabelStyle(dpi=300))
+        plan_run(Format.CSV, make_batch(), style, SETTINGS).fingerprint
+        for style in (LabelStyle(), LabelStyle(name="龍"), LabelStyle(dpi=300))
     }
 
     assert len(plans) == 1
@@ -217,7 +217,7 @@ def make_batch():
 
 
 def make_run(kind, count, first_serial=0):
-    return PrintRun(kind, 3, first_serial, count, "batch", "HTTPS://EX.RU/C/", LOOKS)
+    return PrintRun(kind, 3, first_serial, count, "batch", "HTTPS://EX.RU/C/", STYLE)
 
 
 def about(run):

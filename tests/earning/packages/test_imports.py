@@ -57,7 +57,7 @@ async def take(db, settings, batch, codes):
         return await imports.import_codes(session, settings.peppers, locked, product, file, staff_id=7)
 
 
-async def turn(db, batch, state):
+async def change_state(db, batch, state):
     async with db.begin() as session:
         locked = await batches.lock_batch(session, batch.brand_id, batch.key)
         await ranges.change_state(session, locked, ranges.all_positions(locked, state))
@@ -68,18 +68,18 @@ async def scanned(world, code, account=None):
     return answer.get("reason", answer["status"])
 
 
-async def test_codes_of_others_are_taken_and_pay_once_the_batch_is_active(db, settings, world, batch):
+async def test_imported_codes_pay_once_batch_is_active(db, settings, world, batch):
     codes = draw(50)
 
     report = await take(db, settings, batch, codes)
     before = await scanned(world, codes[0])
-    await turn(db, batch, "active")
+    await change_state(db, batch, "active")
 
     account = await world.account()
-    said = [await scanned(world, codes[0], account), await scanned(world, codes[0].lower(), account)]
+    replies = [await scanned(world, codes[0], account), await scanned(world, codes[0].lower(), account)]
     assert (report.rows, report.accepted, report.refused, report.named) == (50, 50, {}, [])
     assert before == "not_active"
-    assert said == ["credited", "repeated"]
+    assert replies == ["credited", "repeated"]
     assert await scanned(world, codes[0]) == "already_claimed"
     async with db.begin() as session:
         found, _ = await batches.get_batch(session, batch.brand_id, batch.key)
@@ -87,30 +87,30 @@ async def test_codes_of_others_are_taken_and_pay_once_the_batch_is_active(db, se
         assert await batches.batch_progress(session, found) == BatchProgress({"active": 50}, 1)
 
 
-async def test_no_code_can_be_read_out_of_the_table(db, settings, batch):
+async def test_imported_codes_are_stored_as_digests(db, settings, batch):
     codes = draw(20)
     await take(db, settings, batch, codes)
 
     async with db.begin() as session:
-        kept = (await session.scalars(select(ImportedCode.digest))).all()
+        stored = (await session.scalars(select(ImportedCode.digest))).all()
 
-    assert {len(digest) for digest in kept} == {16}
-    assert not any(code.encode() in digest or code[2:].encode() in digest for code in codes for digest in kept)
+    assert {len(digest) for digest in stored} == {16}
+    assert not any(code.encode() in digest or code[2:].encode() in digest for code in codes for digest in stored)
 
 
 @pytest.mark.parametrize("state", ["closed", "revoked"])
-async def test_a_list_that_is_over_says_so_to_a_claim_and_takes_no_more(db, settings, world, batch, state):
+async def test_ended_list_refuses_claims_and_imports(db, settings, world, batch, state):
     (code,) = draw(1)
     await take(db, settings, batch, [code])
-    await turn(db, batch, "active")
-    await turn(db, batch, state)
+    await change_state(db, batch, "active")
+    await change_state(db, batch, state)
 
     assert await scanned(world, code) == state
     with pytest.raises(batches.BatchOver):
         await take(db, settings, batch, draw(1, seed=2))
 
 
-async def test_the_same_file_again_gets_the_same_report_and_changes_nothing(db, settings, batch):
+async def test_repeated_import_is_idempotent(db, settings, batch):
     codes = [*draw(30), "QX7", draw(1)[0]]
 
     first = await take(db, settings, batch, codes)
@@ -122,7 +122,7 @@ async def test_the_same_file_again_gets_the_same_report_and_changes_nothing(db, 
     assert (first.accepted, count) == (30, 30)
 
 
-async def test_each_refused_row_is_named_with_its_reason(db, settings, programme, batch):
+async def test_refused_rows_are_reported_with_reasons(db, settings, programme, batch):
     theirs, ours = draw(2, seed=3), draw(3, seed=4)
     await take(db, settings, await make(db, programme), theirs)
 
@@ -140,7 +140,7 @@ async def test_each_refused_row_is_named_with_its_reason(db, settings, programme
     ]
 
 
-async def test_look_alikes_are_the_same_code(db, settings, batch):
+async def test_codes_with_similar_letters_are_equal(db, settings, batch):
     report = await take(db, settings, batch, ["QAB-CEHK-OPTX-01", "QАВ-СЕНК-ОРТХ-O1"])  # the second in Cyrillic
 
     assert report.named == [RefusedLine(2, "repeated", same_as=1)]
@@ -150,7 +150,7 @@ async def test_code_with_pasted_characters_is_found(db, settings, world, batch):
     first, second = draw(2)
 
     report = await take(db, settings, batch, [f"\u200b{first}", f"«{first}».", second])
-    await turn(db, batch, "active")
+    await change_state(db, batch, "active")
 
     account = await world.account()
     assert report.named == [RefusedLine(2, "repeated", same_as=1)]
@@ -165,14 +165,14 @@ async def test_list_of_released_data_is_recognized(db, settings, world, programm
 
     again = await take(db, settings, batch, [label])
     other = await take(db, settings, await make(db, programme), [label])
-    await turn(db, batch, "active")
+    await change_state(db, batch, "active")
 
     account = await world.account()
     assert (again.accepted, other.refused) == (1, {"taken": 1})
     assert [await scanned(world, label, account) for _ in range(2)] == ["credited", "repeated"]
 
 
-async def test_a_second_file_adds_to_the_list(db, settings, batch):
+async def test_second_file_extends_list(db, settings, batch):
     await take(db, settings, batch, draw(10, seed=5))
     report = await take(db, settings, batch, draw(10, seed=5)[:5] + draw(10, seed=6))
 
@@ -183,7 +183,7 @@ async def test_a_second_file_adds_to_the_list(db, settings, batch):
     assert sorted(event["accepted"] for event in events) == [10, 15]
 
 
-async def test_two_batches_that_list_the_same_codes_at_once_get_each_code_once(db, settings, programme, batch):
+async def test_concurrent_imports_store_each_code_once(db, settings, programme, batch):
     other, codes = await make(db, programme), draw(3000)
 
     reports = await asyncio.gather(take(db, settings, batch, codes), take(db, settings, other, list(reversed(codes))))
@@ -192,7 +192,7 @@ async def test_two_batches_that_list_the_same_codes_at_once_get_each_code_once(d
     assert sorted(report.refused.get("taken", 0) for report in reports) == [0, 3000]
 
 
-async def test_a_file_of_many_chunks_is_counted_exactly(db, settings, batch):
+async def test_file_of_many_chunks_is_counted_exactly(db, settings, batch):
     codes = draw(12_000)
     for place in range(0, 12_000, 4):
         codes[place] = "short" if place % 8 else codes[1]
@@ -206,7 +206,7 @@ async def test_a_file_of_many_chunks_is_counted_exactly(db, settings, batch):
     assert report.named[0] == RefusedLine(2, "repeated", same_as=1)
 
 
-async def test_codes_that_are_a_count_are_refused_as_a_whole(db, settings, batch):
+async def test_sequential_code_list_is_refused(db, settings, batch):
     with pytest.raises(imports.CodesCount):
         await take(db, settings, batch, [f"9000{number:012}" for number in range(100)])
 
@@ -215,12 +215,12 @@ async def test_codes_that_are_a_count_are_refused_as_a_whole(db, settings, batch
 
 
 @pytest.mark.parametrize("codes", [[], ["", "  "], ["code"]])
-async def test_a_file_without_a_code_is_refused(db, settings, batch, codes):
+async def test_file_without_codes_is_refused(db, settings, batch, codes):
     with pytest.raises(imports.NoCodes):
         await take(db, settings, batch, codes)
 
 
-async def test_computed_batches_take_no_list_and_lists_have_no_positions(db, settings, programme, batch):
+async def test_lists_and_positions_exclude_each_other(db, settings, programme, batch):
     async with db.begin() as session:
         computed, _ = await batches.create_batch(
             session, programme.brand_id, uuid.uuid4(), BatchRequest(programme.id, "RA16", count=5)
@@ -236,7 +236,7 @@ async def test_computed_batches_take_no_list_and_lists_have_no_positions(db, set
         assert await ranges.list_ranges(session, locked, 0, 10) == [ranges.PositionRange(1, 10, "printed")]
 
 
-async def test_marked_units_are_listed_by_article_and_serial(db, settings, programme):
+async def test_marked_units_are_listed_by_gtin_and_serial(db, settings, programme):
     batch = await make(db, programme, "marked")
 
     report = await take(
@@ -247,12 +247,12 @@ async def test_marked_units_are_listed_by_article_and_serial(db, settings, progr
     )
 
     async with db.begin() as session:
-        kept = (await session.execute(select(MarkedUnit.gtin, MarkedUnit.serial, MarkedUnit.batch_id))).all()
-    assert sorted(map(tuple, kept)) == [(GTIN, "5A'b", batch.id), (GTIN, "5a'b", batch.id)]
+        stored = (await session.execute(select(MarkedUnit.gtin, MarkedUnit.serial, MarkedUnit.batch_id))).all()
+    assert sorted(map(tuple, stored)) == [(GTIN, "5A'b", batch.id), (GTIN, "5a'b", batch.id)]
     assert (report.accepted, report.refused) == (2, {"repeated": 1, "other_product": 1, "not_marking": 1})
 
 
-async def test_a_large_file_is_not_kept_in_memory(db, settings, batch):
+async def test_large_file_is_imported_in_constant_memory(db, settings, batch):
     async def peak(count, seed):
         file = io.BytesIO("\n".join(draw(count, seed)).encode())
         async with db.begin() as session:
@@ -270,7 +270,7 @@ async def test_a_large_file_is_not_kept_in_memory(db, settings, batch):
     assert large - small < 1_000_000
 
 
-async def test_claims_of_a_list_are_counted_by_the_index(db, owner, settings, batch):
+async def test_claims_of_list_are_counted_by_index(db, owner, settings, batch):
     await take(db, settings, batch, draw(100))
     async with owner.begin() as session:
         await session.execute(

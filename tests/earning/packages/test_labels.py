@@ -22,7 +22,7 @@ NAME = "Радиатор биметаллический «Тепло-500», 10 �
         ("HTTPS://SCANBACK.EXAMPLE/01/04601234567893/21/0123456789ABCDEF", 33),
     ],
 )
-def test_a_capital_url_is_a_small_symbol_that_reads_back(url, side):
+def test_uppercase_url_makes_small_readable_symbol(url, side):
     modules = qr_code.symbol_modules(url)
 
     read = zxingcpp.read_barcode(_picture(modules))
@@ -30,19 +30,19 @@ def test_a_capital_url_is_a_small_symbol_that_reads_back(url, side):
     assert (read.text, read.ec_level) == (url, "M")
 
 
-def test_the_symbol_is_in_alphanumeric_mode():
+def test_symbol_is_in_alphanumeric_mode():
     # 32 signs at level M are version 3 in byte mode, version 2 in alphanumeric mode (ISO/IEC 18004, table 7).
     assert qr_code.symbol_modules(URL).shape == (25, 25)
     assert zxingcpp.read_barcode(_picture(qr_code.symbol_modules(URL))).symbology_identifier == "]Q1"
 
 
-def test_all_symbols_of_a_batch_are_of_one_size_even_when_digits_would_save_a_version():
+def test_symbols_of_batch_have_one_size():
     sides = {qr_code.symbol_modules(f"HTTPS://EXAMPLESA.RU/C/{code}").shape for code in ("0" * 16, "0A" * 8, "Z" * 16)}
 
     assert sides == {(29, 29)}
 
 
-def test_runs_draw_the_same_symbol():
+def test_symbol_runs_match_its_modules():
     drawn = np.zeros((25, 25), dtype=bool)
 
     for x, y, width in qr_code.symbol_runs(URL):
@@ -52,13 +52,13 @@ def test_runs_draw_the_same_symbol():
 
 
 @pytest.mark.parametrize("url", ["https://ex.ru/c/0123456789ABCDEF", "HTTPS://EX.RU/Ы", "", "A" * 155])
-def test_an_address_that_would_make_a_large_symbol_is_refused(url):
+def test_long_url_for_symbol_is_refused(url):
     with pytest.raises(LabelRefused):
         qr_code.symbol_modules(url)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("wrong", "message"),
     [
         ({"width_mm": 9}, "wide"),
         ({"height_mm": 298}, "high"),
@@ -71,12 +71,12 @@ def test_an_address_that_would_make_a_large_symbol_is_refused(url):
         ({"sku": "⌀20"}, "⌀"),
     ],
 )
-def test_a_design_that_cannot_be_printed_is_refused_with_the_reason(wrong, says):
-    with pytest.raises(LabelRefused, match=says):
+def test_unprintable_label_design_is_refused_with_reason(wrong, message):
+    with pytest.raises(LabelRefused, match=message):
         LabelDesign(**wrong)
 
 
-def test_a_sheet_takes_as_many_labels_as_fit_unless_told():
+def test_sheet_is_filled_unless_layout_is_given():
     assert LabelDesign().sheet == (3, 8)
     assert LabelDesign(columns=2, rows=5).sheet == (2, 5)
     assert LabelDesign(width_mm=210, height_mm=297).sheet == (1, 1)
@@ -84,7 +84,7 @@ def test_a_sheet_takes_as_many_labels_as_fit_unless_told():
 
 @pytest.mark.parametrize("size", [(70, 37), (105, 74), (25, 32), (21, 26), (40, 25), (50, 50), (210, 297)])
 @pytest.mark.parametrize("dots_per_mm", [0, 8, 12, 300 / 25.4])
-def test_nothing_touches_the_quiet_zone_or_leaves_the_label(size, dots_per_mm):
+def test_label_content_avoids_quiet_zone_and_edges(size, dots_per_mm):
     design = LabelDesign(width_mm=size[0], height_mm=size[1], module_mm=0.4)
 
     placed = layout.plan_layout(design, 25, dots_per_mm)
@@ -101,7 +101,7 @@ def test_nothing_touches_the_quiet_zone_or_leaves_the_label(size, dots_per_mm):
 
 
 @pytest.mark.parametrize("size", [(70, 37), (25, 40), (40, 30)])
-def test_name_and_sku_stay_outside_the_quiet_zone(size):
+def test_name_and_sku_stay_outside_quiet_zone(size):
     design = LabelDesign(name=NAME, sku="RB-500/10", width_mm=size[0], height_mm=size[1], module_mm=0.4)
 
     placed = layout.plan_layout(design, 25)
@@ -112,7 +112,7 @@ def test_name_and_sku_stay_outside_the_quiet_zone(size):
     assert all(line.x >= right - 1e-6 or line.baseline + line.size * 0.25 <= top + 1e-6 for line in placed.lines)
 
 
-def test_a_module_is_rounded_up_to_whole_dots_never_below_what_was_asked():
+def test_module_is_rounded_up_to_whole_dots():
     design = LabelDesign(module_mm=0.5)
 
     assert layout.plan_layout(design, 25, 8).module == 0.5
@@ -120,7 +120,7 @@ def test_a_module_is_rounded_up_to_whole_dots_never_below_what_was_asked():
     assert layout.plan_layout(LabelDesign(module_mm=0.4), 25, 8).module == 0.5
 
 
-def test_a_typed_code_is_broken_on_a_narrow_label_after_a_hyphen():
+def test_code_on_narrow_label_breaks_after_hyphen():
     wide = layout.plan_layout(LabelDesign(), 25).typed("0123-4567-89AB-CDEF")
     narrow = layout.plan_layout(LabelDesign(width_mm=25, height_mm=32, module_mm=0.4), 25).typed("0123-4567-89AB-CDEF")
 
@@ -129,12 +129,12 @@ def test_a_typed_code_is_broken_on_a_narrow_label_after_a_hyphen():
 
 
 @pytest.mark.parametrize("wrong", [{"width_mm": 15}, {"height_mm": 15}, {"module_mm": 2.0}])
-def test_a_label_too_small_for_its_code_is_refused(wrong):
+def test_label_too_small_for_code_is_refused(wrong):
     with pytest.raises(LabelRefused, match=r"need at least|too narrow"):
         layout.plan_layout(LabelDesign(**wrong), 25)
 
 
-def test_a_name_without_room_is_refused_and_not_dropped():
+def test_name_that_does_not_fit_is_refused():
     design = LabelDesign(name="Кран", sku="K-1", width_mm=25, height_mm=25, module_mm=0.4)
 
     with pytest.raises(LabelRefused, match="does not fit"):

@@ -26,7 +26,7 @@ ZPL_LABEL = re.compile(
 )
 
 
-def test_a_csv_has_position_code_grouped_and_url():
+def test_csv_has_position_code_and_url():
     labels = make_labels(1, 3)
 
     text = make_file(Format.CSV, labels).decode()
@@ -40,7 +40,7 @@ def test_a_csv_has_position_code_grouped_and_url():
 
 
 @pytest.mark.parametrize(("dpi", "module", "width"), [(203, 4, 560), (300, 6, 840), (600, 12, 1680)])
-def test_zpl_has_a_format_a_label_with_url_and_typed_code(dpi, module, width):
+def test_zpl_has_label_with_url_and_code(dpi, module, width):
     labels = make_labels(1, 5)
     design = LabelDesign(name="Радиатор", dpi=dpi, module_mm=0.4 if dpi == 600 else 0.5)
     expected_module = 10 if dpi == 600 else module
@@ -56,7 +56,7 @@ def test_zpl_has_a_format_a_label_with_url_and_typed_code(dpi, module, width):
     assert {int(label["width"]) for label in read} == {width}
 
 
-def test_zpl_sends_the_cyrillic_name_as_a_graphic_before_the_labels():
+def test_zpl_sends_cyrillic_name_as_graphic_first():
     text = make_file(Format.ZPL, make_labels(1, 1)).decode("ascii")
 
     size, row, dots = re.match(r"~DGR:SBLABEL\.GRF,(\d+),(\d+),([0-9A-F]+)\n\^XA", text).groups()
@@ -73,13 +73,13 @@ def test_zpl_without_name_and_sku_has_no_graphic():
     assert "^XG" not in text
 
 
-def test_zpl_refuses_a_module_larger_than_a_printer_can_make():
+def test_zpl_with_too_large_module_is_refused():
     with pytest.raises(LabelRefused, match="at most 10"):
         make_file(Format.ZPL, make_labels(1, 1), design=LabelDesign(dpi=600))
 
 
 @pytest.mark.parametrize("kind", Format)
-def test_the_same_labels_give_the_same_bytes(kind):
+def test_same_labels_give_same_bytes(kind):
     labels = make_labels(1, 60)
 
     first, second = make_file(kind, labels), make_file(kind, labels)
@@ -90,7 +90,7 @@ def test_the_same_labels_give_the_same_bytes(kind):
 
 @pytest.mark.parametrize("kind", BLOCK_SIZES)
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_file_broken_off_after_any_block_goes_on_to_the_same_bytes(kind, number, monkeypatch):
+def test_interrupted_file_resumes_to_same_bytes(kind, number, monkeypatch):
     monkeypatch.setitem(files.BLOCK_SIZES, kind, 10)
     monkeypatch.setitem(files.FILE_SIZES, kind, 40)
     part = files.file_part(kind, number, labels=75, design=DESIGN, stem="batch")
@@ -105,7 +105,7 @@ def test_a_file_broken_off_after_any_block_goes_on_to_the_same_bytes(kind, numbe
 
 
 @pytest.mark.parametrize("kind", Format)
-def test_the_parts_of_a_batch_hold_each_label_once(kind, monkeypatch):
+def test_parts_of_batch_have_each_label_once(kind, monkeypatch):
     monkeypatch.setitem(files.FILE_SIZES, kind, 50)
     count = files.count_parts(kind, 120, DESIGN)
 
@@ -124,17 +124,17 @@ def test_label_sheet_disables_print_scaling():
     assert re.search(rb"/PrintScaling\s*/None", content)
 
 
-def test_pdf_files_end_with_a_full_sheet():
+def test_pdf_files_end_with_full_sheet():
     assert files.labels_per_file(Format.PDF, DESIGN) == 9_984
     assert files.labels_per_file(Format.PDF, DESIGN) % 24 == 0
 
 
 @pytest.mark.parametrize("wrong", [{"number": 0}, {"number": 3}, {"stem": "../x"}, {"stem": ""}])
-def test_a_part_that_does_not_exist_is_refused(wrong):
-    asked = {"number": 1, "stem": "batch"} | wrong
+def test_missing_part_is_refused(wrong):
+    arguments = {"number": 1, "stem": "batch"} | wrong
 
     with pytest.raises(ValueError, match=r"no file|Not a file name"):
-        files.file_part(Format.SVG, asked["number"], labels=20_000, design=DESIGN, stem=asked["stem"])
+        files.file_part(Format.SVG, arguments["number"], labels=20_000, design=DESIGN, stem=arguments["stem"])
 
 
 @pytest.mark.parametrize("kind", Format)
@@ -143,7 +143,7 @@ def test_a_part_that_does_not_exist_is_refused(wrong):
     [[], [1, 2], [1, 2, 4], [1, 2, 2, 3], [2, 3], [1, 2, 3, 4]],
     ids=["none", "too few", "a gap", "one twice", "begun late", "too many"],
 )
-def test_a_file_is_never_finished_with_labels_missing_or_twice(kind, handed):
+def test_file_with_missing_or_duplicate_labels_is_refused(kind, handed):
     part = files.file_part(kind, 1, labels=3, design=DESIGN, stem="batch")
     labels = [make_label(number) for number in handed]
 
@@ -152,7 +152,7 @@ def test_a_file_is_never_finished_with_labels_missing_or_twice(kind, handed):
 
 
 @pytest.mark.parametrize("kind", [Format.SVG, Format.PNG])
-def test_an_archive_is_plain_and_lists_what_it_holds(kind):
+def test_archive_is_uncompressed_and_listed(kind):
     labels = make_labels(1, 100)
 
     content = make_file(kind, labels)
@@ -169,22 +169,22 @@ def test_an_archive_is_plain_and_lists_what_it_holds(kind):
 
 
 @pytest.mark.parametrize("kind", [Format.CSV, Format.ZPL, Format.SVG, Format.PNG])
-def test_a_file_is_written_while_the_labels_come(kind, monkeypatch):
+def test_file_is_written_while_labels_arrive(kind, monkeypatch):
     if kind in BLOCK_SIZES:
         monkeypatch.setitem(files.BLOCK_SIZES, kind, 100)
     part = files.file_part(kind, 1, labels=400, design=DESIGN, stem="batch")
-    taken = []
+    consumed = []
 
-    written = files.render_part(kind, part, (taken.append(label) or label for label in make_labels(1, 400)), DESIGN)
+    written = files.render_part(kind, part, (consumed.append(label) or label for label in make_labels(1, 400)), DESIGN)
 
-    sizes, asked = zip(*((len(chunk), len(taken)) for chunk in written), strict=True)
-    assert asked[0] < 200
+    sizes, consumed_at = zip(*((len(chunk), len(consumed)) for chunk in written), strict=True)
+    assert consumed_at[0] < 200
     assert len(sizes) >= 3
     assert max(sizes[:-1]) < 100_000
 
 
 @pytest.mark.parametrize("kind", BLOCK_SIZES)
-def test_memory_does_not_grow_with_the_file(kind, monkeypatch):
+def test_memory_is_constant_for_any_file(kind, monkeypatch):
     monkeypatch.setitem(files.BLOCK_SIZES, kind, 100)
     peak_of(kind, 200)
 

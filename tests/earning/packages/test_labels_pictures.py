@@ -21,7 +21,7 @@ SMALL = LabelDesign(name="Кран", sku="K-1/2", width_mm=25, height_mm=32, mod
 
 
 @pytest.mark.parametrize("design", [DESIGN, SMALL, LabelDesign(width_mm=210, height_mm=297, module_mm=5)])
-def test_a_labels_picture_is_read_and_says_its_size(design):
+def test_label_picture_is_readable_and_has_resolution(design):
     label = make_label(1)
 
     image = Image.open(io.BytesIO(label_picture.draw_label(label, design)))
@@ -33,7 +33,7 @@ def test_a_labels_picture_is_read_and_says_its_size(design):
 
 @pytest.mark.parametrize("angle", [7, 45, 90, 171, 263])
 @pytest.mark.parametrize("design", [DESIGN, SMALL])
-def test_a_labels_picture_is_read_rotated_blurred_and_compressed(design, angle):
+def test_rotated_blurred_label_picture_is_readable(design, angle):
     label = make_label(2)
     image = Image.open(io.BytesIO(label_picture.draw_label(label, design)))
 
@@ -44,7 +44,7 @@ def test_a_labels_picture_is_read_rotated_blurred_and_compressed(design, angle):
     assert read(Image.open(squeezed)) == [label.url]
 
 
-def test_the_text_of_a_picture_is_set_in_a_typeface_with_cyrillic():
+def test_picture_typeface_has_cyrillic():
     # A typeface without Cyrillic draws the same box for both names.
     drawn = {label_picture.draw_label(make_label(1), LabelDesign(name=name)) for name in ("Щётка", "Жёлоб", "Brush")}
 
@@ -52,7 +52,7 @@ def test_the_text_of_a_picture_is_set_in_a_typeface_with_cyrillic():
 
 
 @pytest.mark.parametrize(("design", "dpi"), [(DESIGN, 150), (DESIGN, 300), (SMALL, 200)])
-def test_all_labels_of_a_pdf_are_read_from_its_pages(design, dpi):
+def test_all_labels_of_pdf_are_readable(design, dpi):
     across, down = design.sheet
     labels = make_labels(across * down + 2)
 
@@ -62,7 +62,7 @@ def test_all_labels_of_a_pdf_are_read_from_its_pages(design, dpi):
     assert sorted(url for page in pages for url in read(page)) == sorted(label.url for label in labels)
 
 
-def test_a_pdf_has_the_typed_codes_and_the_name_as_text_and_is_of_a4_size():
+def test_pdf_is_a4_with_codes_as_text():
     labels = make_labels(24)
 
     document = pypdfium2.PdfDocument(make_file(Format.PDF, labels))
@@ -74,7 +74,7 @@ def test_a_pdf_has_the_typed_codes_and_the_name_as_text_and_is_of_a4_size():
     document.close()
 
 
-def test_a_pdfs_qr_codes_are_vectors_and_its_typefaces_are_embedded():
+def test_pdf_has_vector_codes_and_embedded_typefaces():
     content = make_file(Format.PDF, make_labels(1))
 
     assert b"/Subtype /Image" not in content
@@ -82,7 +82,7 @@ def test_a_pdfs_qr_codes_are_vectors_and_its_typefaces_are_embedded():
 
 
 @pytest.mark.parametrize("cut_marks", [True, False])
-def test_cut_marks_stand_at_the_corners_of_labels(cut_marks):
+def test_cut_marks_are_at_label_corners(cut_marks):
     design = LabelDesign(width_mm=60, height_mm=40, columns=3, rows=7, cut_marks=cut_marks)
 
     page = np.asarray(render_pages(make_file(Format.PDF, make_labels(1), design), 300)[0])
@@ -93,7 +93,7 @@ def test_cut_marks_stand_at_the_corners_of_labels(cut_marks):
 
 
 @pytest.mark.parametrize("dpi", [203, 300])
-def test_a_label_printers_graphic_leaves_the_quiet_zone_white(dpi):
+def test_zpl_graphic_leaves_quiet_zone_white(dpi):
     label = make_label(1)
     design = LabelDesign(name=DESIGN.name * 3, sku="RB", dpi=dpi)
 
@@ -103,7 +103,7 @@ def test_a_label_printers_graphic_leaves_the_quiet_zone_white(dpi):
     assert read(image) == [label.url]
 
 
-def test_every_png_of_an_archive_is_read():
+def test_every_png_of_archive_is_readable():
     labels = make_labels(40)
 
     images = [Image.open(io.BytesIO(content)) for content in unzipped(make_file(Format.PNG, labels))]
@@ -113,7 +113,7 @@ def test_every_png_of_an_archive_is_read():
     assert [read(image) for image in images] == [[label.url] for label in labels]
 
 
-def test_every_svg_of_an_archive_is_read():
+def test_every_svg_of_archive_is_readable():
     labels = make_labels(40)
 
     drawings = [content.decode() for content in unzipped(make_file(Format.SVG, labels))]

@@ -65,7 +65,7 @@ async def finished(db, file_id):
 
 
 @pytest.mark.parametrize("kind", Format)
-async def test_all_parts_are_made_stored_and_summed_up(db, settings, files, batch, kind):
+async def test_all_parts_are_stored_with_checksums(db, settings, files, batch, kind):
     ordered = await order(db, settings, batch, kind, name="Радиатор")
     run = run_of(settings, batch, kind, name="Радиатор")
 
@@ -82,7 +82,7 @@ async def test_all_parts_are_made_stored_and_summed_up(db, settings, files, batc
     assert sum(part.codes for part in parts) == 100
 
 
-async def test_an_order_enqueues_one_job_and_each_part_the_next(db, settings, files, batch):
+async def test_each_part_enqueues_next_job(db, settings, files, batch):
     ordered = await order(db, settings, batch)
     before = await db.rows(JOBS)
 
@@ -95,7 +95,7 @@ async def test_an_order_enqueues_one_job_and_each_part_the_next(db, settings, fi
     assert (file.state, file.parts_done, file.codes_done) == ("working", 1, 40)
 
 
-async def test_the_same_order_again_is_the_same_and_no_second_job(db, settings, batch):
+async def test_repeated_order_enqueues_no_second_job(db, settings, batch):
     first = await order(db, settings, batch)
     second = await order(db, settings, batch)
 
@@ -103,14 +103,14 @@ async def test_the_same_order_again_is_the_same_and_no_second_job(db, settings, 
     assert len(await db.rows(JOBS)) == 1
 
 
-async def test_the_same_order_many_times_at_once_is_one(db, settings, batch):
+async def test_concurrent_repeated_orders_create_one_file(db, settings, batch):
     ordered = await asyncio.gather(*(order(db, settings, batch) for _ in range(6)))
 
     assert len({file.id for file in ordered}) == 1
     assert len(await db.rows(JOBS)) == 1
 
 
-async def test_another_design_needs_the_old_file_removed(db, settings, batch):
+async def test_another_design_before_removal_is_refused(db, settings, batch):
     await order(db, settings, batch, Format.ZPL, dpi=203)
     with pytest.raises(printfiles.FileDiffers):
         await order(db, settings, batch, Format.ZPL, dpi=300)
@@ -123,7 +123,7 @@ async def test_another_design_needs_the_old_file_removed(db, settings, batch):
 
 
 @pytest.mark.parametrize("state", ["closed", "revoked"])
-async def test_nothing_is_printed_of_a_batch_that_is_over(db, settings, batch, state):
+async def test_ended_batch_is_not_printed(db, settings, batch, state):
     async with db.begin() as session:
         locked = await batches.lock_batch(session, batch.brand_id, batch.key)
         await ranges.change_state(session, locked, ranges.all_positions(locked, state))
@@ -132,7 +132,7 @@ async def test_nothing_is_printed_of_a_batch_that_is_over(db, settings, batch, s
         await order(db, settings, locked)
 
 
-async def test_a_part_that_was_stored_and_not_recorded_is_made_again_with_the_same_bytes(db, settings, files, batch):
+async def test_unrecorded_part_is_made_again_identically(db, settings, files, batch):
     ordered = await order(db, settings, batch)
     run = run_of(settings, batch)
     name = f"{print_jobs.parts_folder(batch.brand_id, ordered.id)}/{run.part(1).name}"
@@ -144,7 +144,7 @@ async def test_a_part_that_was_stored_and_not_recorded_is_made_again_with_the_sa
     assert hashlib.sha256(await read(files, name)).hexdigest() == part.sha256
 
 
-async def test_two_workers_at_one_file_record_each_part_once(db, settings, files, batch):
+async def test_concurrent_workers_record_each_part_once(db, settings, files, batch):
     ordered = await order(db, settings, batch)
 
     async def worker():
@@ -155,12 +155,12 @@ async def test_two_workers_at_one_file_record_each_part_once(db, settings, files
 
     file, parts = await finished(db, ordered.id)
     async with db.begin() as session:
-        told = await session.scalar(select(func.count()).select_from(Event).where(Event.kind == "batch.file_done"))
-    assert (file.state, file.codes_done, told) == ("done", 100, 1)
+        events = await session.scalar(select(func.count()).select_from(Event).where(Event.kind == "batch.file_done"))
+    assert (file.state, file.codes_done, events) == ("done", 100, 1)
     assert [part.part for part in parts] == [1, 2, 3]
 
 
-async def test_a_job_that_comes_again_after_the_end_does_nothing(db, settings, files, batch):
+async def test_job_after_completion_does_nothing(db, settings, files, batch):
     ordered = await order(db, settings, batch)
     while await print_jobs.make_next_part(db, files, settings, ordered.id):
         pass
@@ -171,7 +171,7 @@ async def test_a_job_that_comes_again_after_the_end_does_nothing(db, settings, f
     assert len(await db.rows(JOBS)) == jobs_before
 
 
-async def test_a_storage_that_fails_leaves_the_part_to_the_next_attempt(db, settings, files, batch):
+async def test_part_is_retried_after_storage_failure(db, settings, files, batch):
     ordered = await order(db, settings, batch)
     files.unfinished.rmdir()
     files.unfinished.write_text("not a folder")
@@ -187,7 +187,7 @@ async def test_a_storage_that_fails_leaves_the_part_to_the_next_attempt(db, sett
     assert file.state == "done"
 
 
-async def test_a_design_that_no_longer_fits_fails_with_a_reason_and_can_be_ordered_again(db, settings, files, batch):
+async def test_design_that_stopped_fitting_fails_with_reason(db, settings, files, batch):
     ordered = await order(db, settings, batch, Format.PDF)
     async with db.begin() as session:
         file = await session.get_one(BatchFile, ordered.id)
@@ -201,7 +201,7 @@ async def test_a_design_that_no_longer_fits_fails_with_a_reason_and_can_be_order
     assert "in capitals" in file.problem
 
 
-async def test_a_failed_file_begins_anew_when_it_is_ordered_again(db, settings, batch):
+async def test_failed_file_restarts_when_ordered_again(db, settings, batch):
     ordered = await order(db, settings, batch)
     async with db.begin() as session:
         file = await session.get_one(BatchFile, ordered.id)
@@ -213,7 +213,7 @@ async def test_a_failed_file_begins_anew_when_it_is_ordered_again(db, settings, 
     assert len(await db.rows(JOBS)) == 2
 
 
-async def test_a_removed_file_is_gone_from_the_storage_too(db, settings, files, batch):
+async def test_removed_file_is_deleted_from_storage(db, settings, files, batch):
     ordered = await order(db, settings, batch)
     await print_jobs.make_next_part(db, files, settings, ordered.id)
     _, (part,) = await finished(db, ordered.id)
@@ -231,7 +231,7 @@ async def test_a_removed_file_is_gone_from_the_storage_too(db, settings, files, 
         assert await session.scalar(select(func.count()).select_from(BatchFilePart)) == 0
 
 
-async def test_a_part_that_was_being_made_when_its_file_was_removed_does_not_stay(db, settings, files, batch):
+async def test_part_made_during_removal_is_deleted(db, settings, files, batch):
     ordered = await order(db, settings, batch)
 
     class Slow(Folder):
@@ -246,7 +246,7 @@ async def test_a_part_that_was_being_made_when_its_file_was_removed_does_not_sta
     assert [path for path in files.root.rglob("*") if path.is_file()] == []
 
 
-async def test_drawing_does_not_block_the_others_and_ends_with_the_worker(db, settings, files, batch, monkeypatch):
+async def test_drawing_blocks_no_job_and_stops_with_worker(db, settings, files, batch, monkeypatch):
     monkeypatch.setitem(formats.FILE_SIZES, Format.PDF, 50_000)
     async with db.begin() as session:
         product = (await batches.get_batch(session, batch.brand_id, batch.key))[1]
@@ -273,7 +273,7 @@ async def test_drawing_does_not_block_the_others_and_ends_with_the_worker(db, se
     assert (file.state, parts) == ("waiting", [])
 
 
-async def test_who_takes_codes_is_written_down(db, settings, files, batch):
+async def test_download_of_codes_is_audited(db, settings, files, batch):
     ordered = await order(db, settings, batch)
     await print_jobs.make_next_part(db, files, settings, ordered.id)
 

@@ -31,7 +31,7 @@ async def batch(db, world: World):
     return made
 
 
-async def turn(db, batch, first, last, state, active_from=None):
+async def change_state(db, batch, first, last, state, active_from=None):
     async with db.begin() as session:
         locked = await batches.lock_batch(session, batch.brand_id, batch.key)
         await ranges.change_state(session, locked, PositionRange(first, last, state, active_from))
@@ -49,8 +49,8 @@ async def scanned(world, batch, position, account=None):
     return answer.get("reason", answer["status"])
 
 
-async def test_a_dispatched_pallet_pays_and_its_neighbours_wait(db, world, batch):
-    state = await turn(db, batch, 11, 20, "active")
+async def test_dispatched_pallet_pays_and_neighbours_do_not(db, world, batch):
+    state = await change_state(db, batch, 11, 20, "active")
 
     assert state == "active"
     assert await parts(db, batch) == [(1, 10, "printed"), (11, 20, "active"), (21, 100, "printed")]
@@ -62,59 +62,59 @@ async def test_a_dispatched_pallet_pays_and_its_neighbours_wait(db, world, batch
     ]
 
 
-async def test_each_state_gives_a_claim_its_reason(db, world, batch):
-    await turn(db, batch, 1, 40, "active")
-    await turn(db, batch, 11, 20, "revoked")
-    await turn(db, batch, 21, 30, "closed")
-    await turn(db, batch, 31, 40, "printed")
+async def test_claim_is_refused_with_reason_of_state(db, world, batch):
+    await change_state(db, batch, 1, 40, "active")
+    await change_state(db, batch, 11, 20, "revoked")
+    await change_state(db, batch, 21, 30, "closed")
+    await change_state(db, batch, 31, 40, "printed")
 
-    said = [await scanned(world, batch, position) for position in (1, 11, 21, 31, 41)]
+    replies = [await scanned(world, batch, position) for position in (1, 11, 21, 31, 41)]
 
-    assert said == ["credited", "revoked", "closed", "not_active", "not_active"]
+    assert replies == ["credited", "revoked", "closed", "not_active", "not_active"]
 
 
-async def test_a_pallet_told_ahead_pays_from_its_day_on(db, world, batch):
+async def test_planned_pallet_pays_from_its_date(db, world, batch):
     now = datetime.now(UTC)
-    await turn(db, batch, 1, 10, "active", now + timedelta(hours=1))
-    await turn(db, batch, 11, 20, "active", now - timedelta(seconds=1))
+    await change_state(db, batch, 1, 10, "active", now + timedelta(hours=1))
+    await change_state(db, batch, 11, 20, "active", now - timedelta(seconds=1))
 
     assert await scanned(world, batch, 1) == "not_active"
     assert await scanned(world, batch, 11) == "credited"
 
 
-async def test_recalled_goods_can_be_dispatched_again(db, world, batch):
-    await turn(db, batch, 1, 100, "active")
-    await turn(db, batch, 1, 10, "printed")
+async def test_recalled_codes_can_be_dispatched_again(db, world, batch):
+    await change_state(db, batch, 1, 100, "active")
+    await change_state(db, batch, 1, 10, "printed")
     before = await scanned(world, batch, 1)
 
-    await turn(db, batch, 1, 10, "active")
+    await change_state(db, batch, 1, 10, "active")
 
     assert before == "not_active"
     assert await scanned(world, batch, 1) == "credited"
     assert await parts(db, batch) == [(1, 100, "active")]
 
 
-async def test_who_claimed_before_a_revocation_keeps_it(db, world, batch):
-    await turn(db, batch, 1, 100, "active")
+async def test_claim_before_revocation_stays(db, world, batch):
+    await change_state(db, batch, 1, 100, "active")
     account = await world.account()
     await scanned(world, batch, 5, account)
 
-    await turn(db, batch, 1, 100, "revoked")
+    await change_state(db, batch, 1, 100, "revoked")
 
     assert await scanned(world, batch, 5, account) == "repeated"
     assert await scanned(world, batch, 5) == "revoked"
     assert (await world.home(account))["wallets"][0]["available"] == 100
 
 
-async def test_spans_of_neighbouring_batches_never_become_one(db, world, batch):
+async def test_spans_of_neighbouring_batches_stay_separate(db, world, batch):
     async with db.begin() as session:
         _, product = await batches.get_batch(session, batch.brand_id, batch.key)
         other, _ = await batches.create_batch(
             session, batch.brand_id, uuid.uuid4(), BatchRequest(batch.programme_id, product.sku, count=50)
         )
         await ranges.change_state(session, other, ranges.all_positions(other, "printed"))
-    await turn(db, batch, 51, 100, "active")
-    await turn(db, other, 1, 50, "active")
+    await change_state(db, batch, 51, 100, "active")
+    await change_state(db, other, 1, 50, "active")
 
     assert other.first_serial == batch.first_serial + 100
     assert await parts(db, batch) == [(1, 50, "printed"), (51, 100, "active")]
@@ -122,44 +122,44 @@ async def test_spans_of_neighbouring_batches_never_become_one(db, world, batch):
     assert await scanned(world, batch, 50) == "not_active"
 
 
-async def test_the_same_step_again_changes_nothing_and_tells_nobody(db, batch):
-    await turn(db, batch, 11, 20, "active")
-    await turn(db, batch, 11, 20, "active")
+async def test_repeated_step_records_no_event(db, batch):
+    await change_state(db, batch, 11, 20, "active")
+    await change_state(db, batch, 11, 20, "active")
 
     async with db.begin() as session:
-        told = (await session.scalars(select(Event.body).where(Event.kind == "batch.active"))).all()
-    assert told == [{"batch": str(batch.key), "first": 11, "last": 20, "state": "active", "active_from": None}]
+        events = (await session.scalars(select(Event.body).where(Event.kind == "batch.active"))).all()
+    assert events == [{"batch": str(batch.key), "first": 11, "last": 20, "state": "active", "active_from": None}]
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 10), (1, 101), (101, 200), (20, 10)])
 async def test_positions_outside_the_batch_are_refused(db, batch, first, last):
     with pytest.raises(ranges.PositionsUnknown):
-        await turn(db, batch, first, last, "active")
+        await change_state(db, batch, first, last, "active")
 
 
-async def test_a_forbidden_step_changes_nothing(db, batch):
-    await turn(db, batch, 1, 10, "revoked")
+async def test_forbidden_step_changes_nothing(db, batch):
+    await change_state(db, batch, 1, 10, "revoked")
 
     with pytest.raises(ranges.StateForbidden) as refused:
-        await turn(db, batch, 5, 100, "generated")
+        await change_state(db, batch, 5, 100, "generated")
 
     assert refused.value.detail() == "A code that is printed cannot become generated."
     assert await parts(db, batch) == [(1, 10, "revoked"), (11, 100, "printed")]
 
 
 @pytest.mark.parametrize("state", ["printed", "revoked", "closed"])
-async def test_only_active_codes_have_a_time_from_which_they_are(db, batch, state):
+async def test_only_active_codes_have_activation_time(db, batch, state):
     with pytest.raises(ranges.StartInvalid):
-        await turn(db, batch, 1, 10, state, datetime.now(UTC))
+        await change_state(db, batch, 1, 10, state, datetime.now(UTC))
 
 
-async def test_two_cuts_at_once_both_hold(db, batch):
+async def test_concurrent_range_changes_both_apply(db, batch):
     for round_number in range(5):
         base = round_number * 20
         await asyncio.gather(
-            turn(db, batch, base + 1, base + 10, "active"),
-            turn(db, batch, base + 6, base + 15, "revoked"),
-            turn(db, batch, base + 16, base + 20, "active"),
+            change_state(db, batch, base + 1, base + 10, "active"),
+            change_state(db, batch, base + 6, base + 15, "revoked"),
+            change_state(db, batch, base + 16, base + 20, "active"),
         )
 
     found = await parts(db, batch)
@@ -171,8 +171,8 @@ async def test_two_cuts_at_once_both_hold(db, batch):
         assert {states[base + position] for position in [*range(1, 6), *range(16, 21)]} == {"active"}
 
 
-async def test_claims_against_a_revocation_pay_before_it_or_not_at_all(db, world, batch):
-    await turn(db, batch, 1, 100, "active")
+async def test_claims_during_revocation_pay_before_or_never(db, world, batch):
+    await change_state(db, batch, 1, 100, "active")
     accounts = [await world.account() for _ in range(8)]
     order = random.Random(7).sample(range(1, 101), 100)
     under_way, revoked = asyncio.Event(), asyncio.Event()
@@ -183,15 +183,15 @@ async def test_claims_against_a_revocation_pay_before_it_or_not_at_all(db, world
             if left == 0:
                 await revoked.wait()  # the last one comes too late
             begun_after = revoked.is_set()
-            said = await scanned(world, batch, position, accounts[number])
+            reply = await scanned(world, batch, position, accounts[number])
             if begun_after:
-                late.append(said)
+                late.append(reply)
             elif position in order[40:48]:
                 under_way.set()
 
     async def revoke():
         await under_way.wait()
-        await turn(db, batch, 1, 100, "revoked")
+        await change_state(db, batch, 1, 100, "revoked")
         revoked.set()
 
     await asyncio.gather(revoke(), *(claim(number) for number in range(8)))
@@ -206,7 +206,7 @@ async def test_claims_against_a_revocation_pay_before_it_or_not_at_all(db, world
     assert standing == batches.BatchProgress({"revoked": 100}, paid)
 
 
-async def test_a_hundred_thousand_ranges_are_searched_by_the_index(db, owner, batch):
+async def test_ranges_are_searched_by_index(db, owner, batch):
     async with owner.begin() as session:
         rows = [
             {
@@ -239,7 +239,7 @@ async def test_a_hundred_thousand_ranges_are_searched_by_the_index(db, owner, ba
     assert found.one().first_serial == 500_000
 
 
-async def test_a_cut_among_a_hundred_thousand_ranges_touches_its_neighbours_only(db, owner, batch):
+async def test_range_change_updates_only_neighbours(db, owner, batch):
     async with owner.begin() as session:
         await session.execute(text("UPDATE ranges SET first_serial = 2000000, last_serial = 2000099"))
         await session.execute(
@@ -253,7 +253,7 @@ async def test_a_cut_among_a_hundred_thousand_ranges_touches_its_neighbours_only
         await session.execute(text("UPDATE batches SET count = 1000000"))
         await session.execute(text("ANALYZE ranges"))
 
-    await turn(db, batch, 500_011, 500_020, "active")
+    await change_state(db, batch, 500_011, 500_020, "active")
 
     async with db.begin() as session:
         near = await session.execute(

@@ -13,37 +13,37 @@ TERMINAL = {"closed", "revoked"}
 TOMORROW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def test_a_span_is_cut_where_a_part_of_it_changes():
+def test_changed_part_splits_span():
     changed = change_spans([Span(0, 99, "printed")], Span(10, 19, "active"))
 
     assert changed == [Span(0, 9, "printed"), Span(10, 19, "active"), Span(20, 99, "printed")]
 
 
-def test_alike_neighbours_become_one():
+def test_equal_neighbours_are_merged():
     spans = [Span(0, 9, "active"), Span(10, 19, "printed"), Span(20, 29, "active")]
 
     assert change_spans(spans, Span(10, 19, "active")) == [Span(0, 29, "active")]
 
 
-def test_spans_that_begin_at_different_times_stay_apart():
+def test_spans_with_different_start_stay_separate():
     changed = change_spans([Span(0, 9, "active"), Span(10, 19, "printed")], Span(10, 19, "active", TOMORROW))
 
     assert changed == [Span(0, 9, "active"), Span(10, 19, "active", TOMORROW)]
 
 
-def test_the_same_change_again_changes_nothing():
+def test_repeated_change_has_no_effect():
     once = change_spans([Span(0, 99, "printed")], Span(10, 19, "active", TOMORROW))
 
     assert change_spans(once, Span(10, 19, "active", TOMORROW)) == once
 
 
-def test_a_dispatch_may_be_put_off():
+def test_dispatch_may_be_postponed():
     spans = [Span(0, 9, "active")]
 
     assert change_spans(spans, Span(0, 9, "active", TOMORROW)) == [Span(0, 9, "active", TOMORROW)]
 
 
-def test_spoiled_labels_stay_revoked_when_their_pallet_is_activated():
+def test_activation_of_pallet_leaves_revoked_labels():
     spans = [Span(0, 16, "printed"), Span(17, 17, "revoked"), Span(18, 99, "printed")]
 
     changed = change_spans(spans, Span(0, 99, "active"))
@@ -51,14 +51,14 @@ def test_spoiled_labels_stay_revoked_when_their_pallet_is_activated():
     assert changed == [Span(0, 16, "active"), Span(17, 17, "revoked"), Span(18, 99, "active")]
 
 
-def test_one_part_that_may_not_take_the_step_stops_the_whole():
+def test_step_forbidden_for_one_part_is_refused():
     spans = [Span(0, 9, "printed"), Span(10, 19, "generated")]
 
     with pytest.raises(StepForbidden, match="generated cannot become active"):
         change_spans(spans, Span(0, 19, "active"))
 
 
-def test_what_is_all_revoked_is_not_activated():
+def test_revoked_span_is_not_activated():
     with pytest.raises(StepForbidden, match="revoked cannot become active"):
         change_spans([Span(0, 9, "revoked"), Span(10, 19, "active")], Span(0, 9, "active"))
 
@@ -72,12 +72,12 @@ def test_what_is_all_revoked_is_not_activated():
         if after != before and after not in ALLOWED_STATES[before]
     ],
 )
-def test_a_step_that_is_not_listed_is_forbidden(before, after):
+def test_unlisted_step_is_forbidden(before, after):
     with pytest.raises(StepForbidden):
         next_state(before, after)
 
 
-def test_the_listed_steps_are_these():
+def test_listed_steps_are_complete():
     steps = {f"{before} {after}" for before, nexts in ALLOWED_STATES.items() for after in nexts}
 
     assert steps == {
@@ -103,7 +103,7 @@ def test_the_listed_steps_are_these():
         (["revoked"], "revoked"),
     ],
 )
-def test_a_batch_is_as_far_as_its_furthest_part(states, expected):
+def test_batch_state_is_that_of_furthest_part(states, expected):
     assert overall_state(states) == expected
 
 
@@ -113,7 +113,7 @@ def test_a_batch_is_as_far_as_its_furthest_part(states, expected):
         max_size=12,
     )
 )
-def test_cut_spans_say_what_a_table_of_single_codes_would(changes):
+def test_split_spans_equal_table_of_codes(changes):
     spans = [Span(0, 19, "generated")]
     codes = dict.fromkeys(range(20), ("generated", None))
 

@@ -1,4 +1,4 @@
-"""Scans of several accounts in one transaction: each answered and paid as if it had come alone."""
+"""Scans of several accounts in one transaction: each has the result of a single scan."""
 
 import asyncio
 import random
@@ -29,16 +29,16 @@ GUESSED = text("""
     INSERT INTO counters (key, count, ends_at)
     SELECT 'wrong:account:' || id, 5, now() + interval '1 hour' FROM accounts WHERE card_number = :card
 """)
-RAISED = text("UPDATE programmes SET rules_version = rules_version + 1")
+INCREMENT_RULES_VERSION = text("UPDATE programmes SET rules_version = rules_version + 1")
 
 
-async def together(app: Litestar, world: World, *sent: Any) -> list[asyncio.Task[Response]]:
-    """Send scans that go as one."""
+async def send_batch(app: Litestar, world: World, *sent: Any) -> list[asyncio.Task[Response]]:
+    """Send scans that share one transaction."""
     return await send_in_one_batch(app.state["scan_context"].recorder.batcher, *(world.scan(*scan) for scan in sent))
 
 
-async def known(world: World, accounts: int, codes: int, **fields: Any) -> tuple[list[AccountNew], list[str]]:
-    """Accounts that came by before, each with a scan, and codes of a batch that did: the process knows both."""
+async def cached_agents(world: World, accounts: int, codes: int, **fields: Any) -> tuple[list[AccountNew], list[str]]:
+    """Accounts with a scan each, and more codes of the same batch: both are in the process's caches."""
     agents = [await world.account() for _ in range(accounts)]
     found = await world.codes(accounts + codes, **fields)
     for agent, code in zip(agents, found, strict=False):
@@ -50,28 +50,28 @@ async def available(world: World, agents: list[AccountNew]) -> list[int]:
     return [(await world.home(agent))["wallets"][0]["available"] for agent in agents]
 
 
-def told(answers: list[Response]) -> Counter[tuple[str, str | None]]:
+def outcomes(answers: list[Response]) -> Counter[tuple[str, str | None]]:
     return Counter((row["status"], row.get("reason")) for row in (answer.json() for answer in answers))
 
 
-async def test_scans_that_come_together_share_a_transaction_and_each_gets_its_own_answer(app: Litestar, world: World):
-    agents, codes = await known(world, 12, 12)
+async def test_batched_scans_share_transaction_with_own_responses(app: Litestar, world: World):
+    agents, codes = await cached_agents(world, 12, 12)
 
-    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes, strict=True)))
+    answers = await asyncio.gather(*await send_batch(app, world, *zip(agents, codes, strict=True)))
 
     assert {(row["status"], row["amount"]) for row in (answer.json() for answer in answers)} == {("credited", 100)}
     assert await available(world, agents) == [200] * 12
     assert [row.n for row in await world.db.rows(TRANSACTIONS, ids=ids(answers))] == [12]
 
 
-async def test_scans_that_come_together_read_no_table_whole(app: Litestar, world: World):
-    agents, codes = await known(world, 8, 8)
+async def test_batched_scans_read_no_whole_table(app: Litestar, world: World):
+    agents, codes = await cached_agents(world, 8, 8)
     db = app.state["db"]
     before = await sequential_scans(db)
 
-    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes, strict=True)))
+    answers = await asyncio.gather(*await send_batch(app, world, *zip(agents, codes, strict=True)))
 
-    assert told(answers) == {("credited", None): 8}
+    assert outcomes(answers) == {("credited", None): 8}
     assert await sequential_scans(db) == before
 
 
@@ -79,108 +79,110 @@ def ids(answers: list[Response]) -> list[str]:
     return [answer.json()["id"] for answer in answers]
 
 
-async def test_one_code_of_many_who_come_together_goes_to_the_first_whatever_his_id(app: Litestar, world: World):
-    agents, codes = await known(world, 12, 1)
+async def test_code_in_batch_goes_to_first_scan(app: Litestar, world: World):
+    agents, codes = await cached_agents(world, 12, 1)
     falling = [uuid.UUID(int=1000 - number) for number in range(12)]
 
     answers = await asyncio.gather(
-        *await together(app, world, *((agent, codes[0], number) for agent, number in zip(agents, falling, strict=True)))
+        *await send_batch(
+            app, world, *((agent, codes[0], number) for agent, number in zip(agents, falling, strict=True))
+        )
     )
 
-    assert told(answers) == {("credited", None): 1, ("refused", "already_claimed"): 11}
+    assert outcomes(answers) == {("credited", None): 1, ("refused", "already_claimed"): 11}
     assert await available(world, agents) == [200] + [100] * 11
 
 
-async def test_who_may_not_go_on_is_told_so_and_the_others_are_paid(app: Litestar, world: World, number):
+async def test_limited_account_in_batch_leaves_others_paid(app: Litestar, world: World, number):
     number("scans_per_minute", 5)
-    agents, codes = await known(world, 4, 12)
+    agents, codes = await cached_agents(world, 4, 12)
     hasty, ended, guesser, good = agents
     for code in codes[:4]:
         await world.scan(hasty, code)
     await world.db.rows(END, card=ended.card_number)
     await world.db.rows(GUESSED, card=guesser.card_number)
 
-    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes[4:8], strict=True)))
+    answers = await asyncio.gather(*await send_batch(app, world, *zip(agents, codes[4:8], strict=True)))
 
     assert [answer.status_code for answer in answers] == [429, 401, 429, 200]
     assert 0 < int(answers[0].headers["retry-after"]) <= 60
     assert 3500 < int(answers[2].headers["retry-after"]) <= 3600
     assert answers[3].json()["status"] == "credited"
-    # What was refused did not count, and the codes are free.
+    # Refused scans did not count, and their codes are free.
     assert (await world.db.call(COUNTED, card=hasty.card_number)).count == 5
     assert (await world.scan(good, codes[4])).json()["status"] == "credited"
 
 
-async def test_a_budget_that_lasts_for_some_of_those_who_come_together_pays_those(app: Litestar, world: World):
-    agents, codes = await known(world, 12, 12, budget=1750)
+async def test_batch_is_paid_until_budget_is_spent(app: Litestar, world: World):
+    agents, codes = await cached_agents(world, 12, 12, budget=1750)
 
-    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes, strict=True)))
+    answers = await asyncio.gather(*await send_batch(app, world, *zip(agents, codes, strict=True)))
 
-    assert told(answers) == {("credited", None): 5, ("refused", "budget_spent"): 7}
+    assert outcomes(answers) == {("credited", None): 5, ("refused", "budget_spent"): 7}
     assert sum(await available(world, agents)) == 1700
     left = await world.db.call(text("SELECT sum(remaining)::bigint AS left FROM budget_slices"))
     assert left.left == 50
 
 
-async def test_a_budget_that_others_spend_meanwhile_pays_nobody(app: Litestar, world: World):
-    agents, codes = await known(world, 6, 6, budget=10_000)
+async def test_batch_after_budget_is_spent_is_unpaid(app: Litestar, world: World):
+    agents, codes = await cached_agents(world, 6, 6, budget=10_000)
     async with world.db.begin() as session:
         await session.execute(text("UPDATE budget_slices SET remaining = 0"))
-        tasks = await together(app, world, *zip(agents, codes, strict=True))
-        await asyncio.sleep(0.5)  # they have decided to pay, and wait for the budget; first together, then alone
+        tasks = await send_batch(app, world, *zip(agents, codes, strict=True))
+        await asyncio.sleep(0.5)  # they have decided to pay and wait for the budget: as a batch, then individually
         assert not any(task.done() for task in tasks)
 
     answers = await asyncio.gather(*tasks)
 
-    assert told(answers) == {("refused", "budget_spent"): 6}
+    assert outcomes(answers) == {("refused", "budget_spent"): 6}
     assert await available(world, agents) == [100] * 6
 
 
-async def test_who_waits_for_a_lock_does_not_hold_up_those_beside_him(app: Litestar, world: World):
-    agents, codes = await known(world, 6, 6)
+async def test_locked_account_in_batch_delays_no_other(app: Litestar, world: World):
+    agents, codes = await cached_agents(world, 6, 6)
     async with world.db.begin() as session:
         await session.execute(LOCK_ACCOUNT, {"card": agents[2].card_number})
-        tasks = await together(app, world, *zip(agents, codes, strict=True))
+        tasks = await send_batch(app, world, *zip(agents, codes, strict=True))
         answers = await asyncio.wait_for(asyncio.gather(*tasks[:2], *tasks[3:]), 2)
-        assert told(answers) == {("credited", None): 5}
+        assert outcomes(answers) == {("credited", None): 5}
         assert not tasks[2].done()
 
     assert (await tasks[2]).json()["status"] == "credited"
     assert await available(world, agents) == [200] * 6
 
 
-async def test_rules_that_changed_meanwhile_are_asked_for_again_by_each(app: Litestar, world: World):
-    agents, codes = await known(world, 12, 12)
-    await world.db.rows(RAISED)
+async def test_changed_rules_are_reloaded_for_batch(app: Litestar, world: World):
+    agents, codes = await cached_agents(world, 12, 12)
+    await world.db.rows(INCREMENT_RULES_VERSION)
 
-    answers = await asyncio.gather(*await together(app, world, *zip(agents, codes, strict=True)))
+    answers = await asyncio.gather(*await send_batch(app, world, *zip(agents, codes, strict=True)))
 
-    assert told(answers) == {("credited", None): 12}
+    assert outcomes(answers) == {("credited", None): 12}
     assert await available(world, agents) == [200] * 12
 
 
-async def test_one_id_of_one_account_in_company_has_one_effect(app: Litestar, world: World):
-    agents, codes = await known(world, 6, 6)
+async def test_repeated_id_in_batch_has_one_effect(app: Litestar, world: World):
+    agents, codes = await cached_agents(world, 6, 6)
     scan_id = uuid.uuid4()
 
     answers = await asyncio.gather(
-        *await together(
+        *await send_batch(
             app, world, *((agents[0], codes[0], scan_id) for _ in range(6)), *zip(agents[1:], codes[1:], strict=True)
         )
     )
 
     assert len({answer.content for answer in answers[:6]}) == 1
-    assert told(answers) == {("credited", None): 11}
+    assert outcomes(answers) == {("credited", None): 11}
     assert await available(world, agents) == [200] * 6
     assert [row.n for row in await world.db.rows(TRANSACTIONS, ids=ids(answers))] == [6]
 
 
-async def test_one_account_with_several_codes_in_company_has_them_all(app: Litestar, world: World):
+async def test_account_with_several_codes_in_batch_is_paid(app: Litestar, world: World):
     rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=350)
-    agents, codes = await known(world, 3, 9, rule=rule)
+    agents, codes = await cached_agents(world, 3, 9, rule=rule)
 
     answers = await asyncio.gather(
-        *await together(app, world, *((agents[place % 3], code) for place, code in enumerate(codes)))
+        *await send_batch(app, world, *((agents[place % 3], code) for place, code in enumerate(codes)))
     )
 
     assert {answer.status_code for answer in answers} == {200}
@@ -188,16 +190,14 @@ async def test_one_account_with_several_codes_in_company_has_them_all(app: Lites
     assert await available(world, agents) == [300] * 3
 
 
-async def test_crowds_that_cross_do_not_block_each_other(
-    app: Litestar, world: World, owner: Database, live_url, number
-):
-    """Two processes, the same accounts and codes in any order, a budget, and made-up codes between them."""
+async def test_crossing_batches_do_not_deadlock(app: Litestar, world: World, owner: Database, live_url, number):
+    """Two processes with the same accounts, codes and budget in any order, and made-up codes between them."""
     number("scans_per_minute", MOST)
     number("wrong_codes_per_hour_per_account", MOST)
     number("wrong_codes_per_day_per_device", MOST)
     number("wrong_codes_per_hour_per_network", MOST)
     rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=MOST)
-    agents, codes = await known(world, 16, 320, rule=rule, budget=10**9)
+    agents, codes = await cached_agents(world, 16, 320, rule=rule, budget=10**9)
     before = await deadlocks(world.db, owner)
     async with (
         caller(app, "203.0.113.7") as here,

@@ -49,7 +49,7 @@ async def test_picture_codes_have_product_and_place(world: World):
         assert all(0.1 < y < 0.9 for _, y in position["corners"])
 
 
-async def test_picture_repeated_has_the_same_codes(world: World):
+async def test_repeated_picture_has_same_codes(world: World):
     codes = await world.codes(2)
     account, scan_id, content = await world.account(), uuid.uuid4(), sheet(*codes)
     first = await send(world, account, content, scan_id)
@@ -87,7 +87,7 @@ async def test_typed_and_queued_codes_have_details(world: World):
     assert "product" not in unknown
 
 
-async def test_product_name_is_in_the_callers_language(world: World):
+async def test_product_name_is_in_callers_language(world: World):
     (code, *_) = await world.codes()
     await world.db.rows(text("UPDATE products SET name_ru = 'Розетка', name_en = 'Socket'"))
     account = await world.account()

@@ -1,4 +1,4 @@
-"""Guessing package codes: nothing is accepted, limits trip, and the time of an answer tells nothing."""
+"""Guessing package codes: nothing is accepted, limits trip, and response times reveal nothing."""
 
 import math
 import os
@@ -40,7 +40,7 @@ def accepted(settings: Settings, guesses: list[str]) -> list[CodeLookup | Refuse
     return [row for row in read if not (isinstance(row, RefusedCode) and row.reason == "unknown_code")]
 
 
-def test_a_hundred_thousand_random_guesses_find_nothing(settings: Settings):
+def test_random_guesses_find_nothing(settings: Settings):
     rng = random.Random(20261122)
     slot = package.encode(slot_key(settings.master_key, 7), 7, 0)[:2]
 
@@ -49,7 +49,7 @@ def test_a_hundred_thousand_random_guesses_find_nothing(settings: Settings):
     assert found == []
 
 
-def test_a_hundred_thousand_neighbours_of_live_codes_are_nothing(settings: Settings):
+def test_neighbours_of_live_codes_find_nothing(settings: Settings):
     rng = random.Random(20261123)
     key = slot_key(settings.master_key, 7)
     live = [package.encode(key, 7, serial) for serial in range(100)]
@@ -59,7 +59,7 @@ def test_a_hundred_thousand_neighbours_of_live_codes_are_nothing(settings: Setti
     assert found == []
 
 
-async def test_made_up_codes_stop_their_maker_and_say_for_how_long(world: World):
+async def test_guessing_account_is_limited_with_retry_after(world: World):
     rng = random.Random(1)
     (code, *_) = await world.codes()
     account = await world.account()
@@ -73,7 +73,7 @@ async def test_made_up_codes_stop_their_maker_and_say_for_how_long(world: World)
     assert 0 < int(stopped.headers["retry-after"]) <= 3600
 
 
-async def test_a_crowd_behind_one_address_is_stopped_but_an_honest_neighbour_is_not(world: World):
+async def test_guessing_network_does_not_limit_honest_account(world: World):
     rng = random.Random(2)
     (code, *_) = await world.codes()
     crowd = [await world.account() for _ in range(13)]
@@ -88,7 +88,7 @@ async def test_a_crowd_behind_one_address_is_stopped_but_an_honest_neighbour_is_
     assert honest.json()["status"] == "credited"
 
 
-async def test_texts_that_are_nobodys_code_are_counted_too(world: World):
+async def test_unknown_texts_count_as_guesses(world: World):
     rng = random.Random(4)
     (code, *_) = await world.codes()
     account = await world.account()
@@ -101,7 +101,7 @@ async def test_texts_that_are_nobodys_code_are_counted_too(world: World):
     assert stopped.status_code == 429
 
 
-async def test_typing_errors_never_count_as_guesses(world: World):
+async def test_typing_errors_do_not_count_as_guesses(world: World):
     (code, *_) = await world.codes()
     account = await world.account()
     wrong = code[:-1] + ("A" if code[-1] != "A" else "B")
@@ -120,7 +120,7 @@ def welch(one: list[float], other: list[float]) -> tuple[float, float]:
 
 
 @pytest.mark.slow
-async def test_unknown_revoked_and_claimed_codes_take_a_stranger_the_same_time(world: World, number):
+async def test_refusals_of_codes_take_equal_time(world: World, number):
     rounds = int(os.environ.get("SCANBACK_TIMINGS", "120"))
     rng = random.Random(3)
     claimed = await world.codes(2, rule=Rule(ways=frozenset({"package"}), amount=Fixed(100)))
@@ -131,29 +131,29 @@ async def test_unknown_revoked_and_claimed_codes_take_a_stranger_the_same_time(w
     number("scans_per_minute", 10**9)
     stranger = await world.account()
 
-    # A busy machine may favour one kind for a while; what really tells them apart does so each time.
+    # A busy machine may favour one kind for a while; a real difference appears in each round.
     for _ in range(ATTEMPTS):
-        told = await told_apart(world, stranger, rng, revoked[0], claimed[0], rounds)
-        if not told:
+        differences = await timing_differences(world, stranger, rng, revoked[0], claimed[0], rounds)
+        if not differences:
             break
-    assert told == []
+    assert differences == []
 
 
-async def told_apart(
+async def timing_differences(
     world: World, stranger: AccountNew, rng: random.Random, revoked: str, claimed: str, rounds: int
 ) -> list[tuple[str, float, float]]:
     """The reasons whose answers take another time than those of claimed codes, by how much, and its error."""
-    taken: dict[str, list[float]] = {"unknown_code": [], "revoked": [], "already_claimed": []}
+    durations: dict[str, list[float]] = {"unknown_code": [], "revoked": [], "already_claimed": []}
     for _ in range(rounds):
         for reason, code in rng.sample(
             [("unknown_code", made_up(rng)), ("revoked", revoked), ("already_claimed", claimed)], 3
         ):
             begun = time.perf_counter()
             answer = await world.scan(stranger, code)
-            taken[reason].append(time.perf_counter() - begun)
+            durations[reason].append(time.perf_counter() - begun)
             assert answer.json()["reason"] == reason
 
     # The slowest tenth is the machine's doing. What remains may differ by a millisecond and twice its own error.
-    kept = {reason: sorted(times)[: int(len(times) * 0.9)] for reason, times in taken.items()}
-    found = [(reason, *welch(kept[reason], kept["already_claimed"])) for reason in ("unknown_code", "revoked")]
+    fastest = {reason: sorted(times)[: int(len(times) * 0.9)] for reason, times in durations.items()}
+    found = [(reason, *welch(fastest[reason], fastest["already_claimed"])) for reason in ("unknown_code", "revoked")]
     return [one for one in found if abs(one[1]) >= 0.001 + 2 * one[2]]

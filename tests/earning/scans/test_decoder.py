@@ -40,19 +40,19 @@ async def texts(decoder, data=LABEL):
     return [symbol.text for symbol in await decoder.read(data)]
 
 
-async def test_a_picture_is_read_in_another_process(decoder):
+async def test_picture_is_read_in_another_process(decoder):
     (symbol,) = await decoder.read(LABEL)
 
     assert symbol == decode.Symbol(URL, URL.encode(), "qr", "zxing-cpp", "qr", symbol.corners, symbol.outline, 1)
     assert await pid_of(decoder) != os.getpid()
 
 
-def test_the_engines_are_those_of_the_process(decoder):
+def test_engines_are_those_of_process(decoder):
     assert decoder.engines == decode.live_engines()
 
 
 @pytest.mark.parametrize("format_", [*bombs.FORMATS, "PDF"])
-async def test_every_format_is_read_under_the_limits(decoder, format_):
+async def test_every_format_is_read_under_limits(decoder, format_):
     assert await texts(decoder, draw.file(draw.photo(draw.qr()), format_)) == [URL]
 
 
@@ -65,7 +65,7 @@ async def test_every_format_is_read_under_the_limits(decoder, format_):
         ("RGBA", "AVIF", {"speed": 10}),
     ],
 )
-async def test_24_megapixels_are_read_within_the_memory(picture, format_, options):
+async def test_picture_of_24_megapixels_fits_memory_limit(picture, format_, options):
     large = draw.photo(draw.qr(), size=(5700, 4200)).convert(picture)
     if picture == "RGBA":
         large.putalpha(254)
@@ -84,7 +84,7 @@ async def test_24_megapixels_are_read_within_the_memory(picture, format_, option
         ("RGBA", "PNG", {"compress_level": 1}),
     ],
 )
-async def test_50_megapixels_are_read_within_memory_limit(mode, format_, options):
+async def test_picture_of_50_megapixels_fits_memory_limit(mode, format_, options):
     large = draw.photo(draw.qr(module=12), size=(8192, 6144)).convert(mode)
     if mode == "RGBA":
         large.putalpha(254)
@@ -95,7 +95,7 @@ async def test_50_megapixels_are_read_within_memory_limit(mode, format_, options
         assert len(await patient.clean(content)) > 10_000
 
 
-async def test_many_pictures_are_read_at_once():
+async def test_pictures_are_read_concurrently():
     labels = [draw.file(draw.photo(draw.qr(f"HTTPS://EX.RU/P/{number}"))) for number in range(18)]
 
     async with Decoder(workers=2, queue=16) as busy:
@@ -115,7 +115,7 @@ async def test_many_pictures_are_read_at_once():
         (bombs.text_bomb(), PictureUnreadable),
     ],
 )
-async def test_a_refused_picture_costs_neither_time_nor_the_process(decoder, data, problem):
+async def test_refused_picture_preserves_the_process(decoder, data, problem):
     before = await pid_of(decoder)
     seconds = []
     for _ in range(3):  # other tests may share the processor
@@ -128,7 +128,7 @@ async def test_a_refused_picture_costs_neither_time_nor_the_process(decoder, dat
     assert await pid_of(decoder) == before
 
 
-async def test_bombs_leave_the_service_small(decoder):
+async def test_decompression_bombs_do_not_grow_memory(decoder):
     bombs_ = [bombs.animated_png(), bombs.animated_webp(), bombs.exif_bomb(), bombs.huge_page(), bombs.text_bomb()]
     before = psutil.Process().memory_info().rss
 
@@ -142,7 +142,7 @@ async def test_bombs_leave_the_service_small(decoder):
     assert await texts(decoder) == [URL]
 
 
-async def test_a_picture_that_breaks_the_library_is_unreadable(decoder):
+async def test_picture_that_crashes_library_is_unreadable(decoder):
     before = await pid_of(decoder, "_pdfs")
 
     with pytest.raises(PictureUnreadable):
@@ -152,7 +152,7 @@ async def test_a_picture_that_breaks_the_library_is_unreadable(decoder):
     assert await pid_of(decoder, "_pdfs") != before
 
 
-async def test_a_picture_that_takes_too_long_is_unreadable():
+async def test_picture_over_time_limit_is_unreadable():
     async with Decoder(workers=1, seconds=0.1) as hasty:
         before = await pid_of(hasty)
 
@@ -165,19 +165,19 @@ async def test_a_picture_that_takes_too_long_is_unreadable():
         assert not psutil.pid_exists(before)
 
 
-async def test_a_picture_that_takes_too_much_memory_is_unreadable():
+async def test_picture_over_memory_limit_is_unreadable():
     large = draw.file(Image.new("RGBA", (5700, 4200)), compress_level=1)
 
     async with Decoder(workers=1, seconds=10, memory_bytes=300 * 2**20) as small:
         with pytest.raises(PictureUnreadable, match="memory"):
             await small.read(large)
         with pytest.raises(PictureUnreadable):
-            await small.read(SLOW)  # libwebp only says that it failed
+            await small.read(SLOW)  # libwebp gives no reason
 
         assert await texts(small) == [URL]
 
 
-async def test_a_search_without_end_is_given_up_and_nothing_is_found(monkeypatch):
+async def test_endless_search_is_stopped_without_result(monkeypatch):
     nothing = draw.file(draw.noisy(Image.new("L", (1600, 1200), 128), 60), "JPEG")
     monkeypatch.setattr("backend.earning.scans.pictures.decoder.LAST_ATTEMPT", 0.06)
 
@@ -188,7 +188,7 @@ async def test_a_search_without_end_is_given_up_and_nothing_is_found(monkeypatch
         assert time.perf_counter() - start < 2
 
 
-async def test_a_process_killed_at_work_costs_one_picture(decoder):
+async def test_process_killed_at_work_fails_one_picture(decoder):
     reading = asyncio.create_task(decoder.read(SLOW))
     pid = next(iter(decoder._pictures._children)).pid
     await asyncio.sleep(0.1)
@@ -199,14 +199,14 @@ async def test_a_process_killed_at_work_costs_one_picture(decoder):
     assert await texts(decoder) == [URL]
 
 
-async def test_a_process_killed_at_rest_costs_nothing(decoder):
+async def test_process_killed_while_idle_is_replaced(decoder):
     os.kill(await pid_of(decoder), signal.SIGKILL)
     await asyncio.sleep(0.05)
 
     assert await texts(decoder) == [URL]
 
 
-async def test_a_process_that_hangs_is_replaced():
+async def test_hanging_process_is_replaced():
     async with Decoder(workers=1, seconds=0.5) as decoder:
         os.kill(await pid_of(decoder), signal.SIGSTOP)
 
@@ -215,7 +215,7 @@ async def test_a_process_that_hangs_is_replaced():
         assert await texts(decoder) == [URL]
 
 
-async def test_one_too_many_is_told_to_come_again():
+async def test_full_picture_queue_is_busy():
     async with Decoder(workers=1, queue=1, seconds=20) as busy:
         first, second = asyncio.create_task(busy.read(SLOW)), asyncio.create_task(busy.read(LABEL))
         await asyncio.sleep(0)
@@ -228,7 +228,7 @@ async def test_one_too_many_is_told_to_come_again():
         assert await texts(busy) == [URL]
 
 
-async def test_pictures_are_read_beside_a_pdf_without_end():
+async def test_pictures_are_read_beside_endless_pdf():
     async with Decoder(workers=1, pdf_workers=1) as decoder:
         endless = asyncio.create_task(decoder.read(bombs.nested_forms()))
         await asyncio.sleep(0.1)
@@ -256,7 +256,7 @@ async def test_picture_is_charged_by_its_seconds():
     assert dear > 2
 
 
-async def test_refusals_take_no_place_in_the_queue():
+async def test_refused_picture_takes_no_queue_place():
     async with Decoder(workers=1, queue=0) as narrow:
         for _ in range(3):
             with pytest.raises(PictureUnsupported):
@@ -267,7 +267,7 @@ async def test_refusals_take_no_place_in_the_queue():
         assert await texts(narrow) == [URL]
 
 
-async def test_a_caller_who_leaves_takes_no_answer_from_the_next(decoder):
+async def test_cancelled_caller_does_not_shift_responses(decoder):
     leaving = asyncio.create_task(
         decoder.read(draw.file(draw.photo(draw.qr("HTTPS://EX.RU/P/OTHER"), size=(3000, 3000))))
     )
@@ -279,7 +279,7 @@ async def test_a_caller_who_leaves_takes_no_answer_from_the_next(decoder):
         await leaving
 
 
-async def test_a_process_is_replaced_when_it_is_old():
+async def test_old_process_is_replaced():
     async with Decoder(workers=1, pictures_per_child=2) as ageing:
         pids = []
         for _ in range(5):
@@ -295,7 +295,7 @@ async def test_limits_are_settings():
             await strict.read(LABEL)
 
 
-async def test_the_process_has_nothing_to_lose(monkeypatch):
+async def test_process_has_no_environment_or_files(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
 
     async with Decoder(workers=1) as decoder:
@@ -309,7 +309,7 @@ async def test_the_process_has_nothing_to_lose(monkeypatch):
         assert os.getsid(child.pid) == child.pid
 
 
-async def test_the_terminals_ctrl_c_is_not_for_the_process(decoder):
+async def test_ctrl_c_does_not_reach_process(decoder):
     pid = await pid_of(decoder)
     os.kill(pid, signal.SIGINT)
 
@@ -317,7 +317,7 @@ async def test_the_terminals_ctrl_c_is_not_for_the_process(decoder):
     assert await pid_of(decoder) == pid
 
 
-async def test_nothing_is_left_when_the_decoder_closes():
+async def test_closed_decoder_leaves_no_process():
     async with Decoder(workers=2) as decoder:
         pids = [child.pid for child in decoder._pictures._children]
         reading = asyncio.create_task(decoder.read(SLOW))
@@ -343,7 +343,7 @@ asyncio.run(main())
 """
 
 
-def test_the_processes_die_with_their_parent(tmp_path):
+def test_processes_end_with_their_parent(tmp_path):
     (tmp_path / "slow").write_bytes(SLOW)
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, tmp_path / "slow"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
@@ -354,14 +354,14 @@ def test_the_processes_die_with_their_parent(tmp_path):
         parent.kill()
     _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=2)
 
-    # Whoever became their parent may take his time to notice.
+    # Their new parent may reap them later.
     alive = [one for one in alive if psutil.pid_exists(one.pid) and one.status() != psutil.STATUS_ZOMBIE]
 
     assert len(pids) == 2
     assert alive == []
 
 
-def test_a_process_with_nobody_to_serve_leaves_at_once():
+def test_process_without_input_exits():
     command = [sys.executable, "-m", "scanning.child"]
     done = subprocess.run(
         command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=True

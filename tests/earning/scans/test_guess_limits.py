@@ -30,7 +30,7 @@ async def scan(client: AsyncClient, account: AccountNew, scanned: str) -> Respon
     return await client.put(f"/v1/scans/{uuid.uuid4()}", json={"text": scanned}, headers=bearer(account))
 
 
-def test_the_reading_that_finds_no_guess_finds_what_is_live(settings: Settings):
+def test_guess_lookup_finds_live_codes(settings: Settings):
     key = slot_key(settings.master_key, 7)
     live = [package.encode(key, 7, serial) for serial in range(1000)]
 
@@ -40,7 +40,7 @@ def test_the_reading_that_finds_no_guess_finds_what_is_live(settings: Settings):
     assert [row.serial for row in read] == list(range(1000))
 
 
-async def test_the_sixth_guess_of_an_hour_is_refused_and_others_go_on(world: World):
+async def test_sixth_guess_in_an_hour_is_refused(world: World):
     (code, *_) = await world.codes()
     account, other = await world.account(), await world.account()
 
@@ -52,7 +52,7 @@ async def test_the_sixth_guess_of_an_hour_is_refused_and_others_go_on(world: Wor
     assert others.json()["status"] == "credited"
 
 
-async def test_twenty_guesses_a_day_stop_a_device(world: World, db: Database):
+async def test_twenty_guesses_a_day_limit_device(world: World, db: Database):
     account = await world.account()
     answers = []
     for _ in range(21):
@@ -64,7 +64,7 @@ async def test_twenty_guesses_a_day_stop_a_device(world: World, db: Database):
     assert 86300 < int(answers[20].headers["retry-after"]) <= 86400
 
 
-async def test_fifty_guesses_an_hour_stop_the_guessers_of_a_network_and_no_other(app: Litestar, world: World):
+async def test_fifty_guesses_an_hour_limit_network_guessers(app: Litestar, world: World):
     codes = await world.codes(2)
     accounts = [await world.account() for _ in range(50)]
     async with caller(app, "198.51.100.7") as here, caller(app, "192.0.2.7") as elsewhere:
@@ -157,8 +157,8 @@ async def test_new_accounts_of_network_share_batch_limit(world: World):
 
     queues = [await send_queue(world, account, queue_of([guess() for _ in range(50)])) for account in accounts]
 
-    told = [reasons(items).count("unknown_code") for items in queues]
-    assert told == [5] * 5 + [1] * 3  # half of the network's window, then each account's first
+    unknown_counts = [reasons(items).count("unknown_code") for items in queues]
+    assert unknown_counts == [5] * 5 + [1] * 3  # half of the network's window, then each account's first
 
 
 async def test_older_account_has_whole_network_window(world: World, owner: Database):
@@ -186,7 +186,7 @@ async def test_codes_of_picture_are_limited_like_batch(world: World):
     assert again.json() == found
 
 
-async def test_a_thousand_guesses_by_many_agents_from_many_networks_find_nothing(app: Litestar, world: World):
+async def test_distributed_guesses_find_nothing(app: Litestar, world: World):
     await world.codes(100)
     accounts = [await world.account() for _ in range(40)]
     outcomes: list[tuple[int, str | None]] = []
@@ -205,7 +205,7 @@ async def test_a_thousand_guesses_by_many_agents_from_many_networks_find_nothing
     assert (await world.db.call(text("SELECT count(*) AS n FROM accruals"))).n == 0
 
 
-async def test_guesses_at_once_gain_little(world: World):
+async def test_concurrent_guesses_are_limited(world: World):
     account = await world.account()
 
     answers = await asyncio.gather(*(scan(world.client, account, guess()) for _ in range(64)))
@@ -217,7 +217,7 @@ async def test_guesses_at_once_gain_little(world: World):
     assert row.count == sum(answer.status_code == 200 for answer in answers)
 
 
-async def test_a_repeat_of_a_guess_is_no_new_guess(world: World):
+async def test_repeated_guess_counts_once(world: World):
     account, scan_id, wrong = await world.account(), uuid.uuid4(), guess()
 
     answers = [await world.scan(account, wrong, scan_id) for _ in range(10)]
@@ -227,7 +227,7 @@ async def test_a_repeat_of_a_guess_is_no_new_guess(world: World):
     assert row.most == 1
 
 
-async def test_what_was_answered_is_answered_again_although_a_limit_has_tripped(world: World):
+async def test_limited_account_gets_stored_responses_again(world: World):
     codes = await world.codes(2)
     account, scan_id = await world.account(), uuid.uuid4()
     first = await world.scan(account, codes[0], scan_id)
@@ -241,7 +241,7 @@ async def test_what_was_answered_is_answered_again_although_a_limit_has_tripped(
     assert (changed.status_code, changed.json()["code"]) == (422, "body_changed")
 
 
-async def test_typing_errors_slow_down_and_never_block(world: World, number):
+async def test_typing_errors_delay_but_do_not_block(world: World, number):
     number("typing_errors_per_hour", 3)
     (code, *_) = await world.codes()
     account = await world.account()
@@ -261,9 +261,7 @@ async def test_typing_errors_slow_down_and_never_block(world: World, number):
     assert not await world.db.rows(text("SELECT 1 FROM counters WHERE key LIKE 'wrong:%'"))
 
 
-async def test_a_code_that_deciphers_but_was_never_given_out_is_unknown_outward_and_an_alarm_inward(
-    world: World, owner: Database
-):
+async def test_valid_unissued_code_is_unknown_with_alarm(world: World, owner: Database):
     made = await world.programme()
     batch = await world.batch(made, await world.product(made.brand_id), count=10)
     key = slot_key(world.settings.master_key, batch.slot)

@@ -80,7 +80,7 @@ async def scan(world, text, account=None):
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-async def test_a_listed_unit_pays_however_it_is_spelled(db, settings, world, programme, spelling):
+async def test_listed_unit_in_any_spelling_is_paid(db, settings, world, programme, spelling):
     await world.campaign(programme)
     await listed(db, settings, programme, [SERIAL])
 
@@ -89,15 +89,15 @@ async def test_a_listed_unit_pays_however_it_is_spelled(db, settings, world, pro
     assert (answer["kind"], answer["status"], answer["amount"]) == ("marking", "credited", 100)
 
 
-async def test_one_unit_in_all_its_spellings_pays_once(db, settings, world, programme):
+async def test_unit_in_all_spellings_is_paid_once(db, settings, world, programme):
     await world.campaign(programme)
     await listed(db, settings, programme, [SERIAL])
     account = await world.account()
 
-    said = [await scan(world, text, account) for text in SPELLINGS.values()]
+    replies = [await scan(world, text, account) for text in SPELLINGS.values()]
     stranger = await scan(world, SPELLINGS["no tail"])
 
-    assert [answer["status"] for answer in said] == ["credited"] + ["repeated"] * (len(SPELLINGS) - 1)
+    assert [answer["status"] for answer in replies] == ["credited"] + ["repeated"] * (len(SPELLINGS) - 1)
     assert (stranger["status"], stranger["reason"]) == ("refused", "already_claimed")
     assert (await world.home(account))["wallets"][0]["available"] == 100
 
@@ -111,31 +111,31 @@ async def test_serials_differ_by_case(db, settings, world, programme):
     assert answer["reason"] == "unlisted"
 
 
-async def test_a_made_up_unit_earns_nothing_and_leaves_no_row(db, settings, world, programme):
+async def test_unlisted_unit_earns_nothing_and_stores_nothing(db, settings, world, programme):
     await world.campaign(programme)
     await listed(db, settings, programme, [SERIAL])
     account = await world.account()
 
-    said = [await scan(world, f"01{GTIN}21MADEUP{number:06}{TAIL}", account) for number in range(5)]
+    replies = [await scan(world, f"01{GTIN}21MADEUP{number:06}{TAIL}", account) for number in range(5)]
 
-    assert {(answer["status"], answer["reason"]) for answer in said} == {("refused", "unlisted")}
-    assert said[0]["next"] == "The maker has not listed this unit. Keep the label and ask the shop."
+    assert {(answer["status"], answer["reason"]) for answer in replies} == {("refused", "unlisted")}
+    assert replies[0]["next"] == "The maker has not listed this unit. Keep the label and ask the shop."
     assert await units(db) == 1
 
 
-async def test_a_campaign_may_pay_for_unlisted_units_late_and_little(db, world, programme):
+async def test_campaign_may_pay_unlisted_units_with_limits(db, world, programme):
     await world.campaign(programme, HELD)
     account = await world.account()
 
-    said = [await scan(world, f"01{GTIN}21UNIT{number:06}{TAIL}", account) for number in range(4)]
+    replies = [await scan(world, f"01{GTIN}21UNIT{number:06}{TAIL}", account) for number in range(4)]
 
-    assert [answer["status"] for answer in said] == ["pending"] * 3 + ["refused"]
-    assert said[3]["reason"] == "day_cap"
+    assert [answer["status"] for answer in replies] == ["pending"] * 3 + ["refused"]
+    assert replies[3]["reason"] == "day_cap"
     wallet = (await world.home(account))["wallets"][0]
     assert (wallet["pending"], wallet.get("available", 0)) == (300, 0)
 
 
-async def test_an_unlisted_unit_is_paid_once_whoever_comes(world, programme):
+async def test_unlisted_unit_is_paid_to_first_account(world, programme):
     await world.campaign(programme, HELD)
     account = await world.account()
 
@@ -156,10 +156,10 @@ async def test_unlisted_unit_without_separator_is_same_unit(world, programme, is
     with_separator, without = f"01{GTIN}21{GLUED}\x1d93Xy12", f"01{GTIN}21{GLUED}93Xy12"
     texts = [with_separator, without] if is_first else [without, with_separator]
 
-    said = [await scan(world, text) for text in [*texts, f"01{GTIN}21{GLUED}", f"01{GTIN}21{GLUED}93Xy"]]
+    replies = [await scan(world, text) for text in [*texts, f"01{GTIN}21{GLUED}", f"01{GTIN}21{GLUED}93Xy"]]
 
-    paid = [answer["status"] for answer in said].count("pending")
-    reasons = [answer.get("reason") for answer in said]
+    paid = [answer["status"] for answer in replies].count("pending")
+    reasons = [answer.get("reason") for answer in replies]
     assert paid == 1
     assert reasons == ([None] if is_first else ["serial_unclear", None]) + ["already_claimed"] * (3 if is_first else 2)
 
@@ -168,9 +168,9 @@ async def test_unit_paid_without_tail_is_same_unit(world, programme):
     await world.campaign(programme, HELD)
     account = await world.account()
 
-    said = [await scan(world, f"01{GTIN}21{GLUED}{tail}", account) for tail in ("93Xy", "\x1d93Xy12", "93Xy12")]
+    replies = [await scan(world, f"01{GTIN}21{GLUED}{tail}", account) for tail in ("93Xy", "\x1d93Xy12", "93Xy12")]
 
-    assert [answer["status"] for answer in said] == ["pending", "repeated", "repeated"]
+    assert [answer["status"] for answer in replies] == ["pending", "repeated", "repeated"]
 
 
 async def test_unit_in_another_spelling_has_same_id(db, settings, world, programme):
@@ -190,9 +190,9 @@ async def test_unit_in_another_spelling_has_same_id(db, settings, world, program
 async def test_unlisted_unit_with_swapped_case_is_same(world, programme):
     await world.campaign(programme, HELD)
 
-    said = [await scan(world, f"01{GTIN}21{serial}{TAIL}") for serial in (GLUED, GLUED.swapcase(), GLUED.upper())]
+    replies = [await scan(world, f"01{GTIN}21{serial}{TAIL}") for serial in (GLUED, GLUED.swapcase(), GLUED.upper())]
 
-    assert [answer.get("reason") for answer in said] == [None, "already_claimed", "already_claimed"]
+    assert [answer.get("reason") for answer in replies] == [None, "already_claimed", "already_claimed"]
 
 
 async def test_listed_unit_determines_serial_length(db, settings, world, programme):
@@ -200,12 +200,12 @@ async def test_listed_unit_determines_serial_length(db, settings, world, program
     await listed(db, settings, programme, [GLUED, f"{GLUED}93Xy12"])
     account = await world.account()
 
-    said = [
+    replies = [
         await scan(world, f"01{GTIN}21{GLUED}{tail}", account)
         for tail in ("93Xy12", "93Xy12\x1d93abcd", "93Qq77", "\x1d93Qq77", "93Qq", "")
     ]
 
-    assert [answer["status"] for answer in said] == ["credited", "repeated", "credited", *["repeated"] * 3]
+    assert [answer["status"] for answer in replies] == ["credited", "repeated", "credited", *["repeated"] * 3]
 
 
 async def test_unit_claimed_before_listing_is_not_repaid(db, settings, world, programme):
@@ -235,9 +235,9 @@ async def test_released_units_preserve_their_claims(db, settings, world, program
         for statement in runpy.run_path(str(step))["one_identity"]():
             await session.execute(statement)
 
-    said = [await scan(world, f"01{GTIN}21{serial}{TAIL}") for serial in [*old, "LISTED0001"]]
-    assert [answer.get("reason") for answer in said] == ["already_claimed", "already_claimed", None]
-    assert said[2]["status"] in ("pending", "credited")
+    replies = [await scan(world, f"01{GTIN}21{serial}{TAIL}") for serial in [*old, "LISTED0001"]]
+    assert [answer.get("reason") for answer in replies] == ["already_claimed", "already_claimed", None]
+    assert replies[2]["status"] in ("pending", "credited")
 
 
 async def test_concurrent_spellings_of_unit_are_paid_once(world, programme):
@@ -245,12 +245,12 @@ async def test_concurrent_spellings_of_unit_are_paid_once(world, programme):
     texts = [f"01{GTIN}21{GLUED}{tail}" for tail in ("93Xy", "\x1d93Xy12", "")] * 3
     accounts = [await world.account() for _ in texts]
 
-    said = await asyncio.gather(*(scan(world, text, account) for text, account in zip(texts, accounts, strict=True)))
+    replies = await asyncio.gather(*(scan(world, text, account) for text, account in zip(texts, accounts, strict=True)))
 
-    assert sorted(answer["status"] for answer in said) == ["pending"] + ["refused"] * 8
+    assert sorted(answer["status"] for answer in replies) == ["pending"] + ["refused"] * 8
 
 
-async def test_a_unit_that_was_claimed_before_it_was_listed_is_not_paid_again(db, settings, world, programme):
+async def test_concurrent_listing_does_not_repay_unit(db, settings, world, programme):
     await world.campaign(programme, HELD)
     account = await world.account()
     await scan(world, SPELLINGS["no tail"], account)
@@ -265,7 +265,7 @@ async def test_a_unit_that_was_claimed_before_it_was_listed_is_not_paid_again(db
 
 
 @pytest.mark.parametrize(("state", "reason"), [("printed", "not_active"), ("closed", "closed"), ("revoked", "revoked")])
-async def test_a_listed_unit_follows_its_batch(db, settings, world, programme, state, reason):
+async def test_listed_unit_has_state_of_batch(db, settings, world, programme, state, reason):
     await world.campaign(programme, HELD)
     await listed(db, settings, programme, [SERIAL], state)
 
@@ -274,7 +274,7 @@ async def test_a_listed_unit_follows_its_batch(db, settings, world, programme, s
     assert (answer["status"], answer["reason"]) == ("refused", reason)
 
 
-async def test_a_unit_of_an_unknown_article_is_told_so(world, programme):
+async def test_unit_with_unknown_gtin_is_refused(world, programme):
     await world.campaign(programme, HELD)
 
     answer = await scan(world, f"010460000000001521{SERIAL}{TAIL}")
@@ -282,7 +282,7 @@ async def test_a_unit_of_an_unknown_article_is_told_so(world, programme):
     assert answer["reason"] == "unknown_product"
 
 
-async def test_a_listed_unit_belongs_to_the_brand_that_listed_it(db, settings, world, programme):
+async def test_listed_unit_belongs_to_listing_brand(db, settings, world, programme):
     first_with_this_gtin = programme
     await world.campaign(first_with_this_gtin)
     maker = await world.programme()
@@ -295,16 +295,16 @@ async def test_a_listed_unit_belongs_to_the_brand_that_listed_it(db, settings, w
     assert (answer["status"], answer["amount"]) == ("credited", 700)
 
 
-async def test_an_unlisted_unit_is_won_by_one_of_many_at_once(world, programme):
+async def test_concurrent_scans_of_unlisted_unit_pay_one(world, programme):
     await world.campaign(programme, HELD)
     accounts = [await world.account() for _ in range(8)]
 
-    said = await asyncio.gather(*(scan(world, SPELLINGS["no tail"], account) for account in accounts))
+    replies = await asyncio.gather(*(scan(world, SPELLINGS["no tail"], account) for account in accounts))
 
-    assert sorted(answer["status"] for answer in said) == ["pending"] + ["refused"] * 7
+    assert sorted(answer["status"] for answer in replies) == ["pending"] + ["refused"] * 7
 
 
-async def test_crossing_queues_of_unlisted_units_do_not_wait_for_each_other(world, programme):
+async def test_crossing_batches_of_unlisted_units_do_not_deadlock(world, programme):
     await world.campaign(programme, msgspec.structs.replace(HELD, cap_per_agent_day=10**6))
     texts = [f"01{GTIN}21UNIT{number:06}{TAIL}" for number in range(40)]
     accounts = [await world.account() for _ in range(4)]
@@ -321,7 +321,7 @@ async def test_crossing_queues_of_unlisted_units_do_not_wait_for_each_other(worl
     assert len(paid) == 40
 
 
-async def test_a_claim_of_a_unit_expires_with_its_campaign(world, programme):
+async def test_claim_of_unit_expires_with_campaign(world, programme):
     now = datetime.now(UTC)
     await world.campaign(programme, HELD, starts_at=now - timedelta(days=2), ends_at=now - timedelta(days=1))
 
@@ -329,7 +329,7 @@ async def test_a_claim_of_a_unit_expires_with_its_campaign(world, programme):
 
 
 @pytest.mark.parametrize("change", [{"hold_days": 0}, {"cap_per_agent_day": None}])
-def test_a_rule_for_unlisted_units_needs_a_hold_and_a_cap(change):
+def test_rule_for_unlisted_units_needs_hold_and_cap(change):
     with pytest.raises(ValueError, match="hold_days"):
         msgspec.structs.replace(HELD, **change)
 

@@ -20,7 +20,7 @@ async def shop(world: World):
     return manager, product, await world.batch(programme, product)
 
 
-async def test_a_device_that_came_by_and_was_ended_is_a_stranger(world: World):
+async def test_ended_cached_device_is_unauthorized(world: World):
     (code, other, *_) = await world.codes()
     account = await world.account()
     await world.scan(account, code)
@@ -33,7 +33,7 @@ async def test_a_device_that_came_by_and_was_ended_is_a_stranger(world: World):
     assert again.json()["status"] == "credited"
 
 
-async def test_a_first_answer_is_not_shown_to_a_device_that_was_ended(world: World):
+async def test_ended_device_gets_no_stored_response(world: World):
     (code, *_) = await world.codes()
     account = await world.account()
     first = await world.scan(account, code)
@@ -44,7 +44,7 @@ async def test_a_first_answer_is_not_shown_to_a_device_that_was_ended(world: Wor
     assert again.status_code == 401
 
 
-async def test_a_batch_that_came_by_and_was_revoked_pays_nothing(world: World, shop):
+async def test_revoked_cached_batch_pays_nothing(world: World, shop):
     manager, _, batch = shop
     codes, account = world.codes_of(batch), await world.account()
     await world.scan(account, codes[0])
@@ -52,11 +52,11 @@ async def test_a_batch_that_came_by_and_was_revoked_pays_nothing(world: World, s
 
     answers = [(await world.scan(account, codes[place])).json() for place in (49, 50, 99, 1)]
 
-    said = [answer.get("reason", answer["status"]) for answer in answers]
-    assert said == ["credited", "revoked", "revoked", "credited"]
+    outcomes = [answer.get("reason", answer["status"]) for answer in answers]
+    assert outcomes == ["credited", "revoked", "revoked", "credited"]
 
 
-async def test_a_product_that_came_by_is_paid_by_its_new_price(world: World, shop):
+async def test_cached_product_is_paid_by_new_price(world: World, shop):
     manager, product, batch = shop
     codes, account = world.codes_of(batch), await world.account()
     await world.scan(account, codes[0])
@@ -67,7 +67,7 @@ async def test_a_product_that_came_by_is_paid_by_its_new_price(world: World, sho
     assert [answer["amount"] for answer in answers] == [3000, 3000]
 
 
-async def test_what_was_never_given_out_stays_unknown_beside_known_codes(world: World, shop):
+async def test_unissued_code_beside_cached_codes_is_unknown(world: World, shop):
     _, _, batch = shop
     codes, account = world.codes_of(batch), await world.account()
     batch.count += 1

@@ -11,7 +11,7 @@ from tests.make import World
 RULE = Rule(ways=frozenset({"promo"}), amount=Percent(1000), hold_days=14, promo=Promo(Percent(500)))
 
 
-def told(response):
+def outcome(response):
     answer = response.json()
     return answer["kind"], answer["status"], answer.get("reason"), answer.get("next")
 
@@ -27,14 +27,14 @@ async def test_promo_code_typed_or_linked_is_recognized(world: World, account, t
     campaign = await world.campaign(programme, RULE)
     await world.add(PromoCode(code="1VAN7", brand_id=campaign.brand_id, campaign_id=campaign.id))
 
-    answer = told(await world.scan(account, text))
+    answer = outcome(await world.scan(account, text))
 
     assert answer == ("promo", "refused", "show_at_till", "Show this code at the till.")
 
 
 @pytest.mark.parametrize("write", [str, str.lower, lambda code: code.replace("-", " "), "https://ex.ru/G/{}".format])
 async def test_certificate_typed_or_linked_is_recognized(world: World, account, write):
-    answer = told(await world.scan(account, write(gift_card_codes.fresh())))
+    answer = outcome(await world.scan(account, write(gift_card_codes.fresh())))
 
     assert answer == ("certificate", "refused", "show_at_till", "Show this code at the till.")
 
@@ -43,8 +43,8 @@ async def test_certificate_typed_or_linked_is_recognized(world: World, account, 
 async def test_package_code_typed_or_linked_is_recognized(world: World, account, write):
     (code, *_) = await world.codes(rule=Rule(ways=frozenset({"package"}), amount=Fixed(100)))
 
-    assert told(await world.scan(account, write(code)))[:2] == ("package", "credited")
+    assert outcome(await world.scan(account, write(code)))[:2] == ("package", "credited")
 
 
 async def test_unknown_word_is_not_recognized(world: World, account):
-    assert told(await world.scan(account, "N0SUCH9"))[:3] == ("unknown", "refused", "unknown")
+    assert outcome(await world.scan(account, "N0SUCH9"))[:3] == ("unknown", "refused", "unknown")

@@ -5,7 +5,7 @@ import uuid
 from tests.make import World, bearer
 
 
-async def test_a_scanned_code_is_credited_at_once(world: World):
+async def test_scanned_code_is_credited(world: World):
     (code, *_) = await world.codes()
     account = await world.account()
 
@@ -25,7 +25,7 @@ async def test_a_scanned_code_is_credited_at_once(world: World):
     assert [wallet["available"] for wallet in home["wallets"]] == [100]
 
 
-async def test_the_same_scan_again_gets_the_first_answer(world: World):
+async def test_repeated_scan_gets_first_response(world: World):
     (code, *_) = await world.codes()
     account, scan_id = await world.account(), uuid.uuid4()
 
@@ -36,7 +36,7 @@ async def test_the_same_scan_again_gets_the_first_answer(world: World):
     assert (await world.home(account))["wallets"][0]["available"] == 100
 
 
-async def test_an_id_with_another_text_is_refused(world: World):
+async def test_repeated_id_with_another_text_is_refused(world: World):
     (code, other, *_) = await world.codes()
     account, scan_id = await world.account(), uuid.uuid4()
     await world.scan(account, code, scan_id)
@@ -47,7 +47,7 @@ async def test_an_id_with_another_text_is_refused(world: World):
     assert response.json()["code"] == "body_changed"
 
 
-async def test_a_queue_of_one_refuses_a_changed_body_like_any_queue(world: World):
+async def test_batch_of_one_with_changed_body_is_refused(world: World):
     (code, other, *_) = await world.codes()
     account, scan_id = await world.account(), uuid.uuid4()
     await world.scan(account, code, scan_id)
@@ -60,7 +60,7 @@ async def test_a_queue_of_one_refuses_a_changed_body_like_any_queue(world: World
     assert (item["status"], item["reason"]) == ("refused", "body_changed")
 
 
-async def test_the_same_code_under_a_new_id_is_a_repeat(world: World):
+async def test_same_code_under_new_id_is_repeated(world: World):
     (code, *_) = await world.codes()
     account = await world.account()
     await world.scan(account, code)
@@ -70,7 +70,7 @@ async def test_the_same_code_under_a_new_id_is_a_repeat(world: World):
     assert (answer["status"], answer["amount"]) == ("repeated", 100)
 
 
-async def test_a_code_claimed_by_another_is_refused(world: World):
+async def test_code_claimed_by_another_is_refused(world: World):
     (code, *_) = await world.codes()
     await world.scan(await world.account(), code)
 
@@ -80,7 +80,7 @@ async def test_a_code_claimed_by_another_is_refused(world: World):
     assert "amount" not in answer
 
 
-async def test_a_queue_is_answered_one_by_one_and_may_be_sent_again(world: World):
+async def test_repeated_batch_gets_same_responses(world: World):
     codes = await world.codes(5)
     account = await world.account()
     queue = {"scans": [{"id": str(uuid.uuid4()), "text": code} for code in codes]}

@@ -24,7 +24,7 @@ def size_of(jpeg):
 
 
 @pytest.mark.parametrize("format_", [*bombs.FORMATS, "PDF"])
-async def test_every_format_becomes_a_small_jpeg_under_the_limits(decoder, format_):
+async def test_every_format_becomes_small_jpeg(decoder, format_):
     content = draw.file(draw.photo(draw.qr(), size=(3000, 2400)), format_)
 
     kind, size, notes = size_of(await decoder.clean(content))
@@ -32,7 +32,7 @@ async def test_every_format_becomes_a_small_jpeg_under_the_limits(decoder, forma
     assert (kind, max(size), notes) == ("JPEG", 2000, 0)
 
 
-async def test_the_process_reads_and_cleans_in_turn(decoder):
+async def test_process_reads_and_cleans_alternately(decoder):
     content = photo("https://scanback.test/one")
 
     read, cleaned, again = await asyncio.gather(decoder.read(content), decoder.clean(content), decoder.read(content))
@@ -42,13 +42,13 @@ async def test_the_process_reads_and_cleans_in_turn(decoder):
     assert size_of(cleaned) == ("JPEG", (900, 1200), 0)
 
 
-async def test_the_largest_picture_that_we_take_is_cleaned_in_time(decoder):
+async def test_largest_accepted_picture_is_cleaned_in_time(decoder):
     content = draw.file(draw.photo(draw.qr(), size=(5600, 4200)), "JPEG")
 
     assert max(size_of(await decoder.clean(content))[1]) == 2000
 
 
-async def test_each_fault_has_its_name_and_the_process_lives_on(decoder):
+async def test_invalid_photo_has_code_and_process_survives(decoder):
     whole = photo()
 
     with pytest.raises(PictureUnsupported):
@@ -61,7 +61,7 @@ async def test_each_fault_has_its_name_and_the_process_lives_on(decoder):
     assert size_of(await decoder.clean(whole)) == ("JPEG", (900, 1200), 0)
 
 
-async def test_a_photo_that_takes_too_long_is_given_up():
+async def test_photo_over_time_limit_is_refused():
     slow = draw.file(draw.photo(draw.qr(), size=(5600, 4200)), "WEBP", lossless=True, method=0, quality=0)
 
     async with Decoder(workers=1, seconds=0.05) as decoder:
@@ -69,7 +69,7 @@ async def test_a_photo_that_takes_too_long_is_given_up():
             await decoder.clean(slow)
 
 
-async def test_more_than_wait_are_told_to_come_again():
+async def test_full_photo_queue_is_busy():
     async with Decoder(workers=1, queue=0) as decoder:
         answers = await asyncio.gather(*(decoder.clean(photo()) for _ in range(3)), return_exceptions=True)
 

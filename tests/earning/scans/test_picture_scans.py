@@ -44,7 +44,7 @@ async def send(world: World, account: AccountNew, content: bytes, scan_id: uuid.
     )
 
 
-async def test_a_photographed_label_is_credited(world: World):
+async def test_photographed_label_is_credited(world: World):
     (code, *_) = await world.codes()
     account = await world.account()
 
@@ -58,7 +58,7 @@ async def test_a_photographed_label_is_credited(world: World):
     )
 
 
-async def test_the_same_picture_again_gets_the_first_answer_and_another_is_refused(world: World):
+async def test_repeated_picture_gets_first_response(world: World):
     (code, other, *_) = await world.codes()
     account, scan_id = await world.account(), uuid.uuid4()
     first = await send(world, account, label(code), scan_id)
@@ -70,7 +70,7 @@ async def test_the_same_picture_again_gets_the_first_answer_and_another_is_refus
     assert (changed.status_code, changed.json()["code"]) == (422, "body_changed")
 
 
-async def test_all_codes_of_a_picture_are_handled(world: World):
+async def test_all_codes_of_picture_are_handled(world: World):
     first, second, *_ = await world.codes()
     account = await world.account()
 
@@ -81,7 +81,7 @@ async def test_all_codes_of_a_picture_are_handled(world: World):
     assert (await world.home(account))["wallets"][0]["available"] == 200
 
 
-async def test_a_picture_without_a_code_is_an_answer(world: World):
+async def test_picture_without_code_has_empty_result(world: World):
     account = await world.account()
     out = io.BytesIO()
     Image.new("RGB", (300, 300), "white").save(out, "PNG")
@@ -99,7 +99,7 @@ async def test_a_picture_without_a_code_is_an_answer(world: World):
         (b"\xff\xd8\xff\xe0" + b"\x00" * 100, 422, "picture_broken"),
     ],
 )
-async def test_what_is_no_picture_is_refused(world: World, content: bytes, status: int, code: str):
+async def test_non_picture_is_refused(world: World, content: bytes, status: int, code: str):
     account = await world.account()
 
     response = await send(world, account, content)

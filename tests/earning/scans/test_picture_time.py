@@ -38,7 +38,7 @@ async def test_picture_seconds_count_for_account_and_network(world: World):
     assert 1 <= counted["account"] < 2000
 
 
-async def test_an_endless_pdf_fills_the_accounts_minute(world: World, number):
+async def test_endless_pdf_exhausts_the_accounts_minute(world: World, number):
     number("picture_seconds_per_minute", 1)  # on a busy machine it gets little of a processor
     account = await world.account()
 
@@ -57,7 +57,7 @@ async def test_exhausted_account_does_not_limit_its_network(world: World):
     assert (await send(world.client, honest, LABEL)).status_code == 200
 
 
-async def test_exhausted_network_limits_only_spending_accounts(world: World, number):
+async def test_exhausted_network_limits_only_its_spenders(world: World, number):
     number("picture_seconds_per_minute_per_network", 0)
     spender, honest = await world.account(), await world.account()
     (me,) = await world.db.rows(text("SELECT id FROM accounts WHERE card_number = :card"), card=spender.card_number)
@@ -70,7 +70,7 @@ async def test_exhausted_network_limits_only_spending_accounts(world: World, num
     assert (await send(world.client, honest, LABEL)).status_code == 200
 
 
-async def test_repeated_picture_is_answered_beyond_the_limit(world: World):
+async def test_repeated_picture_beyond_limit_is_answered(world: World):
     account, scan_id = await world.account(), uuid.uuid4()
     request = {"files": {"file": ("p", LABEL)}, "headers": bearer(account)}
     first = await world.client.put(f"/v1/scans/{scan_id}", **request)

@@ -1,4 +1,4 @@
-"""Queues of scans: written at once, and each answered as if it had come alone."""
+"""Batches of scans in one request: stored in one transaction, with the results of single scans."""
 
 import itertools
 import uuid
@@ -18,7 +18,7 @@ from tests.spending.wallets.earnings import account_id, the_day
 NUMBERS = itertools.count(1)
 EVENTS = text("SELECT brand_id, count(*) AS n FROM events WHERE kind = 'package.claimed' GROUP BY 1 ORDER BY 1")
 MOVED = text("SELECT sum(amount)::bigint AS amount, count(*) AS n, count(DISTINCT lot_id) AS lots FROM movements")
-STANDS = text("""
+WALLET_STATE = text("""
     WITH w AS (SELECT * FROM wallets WHERE owner_id = :owner AND book_id = :programme),
         m AS (SELECT o.* FROM w JOIN movements o ON o.wallet_id = w.id)
     SELECT 'wallet' AS what, seq AS n, available AS a, pending AS b, floor AS c, due_on AS day FROM w
@@ -36,7 +36,7 @@ OF_CAUSE = text("SELECT cause_id FROM movements WHERE amount = 100 ORDER BY id L
 async def send(
     world: World, agent: AccountNew, *texts: str, ids: list[uuid.UUID] | None = None
 ) -> list[dict[str, Any]]:
-    # Ascending: of one code twice in a queue the first is paid.
+    # Ascending ids: of a code twice in a request the first is paid.
     numbers = ids or [uuid.UUID(int=next(NUMBERS)) for _ in texts]
     scans = [{"id": str(number), "text": text} for number, text in zip(numbers, texts, strict=True)]
     response = await world.client.post("/v1/scans/batch", json={"scans": scans}, headers=bearer(agent))
@@ -44,7 +44,7 @@ async def send(
     return response.json()["items"]
 
 
-async def test_a_queue_of_several_brands_fills_a_wallet_of_each(world: World):
+async def test_batch_of_several_brands_credits_each_wallet(world: World):
     first, second = await world.codes(3), await world.codes(4)
     agent = await world.account()
 
@@ -55,7 +55,7 @@ async def test_a_queue_of_several_brands_fills_a_wallet_of_each(world: World):
     assert sorted(row.n for row in await world.db.rows(EVENTS)) == [2, 3]
 
 
-async def test_what_is_held_and_what_is_not_goes_into_lots_of_its_own(world: World):
+async def test_held_and_available_points_have_separate_lots(world: World):
     programme = await world.programme()
     ways, codes = frozenset({"package"}), []
     for amount, hold in ((100, 0), (70, 14)):
@@ -74,21 +74,21 @@ async def test_what_is_held_and_what_is_not_goes_into_lots_of_its_own(world: Wor
     assert (moved.amount, moved.n, moved.lots) == (510, 6, 2)
 
 
-async def test_a_good_scan_among_bad_ones_is_paid_and_each_gets_its_answer(world: World):
+async def test_valid_scan_among_invalid_is_paid(world: World):
     codes, gone = await world.codes(2), await world.codes(1)
     agent, other = await world.account(), await world.account()
     await world.scan(other, gone[0])
 
     answers = await send(world, agent, "not a code", gone[0], codes[0], codes[0], codes[1][:-1])
 
-    told = [(answer["status"], answer.get("reason")) for answer in answers]
-    assert told[1] == ("refused", "already_claimed")
-    assert sorted(status for status, _ in told[2:4]) == ["credited", "repeated"]
-    assert {told[0][0], told[4][0]} == {"refused"}
+    results = [(answer["status"], answer.get("reason")) for answer in answers]
+    assert results[1] == ("refused", "already_claimed")
+    assert sorted(status for status, _ in results[2:4]) == ["credited", "repeated"]
+    assert {results[0][0], results[4][0]} == {"refused"}
     assert (await world.home(agent))["wallets"][0]["available"] == 100
 
 
-async def test_an_id_twice_in_one_queue_pays_once_and_another_body_is_told_so(world: World):
+async def test_duplicate_id_in_batch_is_paid_once(world: World):
     codes, number, same = await world.codes(3), uuid.uuid4(), uuid.uuid4()
     agent = await world.account()
     texts, ids = [codes[0], codes[1], codes[2], codes[2]], [number, number, same, same]
@@ -96,15 +96,15 @@ async def test_an_id_twice_in_one_queue_pays_once_and_another_body_is_told_so(wo
     answers = await send(world, agent, *texts, ids=ids)
     again = await send(world, agent, *texts, ids=ids)
 
-    told = sorted((answer["status"], answer.get("reason", "")) for answer in answers[:2])
-    assert told == [("credited", ""), ("refused", "body_changed")]
+    results = sorted((answer["status"], answer.get("reason", "")) for answer in answers[:2])
+    assert results == [("credited", ""), ("refused", "body_changed")]
     assert answers[2] == answers[3]
     assert answers[2]["status"] == "credited"
     assert again == answers
     assert (await world.home(agent))["wallets"][0]["available"] == 200
 
 
-async def test_a_debt_is_repaid_by_a_queue(world: World):
+async def test_debt_is_repaid_by_batch(world: World):
     codes = await world.codes(4)
     agent = await world.account()
     await send(world, agent, codes[0])
@@ -123,7 +123,7 @@ async def test_a_debt_is_repaid_by_a_queue(world: World):
     assert left.left == 200
 
 
-async def test_a_queue_of_an_account_that_has_a_wallet_already_adds_to_its_lot(world: World):
+async def test_batch_adds_to_existing_lot(world: World):
     codes = await world.codes(6, rule=Rule(ways=frozenset({"package"}), amount=Fixed(5), lifetime_days=30))
     agent = await world.account()
     await send(world, agent, codes[0])
@@ -139,9 +139,7 @@ async def test_a_queue_of_an_account_that_has_a_wallet_already_adds_to_its_lot(w
 @pytest.mark.parametrize("debt", [0, 30, 10_000])
 @pytest.mark.parametrize("hold", [0, 14])
 @pytest.mark.parametrize(("cap", "budget"), [(None, None), (450, None), (None, 450), (450, 300)])
-async def test_a_queue_ends_as_its_scans_would_one_by_one(
-    world: World, cap: int | None, budget: int | None, hold: int, debt: int
-):
+async def test_batch_equals_its_single_scans(world: World, cap: int | None, budget: int | None, hold: int, debt: int):
     rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=cap, hold_days=hold, lifetime_days=30)
     ends = []
     for at_once in (True, False):
@@ -152,22 +150,22 @@ async def test_a_queue_ends_as_its_scans_would_one_by_one(
         agent = await world.account()
         owner = await account_id(world, agent)
         await owe(world, WalletKey(owner, programme.id, the_day()), debt)
-        # One was scanned before, and one comes twice; the others in the order of their keys.
+        # One was scanned before, and one occurs twice; the others are in the order of their ids.
         texts = [*codes[:3], codes[1], *codes[3:]]
         before = await send(world, agent, codes[2])
         parts = [texts] if at_once else [[text] for text in texts]
         answers = [answer for part in parts for answer in await send(world, agent, *part)]
-        ends.append((told(before + answers), await stands(world, owner, programme.id)))
+        ends.append((outcomes(before + answers), await wallet_state(world, owner, programme.id)))
 
     assert ends[0] == ends[1]
 
 
-def told(answers: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+def outcomes(answers: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [tuple(answer.get(name) for name in ("status", "reason", "amount", "currency")) for answer in answers]
 
 
 async def owe(world: World, purse: WalletKey, debt: int) -> None:
-    """Leave a debt: what was earned and spent is taken back."""
+    """Leave a debt: points that were earned and spent are clawed back."""
     if debt:
         async with world.db.begin() as session:
             earned = Cause(6, purse.owner_id)
@@ -177,6 +175,6 @@ async def owe(world: World, purse: WalletKey, debt: int) -> None:
             await ledger.claw_back(session, purse, debt, earned, Cause(5, purse.owner_id))
 
 
-async def stands(world: World, owner: int, programme: int) -> list[tuple[Any, ...]]:
-    """The wallet, its lots, movements and what they drew, but for numbers."""
-    return [tuple(row) for row in await world.db.rows(STANDS, owner=owner, programme=programme)]
+async def wallet_state(world: World, owner: int, programme: int) -> list[tuple[Any, ...]]:
+    """The wallet, its lots, movements and lot uses, without database ids."""
+    return [tuple(row) for row in await world.db.rows(WALLET_STATE, owner=owner, programme=programme)]

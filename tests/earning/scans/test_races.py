@@ -1,4 +1,4 @@
-"""Many at once: one code, one scan id, crossing queues, the last of a budget. SCANBACK_ROUNDS=1000 for the record."""
+"""Concurrent scans: one code, one scan id, crossing requests, the end of a budget. SCANBACK_ROUNDS sets the rounds."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ Crowd = list[tuple[AsyncClient, AccountNew]]
 
 @pytest.fixture
 async def crowd(app: Litestar, world: World, live_url: str, number) -> AsyncIterator[Crowd]:
-    """64 accounts, half of them at a server of its own process, over as many connections."""
+    """64 accounts over as many connections, half of them to a server in another process."""
     number("scans_per_minute", MOST)
     accounts = [await world.account() for _ in range(CLIENTS)]
     async with (
@@ -39,7 +39,7 @@ async def put(client: AsyncClient, account: AccountNew, code: str, scan_id: uuid
     return await client.put(f"/v1/scans/{scan_id or uuid.uuid4()}", json={"text": code}, headers=bearer(account))
 
 
-async def test_of_64_who_race_for_a_code_exactly_one_wins(world: World, crowd: Crowd):
+async def test_one_of_64_concurrent_claims_wins(world: World, crowd: Crowd):
     codes = await world.codes(ROUNDS)
     for code in codes:
         random.shuffle(crowd)
@@ -59,7 +59,7 @@ async def _paid(world: World) -> tuple[int, int]:
     return row.n, row.total
 
 
-async def test_one_scan_id_sent_64_times_at_once_has_one_effect_and_one_answer(world: World, crowd: Crowd):
+async def test_concurrent_scan_id_has_one_effect(world: World, crowd: Crowd):
     codes = await world.codes(10)
     account = await world.account()
     for code in codes:
@@ -73,7 +73,7 @@ async def test_one_scan_id_sent_64_times_at_once_has_one_effect_and_one_answer(w
     assert await _paid(world) == (10, 1000)
 
 
-async def test_one_code_under_64_ids_of_one_account_pays_once(world: World, crowd: Crowd):
+async def test_code_under_64_ids_is_paid_once(world: World, crowd: Crowd):
     (code, *_) = await world.codes(1)
     account = await world.account()
 
@@ -83,7 +83,7 @@ async def test_one_code_under_64_ids_of_one_account_pays_once(world: World, crow
     assert await _paid(world) == (1, 100)
 
 
-async def test_one_id_with_two_bodies_at_once_has_one_effect(world: World, crowd: Crowd):
+async def test_concurrent_bodies_of_id_have_one_effect(world: World, crowd: Crowd):
     codes = await world.codes(2)
     account, scan_id = await world.account(), uuid.uuid4()
 
@@ -101,12 +101,10 @@ async def queue(client: AsyncClient, account: AccountNew, codes: list[str]) -> R
 
 
 @pytest.mark.parametrize("budget", [None, 10**9], ids=["no budget", "a budget"])
-async def test_queues_that_cross_do_not_block_each_other(
-    world: World, crowd: Crowd, owner: Database, budget: int | None
-):
+async def test_crossing_requests_do_not_deadlock(world: World, crowd: Crowd, owner: Database, budget: int | None):
     rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=MOST)
     codes = await world.codes(1200, rule=rule, budget=budget)
-    # Their numbers differ by eight, so that they share slices of the budget.
+    # Ids that differ by eight share slices of the budget.
     callers = crowd[::8]
     before = await deadlocks(world.db, owner)
     for start in range(0, 1200, 60):
@@ -123,7 +121,7 @@ async def test_queues_that_cross_do_not_block_each_other(
     assert await deadlocks(world.db, owner) == before
 
 
-async def test_marked_goods_seen_for_the_first_time_in_crossing_queues(world: World, crowd: Crowd, owner: Database):
+async def test_crossing_requests_of_new_units_do_not_deadlock(world: World, crowd: Crowd, owner: Database):
     made = await world.programme()
     await world.product(made.brand_id, gtin="04600682000013")
     rule = Rule(ways=frozenset({"marking"}), amount=Fixed(100), unlisted=True, hold_days=1, cap_per_agent_day=MOST)
@@ -143,14 +141,14 @@ async def test_marked_goods_seen_for_the_first_time_in_crossing_queues(world: Wo
 
 
 async def deadlocks(db: Database, owner: Database) -> int:
-    """How many deadlocks the database has seen. A connection tells its counts when a second has passed since it did."""
+    """The number of deadlocks of the database. A connection reports its counts at most once a second."""
     await asyncio.sleep(1.1)
     await asyncio.gather(*(db.rows(text("SELECT pg_sleep(0.05)")) for _ in range(db.pool.max_size)))
     row = await owner.call(text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
     return row.deadlocks
 
 
-async def test_the_last_of_a_budget_is_paid_once(world: World, crowd: Crowd):
+async def test_last_budget_is_paid_once(world: World, crowd: Crowd):
     codes = await world.codes(CLIENTS, budget=1050)
 
     answers = await asyncio.gather(
@@ -164,7 +162,7 @@ async def test_the_last_of_a_budget_is_paid_once(world: World, crowd: Crowd):
     assert left.left == 50
 
 
-async def test_a_queue_does_not_spend_a_budget_twice(world: World):
+async def test_batch_spends_budget_once(world: World):
     codes = await world.codes(20, budget=1050)
     account = await world.account()
 
@@ -174,7 +172,7 @@ async def test_a_queue_does_not_spend_a_budget_twice(world: World):
     assert await _paid(world) == (10, 1000)
 
 
-async def test_the_day_cap_holds_against_many_at_once(world: World, crowd: Crowd):
+async def test_day_cap_holds_for_concurrent_scans(world: World, crowd: Crowd):
     rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=730)
     codes = await world.codes(CLIENTS, rule=rule)
     account = await world.account()

@@ -1,4 +1,4 @@
-"""When a scan was taken decides campaign, cap and day, within a bound."""
+"""The time of a scan decides its campaign, cap and day, within a bound."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,7 @@ async def codes_at(world: World, count: int, rule: Rule, timezone: str) -> list[
 
 @pytest.fixture
 async def two_campaigns(world: World):
-    """One of 900 that ended half an hour ago, one of 150 that runs; codes of their product."""
+    """A campaign of 900 that ended half an hour ago and an active one of 150; codes of their product."""
     programme = await world.programme()
     product = await world.product(programme.brand_id)
     dear = await world.campaign(programme, Rule(ways=frozenset({"package"}), amount=Fixed(900)), starts_at=LONG_AGO)
@@ -73,7 +73,7 @@ async def test_single_scan_uses_campaign_of_its_time(world, two_campaigns):
 
 @pytest.mark.parametrize(("offset", "amount"), [("+00:00", 900), ("", 150)], ids=["with offset", "without"])
 async def test_picture_uses_campaign_of_its_time(world, two_campaigns, offset, amount):
-    """A time without an offset is nobody's: the arrival counts."""
+    """A time without an offset is ignored: the time of arrival counts."""
     agent = await world.account()
     taken_at = (datetime.now(UTC) - timedelta(hours=5)).replace(tzinfo=None).isoformat() + offset
 
@@ -114,7 +114,7 @@ async def test_likely_time_is_not_noted(world, two_campaigns):
     assert await world.db.rows(SIGNALS) == []
 
 
-async def test_scan_repeated_with_another_time_is_the_first(world, two_campaigns):
+async def test_repeated_scan_with_another_time_is_first(world, two_campaigns):
     agent, number = await world.account(), uuid.uuid4()
     answers = [
         await world.client.put(
@@ -127,8 +127,8 @@ async def test_scan_repeated_with_another_time_is_the_first(world, two_campaigns
 
 
 @pytest.mark.parametrize("zone", FAR_ZONES)
-async def test_day_of_a_scan_is_the_programmes(world: World, zone: str):
-    """On both sides of midnight there: each day's cap takes one, and its days run from its own."""
+async def test_day_of_scan_is_in_programme_zone(world: World, zone: str):
+    """Scans on both sides of local midnight: each day's cap allows one, and its hold starts on its day."""
     codes = await codes_at(world, 3, CAPPED, zone)
     agent = await world.account()
     midnight = datetime.now(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -138,9 +138,9 @@ async def test_day_of_a_scan_is_the_programmes(world: World, zone: str):
         world, agent, *zip(codes, [before.isoformat(), after.isoformat(), after.isoformat()], strict=True)
     )
 
-    told = sorted((row["status"], (row.get("explanation") or {}).get("available_on", "")) for row in answers)
+    outcomes = sorted((row["status"], (row.get("explanation") or {}).get("available_on", "")) for row in answers)
     days = [str(midnight.date() + timedelta(days=1)), str(midnight.date() + timedelta(days=2))]
-    assert told == [("pending", days[0]), ("pending", days[1]), ("refused", "")]
+    assert outcomes == [("pending", days[0]), ("pending", days[1]), ("refused", "")]
     assert [(row.day, row.used) for row in await world.db.rows(CAPS)] == [(before.date(), 100), (after.date(), 100)]
 
 

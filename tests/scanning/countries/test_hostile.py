@@ -56,7 +56,7 @@ def outcome(text):
 
 
 @pytest.mark.skipif("SCANBACK_SAMPLES" not in os.environ, reason="the samples are not part of the repository")
-def test_every_public_sample_is_read_or_refused_for_the_right_reason():
+def test_public_samples_have_expected_result():
     path = Path(os.environ["SCANBACK_SAMPLES"]) / "foreign-qr-samples.tsv"
     rows = list(csv.DictReader(path.read_text().splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
 
@@ -102,18 +102,18 @@ def test_every_public_sample_is_read_or_refused_for_the_right_reason():
     ],
     ids=itertools.count(),
 )
-def test_a_text_of_another_kind_is_no_foreign_receipt(text):
+def test_text_of_another_kind_is_no_receipt(text):
     assert recognise(text) is None
 
 
 @pytest.mark.parametrize("text", ['{"ettn":' + "[" * 3900, '{"ettn":' + '{"a":' * 700], ids=["lists", "objects"])
-def test_a_deep_json_is_refused(text):
+def test_deeply_nested_json_is_refused(text):
     with pytest.raises(ForeignInvalid):
         recognise(text)
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=itertools.count())
-def test_a_lone_surrogate_or_a_control_character_breaks_nothing(text):
+def test_surrogate_or_control_character_is_handled(text):
     for character in "\ud800\x00\n\u0661\u200b\U0001f9fe":
         for place in (3, len(text) // 2, len(text) - 2):
             read(text[:place] + character + text[place:])
@@ -134,7 +134,7 @@ def read(text):
 
 
 @given(st.sampled_from(TEXTS), st.data())
-def test_a_mutated_receipt_is_read_or_refused(text, data):
+def test_mutated_foreign_receipt_is_read_or_refused(text, data):
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         end = data.draw(st.integers(start, min(len(text), start + 12)))
@@ -145,15 +145,15 @@ def test_a_mutated_receipt_is_read_or_refused(text, data):
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_read_or_refused(text):
+def test_arbitrary_foreign_text_is_read_or_refused(text):
     read(text)
 
 
 @given(st.sampled_from(sorted({text[:40] for text in TEXTS})), st.text(max_size=120))
-def test_any_text_behind_the_start_of_a_receipt_is_read_or_refused(start, rest):
+def test_text_after_receipt_start_is_read_or_refused(start, rest):
     read(start + rest)
 
 
 @given(st.binary(max_size=900))
-def test_any_bytes_in_a_serbian_link_are_read_or_refused(invoice):
+def test_bytes_in_serbian_link_are_read_or_refused(invoice):
     read(make.serbian_link(invoice + b"."))
