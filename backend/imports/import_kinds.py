@@ -75,7 +75,8 @@ def _product_report(result: ImportOut) -> ImportReport:
 def _stock_report(work: stock.StockImport) -> ImportReport:
     result, source = work.report, SourceOut.of(work.reader.source)
     mapping = {work.reader.headers[place]: field for field, place in work.reader.column_indexes.items()}
-    return ImportReport(result.rows, result.added, 0, result.known, result.refused, result.problems, source, mapping)
+    counts = (result.rows, result.added, 0, result.known, result.refused)
+    return ImportReport(*counts, result.problems, source, mapping, work.reader.ignored())
 
 
 async def _import_codes(
@@ -101,4 +102,5 @@ async def _import_codes(
         problems,
         source,
         result.columns,
+        result.ignored_columns,
     )

@@ -149,6 +149,23 @@ async def test_stock_import_reveals_no_code(shop, manager):
     assert "cmd" not in checked.text
 
 
+async def test_stock_import_names_unknown_columns(shop, manager):
+    await shop.offer("stock", key="gift", least=100_000, most=500_000, step=100_000)
+
+    checked = await put(manager, "Код;Номинал;PIN\nGIFT-1;1000;77\n", kind="stock", target="gift")
+
+    assert checked.json()["report"]["ignored_columns"] == ["PIN"]
+
+
+@pytest.mark.parametrize("header", ["Срок", "Действителен до", "expires"])
+async def test_stock_import_reads_day_by_any_header(shop, manager, header):
+    await shop.offer("stock", key="gift", least=100_000, most=500_000, step=100_000)
+
+    checked = await put(manager, f"Код;Номинал;{header}\nGIFT-1;1000;01.01.2020\n", kind="stock", target="gift")
+
+    assert [row["code"] for row in checked.json()["report"]["problems"]] == ["code_expired"]
+
+
 async def test_list_of_codes_is_checked_and_applied(world, manager):
     programme = await world.programme(await world.brand_of(manager))
     product = await world.product(programme.brand_id)
@@ -163,6 +180,7 @@ async def test_list_of_codes_is_checked_and_applied(world, manager):
     (problem,) = checked.json()["report"]["problems"]
     assert (problem["line"], problem["code"]) == (3, "guessable")
     assert problem["detail"].startswith("This code is too short")
+    assert checked.json()["report"]["ignored_columns"] == ["Товар"]
     assert counts(checked) == counts(applied) == [2, 1, 0, 0, 1]
     assert (between, (await manager.get(f"/v1/console/batches/{batch}")).json()["count"]) == (0, 1)
 

@@ -62,14 +62,19 @@ _NO_VALUES = frozenset(
     ["nan", "NaN", "NAN", "NaT", "<NA>", "null", "NULL", "None", "undefined", "[object Object]", "Loading..."]
 )
 _NARROW = re.compile(r"#{3,}")  # a column that was too narrow when its display was copied
-# 4,6E+12 4.60712E+12 1E+05 and, where a program wrote it, 4.6e12.
-_SHORTENED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eEеЕ][+-][0-9]{1,3}|[+-]?[0-9][.,][0-9]+[eEеЕ][0-9]{1,3}")
+# 4,6E+12 4.60712E+12 1E+05 1.E+05 and, where a program wrote it, 4.6e12.
+_SHORTENED = re.compile(r"[+-]?[0-9](?:[.,][0-9]*)?[eEеЕ][+-][0-9]{1,3}|[+-]?[0-9][.,][0-9]+[eEеЕ][0-9]{1,3}")
 _DECIMAL = re.compile(r"[0-9]{6,}\.0+", re.ASCII)
 _QUESTION_MARKS = re.compile(r"(?<![^\W_])\?{3,}")
 _MONTHS = "янв|фев|мар|апр|май|мая|июн|июл|авг|сен|окт|ноя|дек|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_TIME = r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AP]M)?)?"
+# With two digits of a year only what spreadsheets write: 02.11.24 and 11/2/24, not 1.2.24, 40/40/20 or 10-20-30.
+_NUMBER_OF_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_SHORT_DAY = rf"(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.\d{{2}}|{_NUMBER_OF_DAY}/{_NUMBER_OF_DAY}/\d{{2}}"
 _DAY = re.compile(
-    rf"\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{4}}|\d{{4}}[./-]\d{{2}}[./-]\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}})?)?"
-    rf"|\d{{1,2}}[. -](?:{_MONTHS})\w{{0,6}}\.?(?:[. -]\d{{2,4}})?|(?:{_MONTHS})\w{{0,6}}\.?[. -]\d{{2,4}}",
+    rf"(?:\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{4}}|\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}|{_SHORT_DAY}){_TIME}"
+    rf"|\d{{1,2}}[. -](?:{_MONTHS})\w{{0,6}}\.?(?:[. -]\d{{2,4}})?(?: г\.?)?"
+    rf"|(?:{_MONTHS})\w{{0,6}}\.?[. -]\d{{2,4}}(?: г\.?)?",
     re.IGNORECASE,
 )
 EXACT_DIGITS = 15

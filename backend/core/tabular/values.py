@@ -78,7 +78,7 @@ def check(cell: Cell) -> None:
         raise MergedCellInvalid
     if cell.kind == "broken" or (cell.kind == "text" and damage.is_broken(cell.text)):
         raise EncodingInvalid
-    if cell.kind == "error" or damage.is_error(cell.text):
+    if cell.kind == "error" or damage.is_error(normalization.remove_invisible(cell.text)):
         raise CellErrorInvalid
 
 
@@ -91,15 +91,16 @@ def code(cell: Cell) -> str:
     check(cell)
     if cell.kind == "date":
         raise DateCellInvalid
-    if cell.kind in ("flag", "unit") or damage.is_decimal(cell.text):
+    plain = normalization.remove_invisible(cell.text)
+    if cell.kind in ("flag", "unit") or damage.is_decimal(plain):
         raise NumberFormatInvalid
     if cell.kind == "number":
         return _shown(cell)
-    if damage.is_shortened(cell.text):
+    if damage.is_shortened(plain):
         raise ShortenedNumberInvalid
-    if cell.kind == "loose" and damage.is_day(cell.text):
+    if cell.kind == "loose" and damage.is_day(plain):
         raise DateCellInvalid
-    return normalization.remove_invisible(cell.text)
+    return plain
 
 
 def text(cell: Cell) -> str:
@@ -115,7 +116,7 @@ def text(cell: Cell) -> str:
         raise NumberFormatInvalid
     if cell.kind == "number":
         return _shown(cell)
-    if cell.kind == "loose" and damage.is_shortened(cell.text):
+    if cell.kind == "loose" and damage.is_shortened(normalization.remove_invisible(cell.text)):
         raise ShortenedNumberInvalid
     return cell.text
 

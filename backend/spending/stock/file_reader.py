@@ -25,7 +25,22 @@ MAX_CODE_LENGTH = 200
 HEADERS = {
     "code": ("code", "codes", "код", "коды", "код сертификата", "сертификат", "certificate"),
     "nominal": ("nominal", "номинал", "номинал, руб", "номинал (руб)", "номинал, ₽"),
-    "valid_until": ("valid_until", "действует до", "срок действия", "годен до"),
+    "valid_until": (
+        "valid_until",
+        "valid until",
+        "valid to",
+        "expires",
+        "expires at",
+        "expiry date",
+        "expiration date",
+        "действует до",
+        "действителен до",
+        "срок действия",
+        "срок",
+        "годен до",
+        "дата окончания",
+        "использовать до",
+    ),
 }
 FIELDS = {header: field for field, headers in HEADERS.items() for header in headers}
 CODE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -116,6 +131,10 @@ class StockReader:
         self.column_indexes = {field: place for place, field in enumerate(fields) if field}
         if not {"code", "nominal"} <= self.column_indexes.keys() or len(self.column_indexes) < sum(map(bool, fields)):
             raise StockColumnsInvalid
+
+    def ignored(self) -> list[str]:
+        """Unknown headers."""
+        return [name[:100] for name in self.headers if name and folded(name) not in FIELDS]
 
     def close(self) -> None:
         """Close the file, at any position."""

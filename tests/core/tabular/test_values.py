@@ -70,6 +70,8 @@ ERRORS = [
     "Err:502",
     "Ошибка:508",
     "######",
+    "\u200b#Н/Д",
+    "#N/A\u2060",
 ]
 
 
@@ -90,19 +92,41 @@ def test_text_with_a_hash_is_no_error(text):
     assert values.text(Cell(text)) == text
 
 
-@pytest.mark.parametrize("text", ["4,6E+12", "4.60712E+12", "4,60712e+12", "1E+05", "4.6e12", "-1,5E-07", "4,6Е+12"])
+@pytest.mark.parametrize(
+    "text",
+    ["4,6E+12", "4.60712E+12", "4,60712e+12", "1E+05", "4.6e12", "-1,5E-07", "4,6Е+12", "5.E+12", "4,6E+12\u200b"],
+)
 def test_shortened_number_is_no_code(text):
     assert refused(values.code, Cell(text)) == refused(values.code, Cell(text, "text")) == "shortened_number_invalid"
 
 
-@pytest.mark.parametrize("text", ["12E5", "E12", "1E5", "4.6", "A4,6E+12", "5E-", "10E-2X", "007", "1-2", "10/2"])
+@pytest.mark.parametrize(
+    "text",
+    ["12E5", "E12", "1E5", "4.6", "A4,6E+12", "5E-", "10E-2X", "007", "1-2", "10/2", "1.2.24", "10-20-30", "40/40/20"],
+)
 def test_code_like_shortened_number_is_accepted(text):
     assert values.code(Cell(text)) == text
 
 
 @pytest.mark.parametrize(
     "text",
-    ["02.янв", "янв.26", "2-Jan", "Jan-02", "01.02.2026", "2026-02-01", "2/1/2026", "1 май"],
+    [
+        "02.янв",
+        "янв.26",
+        "2-Jan",
+        "Jan-02",
+        "01.02.2026",
+        "2026-02-01",
+        "2/1/2026",
+        "1 май",
+        "01.02.2026 0:00",
+        "2/1/2026 12:00:00 AM",
+        "2026-2-1 00:00:00.000",
+        "2/1/26",
+        "01.02.26",
+        "1 февраля 2026 г.",
+        "01.02.2026\u200b",
+    ],
 )
 def test_day_is_no_code(text):
     assert refused(values.code, Cell(text)) == "date_cell_invalid"

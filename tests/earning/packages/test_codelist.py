@@ -73,6 +73,8 @@ def test_list_is_read_by_its_code_header(content):
     [
         "Товар;Примечание\nQX7-TTK2-9ZPA;x\n",
         "Batch of cards\nQX7-TTK2-9ZPA\n",
+        "Batch 2026-11\nQX7-TTK2-9ZPA\n",
+        "Партия 15\nQX7-TTK2-9ZPA\n",
         "code,code\nQX7,QX7\n",
         "Номенклатура\nQ",
         "НОМЕНКЛАТУРА\nQX7-TTK2-9ZPA\n",
@@ -249,6 +251,8 @@ def test_list_with_any_line_end_is_read(sign):
         ("QX7TTK29ZPA4 Кабель", "second_column"),
         ("Cable QX7TTK29ZPA4", "second_column"),
         ("QX7TTK29ZPA4 QX79F4M22LD7", "second_column"),
+        ("QX7TTK29ZPA4 1", "second_column"),
+        ("QX7TTK29ZPA4  16A", "second_column"),
         ("Всего 15000 кодов в файле", "second_column"),
         ("# выгрузка 01.02.2026", "second_column"),
         ("QX7TTK\x0729ZPA4", "unreadable"),
@@ -262,6 +266,10 @@ def test_line_with_more_than_a_code_is_refused(line, reason):
 @pytest.mark.parametrize("line", ['="QX7TTK29ZPA4"', "QX7TTK29ZPA4\t", '"QX7TTK29ZPA4"'])
 def test_code_guarded_from_spreadsheet_is_read_plain(line):
     assert rows(f"{line}\nQX7-9F4M-22LD\n")[0] == (1, "QX7TTK29ZPA4", None)
+
+
+def test_code_in_groups_is_accepted():
+    assert [reason for _, _, reason in rows("QX7T TK29 ZPA4\nQX79 F4M2 2LD7\n")] == [None, None]
 
 
 @pytest.mark.parametrize("start", ["{\\rtf1\\ansi", "%PDF-1.4", "<html>", "<!DOCTYPE html>", '<?xml version="1.0"?>'])

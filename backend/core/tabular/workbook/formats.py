@@ -27,7 +27,8 @@ _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|[_*].|\[(?P<bracket>[
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 _CONDITION = re.compile(r"\[[<>=]")
 _PLACES = "0#?"
-_OTHER_UNIT = re.compile(r"[%$€£¥₴₸₺₼₾֏]|USD|EUR|CNY|KZT|BYN|UZS|UAH", re.IGNORECASE)
+# Other currencies, thousands and millions, kopecks, a price for a hundred pieces.
+_OTHER_UNIT = re.compile(r"[%$€£¥₴₸₺₼₾֏]|USD|EUR|CNY|KZT|BYN|UZS|UAH|грн|тенге|тыс|млн|млрд|коп|за\s*\d", re.IGNORECASE)
 
 
 class NumberFormat(NamedTuple):

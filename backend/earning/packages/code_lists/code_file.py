@@ -69,6 +69,7 @@ HEADERS = frozenset(
 )
 # A word of a header: codes are not printed in capitalised or Russian words.
 _WORD = re.compile(r"[^\W\d_]{3,}")
+_TITLE_WORD = re.compile(r"[^\W\d_][^\W\d_A-ZА-ЯЁ]{2,}[:.,]?")
 
 IsAmbiguous = Callable[[str], bool]
 
@@ -101,6 +102,7 @@ class CodeFile:
         # The format of the file; set when the first row is read.
         self.source: Source | None = None
         self.columns: dict[str, str] = {}
+        self.ignored_columns: list[str] = []
 
     def rows(self) -> Generator[CodeRow]:
         """The rows of the file, checked. Empty lines are skipped. To be used in a thread.
@@ -131,9 +133,14 @@ class CodeFile:
             texts = [" ".join(cell.text for cell in row.cells) for row in (first, *second)]
             found = _table_of([cell.text for cell in first.cells], texts[0], texts[-1])
             if found:
-                self.columns = {first.cells[found.place].text: "code"}
+                self._map([cell.text for cell in first.cells], found)
             rows = itertools.chain([] if found else [first], second, table.rows)
             yield from (self._row_of_cells(row, found or CodeColumn(0, 1)) for row in rows)
+
+    def _map(self, headers: Sequence[str], table: CodeColumn) -> None:
+        self.columns = {headers[table.place]: "code"}
+        others = [header[:LONGEST_HEADER] for place, header in enumerate(headers) if place != table.place]
+        self.ignored_columns = [header for header in others if header]
 
     def _row_of_cells(self, row: TableRow, table: CodeColumn) -> CodeRow:
         if any(cell.text for cell in row.cells[table.columns :]):
@@ -166,7 +173,7 @@ class CodeFile:
         found = _table_of(headers, first.strip(), lines.peek().strip())
         self.source = Source("csv", encoding, delimiter if len(headers) > 1 else "")
         if found:
-            self.columns = {headers[found.place].strip(): "code"}
+            self._map([header.strip() for header in headers], found)
         yield from (CodeRow(number, "", "too_long") for number in lines.take_too_long())
         if found is not None and found.columns > 1:
             yield from self._csv_rows(lines, delimiter, found, encoding)
@@ -280,15 +287,23 @@ def _table_of(headers: Sequence[str], line: str, following: str) -> CodeColumn |
 
 
 def _is_words(line: str, following: str) -> bool:
-    """Whether a first line is words rather than a code: without a digit, and either capitalised as no code is, or of
-    another length than the next line, which has digits."""
+    """Whether a first line is words rather than a code: it begins with a word above lines of one word, or has no digit
+    and is either capitalised as no code is, or of another length than the next line, which has digits."""
     words = _WORD.findall(line)
+    if _is_title(line, following):
+        return True
     if not words or len(line) > LONGEST_HEADER or any(sign.isdigit() or sign in "/\x1d=%" for sign in line):
         return False
     is_written = any(word.istitle() or word.islower() for word in words) or not symbols.fold(line).isascii()
     # A guessable text is refused as a row in any case.
     is_odd = not is_guessable(line) and len(line) != len(following)
     return is_written or (is_odd and any(sign.isdigit() for sign in following))
+
+
+def _is_title(line: str, following: str) -> bool:
+    """Whether a line is a title like `Batch 2026-11`, above codes without blanks."""
+    first, *rest = line.split()[:2] or [""]
+    return bool(rest and following) and " " not in following and _TITLE_WORD.fullmatch(first) is not None
 
 
 def _cell(text: str, encoding: str) -> Cell:

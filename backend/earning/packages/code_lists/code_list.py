@@ -50,7 +50,6 @@ class CodeRow(NamedTuple):
 
 _BLANKS = re.compile(r"[^\S\x1c-\x1f]+")  # GS separates the values of a marking code
 _RUSSIAN_WORD = re.compile("[а-яё]{3}")
-_BESIDE_CODE = re.compile(r"[A-Z]?[a-z]{3,}|[0-9]+[.)]|.*:|[#№].*")
 _LINK_PARTS = re.compile(r"[/=?&#]")
 
 # The code to store, or "" and the reason why it is refused.
@@ -99,11 +98,11 @@ def is_two_columns(code: str) -> bool:
 
 
 def _has_more_than_code(parts: Sequence[str]) -> bool:
-    """Whether parts between blanks are a heading, two codes, or a code beside a word or number: `1. CODE`."""
+    """Whether parts between blanks are a heading, or one of them is a code by itself, so that the others are more than
+    it: `1. CODE`, `CODE 16A`. A code that is printed in groups has no such part."""
     if len(parts) < 2:
         return False
-    codes = sum(not is_guessable(part) for part in parts)
-    return codes > 1 or any(_RUSSIAN_WORD.search(part) or (codes and _BESIDE_CODE.fullmatch(part)) for part in parts)
+    return any(not is_guessable(part) or _RUSSIAN_WORD.search(part) for part in parts)
 
 
 def is_unit_in_two_columns(code: str) -> bool:

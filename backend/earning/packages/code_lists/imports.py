@@ -83,6 +83,7 @@ class CodeListReport(msgspec.Struct, frozen=True):
     named: list[RefusedLine]
     source: Source | None = None
     columns: dict[str, str] = {}
+    ignored_columns: list[str] = []
 
 
 class RowCounts:
@@ -130,7 +131,9 @@ async def import_codes(
         listed = await staged_codes.add_codes(session, batch)
     batch.count = listed.total
     report = _report(counts, listed)
-    report = msgspec.structs.replace(report, source=codes.source, columns=codes.columns)
+    report = msgspec.structs.replace(
+        report, source=codes.source, columns=codes.columns, ignored_columns=codes.ignored_columns
+    )
     events.record(
         session,
         "batch.listed",
