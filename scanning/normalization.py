@@ -37,6 +37,8 @@ _QUOTES = "\"'`´«»‹›„“”‟‚‘’‛′″〝〞"
 _BRACKETS = "()[]{}<>"
 _MARKS = ".,:;!?…·•*_~#№|。、"
 _ASCII_SPACES = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85"
+# Other brackets, quotes, marks and pictures, which messengers and phones put around a code.
+_SURROUNDING_CATEGORIES = ("Ps", "Pe", "Pi", "Pf", "Po", "So", "Sk", "Co")
 PUNCTUATION = _QUOTES + _BRACKETS + _MARKS + _ASCII_SPACES
 
 
@@ -79,8 +81,17 @@ def normalize(text: str) -> str:
 
 
 def strip_punctuation(text: str) -> str:
-    """The normalized text without quotes, brackets and punctuation around it."""
-    return normalize(text).strip(PUNCTUATION)
+    """The normalized text without quotes, brackets, punctuation and pictures around it."""
+    plain = normalize(text).strip(PUNCTUATION)
+    if plain.isascii():
+        return plain
+    first = next((at for at, sign in enumerate(plain) if not _is_surrounding(sign)), len(plain))
+    after = next((at for at in range(len(plain), first, -1) if not _is_surrounding(plain[at - 1])), first)
+    return plain[first:after]
+
+
+def _is_surrounding(sign: str) -> bool:
+    return sign in PUNCTUATION or (sign > "\x7f" and unicodedata.category(sign) in _SURROUNDING_CATEGORIES)
 
 
 def remove_accents(text: str) -> str:

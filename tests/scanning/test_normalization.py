@@ -34,6 +34,25 @@ def test_remove_invisible_is_idempotent(text):
     assert not any(unicodedata.category(sign) in ("Zl", "Zp") or sign in "\u00ad\u200b\u2060\ufeff" for sign in visible)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "🎁DEMO5",
+        "DEMO5 👍🏽",
+        "『DEMO5』",
+        "【DEMO5】",
+        "⟨DEMO5⟩",
+        "¡DEMO5!",
+        "❝DEMO5❞",
+        "«🎁 DEMO5»",
+        "DEMO5\ufffc",
+        "DEMO5\ue000",
+    ],
+)
+def test_strip_punctuation_removes_all_marks_around(text):
+    assert normalization.strip_punctuation(text) == "DEMO5"
+
+
 @given(st.text())
 def test_strip_punctuation_is_idempotent(text):
     stripped = normalization.strip_punctuation(text)
