@@ -1,1 +1,1 @@
-"""The product: doors, features and faces over scanning and payouts."""
+"""The product, built on `scanning` and `payouts`."""

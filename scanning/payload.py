@@ -90,7 +90,7 @@ def _receipt_lookalike(text: str) -> Payload | None:
     """A link to a receipt without its fields, or a code that is often mistaken for a receipt's. See receipt.read."""
     if "/" in text:
         return Payload("receipt", text) if _is_receipt(text) else None
-    return Payload("receipt", text) if "=" in text and receipt.look_alike(text) else None
+    return Payload("receipt", text) if "=" in text and receipt.lookalike_problem(text) else None
 
 
 def _is_receipt(text: str) -> bool:

@@ -22,11 +22,11 @@ from scanning.problem import (
     TooLong,
 )
 from scanning.receipt_fields import Receipt
-from scanning.receipt_lookalikes import look_alike
+from scanning.receipt_lookalikes import lookalike_problem
 from scanning.receipt_text import Found
 from scanning.receipt_typed import typed
 
-__all__ = ["LONGEST", "Receipt", "choose", "in_future", "look_alike", "read", "typed"]
+__all__ = ["LONGEST", "Receipt", "choose", "in_future", "lookalike_problem", "read", "typed"]
 
 LONGEST = 300  # characters; what tills print has about 75, and links with percent encoding three times that
 ESCAPED_FACTOR = 4  # how much longer escapes and invisible characters may make a text
@@ -105,14 +105,14 @@ def _usual(match: re.Match[str]) -> Receipt | None:
 
 def _forgiving(text: str) -> Receipt:
     text = receipt_text.remove_spaces(text)
-    if problem := look_alike(text):
+    if problem := lookalike_problem(text):
         raise problem
     if len(text) > ESCAPED_FACTOR * LONGEST:
         raise TooLong(f"a receipt's text has at most {LONGEST} characters")
     plain = receipt_text.plain(text)
     if len(plain) > LONGEST:
         raise TooLong(f"a receipt's text has at most {LONGEST} characters")
-    if problem := look_alike(plain):  # which may have hidden in an encoding
+    if problem := lookalike_problem(plain):  # which may have hidden in an encoding
         raise problem
     found = receipt_text.find(plain)
     if found.missing:

@@ -13,7 +13,7 @@ _PAYMENT_ORDER = re.compile(r"ST0001[123][|]", re.IGNORECASE)
 _SELF_EMPLOYED = ("lknpd.nalog.ru", "npd.nalog.ru")
 _EGAIS = ("egais.ru", "fsrar.ru")  # the register, and the office that ran it first
 _PAYMENTS = ("nspk.ru",)  # the national system of payment cards, which runs the fast payments (SBP)
-# Operators are many, and most are named so: 1-ofd.ru, ofd.yandex.ru, platformaofd.ru.
+# There are many operators; most have such names: 1-ofd.ru, ofd.yandex.ru, platformaofd.ru.
 _OPERATOR = re.compile(r".*ofd(?![a-z]).*\.ru|(?:.+\.)?taxcom\.ru", re.ASCII)
 
 
@@ -23,8 +23,8 @@ def host_of(text: str) -> str | None:
     return match[1].lower() if match else None
 
 
-def look_alike(text: str) -> ReceiptProblem | None:
-    """What is wrong with a text that opens like something else that is scanned in shops."""
+def lookalike_problem(text: str) -> ReceiptProblem | None:
+    """The problem with a text that begins like another code that is scanned in shops."""
     if _PAYMENT_ORDER.match(text):
         return PaymentLink("this is a code to pay with; the receipt has another")
     host = host_of(text)

@@ -55,7 +55,7 @@ def _first_attempts(data: bytes, limits: Limits, go_on: Callable[[], bool]) -> t
 
 def _is_wanted(symbol: Symbol) -> bool:
     """Whether the symbol may be the code that was meant to be scanned."""
-    return symbol.format != "ean" and receipt.look_alike(symbol.text) is None
+    return symbol.format != "ean" and receipt.lookalike_problem(symbol.text) is None
 
 
 def _run_step(step: Step, pages: Iterable[Sheet], go_on: Callable[[], bool] = lambda: True) -> list[Symbol]:

@@ -1,4 +1,4 @@
-"""Alembic's door to our tables."""
+"""Alembic's environment: the tables that it compares and migrates."""
 
 from alembic import context
 from sqlalchemy import create_engine, pool

@@ -18,7 +18,7 @@ class ProgrammeUnknown(NotFound):
     code = "programme_unknown"
 
 
-class ProgrammeNameTaken(Conflict):
+class ProgrammeNameConflict(Conflict):
     """Another programme of your brand has this name."""
 
     code = "programme_name_taken"
@@ -71,7 +71,7 @@ async def put_programme(session: AsyncSession, member: Member, key: str, new: Pr
     """Create a programme, or change its name and time zone. Idempotent.
 
     Raises:
-        ProgrammeNameTaken, CurrencyFixed, TimezoneUnknown, TimezoneInvalid.
+        ProgrammeNameConflict, CurrencyFixed, TimezoneUnknown, TimezoneInvalid.
     """
     await timezones.check_timezone(session, new.timezone)
     values = {"name": new.name.strip(), "currency": new.currency, "timezone": new.timezone}
@@ -81,7 +81,7 @@ async def put_programme(session: AsyncSession, member: Member, key: str, new: Pr
             session, member, await get_programme(session, member, key, lock=True), values
         )
     except IntegrityError as error:
-        raise ProgrammeNameTaken from error
+        raise ProgrammeNameConflict from error
 
 
 async def _insert_programme(

@@ -50,7 +50,7 @@ async def get_programme(
     opt=OWNERS,
     responses=error_responses(
         RoleForbids,
-        service.ProgrammeNameTaken,
+        service.ProgrammeNameConflict,
         service.CurrencyFixed,
         TimezoneUnknown,
         TimezoneInvalid,

@@ -61,8 +61,8 @@ class _Errors(msgspec.Struct, frozen=True):
 
 
 class TangoSupplier:
-    """A client. `externalRefID` makes an order idempotent for 90 days: a retry gets the first order, even if it asks
-    for another item.
+    """A client. `externalRefID` makes an order idempotent for 90 days: a retry gets the first order, even if it names
+    another item.
     """
 
     def __init__(self, settings: SupplierSettings) -> None:

@@ -32,7 +32,7 @@ from backend.programmes.products.import_reader import (
     RowTooShort,
     row_problem,
 )
-from backend.programmes.products.service import NAMES, GtinTaken
+from backend.programmes.products.service import NAMES, GtinConflict
 from backend.programmes.schemas import ImportOut, RowProblem, SourceOut
 
 MAX_PROBLEMS = 1000
@@ -238,7 +238,7 @@ class ProductImport:
             return damaged
         gtin = row.values.get("gtin")
         if gtin and holders.setdefault(gtin, row.sku) != row.sku:
-            return [row_problem(row.line, self.reader.header("gtin"), GtinTaken(), gtin)]
+            return [row_problem(row.line, self.reader.header("gtin"), GtinConflict(), gtin)]
         return []
 
     def _damaged_values(self, row: ParsedRow, existing: Row[Any]) -> list[RowProblem]:

@@ -34,7 +34,7 @@ class GtinInvalid(Invalid):
     code = "gtin_invalid"
 
 
-class GtinTaken(Conflict):
+class GtinConflict(Conflict):
     """Another product of your brand has this GTIN."""
 
     code = "gtin_taken"
@@ -89,7 +89,7 @@ async def put_product(session: AsyncSession, member: Member, sku: str, new: Prod
     """Create or change a product; an archived one is restored. Idempotent.
 
     Raises:
-        GtinInvalid, GtinTaken.
+        GtinInvalid, GtinConflict.
     """
     values = _values(new)
     existing = await find_product(session, member, sku)
@@ -102,7 +102,7 @@ async def put_product(session: AsyncSession, member: Member, sku: str, new: Prod
         if created is None:
             return await _change_product(session, member, await get_product(session, member, sku, lock=True), values)
     except IntegrityError as error:
-        raise GtinTaken from error
+        raise GtinConflict from error
     audit_log.record(session, member, "product.created", id=created.id)
     return created
 

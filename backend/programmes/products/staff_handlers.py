@@ -76,7 +76,7 @@ async def get_product(
 @put(
     "/products/{sku:path}",
     opt=EDITORS,
-    responses=error_responses(RoleForbids, products.GtinInvalid, products.GtinTaken, PreconditionFailed),
+    responses=error_responses(RoleForbids, products.GtinInvalid, products.GtinConflict, PreconditionFailed),
 )
 async def put_product(
     staff: CurrentMember, session: Session, sku: SkuPath, data: JSONBody[ProductIn], if_match: IfMatch = None

@@ -36,7 +36,7 @@ Price = Annotated[
     ),
 ]
 Units = Annotated[int, Meta(ge=0, le=10**9, description="Units left; unlimited if left out.", examples=[40])]
-Rung = Annotated[int, Meta(ge=0, le=2, description="0 anonymous, 1 named, 2 company or self-employed.")]
+LevelNumber = Annotated[int, Meta(ge=0, le=2, description="0 anonymous, 1 named, 2 company or self-employed.")]
 TaxName = Annotated[Tax, Meta(description="The tax nature; by its kind if left out.", examples=["gift"])]
 Place = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE, examples=["Kazan, Dekabristov 85"])]
 Days = Annotated[int, Meta(ge=1, le=3660, description="Days of validity.", examples=[365])]
@@ -71,7 +71,7 @@ class OfferIn(RequestModel):
     partner: Partner = ""
     price: Price | None = None
     stock: Units | None = None
-    rung: Rung = 0
+    rung: LevelNumber = 0
     tax: TaxName | None = None
     places: Annotated[list[Place], Meta(max_length=100, description="Where goods are picked up.")] = field(
         default_factory=list
@@ -109,7 +109,7 @@ class OfferKept(ResponseModel):
     partner: Partner = ""
     price: Price | None = None
     stock: Units | None = None
-    rung: Rung = 0
+    rung: LevelNumber = 0
     places: list[Place] = field(default_factory=list)
     valid_days: Days | None = None
     extends_months: Months | None = None
