@@ -11,22 +11,20 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from psycopg import AsyncConnection, Rollback
-from psycopg.rows import namedtuple_row
-from sqlalchemy import make_url, text
+from psycopg import Rollback
+from sqlalchemy import text
 
 from backend.checkout.sales import quote_request, reservations, returns, service
 from backend.checkout.sales.quote_request import CheckoutContext, CodesRefused
 from backend.checkout.sales.returns import MoreThanSold
 from backend.checkout.schemas import BasketLine, QuoteIn, ReservationIn, ReturnIn, ReturnLine, SaleIn
-from backend.core.db.batching import Batcher
-from backend.core.db.database import compile_statement
 from backend.core.http.errors import BodyChanged
 from backend.programmes.rules.rule import Fixed, Percent, Promo
 from backend.programmes.rules.rule_cache import RuleCache
 from backend.shops.authentication import TillIdentity
 from tests.checkout.model import RULES, Model, Sold
 from tests.checkout.till_client import shopping_at
+from tests.one_connection import OneConnection
 
 GOAL = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 10_000
 RUN = settings(
@@ -52,24 +50,6 @@ quarters = st.lists(st.sampled_from([0, 1, 2, 3, 4, 4, 5]), min_size=4, max_size
 picks = st.integers(0, 30)
 
 
-class OneConnection:
-    """The database of the services, as one transaction that is rolled back at the end."""
-
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
-        self.connection = connection
-
-    def batcher(self, execute_batch: Any) -> Batcher[Any, Any]:
-        return Batcher(execute_batch, 1)
-
-    async def rows(self, statement: Any, **values: Any) -> list[Any]:
-        async with self.connection.transaction():
-            cursor = await self.connection.execute(compile_statement(statement), values)
-            return await cursor.fetchall() if cursor.description else []
-
-    async def call(self, statement: Any, **values: Any) -> Any:
-        return (await self.rows(statement, **values))[0]
-
-
 class Machine(RuleBasedStateMachine):
     """A till with three codes; each history is undone at its end."""
 
@@ -84,8 +64,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.model, self.last = Model(), 0
         self.bodies: dict[str, SaleIn] = {}
-        # What follows are savepoints of this transaction.
-        self.do(self.checkout.db.connection.execute("SELECT"))
+        self.do(self.checkout.db.start())
 
     def do(self, operation: Any) -> Any:
         return self.runner.run(operation)
@@ -229,7 +208,7 @@ class Machine(RuleBasedStateMachine):
         assert row.day == self.model.used("BBB")
 
     def teardown(self) -> None:
-        self.do(self.checkout.db.connection.rollback())
+        self.do(self.checkout.db.rollback())
 
 
 @pytest.fixture
@@ -256,18 +235,12 @@ def test_checkout_agrees_with_model(ground, settings, database_url):
     class Connected(Machine):
         pass
 
-    plain = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with asyncio.Runner() as runner:
-        connection = runner.run(
-            AsyncConnection.connect(
-                plain, options="-c role=scanback_app", row_factory=namedtuple_row, prepare_threshold=1
-            )
-        )
-        db = OneConnection(connection)
+        db = runner.run(OneConnection.open(database_url))
         Connected.runner, Connected.till, Connected.people, Connected.book = runner, at, numbers, shop.programme.id
         Connected.checkout = CheckoutContext.of(db, settings, RuleCache(db))
         try:
             while Machine.steps < GOAL:
                 run_state_machine_as_test(Connected, settings=RUN)
         finally:
-            runner.run(connection.close())
+            runner.run(db.close())

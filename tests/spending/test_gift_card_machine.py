@@ -12,9 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from psycopg import AsyncConnection
-from psycopg.rows import namedtuple_row
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from backend.checkout.checks import PAYABLES
 from backend.core.http.errors import BodyChanged, DomainError
@@ -24,7 +22,7 @@ from backend.spending.gift_cards import service as gift_cards
 from backend.spending.gift_cards.checks import GIFT_CARDS
 from backend.spending.gift_cards.schemas import CertificateReturnIn, CertificateUseIn
 from backend.spending.gift_cards.service import BalanceTooLow, DiscountNotReturnable, GiftCardEnded, ReturnTooLarge
-from tests.checkout.test_state_machine import OneConnection
+from tests.one_connection import OneConnection
 from tests.spending.gift_card_till import make_gift_card_till
 
 GOAL = 100_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 3_000
@@ -82,7 +80,7 @@ class Machine(RuleBasedStateMachine):
         self.done: list[tuple[Any, tuple[Any, ...], Any]] = []
         self.last = 0
         # What follows are savepoints of this transaction.
-        self.runner.run(self.db.connection.execute("SELECT"))
+        self.runner.run(self.db.start())
 
     def key(self) -> str:
         self.last += 1
@@ -156,7 +154,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         faults = [self.runner.run(self.db.rows(text(check))) for check in (GIFT_CARDS, PAYABLES)]
-        self.runner.run(self.db.connection.rollback())
+        self.runner.run(self.db.rollback())
         assert faults == [[], []]
 
 
@@ -176,17 +174,12 @@ def test_gift_cards_behave_like_the_model(ground, settings, database_url):
     class Connected(Machine):
         pass
 
-    plain = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with asyncio.Runner() as runner:
-        connection = runner.run(
-            AsyncConnection.connect(
-                plain, options="-c role=scanback_app", row_factory=namedtuple_row, prepare_threshold=1
-            )
-        )
-        Connected.runner, Connected.db, Connected.settings = runner, OneConnection(connection), settings
+        db = runner.run(OneConnection.open(database_url))
+        Connected.runner, Connected.db, Connected.settings = runner, db, settings
         Connected.tills, Connected.codes = tills, codes
         try:
             while Machine.steps < GOAL:
                 run_state_machine_as_test(Connected, settings=RUN)
         finally:
-            runner.run(connection.close())
+            runner.run(db.close())
