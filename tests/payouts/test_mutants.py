@@ -8,15 +8,21 @@ import asyncio
 import itertools
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import psycopg
 import pytest
 from psycopg import AsyncConnection
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
+from backend.spending.models import Order
+from backend.spending.orders import transitions
+from backend.spending.orders.transitions import OrderEnd
 from payouts import audit
+from payouts.ledger import LedgerError
 from tests.make import World
 from tests.spending.scenario import SpendingScenario
 
@@ -29,7 +35,7 @@ PLACE = """
     SELECT changed FROM orders_place(%s, %s, %s, '\\x00', %s, %s, %s, current_date, 2026, NULL, %s, '', NULL, NULL,
         NULL, NULL)
 """
-END = "SELECT orders_end(%s, %s, %s, NULL, 'person', NULL, NULL, current_date)"
+OPEN_WALLET = "SELECT (ledger_open(%s, %s, current_date)).id"
 DEADLOCK = "a deadlock, whichever transaction was chosen"
 ACCOUNT_LOCK = "PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);"
 OPEN = "w := ledger_open(p_account, f.programme_id, p_today);"
@@ -40,6 +46,24 @@ class Operation(NamedTuple):
 
     call: str
     values: tuple[Any, ...]
+
+    async def run(self, session: AsyncSession) -> Any:
+        return (await (await session.connection()).exec_driver_sql(self.call, self.values)).scalar_one()
+
+
+class EndOrder(NamedTuple):
+    """An order and how it ends."""
+
+    order_id: int
+    end: OrderEnd
+
+    async def run(self, session: AsyncSession) -> Any:
+        order = await transitions.lock_order(session, self.order_id)
+        return await transitions.end_order(session, order, self.end, datetime.now(UTC).date())
+
+
+async def order_without_lock(session: AsyncSession, order_id: int) -> Order:
+    return await session.get_one(Order, order_id)
 
 
 class Scene:
@@ -54,9 +78,6 @@ class Scene:
         await self.db.close()
         await self.owner.close()
 
-    def connect(self) -> Any:
-        return AsyncConnection.connect(self.plain, options="-c role=scanback_app -c timezone=UTC")
-
     async def mutate(self, *changes: tuple[str, str, str] | str) -> None:
         """Drop a constraint, or change the text of a function."""
         async with await AsyncConnection.connect(self.plain) as connection:
@@ -69,14 +90,14 @@ class Scene:
         assert old in source, f"{function} has changed: adapt the mutation"
         return source.replace(old, new)
 
-    async def run_single(self, operation: Operation) -> Any:
-        async with await self.connect() as connection:
-            return await run_operation(connection, operation)
+    async def run_single(self, operation: Any) -> Any:
+        async with self.db.sessions() as session:
+            return await run_operation(session, operation)
 
-    async def race(self, first: Operation, second: Operation) -> tuple[Any, Any]:
+    async def race(self, first: Any, second: Any) -> tuple[Any, Any]:
         """Start the second operation before the first is committed."""
-        async with await self.connect() as one, await self.connect() as two:
-            (result,) = await (await one.execute(*first)).fetchone()
+        async with self.db.sessions() as one, self.db.sessions() as two:
+            result = await first.run(one)
             later = asyncio.create_task(run_operation(two, second))
             await asyncio.wait([later], timeout=WAITING_SECONDS)
             await one.commit()
@@ -102,15 +123,20 @@ class Scene:
         return tuple(rows[0]) if rows else None
 
 
-async def run_operation(connection: Any, operation: Operation) -> Any:
+async def run_operation(session: AsyncSession, operation: Any) -> Any:
     """The result of an operation, or the SQLSTATE with which it failed."""
     try:
-        (result,) = await (await connection.execute(*operation)).fetchone()
-        await connection.commit()
-    except psycopg.Error as error:
-        await connection.rollback()
-        return error.sqlstate
+        result = await operation.run(session)
+        await session.commit()
+    except (DBAPIError, LedgerError) as error:
+        await session.rollback()
+        return sqlstate(error)
     return result
+
+
+def sqlstate(error: BaseException) -> str:
+    failure = error if isinstance(error, DBAPIError) else error.__cause__
+    return failure.orig.sqlstate
 
 
 async def one_cause_earned_twice(scene: Scene) -> tuple[Any, Any]:
@@ -193,7 +219,9 @@ async def order_ended_twice(scene: Scene) -> tuple[Any, Any]:
     await scene.run_single(operation)
     (order,) = await scene.one("SELECT id FROM orders WHERE key = :key", key=key)
 
-    result = await scene.race(Operation(END, (order, True, None)), Operation(END, (order, False, "turned_down")))
+    result = await scene.race(
+        EndOrder(order, OrderEnd(done=True)), EndOrder(order, OrderEnd(done=False, reason="turned_down"))
+    )
 
     return (result, await scene.end_of(key)), ((True, False), ("done", None))
 
@@ -207,11 +235,11 @@ async def order_placed_while_another_ends(scene: Scene) -> tuple[Any, Any]:
     _, new = await scene.order(agent, offer)
     (order,) = await scene.one("SELECT id FROM orders WHERE key = :key", key=key)
 
-    async with await scene.connect() as holder, await scene.connect() as places, await scene.connect() as ends:
-        await holder.execute("SELECT ledger_open(%s, %s, current_date)", (new.values[0], shop.programme.id))
+    async with scene.db.sessions() as holder, scene.db.sessions() as places, scene.db.sessions() as ends:
+        await Operation(OPEN_WALLET, (new.values[0], shop.programme.id)).run(holder)
         placing = asyncio.create_task(run_operation(places, new))
         await asyncio.wait([placing], timeout=WAITING_SECONDS)
-        ending = asyncio.create_task(run_operation(ends, Operation(END, (order, True, None))))
+        ending = asyncio.create_task(run_operation(ends, EndOrder(order, OrderEnd(done=True))))
         await asyncio.wait([ending], timeout=WAITING_SECONDS)
         await holder.rollback()
         result = await asyncio.gather(placing, ending)
@@ -225,6 +253,8 @@ class Mutant(NamedTuple):
     probe: Callable[[Scene], Awaitable[tuple[Any, Any]]]
     changes: tuple[tuple[str, str, str] | str, ...]
     wrong: Any
+    # A function of `transitions` that is replaced.
+    replaced: tuple[str, Any] | None = None
 
 
 MUTANTS = {
@@ -252,10 +282,9 @@ MUTANTS = {
     "the lock of the code": Mutant(
         orders_of_two_agents_get_two_codes, (("orders_place", "FOR UPDATE SKIP LOCKED", ""),), ((False, False), (1, 2))
     ),
-    "the guard of the end": Mutant(
-        order_ended_twice,
-        (("orders_end", "IF o.state <> 'held' THEN", "IF false THEN"),),
-        ((True, "SB002"), ("done", None)),
+    # The hold of the ledger stops the second; a member of staff who came too late gets an error.
+    "the lock of the order": Mutant(
+        order_ended_twice, (), ((True, "SB002"), ("done", None)), ("lock_order", order_without_lock)
     ),
     "the order of locks": Mutant(
         order_placed_while_another_ends,
@@ -266,7 +295,7 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("guard", MUTANTS)
-async def test_race_goes_wrong_without_its_guard(own_database_url: str, settings, guard: str):
+async def test_race_goes_wrong_without_its_guard(own_database_url: str, settings, monkeypatch, guard: str):
     mutant = MUTANTS[guard]
     scene = Scene(own_database_url, settings)
     try:
@@ -275,6 +304,8 @@ async def test_race_goes_wrong_without_its_guard(own_database_url: str, settings
         assert await audit.find_faults(scene.owner.engine) == []
 
         await scene.mutate(*mutant.changes)
+        if mutant.replaced:
+            monkeypatch.setattr(transitions, *mutant.replaced)
 
         seen, _ = await mutant.probe(scene)
         assert seen == mutant.wrong

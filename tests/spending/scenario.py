@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from httpx2 import Response
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from backend.core.security import gift_card_codes
 from backend.identity.accounts.schemas import AccountNew
 from backend.programmes.models import Programme
-from backend.spending.models import Reward, StockCode
+from backend.spending.models import Order, Reward, StockCode
+from backend.spending.orders import transitions
+from backend.spending.orders.transitions import OrderEnd
 from tests.make import World, bearer
 
 NUMBERS = itertools.count(1)
@@ -88,6 +90,23 @@ class SpendingScenario:
         return await self.world.client.put(
             f"/v1/orders/{key or uuid.uuid4()}", json={"offer_id": offer.id} | body, headers=headers
         )
+
+    async def decide(self, key: uuid.UUID, action: str, **fields: Any) -> Response:
+        """Decide about an order as the brand's staff."""
+        staff = await self.world.staff(await self.world.brand_by_id(self.programme.brand_id))
+        order_id = await self.order_id(key)
+        return await staff.put(f"/v1/console/orders/{order_id}/decision", {"action": action} | fields)
+
+    async def end(self, key: uuid.UUID, end: OrderEnd) -> bool:
+        """End an order as the worker does. False: it has ended already."""
+        order_id = await self.order_id(key)
+        async with self.world.db.begin() as session:
+            order = await transitions.lock_order(session, order_id)
+            return await transitions.end_order(session, order, end, datetime.now(UTC).date())
+
+    async def order_id(self, key: uuid.UUID) -> int:
+        async with self.world.db.begin() as session:
+            return (await session.scalars(select(Order.id).where(Order.key == key))).one()
 
     async def wallet(self, account: AccountNew) -> tuple[int, int]:
         """The available and the held amount."""

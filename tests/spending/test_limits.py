@@ -3,23 +3,20 @@
 import asyncio
 import secrets
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from backend.core.security import gift_card_codes
 from backend.operations import key_rotation
 from backend.spending.models import VerificationRequest
 from backend.spending.orders import service as orders
+from backend.spending.orders.transitions import OrderEnd
 from tests.make import World, bearer
 from tests.spending.scenario import SpendingScenario, spending_scenario
 
-LET = text("SELECT orders_let_through(o.id, :secret, :code, NULL, :today) AS let FROM orders o WHERE o.key = :key")
-END = text("""
-    SELECT orders_end(o.id, :done, :why, NULL, NULL, NULL, NULL, :today) AS ended FROM orders o WHERE o.key = :key
-""")
+TURNED_DOWN = OrderEnd(done=False, reason="turned_down")
 
 
 @pytest.fixture
@@ -30,17 +27,6 @@ async def shop(world: World) -> SpendingScenario:
 async def used(world: World) -> int:
     async with world.db.begin() as session:
         return (await session.execute(text("SELECT coalesce(sum(amount), 0) FROM yearly_sums"))).scalar_one()
-
-
-async def let_through(world: World, key: uuid.UUID) -> bool:
-    code = gift_card_codes.fresh()
-    values = {"key": key, "secret": b"sealed", "code": gift_card_codes.digest(world.settings, code)}
-    return (await world.db.call(LET, today=datetime.now(UTC).date(), **values)).let
-
-
-async def end(world: World, key: uuid.UUID, *, done: bool) -> bool:
-    why = None if done else "turned_down"
-    return (await world.db.call(END, key=key, done=done, why=why, today=datetime.now(UTC).date())).ended
 
 
 async def test_order_above_yearly_limit_is_held_and_not_counted(world, shop, number):
@@ -66,10 +52,11 @@ async def test_allowed_order_counts_above_limit_and_is_fulfilled(world, shop, nu
     await shop.stock(offer, 1 if fulfilment == "stock" else 0)
     held = (await shop.order(agent, offer, key)).json()
 
-    first, again = await let_through(world, key), await let_through(world, key)
+    first, again = await shop.decide(key, "allow"), await shop.decide(key, "allow")
 
     order = (await world.client.get(f"/v1/orders/{key}", headers=bearer(agent))).json()
-    assert (held["status"], held["reason"], first, again) == ("held", "year_limit", True, False)
+    assert (held["status"], held["reason"], first.status_code) == ("held", "year_limit", 200)
+    assert again.json() == first.json()
     assert "has_code" not in held
     assert (order["status"], order.get("has_code", False)) == ("done", fulfilment != "instant")
     assert await shop.wallet(agent) == (4000, 0)
@@ -82,7 +69,7 @@ async def test_allowed_order_continues_with_its_fulfilment(world, shop, number, 
     agent, offer, key = await shop.agent(5000), await shop.offer(fulfilment, tax="gift"), uuid.uuid4()
     await shop.order(agent, offer, key)
 
-    await let_through(world, key)
+    await shop.decide(key, "allow")
 
     async with world.db.begin() as session:
         row = (await session.execute(text("SELECT state, reason, for_person, due_at IS NOT NULL FROM orders"))).one()
@@ -96,7 +83,7 @@ async def test_turned_down_order_returns_money_code_and_unit(world, shop, number
     await shop.stock(offer, 1)
     await shop.order(agent, offer, key)
 
-    await end(world, key, done=False)
+    await shop.end(key, TURNED_DOWN)
 
     number("year_most_gift", 5000)
     again = (await shop.order(agent, offer)).json()
@@ -111,10 +98,10 @@ async def test_refused_order_is_subtracted_from_yearly_sum(world, shop, number, 
     agent, offer, key = await shop.agent(5000), await shop.offer("person", tax="gift"), uuid.uuid4()
     await shop.order(agent, offer, key)
     if through:
-        await let_through(world, key)
+        await shop.decide(key, "allow")
     before = await used(world)
 
-    await end(world, key, done=False)
+    await shop.end(key, TURNED_DOWN)
 
     assert (before, await used(world)) == (1000, 0)
 
@@ -124,7 +111,7 @@ async def test_order_done_at_limit_is_counted(world, shop, number):
     agent, offer, key = await shop.agent(5000), await shop.offer("person", tax="gift"), uuid.uuid4()
     await shop.order(agent, offer, key)
 
-    await end(world, key, done=True)
+    await shop.end(key, OrderEnd(done=True))
 
     assert await used(world) == 1000
     assert await shop.wallet(agent) == (4000, 0)
@@ -307,7 +294,7 @@ async def test_code_held_at_limit_survives_key_rotation(world, owner, shop, numb
 
     await key_rotation.rotate_master(owner, rotated, lambda _: None)
 
-    await let_through(world, key)
+    await shop.decide(key, "allow")
     row = await orders.order_by_key(
         world.db, (await world.db.call(text("SELECT account_id FROM orders"))).account_id, key
     )

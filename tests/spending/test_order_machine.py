@@ -4,21 +4,27 @@
 are off.
 """
 
+import asyncio
 import os
 import uuid
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from psycopg.rows import namedtuple_row
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
+from backend.core.settings import Settings
+from backend.identity.brands.authentication import Member
+from backend.spending.orders import decisions, transitions
+from backend.spending.orders.decision_schemas import OrderDecisionIn
+from backend.spending.orders.decisions import OrderAlreadyDecided
+from backend.spending.orders.transitions import OrderEnd
 from payouts.checks import DIRECT_CHECKS, ROW_CHECKS, SUM_CHECK
+from tests.one_connection import OneConnection
 from tests.payouts.conftest import TODAY
 from tests.payouts.ledger_model import Wallet
 from tests.spending.scenario import spending_scenario
@@ -38,8 +44,6 @@ PLACE = """
     SELECT (placed).id, changed
     FROM orders_place(%s, %s, %s, %s, %s, %s, %s, %s, 2026, NULL, NULL, '', NULL, %s, %s, NULL)
 """
-DECIDE = "SELECT orders_decide(%s, %s, %s, %s, '', %s, %s, NULL, NULL, %s) AS outcome"
-END = "SELECT orders_end(%s, %s, %s, %s, 'generic', NULL, NULL, %s) AS ended"
 FREEZE = "UPDATE accounts SET spending_held_until = CASE WHEN %s THEN now() + interval '1 day' END WHERE id = %s"
 STATE = """
     SELECT w.pending, w.available, w.held, (SELECT count(*) FROM stock_codes WHERE order_id IS NULL) AS codes,
@@ -74,7 +78,7 @@ class Placed:
     price: int
     state: str
     reason: str | None = None
-    decision: tuple[str, bytes] | None = None
+    decision: OrderDecisionIn | None = None
 
 
 @dataclass
@@ -124,16 +128,23 @@ EARLY = ("spending_held", "poor", "sold_out")  # such an order never waited
 class Machine(RuleBasedStateMachine):
     """An agent and an offer of each kind; each history is rolled back."""
 
-    connection: psycopg.Connection[Any]
+    runner: asyncio.Runner
+    db: OneConnection
+    settings: Settings
     ground: Any
     steps = 0
 
     def __init__(self) -> None:
         super().__init__()
         self.model, self.today, self.last = Model(), TODAY, 0
+        self.runner.run(self.db.start())
 
     def ask(self, call: str, *values: Any) -> Any:
-        return self.connection.execute(call, values).fetchone()
+        return self.runner.run(self.fetch(call, values))[0]
+
+    async def fetch(self, call: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        cursor = await self.db.connection.execute(call, values)
+        return await cursor.fetchall() if cursor.description else [None]
 
     def next_id(self) -> int:
         self.last += 1
@@ -151,7 +162,7 @@ class Machine(RuleBasedStateMachine):
     @rule(freeze=st.sampled_from([True, False, False]))
     def spending_is_held(self, freeze: bool) -> None:
         self.model.frozen = freeze
-        self.connection.execute(FREEZE, [freeze, self.ground.account])
+        self.ask(FREEZE, freeze, self.ground.account)
 
     @rule(amount=st.integers(1, 120), waits=st.sampled_from([0, 0, 0, 1, 14]), lives=st.sampled_from([1, 7, 30, None]))
     def earn(self, amount: int, waits: int, lives: int | None) -> None:
@@ -207,20 +218,28 @@ class Machine(RuleBasedStateMachine):
         assert row == (order, changed)
 
     @precondition(lambda self: self.model.of("person"))
-    @rule(pick=picks, action=st.sampled_from(["done", "turn_down"]), note=st.sampled_from([b"one", b"two"]))
-    def decide(self, pick: int, action: str, note: bytes) -> None:
+    @rule(pick=picks, action=st.sampled_from(["done", "turn_down"]), last_day=st.sampled_from([None, NEVER]))
+    def decide(self, pick: int, action: str, last_day: date | None) -> None:
         order = self.model.of("person")[-1 - pick % len(self.model.of("person"))]
         placed = self.model.orders[order]
-        digest = action.encode() + note
-
-        row = self.ask(DECIDE, self.ground.brand, self.ground.staff, order, action, digest, None, self.today)
+        decision = OrderDecisionIn(action, valid_until=last_day)
 
         if placed.decision:
-            assert row.outcome == ("same" if placed.decision == (action, digest) else "decided")
+            if placed.decision == decision:
+                self.runner.run(self.decided(order, decision))
+                return
+            with pytest.raises(OrderAlreadyDecided):
+                self.runner.run(self.decided(order, decision))
             return
-        assert row.outcome == "taken"
-        placed.decision = (action, digest)
+        self.runner.run(self.decided(order, decision))
+        placed.decision = decision
         self.model.end(order, action == "done", None if action == "done" else "turned_down", self.today)
+
+    async def decided(self, order: int, decision: OrderDecisionIn) -> None:
+        member = Member(self.ground.brand, self.ground.staff, "owner", 1)
+        now = datetime.combine(self.today, time(12), UTC)
+        async with self.db.begin() as session:
+            await decisions.decide_order(session, self.settings, member, order, decision, now)
 
     @precondition(lambda self: self.model.of("supplier"))
     @rule(pick=picks, sold=st.booleans())
@@ -229,11 +248,16 @@ class Machine(RuleBasedStateMachine):
         waits = self.model.orders[order].state == "held"
         reason, secret = (None, b"secret") if sold else ("supplier_refused", None)
 
-        row = self.ask(END, order, sold, reason, secret, self.today)
+        ended = self.runner.run(self.ended(order, OrderEnd(sold, reason, secret, "generic")))
 
-        assert row.ended == waits
+        assert ended == waits
         if waits:
             self.model.end(order, sold, reason, self.today)
+
+    async def ended(self, order_id: int, end: OrderEnd) -> bool:
+        async with self.db.begin() as session:
+            order = await transitions.lock_order(session, order_id)
+            return await transitions.end_order(session, order, end, self.today)
 
     @precondition(lambda self: any(amount for _, amount in self.model.wallet.earned.values()))
     @rule(pick=picks, quarters=st.sampled_from([1, 2, 4]))
@@ -271,10 +295,10 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             for check in (ENDS, *ROW_CHECKS.values(), *DIRECT_CHECKS):
-                assert self.connection.execute(check).fetchall() == []
-            assert self.connection.execute(SUM_CHECK).fetchone() == (True, True, True)
+                assert self.runner.run(self.fetch(check)) == []
+            assert self.ask(SUM_CHECK) == (True, True, True)
         finally:
-            self.connection.rollback()
+            self.runner.run(self.db.rollback())
 
 
 @dataclass
@@ -313,19 +337,15 @@ async def ground(world) -> Ground:
     )
 
 
-@pytest.fixture
-def connection(database_url: str):
-    plain = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
-    options = "-c role=scanback_app -c jit=off"
-    with psycopg.connect(plain, options=options, prepare_threshold=1, row_factory=namedtuple_row) as connection:
-        yield connection
-        connection.rollback()
-
-
-def test_orders_behave_like_the_model(ground: Ground, connection):
+def test_orders_behave_like_the_model(ground: Ground, settings, database_url):
     class Connected(Machine):
         pass
 
-    Connected.connection, Connected.ground = connection, ground
-    while Machine.steps < GOAL:
-        run_state_machine_as_test(Connected, settings=RUN)
+    with asyncio.Runner() as runner:
+        db = runner.run(OneConnection.open(database_url))
+        Connected.runner, Connected.db, Connected.ground, Connected.settings = runner, db, ground, settings
+        try:
+            while Machine.steps < GOAL:
+                run_state_machine_as_test(Connected, settings=RUN)
+        finally:
+            runner.run(db.close())

@@ -4,14 +4,10 @@ import json
 import uuid
 
 import httpx2
-from sqlalchemy import text
 
+from backend.spending.orders.transitions import OrderEnd
 from tests.make import World, bearer
 from tests.spending.scenario import spending_scenario
-
-REFUSE_ORDER = text("""
-    SELECT orders_end(id, false, 'turned_down', NULL, NULL, NULL, NULL, current_date) FROM orders WHERE key = :key
-""")
 
 
 async def test_order_stream_sends_changes_until_end(world: World, live_url: str):
@@ -28,7 +24,7 @@ async def test_order_stream_sends_changes_until_end(world: World, live_url: str)
             if line.startswith("data: "):
                 seen.append(json.loads(line[6:]))
                 if len(seen) == 1:
-                    await world.db.rows(REFUSE_ORDER, key=key)
+                    await shop.end(key, OrderEnd(done=False, reason="turned_down"))
 
     assert [row["status"] for row in seen] == ["held", "refused"]
     assert await shop.wallet(agent) == (5000, 0)

@@ -1,6 +1,7 @@
 """Consistency checks of orders and yearly sums, as queries like those of payouts/checks.py."""
 
 from backend.programmes.checks import difference_query
+from backend.spending.accounting.tax import LIMIT_REASONS
 from payouts.accounting_queries import TOTALS_CHECK
 
 _HASH = (
@@ -24,14 +25,15 @@ _MOVED = f"""
 ORDERS = difference_query(_PLACED, _MOVED, "an order is not what its wallet holds or paid for it")
 
 # A yearly sum is the sum of its orders, without refused ones and those that wait at a limit.
-YEARLY_SUMS = """
+YEARLY_SUMS = f"""
     SELECT coalesce(y.account_id, o.account_id), 'a yearly sum is not that of its orders'
     FROM yearly_sums y FULL JOIN (
         SELECT r.account_id, r.brand_id, orders_year(r) AS year, f.tax, sum(r.nominal) AS amount
         FROM orders r JOIN offers f ON f.id = r.offer_id
-        WHERE r.state <> 'refused' AND NOT orders_at_limit(r) GROUP BY 1, 2, 3, 4
+        WHERE r.state = 'done' OR r.state = 'held' AND coalesce(r.reason, '') NOT IN {LIMIT_REASONS}
+        GROUP BY 1, 2, 3, 4
     ) o ON (o.account_id, o.brand_id, o.year, o.tax) = (y.account_id, y.brand_id, y.year, y.tax)
     WHERE coalesce(y.amount, 0) <> coalesce(o.amount, 0)
-"""
+"""  # noqa: S608
 
 SPENDING = (ORDERS, YEARLY_SUMS, TOTALS_CHECK)

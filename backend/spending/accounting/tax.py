@@ -17,6 +17,8 @@ Nature = Literal["gift", "discount", "service", "charity", "marketing", "settlem
 NATURES: tuple[Nature, ...] = get_args(Nature)
 # The suffix of a number's name by verification level.
 LEVEL_SUFFIXES = ("", "_named", "_company")
+# Why an order waits at a legal limit, as its placing writes it (../sql/48_orders.sql).
+LIMIT_REASONS = ("year_limit", "written_form")
 LIMIT_PERIODS = ("year", "order")  # in names of numbers; `order` limits all orders of a day
 
 # Each payer with a wallet of the account or with a sum this year, by tax nature, with the sum.
@@ -45,6 +47,11 @@ class YearLimit(msgspec.Struct, frozen=True):
 def tax_year(now: datetime) -> int:
     """The year in which an order counts."""
     return now.astimezone(YEAR_ZONE).year
+
+
+def is_at_limit(state: str, reason: str | None) -> bool:
+    """Whether an order waits at a legal limit; until staff allow it, it is not counted in its year."""
+    return state == "held" and reason in LIMIT_REASONS
 
 
 def year_limit(settings: Settings, tax: str, level: int, now: datetime) -> int | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Meta, field
 
 from backend.core.http.models import LINE, LINE_OR_NOTHING, RequestModel, ResponseModel
+from backend.spending.accounting.tax import is_at_limit
 from backend.spending.rewards.staff_schemas import FulfilmentName, Id, KindName, Moment
 
 Delivery = Literal["ordered", "packed", "sent", "ready", "delivered"]
@@ -143,7 +144,7 @@ class OrderKept(ResponseModel):
 def _waiting(row: Any) -> Waiting | None:
     if row.state != "held" or not row.for_person:
         return None
-    if row.at_limit:
+    if is_at_limit(row.state, row.reason):
         return "limit"
     return "unknown" if row.fulfilment == "supplier" else "person"
 

@@ -14,13 +14,17 @@ import msgspec
 import psycopg
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from backend.core.db import jobs, rate_limits
 from backend.core.db.database import Database
 from backend.core.security import gift_card_codes
 from backend.core.settings import Settings
+from backend.spending.orders import transitions
 from backend.spending.orders.service import code_owner
 from backend.spending.orders.supplier_clients import SupplierClients
+from backend.spending.orders.transitions import OrderEnd
+from payouts.ledger import LedgerError
 from payouts.partners.supplier import PurchaseRequest, PurchaseResult
 
 log = structlog.get_logger("scanback")
@@ -55,9 +59,6 @@ WAIT_FOR_PERMIT = text("""
 HAND_TO_STAFF = text("""
     UPDATE orders SET for_person = true, due_at = NULL WHERE id = :id AND state = 'held' AND due_at = :claimed
 """)
-END_ORDER = text(
-    "SELECT orders_end(:order, :done, :reason, :secret, :supplier, :reference, :valid_until, :today) AS ended"
-)
 INSERT_ATTEMPT = text("""
     INSERT INTO order_tries (order_id, supplier, result, code, http, milliseconds)
     VALUES (:order, :supplier, :result, :code, :http, :milliseconds)
@@ -96,7 +97,7 @@ async def _fulfil_or_log(context: FulfilmentContext, row: Any) -> None:
     """Log an error of one order, so that the others go on; it is due again when its lease ends."""
     try:
         await fulfil_order(context, row)
-    except (psycopg.Error, LookupError, ValueError, TypeError) as error:
+    except (psycopg.Error, DBAPIError, LedgerError, LookupError, ValueError, TypeError) as error:
         log.exception("order_failed", order=row.id, error=type(error).__name__)
 
 
@@ -191,14 +192,14 @@ async def _end_order(context: FulfilmentContext, row: Any, purchase: PurchaseRes
     secret = (
         gift_card_codes.seal(context.settings, code_owner(row.account_id, row.key), purchase.code) if done else None
     )
-    await context.db.rows(
-        END_ORDER,
-        order=row.id,
+    end = OrderEnd(
         done=done,
         reason=None if done else "supplier_refused",
         secret=secret,
         supplier=name or None,
-        reference=purchase.reference[:120] or None,
+        supplier_reference=purchase.reference[:120] or None,
         valid_until=purchase.valid_until,
-        today=today,
     )
+    async with context.db.begin() as session:
+        order = await transitions.lock_order(session, row.id)
+        await transitions.end_order(session, order, end, today)

@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Request, Response, Router, delete, get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from backend.core.db.database import Db
+from backend.core.db.database import Db, Session
 from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.errors import BodyChanged, Busy, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
@@ -144,10 +144,10 @@ async def get_order(
     "/orders/{key:uuid}", status_code=200, responses=error_responses(OrderNotFound, pending_orders.OrderCancelConflict)
 )
 async def cancel_order(
-    db: Db, settings: CurrentSettings, now: Now, agent: CurrentAgent, key: FromPath[UUID]
+    session: Session, settings: CurrentSettings, now: Now, agent: CurrentAgent, key: FromPath[UUID]
 ) -> OrderOut:
     """Cancel an order that waits for staff (`cancellable`): the money is returned at once. A retry is harmless."""
-    row = await pending_orders.cancel_order(db, agent, key)
+    row = await pending_orders.cancel_order(session, agent, key)
     return with_limit_warning(settings, row, order_out(row), now)
 
 

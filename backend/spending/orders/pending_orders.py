@@ -1,28 +1,31 @@
 """Pending orders: agents can cancel them, staff are reminded, and each has a deadline."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db import jobs
 from backend.core.db.database import Database
 from backend.core.http.errors import Conflict
 from backend.core.settings import Settings
 from backend.identity.accounts.authentication import Agent
+from backend.programmes.models import Programme
+from backend.spending.models import Order
 from backend.spending.orders import service as orders
+from backend.spending.orders import transitions
+from backend.spending.orders.transitions import OrderEnd
+from backend.spending.schemas import is_cancellable
 
 log = structlog.get_logger("scanback")
 
 BATCH_ROWS = 100
-END_PENDING_ORDER = text("SELECT orders_end_waiting(:order, :reason) AS outcome")
-# Orders placed before deadlines existed get some days from now.
-SET_DEADLINE = text("""
-    UPDATE orders o SET decide_by = greatest(o.placed_at + :wait_days * interval '1 day', now() + interval '3 days')
-    WHERE o.for_person AND o.decide_by IS NULL AND orders_is_cancellable(o)
-""")
+MIN_DAYS_LEFT = timedelta(days=3)
 REMIND_STAFF = text("""
     WITH due AS (
         SELECT id FROM orders WHERE for_person AND state = 'held'
@@ -34,11 +37,18 @@ REMIND_STAFF = text("""
         'nominal', t.nominal, 'placed_at', t.placed_at, 'decide_by', t.decide_by))
     FROM reminded t JOIN offers f ON f.id = t.offer_id ORDER BY t.id RETURNING 1
 """)
-# Goods on their way may pass their deadline and stay held: they must not fill the batch for ever.
 OVERDUE_ORDERS = text("""
-    SELECT id FROM orders o WHERE for_person AND state = 'held' AND decide_by <= now() AND orders_is_cancellable(o)
-    ORDER BY id LIMIT :most
+    SELECT id, state, for_person, unknown, due_at, delivery FROM orders
+    WHERE for_person AND state = 'held' AND decide_by <= now() AND id > :after ORDER BY id LIMIT :most
 """)
+
+
+class PendingOrderEnd(StrEnum):
+    """What the end of a pending order without a decision did. `same`: it ended for this reason before."""
+
+    ENDED = "ended"
+    SAME = "same"
+    CONFLICT = "conflict"
 
 
 class OrderCancelConflict(Conflict):
@@ -47,25 +57,56 @@ class OrderCancelConflict(Conflict):
     code = "order_cancel_conflict"
 
 
-async def cancel_order(db: Database, agent: Agent, key: UUID) -> Any:
+async def cancel_order(session: AsyncSession, agent: Agent, key: UUID) -> Any:
     """End an order that waits for staff and release its money; a retry is harmless. Returns the order's row.
 
     Raises:
         OrderNotFound: the account has none with this id. OrderCancelConflict: it does not wait only for staff.
     """
-    row = await orders.order_by_key(db, agent.account_id, key)
-    if (await db.call(END_PENDING_ORDER, order=row.id, reason="cancelled")).outcome == "conflict":
+    row = await orders.order_in_session(session, agent.account_id, key)
+    if await end_pending_order(session, row.id, "cancelled") is PendingOrderEnd.CONFLICT:
         raise OrderCancelConflict
-    return await orders.order_by_key(db, agent.account_id, key)
+    return await orders.order_in_session(session, agent.account_id, key)
+
+
+async def end_pending_order(session: AsyncSession, order_id: int, reason: str) -> PendingOrderEnd:
+    """End an order that waits only for staff, and release its money."""
+    order = await transitions.lock_order(session, order_id)
+    if order.state == "refused" and order.reason == reason:
+        return PendingOrderEnd.SAME
+    if not is_cancellable(order):
+        return PendingOrderEnd.CONFLICT
+    programme = await session.get_one(Programme, order.programme_id)
+    today = datetime.now(ZoneInfo(programme.timezone)).date()
+    await transitions.end_order(session, order, OrderEnd(done=False, reason=reason), today)
+    return PendingOrderEnd.ENDED
 
 
 @jobs.task("upkeep", cron="* * * * *")
 async def watch_waiting_orders(*, db: Database, settings: Settings) -> None:
     """Set deadlines of pending orders, remind staff, and end overdue orders."""
-    today = datetime.now(UTC).date()
-    await db.rows(SET_DEADLINE, wait_days=settings.numbers.at("order_wait_days", today))
-    while await db.rows(REMIND_STAFF, days=settings.numbers.at("order_reminder_days", today), most=BATCH_ROWS):
+    now = datetime.now(UTC)
+    async with db.begin() as session:
+        await set_deadlines(session, timedelta(days=settings.numbers.at("order_wait_days", now.date())), now)
+    while await db.rows(REMIND_STAFF, days=settings.numbers.at("order_reminder_days", now.date()), most=BATCH_ROWS):
         pass
-    for row in await db.rows(OVERDUE_ORDERS, most=BATCH_ROWS):
-        outcome = (await db.call(END_PENDING_ORDER, order=row.id, reason="overdue")).outcome
-        log.info("order_overdue", order=row.id, outcome=outcome)
+    await end_overdue_orders(db)
+
+
+async def set_deadlines(session: AsyncSession, wait: timedelta, now: datetime) -> None:
+    """Set the deadline of pending orders without one. Orders placed before deadlines existed get some days from now."""
+    without = select(Order).where(Order.for_person, Order.decide_by.is_(None)).order_by(Order.id)
+    for order in await session.scalars(without.with_for_update(skip_locked=True)):
+        if is_cancellable(order):
+            order.decide_by = max(order.placed_at + wait, now + MIN_DAYS_LEFT)
+
+
+async def end_overdue_orders(db: Database) -> None:
+    """End overdue orders, each in its own transaction. Goods on their way may pass their deadline and stay held."""
+    after = 0
+    while rows := await db.rows(OVERDUE_ORDERS, after=after, most=BATCH_ROWS):
+        after = rows[-1].id
+        for order_id in [row.id for row in rows if is_cancellable(row)]:
+            async with db.begin() as session:
+                outcome = await end_pending_order(session, order_id, "overdue")
+            log.info("order_overdue", order=order_id, outcome=outcome)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
 from backend.core.http.errors import BodyChanged, Conflict, DomainError, Forbidden, Invalid, NotFound
@@ -22,17 +23,22 @@ _ORDER_COLUMNS = """
     o.delivery, o.place, o.reference, o.defers_days, o.supplier_name, o.account_id, o.for_person, o.due_at, o.unknown,
     o.decide_by
 """
+# The note that the agent sees: the newest one of a decision.
+_NOTE = """
+    (SELECT s.note FROM order_steps s WHERE s.order_id = {order} AND s.is_shown AND s.note <> ''
+    ORDER BY s.id DESC LIMIT 1)
+"""
 PLACE_ORDER = text(f"""
     SELECT p.refusal, p.changed, p.year_used, p.name_ru, p.name_en, p.currency, p.tax, p.own_rung,
         (p.placed).secret IS NOT NULL AND accounts_is_held(:account) AS is_held,
         {_ORDER_COLUMNS.replace("o.", "(p.placed).")},
         -- A new order has no note, so it is not read.
-        CASE WHEN (p.placed).done_at < now() THEN orders_note((p.placed).id) END AS note
+        CASE WHEN (p.placed).done_at < now() THEN {_NOTE.format(order="(p.placed).id")} END AS note
     FROM orders_ask(:account, :device, :key, :digest, :offer, :nominal, :now, :pin, :most, :year,
         CAST(:limits AS jsonb), :reference, :place, :unit, :secret, :code, :expected) AS p
 """)  # noqa: S608 - our own columns
 _ORDERS = f"""
-    SELECT {_ORDER_COLUMNS}, orders_note(o.id) AS note, f.name_ru, f.name_en, g.currency, f.tax,
+    SELECT {_ORDER_COLUMNS}, {_NOTE.format(order="o.id")} AS note, f.name_ru, f.name_en, g.currency, f.tax,
         coalesce(r.rung, 0) AS own_rung,
         orders_year_used(o.account_id, o.brand_id, orders_year(o), f.tax) AS year_used
     FROM orders o JOIN offers f ON f.id = o.offer_id JOIN programmes g ON g.id = o.programme_id
@@ -192,6 +198,18 @@ async def order_by_key(db: Database, account_id: int, key: UUID) -> Any:
     if not rows:
         raise OrderNotFound
     return rows[0]
+
+
+async def order_in_session(session: AsyncSession, account_id: int, key: UUID) -> Any:
+    """An order by its id, within a transaction.
+
+    Raises:
+        OrderNotFound: the account has none with this id.
+    """
+    row = (await session.execute(ORDER_BY_KEY, {"account": account_id, "key": key})).one_or_none()
+    if row is None:
+        raise OrderNotFound
+    return row
 
 
 async def order_page(db: Database, account_id: int, before: int | None, most: int) -> list[Any]:

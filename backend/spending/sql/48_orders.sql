@@ -62,11 +62,6 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Whether an order waits at a limit; until staff allow it, it is not counted in its year.
-CREATE OR REPLACE FUNCTION orders_at_limit(o orders) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT o.state = 'held' AND coalesce(o.reason, '') IN ('year_limit', 'written_form')
-$$;
-
 -- The year in which an order counts: the year in which it was placed, in the payer's time zone.
 CREATE OR REPLACE FUNCTION orders_year(o orders) RETURNS int LANGUAGE sql STABLE AS $$
     SELECT extract(year FROM o.placed_at AT TIME ZONE 'Europe/Moscow')::int
@@ -170,76 +165,4 @@ BEGIN
             orders_told(o, f));
     END IF;
     RETURN QUERY SELECT true, false, orders_shown(o, f.tax, p_device), o;
-END $$;
-
--- Ends a held order: done (with the agent's code), or refused (the money is released). Once only; false: it has ended
--- already. The supplier's reference is stored with it.
-CREATE OR REPLACE FUNCTION orders_end(
-    p_order bigint, p_done boolean, p_reason text, p_secret bytea, p_supplier text, p_reference text, p_valid_until
-    date, p_today date
-) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE o orders; w wallets; t text;
-BEGIN
-    SELECT * INTO o FROM orders WHERE id = p_order;
-    PERFORM pg_advisory_xact_lock(20311, (o.account_id % 2147483647)::int);
-    SELECT * INTO o FROM orders WHERE id = p_order FOR UPDATE;
-    IF o.state <> 'held' THEN
-        RETURN false;
-    END IF;
-    w := ledger_open(o.account_id, o.programme_id, p_today);
-    SELECT tax INTO t FROM offers WHERE id = o.offer_id;
-    IF p_done THEN
-        w := ledger_settle(w, o.price, 8, o.id, 0);
-        IF orders_at_limit(o) THEN
-            PERFORM orders_count_year(o.account_id, o.brand_id, orders_year(o), t, o.nominal, NULL);
-        END IF;
-    ELSE
-        w := ledger_release(w, o.price, 8, o.id, 0);
-        IF NOT orders_at_limit(o) THEN
-            UPDATE yearly_sums SET amount = amount - o.nominal
-            WHERE account_id = o.account_id AND brand_id = o.brand_id AND tax = t AND year = orders_year(o);
-        END IF;
-        UPDATE stock_codes SET order_id = NULL WHERE order_id = o.id;
-        UPDATE offers SET stock = stock + 1 WHERE id = o.offer_id AND stock IS NOT NULL;
-    END IF;
-    UPDATE orders SET state = CASE WHEN p_done THEN 'done' ELSE 'refused' END, reason = p_reason, done_at = now(),
-        due_at = NULL, for_person = false, unknown = false, secret = CASE WHEN p_done THEN coalesce(p_secret, secret)
-        END, supplier_name = coalesce(p_supplier, supplier_name), supplier_reference = coalesce(p_reference,
-        supplier_reference), valid_until = coalesce(p_valid_until, valid_until)
-    WHERE id = o.id;
-    INSERT INTO events (brand_id, account_id, kind, body)
-    SELECT o.brand_id, o.account_id, CASE WHEN p_done THEN 'order.done' ELSE 'order.refused' END,
-        orders_told(o, f) FROM offers f WHERE f.id = o.offer_id;
-    RETURN true;
-END $$;
-
--- Allows an order that waits at a limit: it counts in its year, above the limit, and continues as without the limit.
--- What we deliver ourselves is delivered at once: the code that was reserved for it, or the gift card that comes with
--- the call. False: it does not wait at a limit any more.
-CREATE OR REPLACE FUNCTION orders_let_through(
-    p_order bigint, p_secret bytea, p_code bytea, p_valid_until date, p_today date
-) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE o orders; f offers;
-BEGIN
-    SELECT * INTO o FROM orders WHERE id = p_order;
-    PERFORM pg_advisory_xact_lock(20311, (o.account_id % 2147483647)::int);
-    SELECT * INTO o FROM orders WHERE id = p_order FOR UPDATE;
-    IF NOT orders_at_limit(o) THEN
-        RETURN false;
-    END IF;
-    SELECT * INTO f FROM offers WHERE id = o.offer_id;
-    IF f.fulfilment IN ('supplier', 'person') THEN
-        PERFORM orders_count_year(o.account_id, o.brand_id, orders_year(o), f.tax, o.nominal, NULL);
-        UPDATE orders SET reason = NULL, for_person = f.fulfilment = 'person',
-            due_at = CASE WHEN f.fulfilment = 'supplier' THEN now() END
-        WHERE id = o.id;
-        RETURN true;
-    END IF;
-    PERFORM orders_end(o.id, true, NULL, CASE WHEN f.fulfilment = 'own' THEN p_secret END, f.fulfilment, NULL,
-        CASE WHEN f.fulfilment = 'own' THEN p_valid_until END, p_today);
-    IF f.fulfilment = 'own' THEN
-        INSERT INTO certificates (brand_id, order_id, digest, single, nominal, balance, valid_until)
-        VALUES (o.brand_id, o.id, p_code, f.kind = 'discount', o.nominal, o.nominal, p_valid_until);
-    END IF;
-    RETURN true;
 END $$;
