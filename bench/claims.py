@@ -81,7 +81,7 @@ RULE = text("""
 """)
 
 
-# The limits that scans_record checks; a blank after a colon, because pgbench reads a word after it as a variable.
+# The limits that scans_record_v2 checks; a blank after a colon, because pgbench reads a word after it as a variable.
 WINDOWS = (
     '[["wrong: account: %s", 10, 3600], ["wrong: device: %s", 20, 86400], ["wrong: network: bench", 50, 3600], '
     '["missed: account: %s", 60, null]]'
@@ -110,7 +110,7 @@ async def measure_pgbench(at: Stage, seconds: int) -> float:
         f"\\set account random({at.accounts[0]}, {at.accounts[-1]})\n"
         f"\\set cause_id ({SLOT} << 37) + :serial\n"
         f"\\set device :account + {row.device}\n"
-        f"SELECT count(*) FROM scans_record(format('{call}', cast(:account AS bigint), cast(:device AS bigint), "
+        f"SELECT count(*) FROM scans_record_v2(format('{call}', cast(:account AS bigint), cast(:device AS bigint), "
         "cast(:account AS bigint), cast(:device AS bigint), cast(:account AS bigint))::jsonb, "
         f"format('{item}', gen_random_uuid(), cast(:cause_id AS bigint), "
         "cast(:serial AS bigint), current_date, current_date, current_date + 365)::jsonb, false);\n"

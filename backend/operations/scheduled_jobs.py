@@ -27,7 +27,7 @@ NIGHT = range(1, 5)  # hours, UTC
 
 PROGRAMMES = text("SELECT id, timezone FROM programmes")
 CATCH_UP = text("SELECT ledger_catch_up(:books, :today, :most, :milliseconds) AS brought")
-LAPSE = text("SELECT checkout_lapse(:most) AS ended")
+LAPSE = text("SELECT expire_reservations(:most) AS ended")
 SIGNALS = text("SELECT checkout_signals(:start, :end, :least, :shadow) AS written")
 LAST_PROOF = text("SELECT max(at) AS at FROM books_checks")
 # Releases jobs beyond their time limit: the worker is alive, but could not record how the job ended.

@@ -20,7 +20,7 @@ from backend.spending.limits import identity
 HOUR = 3600  # seconds
 
 WALLETS = text("SELECT id, held FROM wallets WHERE owner_id = :account ORDER BY id FOR UPDATE")
-END_WALLET = text("SELECT ledger_end(w) FROM wallets w WHERE id = :wallet")
+END_WALLET = text("SELECT wallet_close(w) FROM wallets w WHERE id = :wallet")
 
 
 class OrderOpen(Conflict):

@@ -69,13 +69,13 @@ BEGIN
         SELECT * INTO w FROM wallets WHERE owner_id = p_owner AND book_id = p_book FOR UPDATE;
     END IF;
     IF w.due_on <= p_today THEN
-        w := ledger_bring(w, p_today);
+        w := wallet_advance_to(w, p_today);
     END IF;
     RETURN w;
 END $$;
 
 -- Advances a wallet to today: matures and expires the lots that are due, and stores the next day on which one will be.
-CREATE OR REPLACE FUNCTION ledger_bring(w wallets, p_today date) RETURNS wallets LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION wallet_advance_to(w wallets, p_today date) RETURNS wallets LANGUAGE plpgsql AS $$
 BEGIN
     w := ledger_mature(w, p_today);
     w := ledger_expire(w, p_today);

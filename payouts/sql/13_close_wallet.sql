@@ -1,6 +1,6 @@
 -- Closes the wallet of an erased account: pending and available points go to breakage today, and a debt becomes a loss of the
 -- programme. Held points stay held, so the caller checks for open orders first.
-CREATE OR REPLACE FUNCTION ledger_end(w wallets) RETURNS wallets LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION wallet_close(w wallets) RETURNS wallets LANGUAGE plpgsql AS $$
 DECLARE the_last_day CONSTANT date := '9999-12-31'; times int;
 BEGIN
     w := ledger_mature(w, the_last_day);

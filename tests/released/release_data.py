@@ -8,6 +8,7 @@ from payouts import audit
 
 HERE = Path(__file__).parent
 KNOWN = json.loads((HERE / "0.1.0.json").read_text("utf-8"))
+STATEMENTS = json.loads((HERE / "0.1.0_statements.json").read_text("utf-8"))
 
 
 def bearer(token):

@@ -1,16 +1,28 @@
 """Data of the last released version: a dump of what it wrote, upgraded by today's code and used over HTTP.
 
 `0.1.0.sql.gz` is pg_dump's output of the demo's database with some more operations, `0.1.0.json` what clients know.
-Both are made once for each release, by the released code.
+Both are made once for each release, by the released code. `0.1.0_statements.json` has the statements that a claim, a
+sale and an order of that code send, as its driver got them.
 """
 
 import uuid
 
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 from sqlalchemy import create_engine, text
 
 from backend.cli.server.migration import SchemaUnknown, migrate
-from tests.released.release_data import KNOWN, bearer, prove
+from tests.released.release_data import KNOWN, STATEMENTS, bearer, prove
+
+
+def send(url, statements):
+    """Send an operation's statements as the application's role; the last one's first row."""
+    with psycopg.connect(url.replace("+psycopg", ""), row_factory=dict_row) as connection:
+        connection.execute("SET ROLE scanback_app")
+        for statement in statements:
+            row = connection.execute(statement["sql"], statement["parameters"]).fetchone()
+        return row
 
 
 @pytest.mark.own_db
@@ -35,6 +47,20 @@ async def test_released_data_upgraded_goes_on_working(released, server):
     assert order.json()["code"]
     assert sold.json()["discount"] == 12500
     assert staff.status_code == 201
+    assert await prove(released.database_url) == []
+
+
+@pytest.mark.own_db
+async def test_released_code_works_beside_new_schema(released):
+    migrate(released.database_url)
+
+    claim, sold, order = (send(released.database_url, STATEMENTS[name]) for name in ("claim", "sale", "order"))
+    sold_again = send(released.database_url, STATEMENTS["sale"])
+
+    assert (claim["status"], claim["amount"]) == ("credited", 15000)
+    # A sale has no row when it is new, and the first response when it is repeated.
+    assert (sold, sold_again["changed"], sold_again["answer"]["discount"]) == (None, False, 12500)
+    assert (order["refusal"], order["state"]) == (None, "done")
     assert await prove(released.database_url) == []
 
 

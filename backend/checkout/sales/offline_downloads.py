@@ -26,7 +26,7 @@ OFFERS = text("""
     WHERE b.shop_id = :shop AND b.ended_at IS NULL AND NOT b.pending AND b.owed < coalesce(b.debt_most, b.owed + 1)
         AND v.rule -> 'promo' IS NOT NULL ORDER BY c.id
 """)
-# Without archived products, which checkout_look does not find either.
+# Without archived products, which checkout_snapshot does not find either.
 PRODUCTS = text("SELECT id, sku, gtin FROM products WHERE id = ANY(:ids) AND archived_at IS NULL")
 # The newest codes first: a till stores a limited number of them.
 CODES = text("""

@@ -26,7 +26,7 @@ from backend.earning.promocodes.words.code_parser import SpelledCode
 from backend.programmes.rules.rule_cache import RuleCache
 from backend.shops.authentication import TillIdentity
 
-LAPSE = text("SELECT checkout_lapse(:most)")
+LAPSE = text("SELECT expire_reservations(:most)")
 ATTEMPTS = 4
 # SQLSTATEs of the SQL functions: the budget or the rules have changed, or others took the last use or the rest of the
 # debt limit.

@@ -30,7 +30,7 @@ from backend.core.settings import Settings
 from backend.shops.authentication import TillIdentity
 
 RESERVE = text("""
-    SELECT * FROM checkout_reserve(:till, :key, :digest, :seconds, CAST(:takes AS jsonb), CAST(:answer AS jsonb),
+    SELECT * FROM checkout_reserve_v2(:till, :key, :digest, :seconds, CAST(:takes AS jsonb), CAST(:answer AS jsonb),
         :most, CAST(:visitor AS text), :visitor_most)
 """)
 FIRST = text("""

@@ -1,4 +1,4 @@
-"""What checkout_look reads in one statement: a basket's codes and products, its reservation, and the first response."""
+"""What checkout_snapshot reads in one statement: a basket's codes and products, its reservation, and the first response."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from backend.shops.authentication import TillIdentity
 from scanning import gs1
 from scanning.problem import Problem
 
-READ_SNAPSHOT = text("SELECT n, found FROM checkout_look(CAST(:requests AS jsonb))")
+READ_SNAPSHOT = text("SELECT n, found FROM checkout_snapshot(CAST(:requests AS jsonb))")
 
 
 class CodeSnapshot(msgspec.Struct, frozen=True):
@@ -99,7 +99,7 @@ def normalized_gtin(line: BasketLine) -> str | None:
 
 
 class SnapshotReader:
-    """Calls checkout_look, for the concurrent requests of several tills at once."""
+    """Calls checkout_snapshot, for the concurrent requests of several tills at once."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -14,7 +14,7 @@ $$;
 -- first responses to keys that were used before. A token that belongs to no till has no row. Reads only. One statement
 -- serves several tills, at half the cost of a statement for each. From `stop_at` unknown codes of a till or of a visitor of its
 -- pages on, no code is looked up, so neither the response nor its time reveals which codes exist.
-CREATE OR REPLACE FUNCTION checkout_look(p_asked jsonb) RETURNS TABLE (n int, found text)
+CREATE OR REPLACE FUNCTION checkout_snapshot(p_asked jsonb) RETURNS TABLE (n int, found text)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     RETURN QUERY SELECT x.n, jsonb_build_object(
@@ -58,7 +58,7 @@ END $$;
 
 -- Consumes uses of codes and gives others back, in one order of locks. Each use names its code and the counters that its
 -- rule limits. Raises SB040 with the code and the limit that is full.
-CREATE OR REPLACE FUNCTION checkout_take(p_takes jsonb, p_gives jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION apply_promo_uses(p_takes jsonb, p_gives jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE u record;
 BEGIN
     FOR u IN
@@ -155,7 +155,7 @@ BEGIN
             gives := gives || coalesce(back, '[]');
         END LOOP;
     END IF;
-    PERFORM checkout_take((SELECT coalesce(jsonb_agg(y -> 'uses'), '[]')
+    PERFORM apply_promo_uses((SELECT coalesce(jsonb_agg(y -> 'uses'), '[]')
         FROM jsonb_array_elements(p_sales) AS x, jsonb_array_elements(x -> 'codes') AS y
         WHERE new ? (x ->> 'sale') AND jsonb_typeof(y -> 'uses') = 'object'), gives);
     IF p_sales @? '$[*].loss ? (@ > 0)' THEN
@@ -203,14 +203,14 @@ BEGIN
         r.account_id := c.account; r.base := c.base; r.discount := c.discount; r.bonus := 0; r.reason := c.reason;
         r.budgeted := c.budgeted; r.uses := c.uses;
         IF c.gross > 0 AND c.account IS NOT NULL AND c.account <> ALL (gone) THEN
-            allowance := programmes_room(c.account, c.campaign, c.gross, c.day_cap, c.budgeted, c.today, owed, caps,
+            allowance := award_headroom(c.account, c.campaign, c.gross, c.day_cap, c.budgeted, c.today, owed, caps,
                 c.agent_cap);
             IF allowance.reason = 'budget_spent' THEN
                 -- Agents get what the discounts leave of a budget, in this order; the last bonus is paid in part.
                 rest := (SELECT sum(remaining) FROM budget_slices WHERE campaign_id = c.campaign)
                     - coalesce((owed ->> c.campaign::text)::bigint, 0);
                 IF rest > 0 THEN
-                    allowance := programmes_room(c.account, c.campaign, rest, c.day_cap, true, c.today, owed, caps,
+                    allowance := award_headroom(c.account, c.campaign, rest, c.day_cap, true, c.today, owed, caps,
                         c.agent_cap);
                     allowance.reason := 'budget_spent';
                 END IF;
@@ -271,8 +271,7 @@ END $$;
 -- Reserves uses of codes until a time, under the till's own id; a repeat gets the first response. SB043: the till's limit of
 -- open reservations is reached, or that of a page's visitor (a keyed hash; null: the shop's own till). A lock serializes the
 -- reservations of a till, so that two cannot exceed the limit; it comes before any lock of a code.
-DROP FUNCTION IF EXISTS checkout_reserve(bigint, text, bytea, int, jsonb, jsonb, int);
-CREATE OR REPLACE FUNCTION checkout_reserve(
+CREATE OR REPLACE FUNCTION checkout_reserve_v2(
     p_till bigint, p_key text, p_digest bytea, p_seconds int, p_takes jsonb, p_answer jsonb, p_most int,
     p_visitor text DEFAULT NULL, p_visitor_most int DEFAULT NULL
 ) RETURNS TABLE (answer jsonb, changed boolean, state text, expires_at timestamptz) LANGUAGE plpgsql AS $$
@@ -289,7 +288,7 @@ BEGIN
         IF reserved.all_of > p_most OR reserved.mine > p_visitor_most THEN
             RAISE EXCEPTION 'there are too many reservations' USING ERRCODE = 'SB043';
         END IF;
-        PERFORM checkout_take(p_takes, '[]');
+        PERFORM apply_promo_uses(p_takes, '[]');
     ELSE
         SELECT * INTO r FROM reservations o WHERE o.till_id = p_till AND o.key = p_key;
     END IF;
@@ -305,12 +304,12 @@ BEGIN
     UPDATE reservations SET state = 'ended' WHERE till_id = p_till AND key = p_key AND state = 'open'
     RETURNING uses INTO gives;
     IF FOUND THEN
-        PERFORM checkout_take('[]', gives);
+        PERFORM apply_promo_uses('[]', gives);
     END IF;
 END $$;
 
 -- Ends expired reservations and gives their uses back. Returns how many.
-CREATE OR REPLACE FUNCTION checkout_lapse(p_most int) RETURNS int LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION expire_reservations(p_most int) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE gives jsonb; ended int;
 BEGIN
     WITH over AS (
@@ -320,6 +319,6 @@ BEGIN
         RETURNING uses)
     SELECT (SELECT coalesce(jsonb_agg(u), '[]') FROM over o, jsonb_array_elements(o.uses) AS u), count(*)
     INTO gives, ended FROM over;
-    PERFORM checkout_take('[]', gives);
+    PERFORM apply_promo_uses('[]', gives);
     RETURN ended;
 END $$;

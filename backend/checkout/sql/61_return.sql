@@ -64,7 +64,7 @@ BEGIN
                 AND coalesce(v.rule -> 'promo' ->> 'gives_use_back', 'true') <> 'false'
             RETURNING o.uses)
         SELECT coalesce(jsonb_agg(uses), '[]') INTO gives FROM given;
-        PERFORM checkout_take('[]', gives);
+        PERFORM apply_promo_uses('[]', gives);
     END IF;
     SELECT sum(div(l.discount::numeric * l.returned_amount, nullif(l.amount, 0))) INTO taken
     FROM sale_lines l WHERE l.sale_id = s.id;

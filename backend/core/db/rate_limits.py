@@ -48,7 +48,7 @@ class ProviderQuota(Base):
 
 
 COUNT_REQUEST = text("SELECT * FROM limit_count(:key, :seconds, :add)")
-ACQUIRE_PERMIT = text("SELECT * FROM limit_turn(:name, :places, :lease, :per_day, CAST(:share AS int))")
+ACQUIRE_PERMIT = text("SELECT * FROM provider_quota_acquire(:name, :places, :lease, :per_day, CAST(:share AS int))")
 RELEASE_PERMIT = text("SELECT limit_free(:name, :place, :until, :cool)")
 COUNT_FAILURE = text("SELECT limit_failure(:key, :most) AS wait")
 FIND_FULL_WINDOW = text("""

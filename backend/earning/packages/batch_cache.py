@@ -11,7 +11,7 @@ MAX_SPANS = 10_000
 class CachedCode(msgspec.Struct, frozen=True):
     """The row of packages_find for a computed code, without its state, which is checked when it is credited.
 
-    The price is the one of `rules_version`, which scans_record compares.
+    The price is the one of `rules_version`, which scans_record_v2 compares.
     """
 
     n: int

@@ -17,7 +17,7 @@ from scanning.problem import Problem
 from scanning.receipt import Receipt
 
 SUBMIT_RECEIPT = text("""
-    SELECT * FROM receipts_send(:account, :device, :key, :country, :identity, :fp, :canonical, :at, :total, :operation,
+    SELECT * FROM receipts_submit(:account, :device, :key, :country, :identity, :fp, :canonical, :at, :total, :operation,
         :decide_by, :waits, CAST(:credit AS jsonb), :scanned_at)
 """)
 # The largest maximum age in days of the campaigns that pay for receipts.
@@ -208,7 +208,7 @@ def _plausible_scan_time(submitted: SubmittedReceipt, scanned_at: datetime | Non
 
 
 def _pending_limits(settings: Settings, agent: Agent, now: datetime) -> str:
-    """How many receipts may be pending at once, as JSON for `receipts_send`."""
+    """How many receipts may be pending at once, as JSON for `receipts_submit`."""
     number, day = settings.numbers.at, now.date()
     return msgspec.json.encode(
         {

@@ -12,7 +12,7 @@ from backend.earning.scans.abuse_limits import GuessWindow
 from backend.earning.scans.outcomes import ScanRecord
 from backend.identity.accounts.authentication import error_from_sqlstate
 
-RECORD_SCANS = text("SELECT * FROM scans_record(CAST(:calls AS jsonb), CAST(:items AS jsonb), :fail_on_lock)")
+RECORD_SCANS = text("SELECT * FROM scans_record_v2(CAST(:calls AS jsonb), CAST(:items AS jsonb), :fail_on_lock)")
 
 
 class RecordRequest(msgspec.Struct):
@@ -26,7 +26,7 @@ class RecordRequest(msgspec.Struct):
 
 
 class ScanRecorder:
-    """Calls the SQL function scans_record, for several requests at once under load."""
+    """Calls the SQL function scans_record_v2, for several requests at once under load."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -36,7 +36,7 @@ class ScanRecorder:
         """Record and credit the scans of a request: a row for each of them.
 
         Raises:
-            Unauthenticated, TooManyRequests: the account is not admitted. psycopg.Error: SB010, SB011 of scans_record.
+            Unauthenticated, TooManyRequests: the account is not admitted. psycopg.Error: SB010, SB011 of scans_record_v2.
         """
         # A queue is large enough to run by itself. So does a made-up code: the next one of the same account must see
         # that it was counted.

@@ -38,7 +38,7 @@ FIRST_OUTCOMES = text("""
     WHERE s.account_id = :account AND s.id = ANY(:ids) ORDER BY s.n
 """)
 ATTEMPTS = 3
-RETRIED_STATES = ("SB010", "SB011")  # scans_record: others spent the budget or changed the rules
+RETRIED_STATES = ("SB010", "SB011")  # scans_record_v2: others spent the budget or changed the rules
 
 
 class ScanContext(msgspec.Struct, frozen=True):
@@ -162,7 +162,7 @@ async def _find_codes(
 
 
 def _cached_code(context: ScanContext, row: CodeLookup, at: datetime) -> CachedCode | None:
-    """A code whose batch is in the cache, if a cached rule applies to it; scans_record checks the rest."""
+    """A code whose batch is in the cache, if a cached rule applies to it; scans_record_v2 checks the rest."""
     if row.slot is None or row.serial is None:
         return None
     found = context.batch_cache.find(row.n, row.slot, row.serial)

@@ -1,4 +1,4 @@
-"""The award that programmes_award gets from a decision of the rules."""
+"""The award that programmes_award_v2 gets from a decision of the rules."""
 
 from datetime import date
 from typing import Any

@@ -1,5 +1,5 @@
--- Awards, in three steps: programmes_room computes the amount that caps and budget leave, the accrual claims the cause (its
--- primary key awards a cause once), and programmes_earn writes to the ledger. programmes_award runs all three for a cause that
+-- Awards, in three steps: award_headroom computes the amount that caps and budget leave, the accrual claims the cause (its
+-- primary key awards a cause once), and programmes_earn writes to the ledger. programmes_award_v2 runs all three for a cause that
 -- another account may have claimed; checkout_sell runs them for all its sales at once, whose causes are new.
 -- The caller holds the account's advisory lock, so nothing else writes the account's rows (cap, wallet). The keys of a batch
 -- come sorted. Budgets are paid once, after the last award, from the sums in `owed`: if a transaction held a budget slice while
@@ -49,7 +49,7 @@ $$;
 -- The amount that the agent's caps (total and per day) and the budget leave of an award. `caps` and `owed` hold the cap uses
 -- and the budget consumption of this transaction; they are returned with this award added. Without an amount there is a
 -- reason. `p_whole`: a cap leaves the whole amount or nothing; an amount above a whole cap is cut to it.
-CREATE OR REPLACE FUNCTION programmes_room(
+CREATE OR REPLACE FUNCTION award_headroom(
     p_account bigint, p_campaign bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean, p_today date,
     p_owed jsonb, p_caps jsonb, p_agent_cap bigint DEFAULT NULL, p_whole boolean DEFAULT false,
     OUT amount bigint, OUT reason text, OUT owed jsonb, OUT caps jsonb
@@ -97,9 +97,9 @@ BEGIN
 END $$;
 
 -- Awards a cause. `p_later` leaves caps, wallet and budget to programmes_earn and budgets_pay. `p_whole`: see
--- programmes_room; for causes that can be claimed again. `p_today` is the day whose caps count, `p_booked_on` the day on which
+-- award_headroom; for causes that can be claimed again. `p_today` is the day whose caps count, `p_booked_on` the day on which
 -- the award is booked, if that is another.
-CREATE OR REPLACE FUNCTION programmes_award(
+CREATE OR REPLACE FUNCTION programmes_award_v2(
     p_account bigint, p_cause int, p_cause_id bigint, p_programme bigint, p_campaign bigint, p_version bigint,
     p_product bigint, p_base bigint, p_gross bigint, p_day_cap bigint, p_budgeted boolean,
     p_owed jsonb, p_today date, p_matures_on date, p_expires_on date, p_later boolean DEFAULT false,
@@ -109,7 +109,7 @@ CREATE OR REPLACE FUNCTION programmes_award(
 ) LANGUAGE plpgsql AS $$
 DECLARE allowed record; booked_on date := coalesce(p_booked_on, p_today);
 BEGIN
-    allowed := programmes_room(p_account, p_campaign, p_gross, p_day_cap, p_budgeted, p_today, p_owed, p_caps, p_agent_cap,
+    allowed := award_headroom(p_account, p_campaign, p_gross, p_day_cap, p_budgeted, p_today, p_owed, p_caps, p_agent_cap,
         p_whole);
     owed := p_owed; caps := p_caps; reason := allowed.reason;
     IF allowed.amount IS NOT NULL THEN
@@ -179,7 +179,7 @@ BEGIN
             gross bigint, day_cap bigint, agent_cap bigint, budgeted boolean, today date, matures_on date, expires_on date)
     LOOP
         award := nextval('additional_awards_id_seq');
-        awarded := programmes_award(p_main.account_id, 12, award, p_main.programme_id, x.campaign, x.version,
+        awarded := programmes_award_v2(p_main.account_id, 12, award, p_main.programme_id, x.campaign, x.version,
             p_main.product_id, x.base, x.gross, x.day_cap, x.budgeted, owed, x.today, x.matures_on, x.expires_on, p_later,
             caps, false, p_booked_on, x.agent_cap);
         owed := awarded.owed; caps := awarded.caps;

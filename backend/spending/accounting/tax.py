@@ -65,7 +65,7 @@ def tax_free_amount(settings: Settings, tax: str, now: datetime) -> int | None:
 
 
 def limits_json(settings: Settings, now: datetime) -> str:
-    """The limits of a year and a day by nature and verification level, in kopecks, as JSON for `orders_ask`."""
+    """The limits of a year and a day by nature and verification level, in kopecks, as JSON for `orders_submit`."""
     day = now.astimezone(YEAR_ZONE).date()
     return msgspec.json.encode(
         {

@@ -16,13 +16,13 @@ from backend.shops.authentication import TillIdentity
 from backend.spending.gift_cards.schemas import CertificateReturnIn, CertificateUseIn
 
 GIFT_CARD_BALANCE = text("""
-    SELECT * FROM certificates_look(:till, :shop, :code, :today, :most, :seconds, CAST(:visitor AS text))
+    SELECT * FROM gift_cards_find(:till, :shop, :code, :most, :seconds, CAST(:visitor AS text))
 """)
 USE_GIFT_CARD = text("""
     SELECT * FROM certificates_take(:till, :shop, :cashier, :key, :digest, :code, :amount, :today, :most, :seconds)
 """)
 RETURN_USE = text("""
-    SELECT * FROM certificates_give_back(:till, :shop, :cashier, :use, :key, :digest, :amount, CAST(:named AS text))
+    SELECT * FROM gift_cards_refund(:till, :shop, :cashier, :use, :key, :digest, :amount, CAST(:named AS text))
 """)
 WINDOW_SECONDS = 600
 SQLSTATE_DEBT_LIMIT = "SB044"

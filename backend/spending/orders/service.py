@@ -34,7 +34,7 @@ PLACE_ORDER = text(f"""
         {_ORDER_COLUMNS.replace("o.", "(p.placed).")},
         -- A new order has no note, so it is not read.
         CASE WHEN (p.placed).done_at < now() THEN {_NOTE.format(order="(p.placed).id")} END AS note
-    FROM orders_ask(:account, :device, :key, :digest, :offer, :nominal, :now, :pin, :most, :year,
+    FROM orders_submit(:account, :device, :key, :digest, :offer, :nominal, :now, :pin, :most, :year,
         CAST(:limits AS jsonb), :reference, :place, :unit, :secret, :code, :expected) AS p
 """)  # noqa: S608 - our own columns
 _ORDERS = f"""

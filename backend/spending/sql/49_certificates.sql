@@ -24,34 +24,31 @@ $$;
 
 -- Seconds to wait if a till, or a visitor of a web shop's pages, has sent too many codes that cannot be redeemed; else
 -- null.
-DROP FUNCTION IF EXISTS certificates_wait(bigint, int);
-CREATE OR REPLACE FUNCTION certificates_wait(p_window text, p_most int) RETURNS int LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION gift_cards_wait_seconds(p_window text, p_most int) RETURNS int LANGUAGE sql STABLE AS $$
     SELECT greatest(1, ceil(extract(epoch FROM ends_at - now())))::int FROM counters
     WHERE key = p_window AND count >= p_most AND ends_at > now()
 $$;
 
 -- Counts a code that cannot be redeemed. Unknown and ended codes cost a till the same, also in time.
-DROP FUNCTION IF EXISTS certificates_wrong(bigint, int);
-CREATE OR REPLACE FUNCTION certificates_wrong(p_window text, p_seconds int) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION gift_cards_count_failure(p_window text, p_seconds int) RETURNS void LANGUAGE sql AS $$
     SELECT limit_count(p_window, p_seconds, 1)
 $$;
 
 -- The balance of a gift card; `why` is the reason why it cannot be redeemed, or `wait` (then `left` is in seconds).
--- `p_today` is sent by an earlier release and is not used. For pages of a web shop, wrong codes count per visitor.
-DROP FUNCTION IF EXISTS certificates_look(bigint, bigint, bytea, date, int, int);
-CREATE OR REPLACE FUNCTION certificates_look(
-    p_till bigint, p_shop bigint, p_code bytea, p_today date, p_most int, p_seconds int, p_visitor text DEFAULT NULL
+-- For pages of a web shop, wrong codes count per visitor.
+CREATE OR REPLACE FUNCTION gift_cards_find(
+    p_till bigint, p_shop bigint, p_code bytea, p_most int, p_seconds int, p_visitor text
 ) RETURNS TABLE (why text, "left" bigint, nominal bigint, valid_until date, single boolean, brand_id bigint, brand text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     c certificates; window_key text := coalesce('certificate:visitor:' || p_visitor, 'certificate:till:' || p_till);
-    wait int := certificates_wait(window_key, p_most);
+    wait int := gift_cards_wait_seconds(window_key, p_most);
 BEGIN
     SELECT * INTO c FROM certificates_seen(p_shop, p_code);
     why := CASE WHEN wait IS NOT NULL THEN 'wait' ELSE certificates_stop(c, certificates_today(c)) END;
     IF why IN ('unknown', 'ended') THEN
-        PERFORM certificates_wrong(window_key, p_seconds);
+        PERFORM gift_cards_count_failure(window_key, p_seconds);
     END IF;
     "left" := CASE WHEN why = 'wait' THEN wait ELSE c.balance END;
     nominal := c.nominal; valid_until := c.valid_until; single := c.single; brand_id := c.brand_id;
@@ -81,13 +78,13 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    wait := certificates_wait('certificate:till:' || p_till, p_most);
+    wait := gift_cards_wait_seconds('certificate:till:' || p_till, p_most);
     why := CASE WHEN wait IS NOT NULL THEN 'wait' ELSE certificates_stop(c, certificates_today(c)) END;
     IF why IS NULL AND c.balance < p_amount THEN
         why := 'poor';
     END IF;
     IF why IN ('unknown', 'ended') THEN
-        PERFORM certificates_wrong('certificate:till:' || p_till, p_seconds);
+        PERFORM gift_cards_count_failure('certificate:till:' || p_till, p_seconds);
     END IF;
     changed := false; amount := p_amount; "left" := CASE WHEN why = 'wait' THEN wait ELSE c.balance END;
     IF why IS NULL THEN
@@ -107,8 +104,7 @@ END $$;
 -- Returns a part of a use to its gift card: at most what was redeemed, at any till of the shop. Ids are the tills' own:
 -- if several tills of the shop redeemed a part under one id, `p_named` names the till. A discount cannot be returned.
 -- `why`: `no_use`, `ambiguous`, `single`, `too_much` (`left` is what can still be returned).
-DROP FUNCTION IF EXISTS certificates_give_back(bigint, bigint, bigint, text, text, bytea, bigint);
-CREATE OR REPLACE FUNCTION certificates_give_back(
+CREATE OR REPLACE FUNCTION gift_cards_refund(
     p_till bigint, p_shop bigint, p_cashier bigint, p_use text, p_key text, p_digest bytea, p_amount bigint,
     p_named text DEFAULT NULL
 ) RETURNS TABLE (why text, changed boolean, amount bigint, "left" bigint) LANGUAGE plpgsql AS $$

@@ -18,12 +18,8 @@ END $$;
 
 -- Places an order, or returns why not. A retry gets the first order, even if the reward has changed since. `pin`: the
 -- account has a PIN, and it was not sent. SB012: the device has ended; SB020: too many orders of the account were
--- refused. Until 0.1.0 it had no parameter for the expected price.
-DROP FUNCTION IF EXISTS orders_ask(
-    bigint, bigint, uuid, bytea, bigint, bigint, timestamptz, boolean, int, int, jsonb, text, text, bigint, bytea,
-    bytea);
-
-CREATE OR REPLACE FUNCTION orders_ask(
+-- refused.
+CREATE OR REPLACE FUNCTION orders_submit(
     p_account bigint, p_device bigint, p_key uuid, p_digest bytea, p_offer bigint, p_nominal bigint, p_now timestamptz,
     p_pin boolean, p_most int, p_year int, p_limits jsonb, p_reference text, p_place text, p_unit bigint, p_secret
     bytea, p_code bytea, p_expected bigint

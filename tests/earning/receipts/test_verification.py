@@ -127,7 +127,7 @@ async def test_manual_provider_does_not_replace_failing_one(
     account = await _send(buying, named, simulators.put("http_500", lines=LINES, at=bought()))
     if paused:
         async with world.db.begin() as session:
-            await session.execute(text("SELECT limit_turn('proverkacheka', 9, 0.0, 9)"))
+            await session.execute(text("SELECT provider_quota_acquire('proverkacheka', 9, 0.0, 9)"))
             await session.execute(text("UPDATE turns SET paused_until = now() + interval '1 minute'"))
 
     # One run: what is due a second later is not waited for.

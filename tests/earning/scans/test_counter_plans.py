@@ -13,7 +13,7 @@ OPEN = text("""
 """)
 FETCHED = text("SELECT idx_tup_fetch + seq_tup_read AS rows FROM pg_stat_xact_user_tables WHERE relname = 'counters'")
 WINDOWS = '[["none:1", 10, 60], ["none:2", 10, 60], ["none:3", 10, 60], ["none:4", 10, 60]]'
-MUST_WAIT = text(f"SELECT scans_must_wait(0, '{WINDOWS}')".replace(":", r"\:"))
+MUST_WAIT = text(f"SELECT scans_wait_seconds(0, '{WINDOWS}')".replace(":", r"\:"))
 
 
 async def test_open_windows_are_read_by_key_with_stale_plan(owner: Database):

@@ -1,8 +1,7 @@
 -- Acquires a permit for one request to a provider or supplier, over all workers: one of p_places, each of which is held
 -- for p_lease seconds or until its release. Without a permit: `until` is when there may be one, `wait` the seconds to that.
 -- With p_share, requests of this kind use at most so many permits of a day.
-DROP FUNCTION IF EXISTS limit_turn(text, int, float8, int);
-CREATE OR REPLACE FUNCTION limit_turn(
+CREATE OR REPLACE FUNCTION provider_quota_acquire(
     p_name text, p_places int, p_lease float8, p_per_day int, p_share int DEFAULT NULL,
     OUT place int, OUT until timestamptz, OUT wait float8
 ) LANGUAGE plpgsql AS $$

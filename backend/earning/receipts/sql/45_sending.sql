@@ -48,11 +48,7 @@ END $$;
 -- again under its first id. The check for another agent's claim is only a quick answer; the claim itself is decided after
 -- the verification. A return that cannot be verified claws nothing back and must never pay. No id: the sender has too many
 -- undecided receipts (see receipts_are_too_many), and nothing was stored.
-DROP FUNCTION IF EXISTS receipts_send(bigint, bigint, uuid, text, text, bigint, text, timestamp, bigint, int, timestamptz,
-    boolean);
-DROP FUNCTION IF EXISTS receipts_send(bigint, bigint, uuid, text, text, bigint, text, timestamp, bigint, int, timestamptz,
-    boolean, jsonb);
-CREATE OR REPLACE FUNCTION receipts_send(
+CREATE OR REPLACE FUNCTION receipts_submit(
     p_account bigint, p_device bigint, p_key uuid, p_country text, p_identity text, p_fp bigint, p_canonical text,
     p_at timestamp, p_total bigint, p_operation int, p_decide_by timestamptz, p_waits boolean,
     p_credit jsonb DEFAULT NULL, p_scanned_at timestamptz DEFAULT NULL

@@ -54,7 +54,7 @@ BEGIN
         IF NOT EXISTS (SELECT FROM programmes o WHERE o.id = i.programme AND o.rules_version = i.rules_version) THEN
             RAISE EXCEPTION 'the rules have changed' USING ERRCODE = 'SB011';
         END IF;
-        SELECT * INTO awarded FROM programmes_award(p_account, i.cause, i.cause_id, i.programme, i.campaign, i.version,
+        SELECT * INTO awarded FROM programmes_award_v2(p_account, i.cause, i.cause_id, i.programme, i.campaign, i.version,
             i.product, i.base, i.gross, i.day_cap, i.budgeted, owed, i.today, i.matures_on, i.expires_on,
             p_agent_cap => i.agent_cap);
         owed := awarded.owed;

@@ -1,7 +1,6 @@
 -- Windows of made-up codes. Each is an array: its key; how many stop the account (null: alarm only); for how many seconds
 -- those of a scan count (null: counted elsewhere); how many stop an account younger than an hour (null: as many). The
 -- account's own window comes first.
-DROP FUNCTION IF EXISTS scans_must_wait(jsonb);
 
 -- The number of made-up codes in a window that stops an account; null: no limit.
 CREATE OR REPLACE FUNCTION scans_most(p_account bigint, p_window jsonb) RETURNS int LANGUAGE sql STABLE AS $$
@@ -13,7 +12,7 @@ $$;
 -- For how many seconds made-up codes stop the account; null: not at all. Only the first four windows may stop it. A
 -- network is shared: its counter stops only accounts that sent made-up codes themselves, so that one account cannot stop
 -- all others behind the same operator's address.
-CREATE OR REPLACE FUNCTION scans_must_wait(p_account bigint, p_windows jsonb) RETURNS int LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION scans_wait_seconds(p_account bigint, p_windows jsonb) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
     -- The usual case: no made-up codes.
     IF NOT EXISTS (SELECT FROM counters WHERE ends_at > now() AND key = ANY (ARRAY[
@@ -76,7 +75,7 @@ CREATE OR REPLACE FUNCTION scans_admit(
 DECLARE counted record;
 BEGIN
     counted := limit_count('scans:' || p_account, 60, p_count);
-    wait := CASE WHEN counted.total > p_per_minute THEN counted.wait ELSE scans_must_wait(p_account, p_windows) END;
+    wait := CASE WHEN counted.total > p_per_minute THEN counted.wait ELSE scans_wait_seconds(p_account, p_windows) END;
     IF wait IS NOT NULL THEN
         fault := 'SB020';
     ELSE
@@ -94,7 +93,7 @@ CREATE OR REPLACE FUNCTION scans_look(p_account bigint, p_device bigint, p_windo
     n int, cause int, cause_id bigint, reason text, brand_id bigint, programme_id bigint, rules_version bigint,
     product_id bigint, price bigint, first_serial bigint, last_serial bigint
 ) LANGUAGE plpgsql AS $$
-DECLARE wait int := scans_must_wait(p_account, p_windows);
+DECLARE wait int := scans_wait_seconds(p_account, p_windows);
 BEGIN
     PERFORM accounts_alive(p_account, p_device);
     IF wait IS NOT NULL THEN
@@ -119,7 +118,7 @@ END $$;
 -- then wallets, budgets, and the counters of made-up codes. The rows of several items are gathered and written at once,
 -- which costs half as much; but not if an id occurs twice, since the second must find the row of the first. Then wallets
 -- are locked between keys, which is safe: only a transaction that holds the lock of the account waits for them.
-CREATE OR REPLACE FUNCTION scans_record(p_calls jsonb, p_items jsonb, p_hurry boolean) RETURNS TABLE (
+CREATE OR REPLACE FUNCTION scans_record_v2(p_calls jsonb, p_items jsonb, p_hurry boolean) RETURNS TABLE (
     call int, fault text, wait int, place int, changed boolean, replayed boolean, kind text, status text, reason text,
     programme_id bigint, version_id bigint, product_id bigint, base bigint, gross bigint, amount bigint,
     matures_on date, expires_on date, receipt_id bigint, additional jsonb
@@ -210,7 +209,7 @@ BEGIN
             IF i.status IS NOT NULL THEN
                 NULL; -- A receipt: it is decided later, by its own functions.
             ELSIF s.reason IS NULL THEN
-                won := programmes_award(account, i.cause, i.cause_id, i.programme, i.campaign,
+                won := programmes_award_v2(account, i.cause, i.cause_id, i.programme, i.campaign,
                     i.version, i.product, i.base, i.gross, i.day_cap, i.budgeted, owed, i.today, i.matures_on,
                     i.expires_on, is_gathered, caps, true, i.booked_on, i.agent_cap);
                 s.status := won.status; s.reason := won.reason; a := won.accrual; owed := won.owed;
