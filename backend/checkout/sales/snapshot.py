@@ -1,4 +1,4 @@
-"""What checkout_snapshot reads in one statement: a basket's codes and products, its reservation, and the first response."""
+"""What checkout_snapshot reads in one statement: a basket's codes, products and reservation, and the first response."""
 
 from collections.abc import Sequence
 from datetime import date, datetime

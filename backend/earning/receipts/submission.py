@@ -17,8 +17,8 @@ from scanning.problem import Problem
 from scanning.receipt import Receipt
 
 SUBMIT_RECEIPT = text("""
-    SELECT * FROM receipts_submit(:account, :device, :key, :country, :identity, :fp, :canonical, :at, :total, :operation,
-        :decide_by, :waits, CAST(:credit AS jsonb), :scanned_at)
+    SELECT * FROM receipts_submit(:account, :device, :key, :country, :identity, :fp, :canonical, :at, :total,
+        :operation, :decide_by, :waits, CAST(:credit AS jsonb), :scanned_at)
 """)
 # The largest maximum age in days of the campaigns that pay for receipts.
 MAX_RECEIPT_DAYS = text("""

@@ -36,7 +36,7 @@ class ScanRecorder:
         """Record and credit the scans of a request: a row for each of them.
 
         Raises:
-            Unauthenticated, TooManyRequests: the account is not admitted. psycopg.Error: SB010, SB011 of scans_record_v2.
+            Unauthenticated, TooManyRequests: the account is not admitted. psycopg.Error: SB010, SB011.
         """
         # A queue is large enough to run by itself. So does a made-up code: the next one of the same account must see
         # that it was counted.
