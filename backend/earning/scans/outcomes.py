@@ -52,8 +52,8 @@ class ScanOutcome(msgspec.Struct, frozen=True):
 
 class ScanRecord(Award, omit_defaults=True):
     """The input of scans_record_v2 for one text: an award, or the reason why there is none. `status` is set for
-    receipts, which are decided later. `call`: the request within the batch. `is_picture`: the code comes from a picture.
-    `booked_on`: the booking day, if it counts for another day."""
+    receipts, which are decided later. `call`: the request within the batch. `is_picture`: the code comes from a
+    picture. `booked_on`: the booking day, if it counts for another day."""
 
     place: int
     id: UUID
