@@ -22,7 +22,7 @@ dev: ## Install what development needs
 
 test: ## Run the whole suite
 	@scripts/bootstrap.sh dev browser
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist worksteal
 
 check: dev ## Style, types, import layers, migrations against models, OpenAPI against code
 	$(BIN)/ruff check .

@@ -94,7 +94,6 @@ ALLOWED = {
     "told_at": COLUMN,
     "orders_told": SQL_FUNCTION,
     "receipts_says_other": SQL_FUNCTION,
-    "programmes_room": SQL_FUNCTION,
     "p_hurry": SQL_FUNCTION,
     "nobody": "the user of Unix",
 }
