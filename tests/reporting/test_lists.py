@@ -142,3 +142,10 @@ async def test_list_of_another_brand_is_empty(world: World, shelf: Shelf, subjec
     answer = await (await world.staff()).get(f"{CONSOLE}/{subject}")
 
     assert answer.json()["items"] == []
+
+
+@pytest.mark.parametrize("last", ["0001-01-01", "0001-01-20"])
+async def test_default_period_begins_with_the_calendar(analyst, last):
+    answer = await analyst.get(f"{CONSOLE}/scans", params={"to": last})
+
+    assert (answer.status_code, answer.json()["items"]) == (200, [])

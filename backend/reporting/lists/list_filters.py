@@ -59,7 +59,8 @@ def parse_period(first: date | None, last: date | None, now: datetime) -> Period
         PeriodInvalid: it ends before it begins, or after today. PeriodLimited: it is too long.
     """
     last = last or now.astimezone(YEAR_ZONE).date()
-    period = Period(first or last - timedelta(days=DEFAULT_DAYS), last).check(now)
+    earliest = date.fromordinal(max(1, last.toordinal() - DEFAULT_DAYS))
+    period = Period(first or earliest, last).check(now)
     if (period.last - period.first).days >= MAX_DAYS:
         raise PeriodLimited
     return period
