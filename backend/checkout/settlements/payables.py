@@ -1,6 +1,6 @@
 """The limit of a brand's debt to a shop of another brand, and its payments.
 
-The debt is a running sum on the link (checkout/sql/63_debts.sql); here it is recomputed under the shop's exclusive
+The debt is a running sum on the link (shops/sql/28_debts.sql); here it is recomputed under the shop's exclusive
 lock.
 """
 

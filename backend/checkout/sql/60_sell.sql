@@ -1,6 +1,6 @@
 -- Checkout: snapshots of codes, uses of codes, sales, reservations. Causes: 4 a redemption, 5 a reversal.
 -- Order of locks: the shop's shared lock -> accounts -> the sale's key -> codes -> use counters -> wallets -> runs of codes
--- -> debts (63_debts.sql) -> budgets.
+-- -> debts (28_debts.sql) -> budgets.
 
 -- The open reservation that a till names by its id: the till's own, or else one of its shop's web tills, whose pages reserve
 -- but cannot sell.

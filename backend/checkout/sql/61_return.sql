@@ -22,7 +22,7 @@ END $$;
 -- Returns lines of a sale, at most what was sold, with their part of each code's discount and bonus. Parts are computed from
 -- everything that was returned so far, so the order of returns does not matter (docs/checkout.md).
 -- Order of locks: the shop's shared lock -> accounts -> the sale -> codes -> use counters -> wallets and runs of codes ->
--- debts (63_debts.sql) -> budgets.
+-- debts (28_debts.sql) -> budgets.
 -- SB041: more than was sold, or no such line.
 CREATE OR REPLACE FUNCTION checkout_return(
     p_sale bigint, p_key text, p_digest bytea, p_lines jsonb

@@ -1,6 +1,6 @@
 -- Gift cards at tills. Causes: 9 a redeemed part, 10 a returned part; either is a payable of the brand
 -- to the shop. Order of locks: the shop's shared lock -> the certificate -> the use and the till's own id -> counters
--- -> debts (checkout/sql/63_debts.sql).
+-- -> debts (shops/sql/28_debts.sql).
 
 -- The gift card of a code in a shop. For brands that the shop does not serve there is none.
 CREATE OR REPLACE FUNCTION certificates_seen(p_shop bigint, p_code bytea) RETURNS SETOF certificates
