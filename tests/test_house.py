@@ -31,28 +31,28 @@ def test_readme_map_has_the_layers_in_order():
     assert names == layers()
 
 
-def test_the_story_goes_as_it_should():
+def test_demo_runs_without_failure():
     result = played("backend.cli", "demo")
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "The books balance" in result.stdout
 
 
-def test_receipts_are_decided_once_though_their_provider_fails_and_workers_die():
+def test_receipts_are_decided_once_despite_failures():
     result = played("bench.storm", "--receipts", "30", "--per-second", "20", "--pause", "12")
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "30 paid once" in result.stdout
 
 
-def test_what_was_acknowledged_survives_a_kill_of_each_part():
+def test_acknowledged_data_survives_killed_processes():
     result = played("bench.crash", "--rounds", "1", "--pause", "0.5", "--back", "30")
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "0 lost, 0 doubled" in result.stdout
 
 
-def test_orders_end_once_though_workers_and_the_database_are_killed():
+def test_orders_end_once_when_processes_are_killed():
     result = played("bench.crash.orders", "--rounds", "2", "--pause", "1")
 
     assert result.returncode == 0, result.stdout + result.stderr

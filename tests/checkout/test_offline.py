@@ -24,7 +24,7 @@ async def hand_in(shopping, till: OfflineTill):
     return answer.json()["items"]
 
 
-async def test_offline_till_sells_by_signed_offers_and_sends_later(shopping, world):
+async def test_offline_till_sells_by_signed_offers(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(), account=agent)
     till = await along(shopping)

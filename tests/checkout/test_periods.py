@@ -119,7 +119,7 @@ async def test_late_offline_sale_goes_into_next_period(settling):
     assert (await settling.open())["total"] == 0
 
 
-async def test_return_goes_into_the_period_it_came(settling):
+async def test_return_counts_in_period_of_its_arrival(settling):
     await settling.sold(days_ago=2, key="a")
     await settling.shopping.take_back("a", (1, 1, 10000))
 

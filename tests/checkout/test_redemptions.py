@@ -245,7 +245,7 @@ async def test_streams_over_the_limits_end_or_are_refused(world: World, account,
         await stream.aclose()
 
 
-async def test_idle_stream_has_heartbeat_and_full_queue_ends_it(world: World, account, streams, monkeypatch):
+async def test_idle_stream_has_heartbeat_until_queue_is_full(world: World, account, streams, monkeypatch):
     monkeypatch.setattr(redemption_streams, "HEARTBEAT_SECONDS", 0.05)
     async with aclosing(streams.subscribe(await agent_of(world, account), None)) as stream:
         _, beat = await events(stream, 2)

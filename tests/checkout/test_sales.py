@@ -49,7 +49,7 @@ async def test_sale_pays_bonus_and_records_payable(shopping, world):
     assert [(row.kind, row.amount) for row in await world.db.rows(DUES)] == [(1, 667)]
 
 
-async def test_repeated_sale_gets_first_response_when_code_is_spent(shopping, world):
+async def test_repeated_sale_with_spent_code_gets_first_response(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=1)), account=agent)
 
@@ -77,7 +77,7 @@ async def test_sale_with_another_total_is_refused(shopping):
     assert sold.status_code == 200
 
 
-async def test_return_of_one_line_has_its_discount_and_bonus(shopping, world):
+async def test_returned_line_has_its_discount_and_bonus(shopping, world):
     agent = await world.account()
     code = await shopping.code(await shopping.offer(), account=agent)
     await shopping.sell(code, key="a")

@@ -95,7 +95,7 @@ async def test_periods_are_closed_in_order(shopping, brand):
     assert zero.status_code == 400
 
 
-async def test_statements_are_separate_by_brand_and_listed_for_shop(shopping, brand, world):
+async def test_statements_of_shop_are_separate_by_brand(shopping, brand, world):
     await sold_and_returned(shopping)
     guest = await world.staff()
     await guest.put("/v1/console/shops/theirs", {"number": shopping.shop.number})

@@ -253,7 +253,7 @@ def each_change(result: dict):
     yield ["wallet_id"], lambda value: value + 1
 
 
-async def test_every_change_of_a_statement_is_found(holder: Holder):
+async def test_changed_statement_is_detected(holder: Holder):
     original = Path(await holder.statement()).read_text("utf-8")
     found = []
 

@@ -157,7 +157,7 @@ async def test_sensitive_routes_require_recent_authentication(world: World, app,
     )
 
 
-async def test_no_route_reaches_into_another_brand(world: World, owner, theirs):
+async def test_route_to_another_brands_data_is_refused(world: World, owner, theirs):
     wrong = {}
     for route, call in route_calls(theirs).items():
         stranger = await world.staff()

@@ -155,7 +155,7 @@ async def test_gift_card_code_is_refused_in_stock(shop, manager, offer):
     assert [row["code"] for row in report["problems"]] == ["code_in_stock"]
 
 
-async def test_two_brands_may_have_the_same_code(world, manager, offer):
+async def test_brands_may_share_a_code(world, manager, offer):
     theirs = await spending_scenario(world)
     stranger = await world.staff(await world.brand_by_id(theirs.programme.brand_id))
     await theirs.offer("stock", key="mine", nominal=100_000)
@@ -256,7 +256,7 @@ async def test_interrupted_file_adds_nothing(manager, offer):
     assert await counts(manager) == {}
 
 
-async def test_only_csv_for_a_stock_is_accepted(shop, manager, offer):
+async def test_stock_file_other_than_csv_is_refused(shop, manager, offer):
     await shop.offer("own", key="own")
 
     assert (await send(manager, lines(CODES), media="application/json")).status_code == 415

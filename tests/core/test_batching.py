@@ -34,7 +34,7 @@ class RecordedBatches:
         return tasks
 
 
-async def test_first_operation_starts_at_once_and_later_ones_share_a_batch():
+async def test_later_operations_share_a_batch():
     recorded = RecordedBatches()
     first = await recorded.start(1)
     others = await recorded.start(2, 3, 4)

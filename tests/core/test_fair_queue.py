@@ -54,7 +54,7 @@ async def readers():
         await asyncio.gather(*one.tasks, return_exceptions=True)
 
 
-async def test_one_picture_per_caller_is_read_concurrently(readers):
+async def test_caller_reads_one_picture_at_a_time(readers):
     queue = readers(places=2, waiting=9)
     for caller in ("a", "a", "b"):
         await queue.read(caller)

@@ -109,7 +109,7 @@ def placeholders(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
 
 
-def test_every_sentence_is_translated_with_the_same_placeholders():
+def test_translations_have_placeholders_of_original():
     russian = _catalogue("ru")
 
     missing = sorted(sentence for sentence in sentences() if sentence not in russian)

@@ -34,11 +34,11 @@ async def waits(db, holding, wanted) -> bool:
         (lambda s: locks.lock_shop(s, 1), lambda s: locks.share_shop(s, 1), True),
     ],
 )
-async def test_lock_waits_only_for_its_own_kind_and_key(world, holding, wanted, expected):
+async def test_lock_waits_only_for_its_key(world, holding, wanted, expected):
     assert await waits(world.db, holding, wanted) == expected
 
 
-async def test_key_of_a_large_id_is_within_31_bits(world):
+async def test_key_of_large_id_fits_31_bits(world):
     async with world.db.begin() as session:
         await locks.lock_accounts(session, [2**62, 5])
 

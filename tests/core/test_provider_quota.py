@@ -20,7 +20,7 @@ def most_in_a_second(arrivals: list[float]) -> int:
     return max(bisect_right(arrivals, start + 1.0) - number for number, start in enumerate(arrivals))
 
 
-async def test_however_late_questions_arrive_no_second_has_more_of_them_than_it_allows(db: Database):
+async def test_delayed_requests_do_not_exceed_rate(db: Database):
     dice, arrivals = random.Random(5), list[float]()
 
     async def ask() -> None:
@@ -61,7 +61,7 @@ async def test_expired_permit_does_not_release_another(db: Database):
     assert row.until == second.until
 
 
-async def test_rate_below_one_a_second_has_one_permit_and_longer_cooldown(db: Database):
+async def test_rate_below_one_a_second_has_longer_cooldown(db: Database):
     permit = await rate_limits.acquire_permit(db, "slow", per_second=0.1, max_seconds=0.5)
     assert isinstance(permit, Permit)
     await rate_limits.release_permit(db, permit)
@@ -72,7 +72,7 @@ async def test_rate_below_one_a_second_has_one_permit_and_longer_cooldown(db: Da
     assert timedelta(seconds=9) < again - datetime.now(UTC) < timedelta(seconds=11)
 
 
-async def test_the_day_has_its_number(db: Database):
+async def test_day_quota_is_respected(db: Database):
     permits = [await rate_limits.acquire_permit(db, "day", **RATE, per_day=2) for _ in range(3)]
 
     assert [isinstance(permit, Permit) for permit in permits] == [True, True, False]

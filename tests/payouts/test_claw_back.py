@@ -23,7 +23,7 @@ async def test_clawback_of_pending_earning_voids_it(agent: Owner):
     assert balances(wallet) == (40, 0, 0)
 
 
-async def test_clawback_draws_own_lot_then_latest_expiry_then_debt(agent: Owner):
+async def test_clawback_uses_lots_before_debt(agent: Owner):
     await agent.earn(100, Cause(EARNED, 5), lives=20)
     await agent.hold(80)
     await agent.earn(30, lives=10)

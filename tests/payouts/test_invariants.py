@@ -40,7 +40,7 @@ async def test_concurrent_earnings_of_one_cause_move_once(agent: Owner):
     assert balances(await agent.open()) == (0, 10, 0)
 
 
-async def test_one_cause_earns_in_one_wallet_only(agent: Owner):
+async def test_cause_earns_in_one_wallet_only(agent: Owner):
     crowd = [Owner(agent.db, owner_id=number, today=TODAY) for number in range(1, AT_ONCE + 1)]
 
     found = await outcomes([owner.earn(10, Cause(EARNED, 5)) for owner in crowd])

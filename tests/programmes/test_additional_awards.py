@@ -68,7 +68,7 @@ async def test_repeat_of_a_scan_gets_the_same_answer(world: World):
     assert (other["status"], other["amount"], added(other)) == ("repeated", 130, added(first.json()))
 
 
-async def test_queue_gets_what_a_cap_and_a_budget_leave_of_each_campaign(world: World):
+async def test_batch_awards_respect_cap_and_budget(world: World):
     rules = [rule("package", 30, stacks=True, cap_per_agent=70), rule("package", 7, stacks=True, cap_per_agent_day=14)]
     campaigns, codes = await stacked(world, *rules, budget=65)
     scans = [{"id": str(uuid.uuid4()), "text": code} for code in codes[:5]]
@@ -93,7 +93,7 @@ async def test_exclusive_campaign_excludes_others(world: World):
     assert set(await by_campaign(world)) == {campaigns[2].id}
 
 
-async def test_claim_that_waits_for_another_day_gets_nothing_added(world: World):
+async def test_pending_claim_gets_no_additional_award(world: World):
     programme = await world.programme()
     product = await world.product(programme.brand_id)
     await world.campaign(programme, rule("package", 100, cap_per_agent_day=100))

@@ -122,7 +122,7 @@ async def test_share_above_the_cap_is_cut_to_it(world: World, client: AsyncClien
     assert outcome(second) == ("refused", "agent_cap")
 
 
-async def test_receipt_line_gets_what_the_cap_leaves(world: World, buying: Buying):
+async def test_receipt_line_is_limited_by_cap(world: World, buying: Buying):
     await goods(world, capped(Rule(ways=frozenset({"receipt"}), amount=Percent(600)), cap=8000))
     agent = await world.account()
 
@@ -150,7 +150,7 @@ async def test_return_does_not_reduce_the_cap_use(world: World, buying: Buying):
     assert answer["lines"][0]["reason"] == "agent_cap"
 
 
-async def test_promo_bonus_gets_what_the_cap_leaves(world: World):
+async def test_promo_bonus_is_limited_by_cap(world: World):
     shopping = await shopping_at(world)
     offer = await shopping.offer(bonus=Fixed(700), cap_per_agent=1000)
     code = await shopping.code(offer, account=await world.account())

@@ -24,7 +24,7 @@ def decided(*campaigns: ActiveCampaign) -> list[int]:
     return [found.campaign.campaign_id, *(row.campaign.campaign_id for row in found.additional)]
 
 
-def test_stacking_campaign_is_added_to_the_best_of_the_others():
+def test_stacking_campaign_is_added_to_best_campaign():
     assert decided(campaign(1, 100), campaign(2, 300), campaign(3, 50, stacks=True)) == [2, 3]
 
 

@@ -183,7 +183,7 @@ async def test_figures_of_a_period_use_indexes(owner):
     assert "Seq Scan on redemptions" not in plan
 
 
-async def test_figures_by_campaign_have_what_a_stacking_one_added(world, shopping, analyst, db):
+async def test_figures_include_awards_of_stacking_campaigns(world, shopping, analyst, db):
     brand = await world.brand_by_id(shopping.programme.brand_id)
     product = await world.product(brand.id)
     rules = [Rule(ways=frozenset({"package"}), amount=Fixed(sum_), stacks=sum_ < 100) for sum_ in (100, 30)]

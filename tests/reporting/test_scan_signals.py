@@ -8,7 +8,7 @@ from tests.make import bearer
 CONSOLE = "/v1/console"
 
 
-async def test_unlikely_time_of_a_scan_is_shown_to_reviewers(world, shelf):
+async def test_unlikely_scan_time_is_shown_to_reviewers(world, shelf):
     agent, taken_at = await world.account(), (datetime.now(UTC) - timedelta(days=4000)).isoformat()
     body = {"text": shelf.codes[0], "taken_at": taken_at}
     await world.client.put(f"/v1/scans/{uuid.uuid4()}", json=body, headers=bearer(agent))
@@ -29,7 +29,7 @@ async def test_unlikely_time_of_a_scan_is_shown_to_reviewers(world, shelf):
     assert listed["code_id"] == (await shelf.find_code(shelf.codes[0])).json()["id"]
 
 
-async def test_signals_of_scans_page_and_stay_with_their_brand(world, shelf):
+async def test_scan_signals_are_paginated_per_brand(world, shelf):
     agent, taken_at = await world.account(), (datetime.now(UTC) - timedelta(days=4000)).isoformat()
     scans = [{"id": str(uuid.uuid4()), "text": code, "taken_at": taken_at} for code in shelf.codes[:3]]
     await world.client.post("/v1/scans/batch", json={"scans": scans}, headers=bearer(agent))

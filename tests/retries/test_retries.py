@@ -71,7 +71,7 @@ async def number_of(db: Database, account: AccountNew) -> int:
     return (await db.call(NUMBER, digest=tokens.digest(account.token))).account_id
 
 
-async def test_a_repeat_after_a_lost_answer_has_no_second_effect(world: World, prepare):
+async def test_retry_after_lost_response_has_no_effect(world: World, prepare):
     account = await world.account()
     number, repeated = await number_of(world.db, account), await prepare(world, account)
 
@@ -117,7 +117,7 @@ async def test_another_body_is_refused_and_changes_nothing(world: World, prepare
     assert after._replace(pin_failures=0) == effect
 
 
-async def test_another_agent_who_sends_it_neither_gains_nor_harms(world: World, prepare):
+async def test_request_id_of_another_agent_is_harmless(world: World, prepare):
     account, stranger = await world.account(), await world.account()
     number, repeated = await number_of(world.db, account), await prepare(world, account)
     other_number = await number_of(world.db, stranger)

@@ -17,7 +17,7 @@ async def test_till_is_found_by_its_token(world, client):
     assert response.json()["kind"] == "till"
 
 
-async def test_switched_off_till_and_unknown_token_get_same_response(world, client):
+async def test_disabled_till_is_refused_like_unknown_token(world, client):
     brand = await world.brand()
     off = await world.till(brand.id, disabled_at=datetime.now(UTC))
     stranger = {"Authorization": f"Bearer {tokens.token('tl')}"}

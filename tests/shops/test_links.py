@@ -131,7 +131,7 @@ async def test_repeated_link_requests_create_few_events(keeper, guest, theirs, n
     assert (await guest.get(THEIRS)).json()["pending"] is True
 
 
-async def test_only_the_keeper_accepts(guest, theirs, keeper, world):
+async def test_only_keeper_accepts_link(guest, theirs, keeper, world):
     stranger = await world.staff()
 
     own = await guest.put(f"{THEIRS}/brands/{guest.brand_id}", {})

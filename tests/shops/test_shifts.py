@@ -59,7 +59,7 @@ async def test_wrong_cashier_or_pin_gets_the_same_response(keeper, client, cashi
     assert "shift" not in await home(client, headers)
 
 
-async def test_cashier_without_pin_signs_in_if_none_is_required(keeper, client):
+async def test_cashier_without_required_pin_signs_in(keeper, client):
     await keeper.put(f"{SHOP}/cashiers/boris", {})
     easy, strict = await till(keeper), await till(keeper, "strict", needs_cashier=True)
 
@@ -79,7 +79,7 @@ async def test_till_that_requires_pins_ends_shift_without_pin(keeper, client):
 
 
 @pytest.mark.parametrize("ending", ["another pin", "no pin", "let go", "new token", "over"])
-async def test_a_shift_ends_with(keeper, client, owner, ending):
+async def test_shift_ends_with_change(keeper, client, owner, ending):
     headers = await till(keeper)
     await begin(client, headers)
 

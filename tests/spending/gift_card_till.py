@@ -79,7 +79,7 @@ class GiftCardTill(msgspec.Struct):
         return await self.ask("PUT", path, {"amount": amount}, till)
 
     async def owed(self) -> list[tuple[int, int, int]]:
-        """Kind, amount and cause of each payable of the brand to the shop."""
+        """Kind, amount and cause id of each payable of the brand to the shop."""
         rows = await self.world.db.rows(
             text("SELECT kind, amount, cause FROM dues WHERE creditor_id = :shop AND debtor_id = :brand ORDER BY id"),
             shop=self.shop.id,

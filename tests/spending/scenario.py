@@ -50,7 +50,7 @@ class SpendingScenario:
                 )
 
     async def offer(self, fulfilment: str = "stock", **fields: Any) -> Reward:
-        """A certificate of 10 roubles, unless said otherwise."""
+        """A certificate of 10 roubles by default."""
         nominal = fields.pop("nominal", 1000)
         given = {
             "brand_id": self.programme.brand_id,

@@ -1,4 +1,4 @@
-"""A brand's accounts: to the kopeck what wallets, lots, orders and dues say, after any history."""
+"""A brand's accounts equal its wallets, lots, orders and payables to the kopeck, after any history."""
 
 import csv
 import io
@@ -67,7 +67,7 @@ async def worker(world: World, shop: SpendingScenario) -> Worker:
 
 
 class History:
-    """A seeded life of a few wallets in one programme, with days that pass."""
+    """Random operations (seeded) of a few wallets in one programme over several days."""
 
     def __init__(self, session, programme: int, owners: list[int], seed: int) -> None:
         self.session, self.chance = session, random.Random(seed)

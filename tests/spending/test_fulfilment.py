@@ -1,4 +1,4 @@
-"""Orders that a supplier fulfils, over real HTTP: never bought twice, never held for ever."""
+"""Orders that a supplier fulfils, over real HTTP: bought at most once and always finished."""
 
 import asyncio
 import uuid
@@ -23,7 +23,7 @@ AFTER = ("timeout_after", "http_500_after", "http_500_empty_after", "garbage_aft
 BEFORE = ("timeout", "http_500", "garbage", "limit")
 
 
-def _named(suppliers: SupplierStandIns, kind: str, **more: Any) -> dict[str, Any]:
+def _supplier_table(suppliers: SupplierStandIns, kind: str, **more: Any) -> dict[str, Any]:
     url = f"{suppliers.url}/aggregator" if kind == "generic" else suppliers.url
     return {
         "name": kind,
@@ -37,7 +37,7 @@ def _named(suppliers: SupplierStandIns, kind: str, **more: Any) -> dict[str, Any
     } | more
 
 
-def _installed(settings: Settings, folder: Path, *tables: dict[str, Any]) -> Settings:
+def _with_suppliers(settings: Settings, folder: Path, *tables: dict[str, Any]) -> Settings:
     path = folder / "suppliers.toml"
     lines = (
         "".join(f"{key} = {msgspec.json.encode(value).decode()}\n" for key, value in row.items()) for row in tables
@@ -86,7 +86,12 @@ class Till:
 async def till(world: World, suppliers: SupplierStandIns, settings: Settings, tmp_path: Path) -> Till:
     shop = await spending_scenario(world)
     offer = await shop.offer("supplier", nominal=100_000, suppliers=[{"name": "generic", "product": "BOOKS"}])
-    return Till(shop, _installed(settings, tmp_path, _named(suppliers, "generic")), await shop.agent(1_000_000), offer)
+    return Till(
+        shop,
+        _with_suppliers(settings, tmp_path, _supplier_table(suppliers, "generic")),
+        await shop.agent(1_000_000),
+        offer,
+    )
 
 
 @pytest.mark.parametrize("kind", ["tremendous", "tango", "generic"])
@@ -95,7 +100,9 @@ async def test_supplier_fulfils_order(
 ):
     shop = await spending_scenario(world)
     offer = await shop.offer("supplier", nominal=100_000, suppliers=[{"name": kind, "product": "BOOKS"}])
-    till = Till(shop, _installed(settings, tmp_path, _named(suppliers, kind)), await shop.agent(100_000), offer)
+    till = Till(
+        shop, _with_suppliers(settings, tmp_path, _supplier_table(suppliers, kind)), await shop.agent(100_000), offer
+    )
     key = await till.order()
 
     await till.work()
@@ -107,7 +114,7 @@ async def test_supplier_fulfils_order(
 
 
 @pytest.mark.parametrize("fault", AFTER)
-async def test_sale_with_lost_response_is_found_and_bought_once(till: Till, suppliers: SupplierStandIns, fault: str):
+async def test_purchase_with_lost_response_is_made_once(till: Till, suppliers: SupplierStandIns, fault: str):
     key = await till.order(fault, suppliers=suppliers)
 
     await till.work(3)
@@ -131,7 +138,9 @@ async def test_next_supplier_is_tried_only_after_certain_refusal(
 ):
     shop = await spending_scenario(world)
     agent = await shop.agent(1_000_000)
-    named = _installed(settings, tmp_path, _named(suppliers, "generic"), _named(suppliers, "tango"))
+    named = _with_suppliers(
+        settings, tmp_path, _supplier_table(suppliers, "generic"), _supplier_table(suppliers, "tango")
+    )
     suppliers.prepare(left={"SCARCE": 0})
     tills = [
         Till(shop, named, agent, await shop.offer("supplier", nominal=100_000, suppliers=suppliers))
@@ -188,8 +197,9 @@ async def test_killed_worker_buys_nothing_twice(till: Till, suppliers: SupplierS
     assert sorted(suppliers.sold("generic").values()) == [1, 1, 1, 1]
 
 
-# How many requests under the limit an order takes. Tremendous shows it again without its link, which takes another; who
-# is refused what may have been sold is looked up under the same permit, which takes two there: the list and the link.
+# Requests under the limit that an order takes. Tremendous returns a repeated order without its link, which takes
+# another request. A refused order that may have been sold is looked up under the same permit, which takes two: the
+# list and the link.
 @pytest.mark.parametrize(
     ("kind", "script", "each"),
     [
@@ -212,11 +222,14 @@ async def test_supplier_quota_holds_over_two_workers(
     shop = await spending_scenario(world)
     offer = await shop.offer("supplier", nominal=1000, suppliers=[{"name": kind, "product": "BOOKS"}])
     till = Till(
-        shop, _installed(settings, tmp_path, _named(suppliers, kind, per_second=5.0)), await shop.agent(20_000), offer
+        shop,
+        _with_suppliers(settings, tmp_path, _supplier_table(suppliers, kind, per_second=5.0)),
+        await shop.agent(20_000),
+        offer,
     )
     keys = [await till.order(*script, suppliers=suppliers) for _ in range(7)]
 
-    # A busy machine oversleeps turns, and such an order has to come again.
+    # A busy machine can miss a permit's time; such an order is retried.
     for _ in range(20):
         await asyncio.gather(till.work(), till.work())
         if {(await till.seen(key))["status"] for key in keys} == {"done"}:

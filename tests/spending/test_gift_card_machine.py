@@ -1,6 +1,6 @@
-"""A machine that takes and gives back parts of certificates, beside a small model: every kopeck agrees.
+"""A state machine that uses and returns parts of gift cards and compares each amount with a small model.
 
-`make test` goes three thousand steps; `make fuzz`, which sets the profile, a hundred thousand.
+`make test` runs three thousand steps; `make fuzz`, which sets the profile, a hundred thousand.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
         # Each operation with its arguments and its response.
         self.done: list[tuple[Any, tuple[Any, ...], Any]] = []
         self.last = 0
-        # What follows are savepoints of this transaction.
+        # Later transactions are savepoints of this one.
         self.runner.run(self.db.start())
 
     def key(self) -> str:
@@ -159,7 +159,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.fixture
-async def ground(world):
+async def initial_state(world):
     """Codes of two gift cards and a discount, and two tills of a shop that accepts them."""
     shop = await make_gift_card_till(world)
     await world.till(shop=shop.shop)
@@ -168,8 +168,8 @@ async def ground(world):
     return codes, [TillIdentity("", row.id, row.shop_id, "till", None, False, "Europe/Moscow") for row in rows]
 
 
-def test_gift_cards_behave_like_the_model(ground, settings, database_url):
-    codes, tills = ground
+def test_gift_cards_behave_like_the_model(initial_state, settings, database_url):
+    codes, tills = initial_state
 
     class Connected(Machine):
         pass

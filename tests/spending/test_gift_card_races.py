@@ -37,7 +37,7 @@ async def test_concurrent_uses_never_exceed_the_balance(gift_card_till, tills, w
     assert Counter(answer.status_code for answer in answers) == {200: len(uses), 409: TILLS - len(uses)}
     assert sum(row["amount"] for row in uses) + left == 1000
     assert left < 70 + TILLS
-    # Each answer is the one before less its part: so the uses were serialised.
+    # Each balance is the previous one less its part, so the uses were serialised.
     chain = sorted(uses, key=lambda row: -row["balance"])
     befores = [1000, *(row["balance"] for row in chain)]
     assert [row["balance"] for row in chain] == [
@@ -66,7 +66,7 @@ async def test_use_sent_concurrently_happens_once(gift_card_till):
     assert backs[0].json() == {"amount": 100, "balance": 800}
 
 
-async def test_one_id_with_concurrent_gift_cards_uses_one(gift_card_till):
+async def test_concurrent_gift_cards_under_id_use_one(gift_card_till):
     codes = [await gift_card_till.certificate(1000) for _ in range(8)]
 
     answers = await asyncio.gather(*(gift_card_till.take(code, 300, "one") for code in codes * 4))

@@ -69,7 +69,7 @@ async def test_tax_number_is_not_stored(world: World):
     assert PERSON_INN not in shown
 
 
-async def test_second_account_with_tax_number_is_shown_to_brand(world: World):
+async def test_account_with_repeated_tax_number_is_flagged(world: World):
     shop = await spending_scenario(world)
     owner = await world.staff(await world.brand_by_id(shop.programme.brand_id))
     agents = [await shop.agent(100), await shop.agent(100), await (await spending_scenario(world)).agent(100)]

@@ -1,6 +1,6 @@
-"""A machine that earns, orders, decides and lets days pass, beside a small model: every kopeck and code agrees.
+"""A state machine that earns, orders, decides and advances days, and compares amounts and codes with a small model.
 
-`make test` goes four thousand steps; `make fuzz`, which sets the profile, a hundred thousand. Limits of the law
+`make test` runs four thousand steps; `make fuzz`, which sets the profile, a hundred thousand. Legal limits
 are off.
 """
 
@@ -53,7 +53,7 @@ STATE = """
         (SELECT coalesce(sum(amount), 0)::bigint FROM yearly_sums) AS counted
     FROM (SELECT) AS one LEFT JOIN wallets w ON w.owner_id = %s
 """
-# Each done order settled once and has one secret of its own; each refused one gave back what it took, and has none.
+# Each done order was settled once and has one secret; each refused one returned its points and has none.
 ENDS = """
     SELECT o.id FROM orders o JOIN offers f ON f.id = o.offer_id
     LEFT JOIN LATERAL (SELECT coalesce(string_agg(kind::text, '' ORDER BY kind), '') AS kinds FROM movements

@@ -53,7 +53,7 @@ async def test_waiting_order_cancelled_gives_the_money_back(world: World):
     assert await shop.wallet(agent) == (5000, 0)
 
 
-async def test_account_with_a_waiting_order_leaves_after_cancelling(world: World):
+async def test_account_with_pending_order_closes_after_cancellation(world: World):
     _, agent, key = await waiting_order(world)
 
     refused = await world.client.delete("/v1/me", headers=bearer(agent))

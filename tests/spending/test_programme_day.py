@@ -10,7 +10,7 @@ from tests.make import World, bearer
 from tests.spending.gift_card_till import GiftCardTill
 from tests.spending.scenario import spending_scenario
 
-# At any hour it is another day than in UTC in one of the two.
+# At any hour the date in one of the two differs from UTC.
 FAR_ZONES = ["Pacific/Kiritimati", "Etc/GMT+12"]
 
 

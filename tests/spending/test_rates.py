@@ -1,4 +1,4 @@
-"""What a rouble costs in a programme, by day."""
+"""The rate of a programme: points for a rouble, by day."""
 
 import asyncio
 from datetime import date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What agents may spend on, as their brand keeps it."""
+"""Rewards in the console: created, changed and listed by the brand's staff."""
 
 import asyncio
 from datetime import UTC, datetime

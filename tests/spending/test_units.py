@@ -48,7 +48,7 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 
 
 def later(at: str, months: int) -> str:
-    """The programme's day of a time, so many months later; at the end of a shorter month its last day."""
+    """The day in the programme's zone `months` later; the last day of a shorter month."""
     then = datetime.fromisoformat(at).astimezone(MOSCOW).date()
     year, month = divmod(then.year * 12 + then.month - 1 + months, 12)
     return str(date(year, month + 1, min(then.day, calendar.monthrange(year, month + 1)[1])))

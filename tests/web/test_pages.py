@@ -101,7 +101,7 @@ async def test_only_known_assets_are_served(client: AsyncClient, name: str):
     assert response.json()["code"] == "not_found"
 
 
-async def test_every_error_is_described_at_its_type(client: AsyncClient):
+async def test_errors_are_described_at_their_type(client: AsyncClient):
     response = await client.get("/docs/problems", headers={"Accept-Language": "en"})
 
     for refusal in all_errors():

@@ -244,7 +244,7 @@ async def test_prefetch_and_other_sites_are_not_counted(client: AsyncClient, wor
     assert await views(world) == {}
 
 
-async def test_get_is_no_view_and_unknown_view_responds_alike(client: AsyncClient, world: World):
+async def test_get_request_and_unknown_code_count_nothing(client: AsyncClient, world: World):
     await a_code(world)
     for method in ("GET", "HEAD"):
         await client.request(method, "/p/IVAN7", headers={"User-Agent": PHONE})

@@ -40,7 +40,7 @@ async def test_health_is_200(client):
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_an_installation_is_ready_when_all_its_parts_are(client, db):
+async def test_installation_with_all_parts_is_ready(client, db):
     await db.rows(BEAT, age=3)
 
     response = await client.get("/ready")
@@ -54,7 +54,7 @@ async def test_an_installation_is_ready_when_all_its_parts_are(client, db):
 
 
 @pytest.mark.parametrize("age", [None, 60])
-async def test_an_installation_without_a_worker_is_not_ready(client, db, age):
+async def test_installation_without_worker_is_not_ready(client, db, age):
     if age:
         await db.rows(BEAT, age=age)
 
@@ -66,7 +66,7 @@ async def test_an_installation_without_a_worker_is_not_ready(client, db, age):
     assert response.json()["database"]["ok"] is True
 
 
-async def test_an_older_schema_is_not_ready_and_a_newer_one_is(client, db, owner):
+async def test_older_schema_is_not_ready_newer_is(client, db, owner):
     await db.rows(BEAT, age=0)
     answers = []
     for revision in ("0000", "9999", schema_version.head()):
@@ -77,7 +77,7 @@ async def test_an_older_schema_is_not_ready_and_a_newer_one_is(client, db, owner
     assert answers == [503, 200, 200]
 
 
-def test_the_newest_migration_is_known_by_its_number(settings):
+def test_newest_migration_is_known_by_number(settings):
     assert (
         ScriptDirectory.from_config(alembic_config(settings.database_url)).get_current_head() == schema_version.head()
     )

@@ -49,13 +49,13 @@ async def test_failed_transaction_enqueues_no_job(db, touch: Job):
     assert await waiting(db) == []
 
 
-async def test_a_job_that_carries_other_things_than_it_declared_is_refused(db, touch: Job):
+async def test_job_with_undeclared_arguments_is_refused(db, touch: Job):
     async with db.begin() as session:
         with pytest.raises(TypeError, match="has the arguments"):
             await jobs.enqueue(session, touch, account=7)
 
 
-def test_a_periodic_job_may_not_carry_anything():
+def test_periodic_job_with_arguments_is_refused():
     with pytest.raises(TypeError, match="periodic"):
 
         @jobs.task("tests", cron="* * * * *")
@@ -71,7 +71,7 @@ def test_waits_grow_from_attempt_to_attempt_and_end():
     assert [one and round((one.retry_at - now).total_seconds()) for one in waits] == [30, 60, 100, None]
 
 
-def test_a_job_that_was_stopped_goes_on_at_once():
+def test_stopped_job_resumes():
     decision = Backoff(attempts=1).get_retry_decision(exception=asyncio.CancelledError(), job=tried(5))
 
     assert decision.retry_at is None

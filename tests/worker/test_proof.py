@@ -46,7 +46,7 @@ async def tamper(owner):
         await as_superuser(owner, back)
 
 
-async def test_proof_of_a_day_finds_no_fault_and_is_stored(claimed, settings, files, db):
+async def test_clean_audit_is_stored(claimed, settings, files, db):
     await ledger_audit.seal(settings, files, wait_seconds=5)
 
     found = await ledger_audit.prove(settings, files)
@@ -65,7 +65,7 @@ async def test_proof_of_a_day_finds_no_fault_and_is_stored(claimed, settings, fi
         ("UPDATE accruals SET cause = 99", "UPDATE accruals SET cause = 1"),
     ],
 )
-async def test_an_accrual_without_its_earning_is_found(claimed, settings, files, tamper, change, back):
+async def test_accrual_without_earning_is_detected(claimed, settings, files, tamper, change, back):
     one = " WHERE cause_id = (SELECT max(cause_id) FROM accruals)"
     await tamper(change + one, back + one)
 
@@ -74,7 +74,7 @@ async def test_an_accrual_without_its_earning_is_found(claimed, settings, files,
     assert [fault.partition(": ")[0] for fault in found.faults] == [ACCRUAL]
 
 
-async def test_an_earning_without_its_accrual_is_found(claimed, settings, files, owner, tamper):
+async def test_earning_without_accrual_is_detected(claimed, settings, files, owner, tamper):
     await tamper(
         "CREATE TABLE spare AS SELECT * FROM accruals; DELETE FROM accruals",
         "INSERT INTO accruals SELECT * FROM spare; DROP TABLE spare",
@@ -85,7 +85,7 @@ async def test_an_earning_without_its_accrual_is_found(claimed, settings, files,
     assert [fault.partition(": ")[0] for fault in found.faults] == [ACCRUAL] * 3
 
 
-async def test_the_copy_of_the_seals_grows_with_them(claimed, settings, files, world, db):
+async def test_checkpoint_copy_grows_with_checkpoints(claimed, settings, files, world, db):
     await ledger_audit.seal(settings, files, wait_seconds=5)
     (code,) = await world.codes(1)
     await world.scan(claimed, code)
@@ -97,7 +97,7 @@ async def test_the_copy_of_the_seals_grows_with_them(claimed, settings, files, w
     assert len(made) == 2
 
 
-async def test_a_copy_that_could_not_be_written_for_days_is_made_up_for(claimed, settings, files, owner):
+async def test_unwritten_checkpoint_copies_are_completed(claimed, settings, files, owner):
     await ledger_audit.seal(settings, Folder(files.root / "elsewhere"), wait_seconds=5)
     await as_superuser(owner, "UPDATE seals SET at = at - interval '3 days'")
     made = await checkpoints.all_checkpoints(owner.engine)
@@ -113,9 +113,7 @@ async def test_a_copy_that_could_not_be_written_for_days_is_made_up_for(claimed,
     assert await read_text(files, ledger_audit._name(day)) == made[0].line() + "\n"
 
 
-async def test_history_that_was_rewritten_with_all_its_seals_is_found_by_the_copy(
-    claimed, settings, files, owner, tamper
-):
+async def test_rewritten_history_is_detected_by_checkpoint_copy(claimed, settings, files, owner, tamper):
     await ledger_audit.seal(settings, files, wait_seconds=5)
     await tamper("UPDATE movements SET at = at - interval '1 day'; DELETE FROM seals", "SELECT")
     await ledger_audit.seal(settings, files, wait_seconds=5)
@@ -125,7 +123,7 @@ async def test_history_that_was_rewritten_with_all_its_seals_is_found_by_the_cop
     assert found.faults == ["the first seal is not the one that was kept elsewhere"]
 
 
-async def test_seals_that_were_cut_off_at_the_end_are_found_by_the_copy(claimed, settings, files, owner, world, tamper):
+async def test_truncated_checkpoints_are_detected_by_copy(claimed, settings, files, owner, world, tamper):
     await ledger_audit.seal(settings, files, wait_seconds=5)
     (code,) = await world.codes(1)
     await world.scan(claimed, code)

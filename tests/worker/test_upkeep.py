@@ -23,7 +23,7 @@ def waiting_rule() -> Rule:
     return Rule(ways=frozenset({"package"}), amount=Fixed(100), hold_days=2, lifetime_days=30)
 
 
-async def test_a_worker_matures_what_is_due(db, world, owner, at_work):
+async def test_worker_matures_due_points(db, world, owner, at_work):
     account = await world.account()
     (code,) = await world.codes(1, rule=waiting_rule())
     await world.scan(account, code)
@@ -95,7 +95,7 @@ def test_each_programme_has_its_own_day():
     ("hour", "hours_ago", "due"),
     [(2, None, True), (12, None, True), (2, 23, True), (2, 1, False), (12, 23, False), (12, 31, True)],
 )
-def test_the_books_are_proved_at_night_or_when_there_was_none(hour, hours_ago, due):
+def test_ledger_is_audited_nightly_or_at_start(hour, hours_ago, due):
     now = datetime(2026, 11, 22, hour, 17, tzinfo=UTC)
     last = None if hours_ago is None else now - timedelta(hours=hours_ago)
 
@@ -132,7 +132,7 @@ async def test_failed_proof_is_stored_as_an_alert(db, world, owner, at_work):
         await session.execute(change, {"by": -1})
 
 
-async def test_what_is_over_is_swept_and_what_is_not_stays(db):
+async def test_only_expired_rows_are_deleted(db):
     await db.rows(
         text("INSERT INTO counters SELECT 'old:' || n, 1, now() - interval '2 days' FROM generate_series(1, 2500) AS n")
     )
@@ -155,7 +155,7 @@ async def test_what_is_over_is_swept_and_what_is_not_stays(db):
     assert (left.counters, left.caps, left.failures) == (["just", "new"], 1, [2])
 
 
-async def test_a_jobs_failure_is_forgotten_after_a_month(db, owner):
+async def test_job_failure_is_deleted_after_a_month(db, owner):
     await db.rows(
         text("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('q', 'old'), ('q', 'new'), ('q', 'todo')")
     )
@@ -174,7 +174,7 @@ async def test_a_jobs_failure_is_forgotten_after_a_month(db, owner):
     assert [row.task_name for row in left] == ["new", "todo"]
 
 
-async def test_sealing_waits_and_then_leaves_it_for_the_next_time(db, world, at_work, monkeypatch):
+async def test_checkpoint_during_open_transaction_is_postponed(db, world, at_work, monkeypatch):
     monkeypatch.setattr(scheduled_jobs, "SEAL_WAIT_SECONDS", 0.1)
     account = await world.account()
     (code,) = await world.codes(1)

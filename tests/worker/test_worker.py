@@ -86,7 +86,7 @@ async def test_failing_job_is_retried_and_its_failure_stored(db, at_work, declar
     assert "in stumble" in failures[0].error
 
 
-async def test_a_job_that_never_succeeds_is_given_up_and_stays_to_be_seen(db, at_work, declare):
+async def test_failing_job_is_abandoned_and_listed(db, at_work, declare):
     async def fail() -> None:
         raise RuntimeError
 
@@ -101,7 +101,7 @@ async def _is(db: Database, expected: list) -> bool:
     return await states(db) == expected
 
 
-async def test_a_job_that_takes_too_long_is_given_up(db, at_work, declare):
+async def test_job_over_time_limit_is_abandoned(db, at_work, declare):
     async def dream() -> None:
         await asyncio.sleep(60)
 
@@ -129,7 +129,7 @@ async def test_stopping_worker_requeues_its_job(db, at_work, declare, monkeypatc
     assert await db.rows(text("SELECT FROM procrastinate_workers")) == []
 
 
-async def test_two_workers_do_each_job_once(db, at_work, declare):
+async def test_workers_run_each_job_once(db, at_work, declare):
     done = []
 
     async def note(number: int) -> None:
@@ -146,7 +146,7 @@ async def test_two_workers_do_each_job_once(db, at_work, declare):
     assert sorted(done) == list(range(40))
 
 
-async def test_the_job_of_a_dead_worker_is_done_by_another(db, at_work, declare):
+async def test_job_of_dead_worker_is_resumed(db, at_work, declare):
     done = []
 
     async def outlive(number: int) -> None:
@@ -167,7 +167,7 @@ async def test_the_job_of_a_dead_worker_is_done_by_another(db, at_work, declare)
     assert done == [7]
 
 
-async def test_a_job_that_kills_its_workers_is_given_up(db, at_work, declare):
+async def test_job_that_kills_workers_is_abandoned(db, at_work, declare):
     async def kill() -> None: ...
 
     await enqueue(db, declare(kill, retry=Backoff(attempts=3)))
@@ -178,7 +178,7 @@ async def test_a_job_that_kills_its_workers_is_given_up(db, at_work, declare):
     assert await states(db) == [("failed", 3)]
 
 
-async def test_the_worker_outlives_its_database(own_database_url, at_work, declare):
+async def test_worker_survives_database_restart(own_database_url, at_work, declare):
     done = []
 
     async def note(number: int) -> None:

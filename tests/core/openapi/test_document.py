@@ -58,7 +58,7 @@ def patterns(node: Any) -> Iterator[str]:
             yield from patterns(part)
 
 
-def test_no_pattern_lets_an_end_of_line_follow_the_last_sign():
+def test_patterns_refuse_trailing_line_end():
     # An end of line is what these two speak of themselves.
     whole = set(patterns(DOCUMENT)) - {NO_NUL, SKU}
 
@@ -66,7 +66,7 @@ def test_no_pattern_lets_an_end_of_line_follow_the_last_sign():
     assert not re.search(SKU, "RA16-374\n")
 
 
-def test_the_document_is_valid_openapi():
+def test_document_is_valid_openapi():
     OPENAPI_31_VALIDATOR.validate(DOCUMENT)
 
     assert DOCUMENT["openapi"].startswith("3.1")
@@ -118,7 +118,7 @@ def test_operation_has_description_and_security(operation: dict[str, Any]):
 
 
 @each_operation
-def test_an_operation_has_its_errors_as_problems(operation: dict[str, Any]):
+def test_operation_errors_are_problem_details(operation: dict[str, Any]):
     statuses = set(operation["responses"])
     expected = {"400", "429", "500", "503"}
     expected |= {"401"} if any(operation["security"]) else set()
@@ -130,7 +130,7 @@ def test_an_operation_has_its_errors_as_problems(operation: dict[str, Any]):
 
 
 @each_operation
-def test_an_operation_has_examples_that_fit(operation: dict[str, Any]):
+def test_operation_examples_match_schemas(operation: dict[str, Any]):
     for _, _, content in bodies(operation):
         for example in examples(content):
             check(content["schema"], example)
@@ -140,7 +140,7 @@ def test_an_operation_has_examples_that_fit(operation: dict[str, Any]):
 
 
 @each_operation
-def test_what_a_client_sends_is_closed(operation: dict[str, Any]):
+def test_request_schemas_allow_no_unknown_fields(operation: dict[str, Any]):
     for where, _, content in bodies(operation):
         if where == "request":
             assert set(open_objects(content["schema"])) <= OPEN

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 EXAMPLES = os.environ.get("SCANBACK_EXAMPLES", "5")
 
 
-async def test_no_generated_request_breaks_what_is_described(live_url: str, world: World, tmp_path: Path):
+async def test_generated_requests_conform_to_description(live_url: str, world: World, tmp_path: Path):
     account, staff = await world.account(), await world.staff()
     other, leaving = await world.account(), await world.account()
     rival, going = await world.staff(), await world.staff()

@@ -20,7 +20,7 @@ def queue(text: Any = "x", **fields: Any) -> bytes:
     return msgspec.json.encode({"scans": [{"id": str(uuid.UUID(int=7)), "text": text} | fields]})
 
 
-async def test_an_unknown_query_parameter_is_refused_by_its_name(world: World):
+async def test_unknown_query_parameter_is_refused_by_name(world: World):
     response = await world.client.get("/v1/wallets?limt=5", headers=bearer(await world.account()))
 
     assert response.status_code == 400
@@ -34,7 +34,7 @@ async def test_known_query_parameter_is_accepted(world: World):
 
 
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""])
-async def test_a_body_that_does_not_say_it_is_json_is_refused(world: World, media: str):
+async def test_body_without_json_media_type_is_refused(world: World, media: str):
     response = await post(world, "/v1/scans/batch", queue(), media)
 
     assert response.status_code == 415
@@ -42,7 +42,7 @@ async def test_a_body_that_does_not_say_it_is_json_is_refused(world: World, medi
 
 
 @pytest.mark.parametrize("media", ["application/json; charset=utf-8", "Application/JSON"])
-async def test_a_media_type_is_read_as_http_writes_it(world: World, media: str):
+async def test_media_type_is_parsed_by_http_rules(world: World, media: str):
     response = await post(world, "/v1/scans/batch", queue(), media)
 
     assert response.status_code == 200
@@ -80,7 +80,7 @@ async def test_invalid_body_is_rejected_with_its_field(world: World, body: bytes
     assert problem["errors"][0]["detail"]
 
 
-async def test_a_body_nested_without_end_is_refused_where_fields_may_be_added(world: World):
+async def test_deeply_nested_body_with_additional_fields_is_refused(world: World):
     deep = b'{"x":' * 100_000 + b"1" + b"}" * 100_000
 
     response = await post(world, "/v1/passkeys", deep)
@@ -99,14 +99,14 @@ async def test_number_in_a_string_is_rejected(world: World):
     assert response.json()["errors"][0]["field"] == "programme_id"
 
 
-async def test_options_is_refused_and_names_all_methods_of_the_address(world: World):
+async def test_options_is_refused_with_allowed_methods(world: World):
     response = await world.client.options("/v1/me")
 
     assert response.status_code == 405
     assert response.headers["allow"] == "DELETE, GET"
 
 
-async def test_a_body_beyond_the_limit_is_refused(world: World):
+async def test_body_over_limit_is_refused(world: World):
     response = await post(world, "/v1/scans/batch", b'{"scans": "' + b"x" * 9_000_000 + b'"}')
 
     assert response.status_code == 413

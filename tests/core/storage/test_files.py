@@ -42,7 +42,7 @@ async def files(request, tmp_path) -> AsyncIterator[Files]:
     made.close()
 
 
-async def test_what_was_put_is_read_back(files):
+async def test_stored_object_is_read_back(files):
     content = random.Random(1).randbytes(700_000)
 
     await files.put("print/1/codes.csv", io.BytesIO(content))
@@ -52,7 +52,7 @@ async def test_what_was_put_is_read_back(files):
     assert not await files.exists("print/1/codes")
 
 
-async def test_a_file_larger_than_one_upload_part_is_read_back(files):
+async def test_file_of_several_upload_parts_is_read_back(files):
     content = random.Random(2).randbytes(9 << 20)
 
     await files.put("large.bin", io.BytesIO(content))
@@ -69,7 +69,7 @@ async def test_file_is_stored_from_its_start_at_any_position(files):
     assert await read(files, "a.txt") == b"from the start"
 
 
-async def test_the_same_name_again_replaces(files):
+async def test_second_put_replaces_object(files):
     await files.put("a.txt", io.BytesIO(b"first"))
 
     await files.put("a.txt", io.BytesIO(b"second, longer"))
@@ -82,7 +82,7 @@ async def test_missing_object_raises_before_the_first_byte(files):
         await files.open("nowhere/a.txt")
 
 
-async def test_a_removed_object_is_gone_and_may_be_removed_again(files):
+async def test_removal_of_object_is_idempotent(files):
     await files.put("a/b.txt", io.BytesIO(b"x"))
 
     await files.remove("a/b.txt")
@@ -91,7 +91,7 @@ async def test_a_removed_object_is_gone_and_may_be_removed_again(files):
     assert not await files.exists("a/b.txt")
 
 
-async def test_a_removed_folder_is_gone_with_all_in_it_and_its_neighbour_stays(files):
+async def test_removed_folder_leaves_its_neighbour(files):
     for name in ("a/1/x", "a/1/y/z", "a/10/x"):
         await files.put(name, io.BytesIO(b"x"))
 
@@ -102,7 +102,7 @@ async def test_a_removed_folder_is_gone_with_all_in_it_and_its_neighbour_stays(f
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../a", "a/../b", "a//b", "a/", ".hidden", "a b", "a\nb", "а"])
-async def test_a_name_that_could_lead_elsewhere_is_refused(files, name):
+async def test_name_outside_folder_is_refused(files, name):
     with pytest.raises(ValueError, match="not a name"):
         await files.put(name, io.BytesIO(b"x"))
 
@@ -115,7 +115,7 @@ async def test_writers_of_one_name_never_mix(files):
     assert await read(files, "same") in contents
 
 
-async def test_a_failed_put_leaves_what_was_there(files):
+async def test_failed_put_preserves_previous_object(files):
     await files.put("a.txt", io.BytesIO(b"whole"))
 
     with pytest.raises(OSError, match="disk"):
@@ -124,7 +124,7 @@ async def test_a_failed_put_leaves_what_was_there(files):
     assert await read(files, "a.txt") == b"whole"
 
 
-async def test_a_folder_is_for_this_user_only_and_keeps_nothing_unfinished(tmp_path):
+async def test_folder_is_private_without_unfinished_files(tmp_path):
     folder = Folder(tmp_path / "files")
     await folder.put("deep/a.txt", io.BytesIO(b"x"))
     with pytest.raises(OSError, match="disk"):
@@ -135,7 +135,7 @@ async def test_a_folder_is_for_this_user_only_and_keeps_nothing_unfinished(tmp_p
     assert modes == {"files": 0o700, ".unfinished": 0o700, "deep": 0o700, "a.txt": 0o600}
 
 
-async def test_a_start_removes_what_a_killed_process_left(tmp_path):
+async def test_start_removes_unfinished_files(tmp_path):
     folder = Folder(tmp_path / "files")
     (folder.unfinished / "old").write_bytes(b"half")
     (folder.unfinished / "new").write_bytes(b"half, being written")
@@ -147,13 +147,13 @@ async def test_a_start_removes_what_a_killed_process_left(tmp_path):
     assert [path.name for path in folder.unfinished.iterdir()] == ["new"]
 
 
-async def test_no_link_leads_into_a_folder(tmp_path):
+async def test_folder_has_no_link(tmp_path):
     folder = Folder(tmp_path / "files")
 
     assert await folder.link("a.txt", seconds=60, download_as="a.txt") is None
 
 
-async def test_a_link_gives_the_object_under_its_own_name(s3):
+async def test_link_serves_object_under_its_name(s3):
     bucket = Bucket(f"s3://scanback/links?links={s3}")
     await bucket.put("1/a.csv", io.BytesIO(b"position,code\r\n"))
 
@@ -166,7 +166,7 @@ async def test_a_link_gives_the_object_under_its_own_name(s3):
     assert answer.headers["content-disposition"] == 'attachment; filename="batch.csv"'
 
 
-async def test_a_bucket_without_a_public_address_gives_no_link(s3):
+async def test_bucket_without_public_address_has_no_link(s3):
     bucket = Bucket("s3://scanback/links")
 
     link = await bucket.link("1/a.csv", seconds=60, download_as="a.csv")
@@ -194,7 +194,7 @@ def test_settings_choose_the_file_storage(tmp_path, s3):
 
 
 @pytest.mark.parametrize("url", ["scanback", "https://s3.example/scanback", "s3:///prefix"])
-def test_an_address_that_names_no_bucket_is_refused(url):
+def test_address_without_bucket_is_refused(url):
     with pytest.raises(SettingMissing, match="s3://bucket/prefix"):
         Bucket(url)
 

@@ -44,7 +44,7 @@ def test_file_in_any_encoding_is_read(encoding, end, head):
 
 @pytest.mark.parametrize("name", ["Труба", "ТРУБА", "труба", "Кран шаровой", "Щит", "ВИЛКА ЕВРО 220В"])
 @pytest.mark.parametrize("encoding", ["cp1251", "koi8-r"])
-def test_one_name_is_evidence_enough(name, encoding):
+def test_one_name_determines_encoding(name, encoding):
     assert texts(f"sku,name_ru\nA,{name}\n".encode(encoding)) == [["sku", "name_ru"], ["A", name]]
 
 
@@ -63,7 +63,7 @@ def test_utf_8_with_broken_byte_stays_utf_8(place):
 
 
 @pytest.mark.parametrize("others", ["cp1251", "cp866"])
-def test_only_row_in_another_encoding_is_broken(others):
+def test_row_in_another_encoding_is_broken(others):
     content = "\n".join([HEAD, *ROWS]).encode() + "\nB;Труба;1\n".encode(others)
 
     _, rows = opened(content)

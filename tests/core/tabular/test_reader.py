@@ -58,11 +58,11 @@ def sheet(rows_xml, head=""):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251", "utf-16"])
-def test_a_csv_is_read_in_every_usual_dress(separator, encoding):
+def test_csv_in_any_usual_dialect_is_read(separator, encoding):
     assert cells(csv_text(separator).encode(encoding)) == LINES
 
 
-def test_a_header_with_a_comma_does_not_hide_the_semicolon():
+def test_header_with_comma_preserves_semicolon_separator():
     assert cells("Код;Цена, руб\nA;1,50\n".encode()) == [["Код", "Цена, руб"], ["A", "1,50"]]
 
 
@@ -89,14 +89,14 @@ def test_guard_before_a_formula_is_removed():
         (b"PK\x03\x04 and nothing more", "file_unreadable"),
     ],
 )
-def test_what_is_no_table_is_refused(content, code):
+def test_non_table_is_refused(content, code):
     with pytest.raises(DomainError) as refusal:
         rows(content)
 
     assert refusal.value.code == code
 
 
-def test_a_workbook_is_read_with_its_numbers_as_people_write_them():
+def test_workbook_numbers_are_read_as_displayed():
     lines = [["sku", "gtin", "price"], ["007", 4600000000015, 45.1], [12, None, 0.1 + 0.2], [True, "=1+1", 1e20]]
 
     found = cells(workbook(lines))
@@ -106,7 +106,7 @@ def test_a_workbook_is_read_with_its_numbers_as_people_write_them():
     assert found[3] == ["1", "", "1e+20"]
 
 
-def test_rows_that_are_not_there_cost_nothing_and_keep_their_numbers():
+def test_missing_rows_preserve_row_numbers():
     book = openpyxl.Workbook()
     book.active["A1"], book.active["A1048576"], book.active["XFD1048576"] = "sku", "last", "far"
     file = io.BytesIO()
@@ -118,7 +118,7 @@ def test_rows_that_are_not_there_cost_nothing_and_keep_their_numbers():
     assert len(last) == 257
 
 
-def test_only_the_first_sheet_counts():
+def test_only_first_sheet_is_read():
     book = openpyxl.Workbook()
     book.active.append(["sku"])
     book.create_sheet("other").append(["x"])
@@ -155,7 +155,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_hostile_workbook_is_refused(name):
+def test_hostile_workbook_is_refused(name):
     with pytest.raises(DomainError) as refusal:
         rows(BOMBS[name])
 
@@ -176,7 +176,7 @@ def test_archive_with_false_size_is_read_up_to_that_size():
         rows(bytes(content), most_bytes=100_000)
 
 
-def test_an_archive_of_a_hundred_thousand_parts_is_refused_unread():
+def test_archive_with_too_many_parts_is_refused():
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as packed:
         for number in range(10_000):
@@ -198,7 +198,7 @@ def test_random_damage_never_gets_beyond_a_refusal():
             list(Workbook(io.BytesIO(bytes(broken)), Limits(1_000_000, 1000)).rows())
 
 
-def test_a_long_csv_is_read_in_little_memory():
+def test_long_csv_is_read_in_constant_memory():
     content = b"sku,name_ru\n" + b"".join(b"A%d,Socket\n" % n for n in range(200_000))
     file = io.BytesIO(content)
     tracemalloc.start()

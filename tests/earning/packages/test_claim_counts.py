@@ -6,7 +6,7 @@ from backend.earning.packages import batches
 from backend.earning.packages.claim_counts import count_claimed
 from backend.earning.packages.code_lists.staged_codes import RefusedLine
 from backend.programmes.rules.rule import Fixed, Rule
-from tests.earning.packages.test_imports import GTIN, draw, make, take, turn
+from tests.earning.packages.test_imports import GTIN, change_state, draw, make, take
 from tests.make import World
 
 
@@ -31,7 +31,7 @@ async def claimed(db, batch, limit=100):
 async def test_claims_of_imported_codes_are_counted_to_limit(db, settings, world, programme):
     batch, codes = await make(db, programme), draw(5)
     await take(db, settings, batch, codes)
-    await turn(db, batch, "active")
+    await change_state(db, batch, "active")
     for code in codes[1:4]:
         await world.scan(await world.account(), code)
 
@@ -43,8 +43,8 @@ async def test_claims_of_marked_units_are_counted(db, settings, world, programme
     batch, other = await make(db, programme, "marked"), await make(db, programme, "marked")
     await take(db, settings, batch, [marking("5a1"), marking("5a2")])
     await take(db, settings, other, [marking("7b1")])
-    await turn(db, batch, "active")
-    await turn(db, other, "active")
+    await change_state(db, batch, "active")
+    await change_state(db, other, "active")
     for serial in ("5a1", "5a2", "7b1"):
         await world.scan(await world.account(), marking(serial))
 

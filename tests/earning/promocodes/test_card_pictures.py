@@ -30,7 +30,7 @@ def jpeg(picture: Image.Image, quality: int) -> bytes:
 
 @pytest.mark.parametrize("card", [CARD, LONG], ids=["usual", "long"])
 @pytest.mark.parametrize(("size", "kind"), [pair for pair in EVERY if pair[1] is not CardFormat.SVG])
-async def test_card_is_readable_at_a_third_and_badly_compressed(app, size, kind, card):
+async def test_small_compressed_card_is_readable(app, size, kind, card):
     copies = 10 if (size, kind) == (Size.BUSINESS, CardFormat.PDF) else 1
 
     picture = raster(readability.draw_card_file(card, size, kind), kind)
@@ -41,7 +41,7 @@ async def test_card_is_readable_at_a_third_and_badly_compressed(app, size, kind,
 
 
 @pytest.mark.parametrize("size", Size)
-def test_texts_are_inside_the_card_and_outside_the_qr_code(size):
+def test_texts_are_inside_card_beside_qr_code(size):
     for card in (CARD, LONG):
         drawn = layout.lay_out(card, size)
         box = drawn.symbol.box

@@ -69,7 +69,7 @@ async def test_card_is_drawn_once_and_then_read_from_storage(world: World, app, 
     assert not list((world.settings.data / "files" / "cards").glob(f"{row.id}/*"))
 
 
-async def test_public_storage_redirects_agents_and_sends_previews_the_picture(world: World, app, monkeypatch):
+async def test_public_storage_redirects_agents_but_not_previews(world: World, app, monkeypatch):
     agent, row = await a_code(world)
     with serving_s3() as address:
         bucket = Bucket(f"s3://scanback/x?links={address}")

@@ -132,7 +132,7 @@ async def test_expired_invitation_is_refused(world: World, way):
     assert await status(world, pending["token"]) == "ended"
 
 
-async def test_only_the_device_that_invited_confirms(world: World):
+async def test_only_inviting_device_confirms(world: World):
     account, stranger = await world.account(), await world.account()
     tablet = await second_device(world, account)
     invitation, pending = await presented(world, account)

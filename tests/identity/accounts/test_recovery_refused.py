@@ -54,7 +54,7 @@ async def test_wait_is_limited_to_ten_hours(app: Litestar, db, number):
     assert answer.headers["retry-after"] == "36000"
 
 
-async def test_failures_of_others_do_not_lock_the_owner_out(app: Litestar, world: World, number):
+async def test_failures_of_others_do_not_lock_owner(app: Litestar, world: World, number):
     number("signins_failed_per_hour_per_address", 1)
     account = await world.account()
     async with caller(app, "198.51.100.7") as stranger, caller(app, "198.51.100.8") as owner:

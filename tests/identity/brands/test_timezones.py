@@ -64,7 +64,7 @@ async def test_timezone_is_set_only_if_both_agree(world, owner_of_brand):
             ]
 
 
-async def test_timezone_whose_rules_differ_is_refused(owner_of_brand):
+async def test_timezone_with_different_rules_is_refused(owner_of_brand):
     # To PostgreSQL CET is an offset of one hour all year long, to Python a zone with summer time.
     response = await owner_of_brand.put("/v1/console/programmes/club", CLUB | {"timezone": "CET"})
 

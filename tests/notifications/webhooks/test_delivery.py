@@ -225,7 +225,7 @@ async def test_concurrent_workers_send_each_attempt_once(hook, receiver):
     assert {line["attempts"] for line in await hook.log("?limit=100")} == {1}
 
 
-async def test_expired_lease_passes_to_another_worker_who_records(hook, receiver, db):
+async def test_expired_lease_passes_to_another_worker(hook, receiver, db):
     await hook.create_event()
     receiver.answers.append(500)
     await hook.work()
@@ -351,7 +351,7 @@ async def test_deliveries_are_listed_in_pages(hook):
     assert await hook.log("?state=failed") == []
 
 
-async def test_stopped_worker_leaves_leased_deliveries_to_the_next(hook, receiver, private, db):
+async def test_stopped_worker_leaves_deliveries_to_next(hook, receiver, private, db):
     receiver.hold.clear()
     async with working(private):
         await hook.create_event()

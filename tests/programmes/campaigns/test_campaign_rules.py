@@ -58,7 +58,7 @@ async def test_budget_below_one_payment_is_warned_of(manager, body):
     assert [row["code"] for row in made["warnings"]] == ["budget_too_small"]
 
 
-async def test_every_field_of_a_rule_is_stored(manager, body):
+async def test_rule_fields_are_stored(manager, body):
     rule = FIXED | {"ways": ["receipt"], "units_per_receipt": 3, "receipt_days": 14, "priority": 7, "stacks": True}
 
     made = (await manager.put(PATH, body | {"rule": rule})).json()

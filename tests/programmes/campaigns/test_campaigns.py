@@ -36,7 +36,7 @@ async def test_campaign_is_read_as_written(world: World, manager, body):
     assert listed == {name: value for name, value in written.items() if name != "versions"}
 
 
-async def test_campaign_with_the_same_body_has_no_new_version(world: World, manager, programme, body):
+async def test_unchanged_campaign_has_no_new_version(world: World, manager, programme, body):
     first = (await manager.put("/v1/console/campaigns/autumn", body)).json()
     before = await rules_version(world, programme)
 

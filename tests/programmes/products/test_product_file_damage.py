@@ -184,7 +184,7 @@ async def test_import_refuses_a_sku_that_was_misread(manager):
     ("column", "before", "cut"),
     [("price", "10275240", "1"), ("price_rub", "1824.66", "18")],
 )
-async def test_import_of_a_price_cut_at_the_end_is_refused(manager, column, before, cut):
+async def test_import_with_truncated_price_is_refused(manager, column, before, cut):
     await took(manager, f"sku,name_ru,{column}\nA,Труба,{before}\n")
 
     answer = await send(manager, f"sku,name_ru,{column}\nA,Труба,{cut}")
@@ -192,7 +192,7 @@ async def test_import_of_a_price_cut_at_the_end_is_refused(manager, column, befo
     assert problems(answer) == [(2, column, "row_too_short")]
 
 
-async def test_import_without_a_last_line_end_changes_a_whole_value(manager):
+async def test_import_without_last_line_end_changes_value(manager):
     await took(manager, "sku,name_ru,warranty_months\nA,Труба,263\n")
 
     answer = await send(manager, "sku,name_ru,warranty_months\nA,Труба,0")

@@ -1,4 +1,4 @@
-"""Makes wallets rich in what a home screen shows: earnings of many days, with their explanations."""
+"""Wallets with earnings of many days and their explanations, for the home screen and statements."""
 
 import itertools
 from datetime import date, datetime, timedelta
@@ -20,7 +20,7 @@ SERIALS = itertools.count(10**9)
 
 
 def the_day() -> date:
-    """Today, where the programmes of tests are."""
+    """Today in the time zone of the tests' programmes."""
     return datetime.now(ZoneInfo("Europe/Moscow")).date()
 
 
@@ -41,7 +41,7 @@ async def programme(world: World, **fields: Any) -> Programme:
 async def earn(
     world: World, owner: int, made: Programme, amount: int = 100, waits_days: int = 0, today: date | None = None
 ) -> None:
-    """One earning as the rules would have given it."""
+    """One award with the explanation that the rules give."""
     day = today or the_day()
     serial, matures_on = next(SERIALS), day + timedelta(days=waits_days)
     async with world.db.begin() as session:

@@ -1,4 +1,4 @@
-"""The home screen: one call, 4 KB at the most, and nothing at all when nothing has changed."""
+"""The home screen: one request, at most 4 KB, and 304 if nothing has changed."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -12,7 +12,7 @@ from tests.make import World, bearer
 from tests.spending.wallets.earnings import account_id, the_day, wallet
 
 ROWS, TIMES, MOST_SECONDS = 10_000, 12, 2.0
-# Each earning has figures of its own, so that no sentence is like another.
+# Each award has its own figures, so that no two explanations are equal.
 LIVE = """
     DO $$
     DECLARE w wallets; day date := '{day}'; n int;

@@ -47,7 +47,7 @@ async def agent_of(world: World, **fields) -> Agent:
 
 @pytest.fixture
 async def agent(world: World) -> Agent:
-    """Earned 100 and 50 that waits; 30 of it held, 20 spent, 10 given back."""
+    """Earned 100 and 50 pending; 30 held, 20 spent, 10 released."""
     made = await agent_of(world, currency="RUB")
     await earn(world, made.owner, made.made, 100)
     await earn(world, made.owner, made.made, 50, waits_days=3)
@@ -58,7 +58,7 @@ async def agent(world: World) -> Agent:
 
 
 async def back_dated(owner, wallet_id: int, seq: int, days: int) -> None:
-    """As if the first movements of a wallet had been made so many days ago."""
+    """Move the first movements of a wallet `days` into the past."""
     async with owner.begin() as session:
         await session.execute(text("SET LOCAL session_replication_role = replica"))
         await session.execute(
@@ -118,7 +118,7 @@ async def test_days_are_in_programme_time_zone(world: World, owner):
     await earn(world, agent.owner, agent.made, 100)
     async with owner.begin() as session:
         await session.execute(text("SET LOCAL session_replication_role = replica"))
-        await session.execute(text("UPDATE movements SET at = '2026-06-01T14:30:00Z'"))  # 00:30 on the second, there
+        await session.execute(text("UPDATE movements SET at = '2026-06-01T14:30:00Z'"))  # 00:30 on the second in Moscow
 
     before = await agent.statement(**{"from": "2026-06-01", "to": "2026-06-01"})
     statement = await agent.statement(**{"from": "2026-06-02", "to": "2026-06-02"})

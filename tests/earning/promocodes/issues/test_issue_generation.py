@@ -163,7 +163,7 @@ async def test_prefix_is_shown_as_written_and_stored_folded(db, manager, campaig
     assert all(symbols.has_valid_check(row.code) for row in codes)
 
 
-def test_drawn_codes_are_sorted_unique_and_use_all_symbols():
+def test_drawn_codes_are_sorted_and_unique():
     codes = draw_codes(20_000, Design(9, "NY"))
 
     assert codes == sorted(set(codes))

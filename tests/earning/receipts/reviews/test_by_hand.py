@@ -119,7 +119,7 @@ async def test_first_brand_with_goods_claims_receipt(brand: Held, other: Worker)
     assert await brand.balance() == (5400 if answers[0].status_code == 200 else 100)
 
 
-async def test_one_receipt_of_two_agents_is_paid_once(brand: Held, world: World):
+async def test_receipt_of_two_agents_is_paid_once(brand: Held, world: World):
     found = document(line(amount=90_000))
     second = await world.account()
     await send(brand, found=found)
