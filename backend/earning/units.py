@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get
@@ -13,7 +15,7 @@ from sqlalchemy import text
 from backend.core.db.database import Database, Db
 from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.models import ResponseModel
-from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
+from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.core.language import localized
 from backend.identity.accounts.authentication import CurrentAgent
@@ -96,10 +98,9 @@ async def list_units(
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
 ) -> Response[UnitPage]:
     """The caller's units, each registered by its claim, with warranty extensions by orders. ETag and 304."""
-    found = await find_units(db, pack_codes, agent.account_id, number_from_cursor(after), limit + 1)
-    return conditional_response(
-        request, UnitPage(found[:limit], encode_cursor(found[limit - 1].id) if len(found) > limit else None)
-    )
+    read = partial(find_units, db, pack_codes, agent.account_id, number_from_cursor(after))
+    units, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, UnitPage(list(units), following))
 
 
 router = Router("/", route_handlers=[list_units], tags=["Spending"])

@@ -1,5 +1,7 @@
 """Console routes about the brand and its staff."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, delete, get, put
@@ -16,7 +18,7 @@ from backend.core.http.conditional_requests import (
 )
 from backend.core.http.errors import Busy
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
+from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.core.security.passwords import InjectedPasswords
 from backend.identity.approvals import service as approvals
@@ -76,9 +78,9 @@ async def list_staff(
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
 ) -> StaffPage:
     """Members of the brand's staff, disabled ones included."""
-    rows = await service.list_members(session, staff, number_from_cursor(after), limit + 1)
-    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return StaffPage([StaffOut.of(row) for row in rows[:limit]], following)
+    read = partial(service.list_members, session, staff, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return StaffPage([StaffOut.of(row) for row in rows], following)
 
 
 @put(

@@ -1,6 +1,8 @@
 """The console's routes for imports: check a file, read its report, apply it."""
 
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from backend.core.db.database import Db, Session
 from backend.core.http import forms
 from backend.core.http.errors import BodyChanged, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, page_of
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.core.tabular import reader, workbook_process
 from backend.core.tabular.file_operations import MEDIA, FileFormat, FileOperation, UploadOperation
@@ -125,8 +127,9 @@ async def list_imports(
     staff: CurrentMember, session: Session, after: AfterNumber = None, limit: Limit = 50
 ) -> ImportFilePage:
     """Files that were checked or applied by `PUT /imports/{id}`, newest first."""
-    rows = await service.list_imports(session, staff, number_from_cursor(after), limit + 1)
-    return ImportFilePage(*page_of(rows, limit, ImportFileOut.of))
+    read = partial(service.list_imports, session, staff, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return ImportFilePage([ImportFileOut.of(row) for row in rows], following)
 
 
 @get("/imports/{key:uuid}", opt=READERS, responses=error_responses(service.ImportUnknown))

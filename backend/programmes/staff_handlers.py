@@ -1,5 +1,7 @@
 """Programmes in the console."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from litestar import Request, Response, Router, get, put
@@ -14,7 +16,7 @@ from backend.core.http.conditional_requests import (
     conditional_response,
     response_with_etag,
 )
-from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, encode_cursor, text_from_cursor
+from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
 from backend.identity.brands.authentication import OWNERS, READERS, CurrentMember, RoleForbids
 from backend.identity.brands.timezones import TimezoneInvalid, TimezoneUnknown
@@ -27,9 +29,9 @@ async def list_programmes(
     staff: CurrentMember, session: Session, after: AfterKey = None, limit: Limit = 50
 ) -> ProgrammePage:
     """The brand's programmes."""
-    rows = await service.list_programmes(session, staff, text_from_cursor(after), limit + 1)
-    following = encode_cursor(rows[limit - 1].key) if len(rows) > limit else None
-    return ProgrammePage([ProgrammeOut.of(row) for row in rows[:limit]], following)
+    read = partial(service.list_programmes, session, staff, text_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("key"))
+    return ProgrammePage([ProgrammeOut.of(row) for row in rows], following)
 
 
 @get(

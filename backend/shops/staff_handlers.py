@@ -1,5 +1,7 @@
 """Staff endpoints of shops: those the brand manages, and those of other keepers that serve it."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from litestar import Request, Response, Router, delete, get, put
@@ -14,7 +16,7 @@ from backend.core.http.conditional_requests import (
     conditional_response,
     response_with_etag,
 )
-from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, encode_cursor, text_from_cursor
+from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
 from backend.identity.brands.authentication import EDITORS, READERS, CurrentMember, RoleForbids
 from backend.identity.brands.timezones import TimezoneInvalid, TimezoneUnknown
@@ -25,9 +27,9 @@ from backend.shops.schemas import ShopIn, ShopOut, ShopPage
 @get("/shops", opt=READERS, responses=error_responses(CursorInvalid))
 async def list_shops(staff: CurrentMember, session: Session, after: AfterKey = None, limit: Limit = 50) -> ShopPage:
     """The shops that serve the brand, ended links included."""
-    rows = await service.list_shops(session, staff, text_from_cursor(after), limit + 1)
-    next_cursor = encode_cursor(rows[limit - 1].link.key) if len(rows) > limit else None
-    return ShopPage([ShopOut.of(*row) for row in rows[:limit]], next_cursor)
+    read = partial(service.list_shops, session, staff, text_from_cursor(after))
+    rows, next_cursor = await read_page(read, limit, attrgetter("link.key"))
+    return ShopPage([ShopOut.of(*row) for row in rows], next_cursor)
 
 
 @get("/shops/{key:str}", opt=READERS, responses=error_responses(service.ShopUnknown), response_headers=[ETAG_HEADER])

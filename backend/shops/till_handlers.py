@@ -1,5 +1,7 @@
 """Staff endpoints of a shop's tills and cashiers, for the brand that manages it."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated
 
 from litestar import Response, Router, delete, get, post, put
@@ -9,7 +11,7 @@ from litestar.params import JSONBody, PathParameter
 from backend.core.db.database import Db, Session
 from backend.core.http.errors import Busy
 from backend.core.http.models import KEY
-from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, encode_cursor, text_from_cursor
+from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
 from backend.core.security.passwords import InjectedPasswords
 from backend.identity.brands.authentication import (
@@ -38,9 +40,9 @@ async def list_tills(
 ) -> TillPage:
     """The shop's tills, switched off ones included."""
     shop = await service.get_managed_shop(session, staff, key)
-    rows = await tills.list_tills(session, shop, text_from_cursor(after), limit + 1)
-    next_cursor = encode_cursor(rows[limit - 1].key) if len(rows) > limit else None
-    return TillPage([TillOut.of(row) for row in rows[:limit]], next_cursor)
+    read = partial(tills.list_tills, session, shop, text_from_cursor(after))
+    rows, next_cursor = await read_page(read, limit, attrgetter("key"))
+    return TillPage([TillOut.of(row) for row in rows], next_cursor)
 
 
 @put(
@@ -80,9 +82,9 @@ async def list_cashiers(
 ) -> CashierPage:
     """The shop's cashiers, disabled ones included."""
     shop = await service.get_managed_shop(session, staff, key)
-    rows = await cashiers.list_cashiers(session, shop, text_from_cursor(after), limit + 1)
-    next_cursor = encode_cursor(rows[limit - 1].key) if len(rows) > limit else None
-    return CashierPage([CashierOut.of(row) for row in rows[:limit]], next_cursor)
+    read = partial(cashiers.list_cashiers, session, shop, text_from_cursor(after))
+    rows, next_cursor = await read_page(read, limit, attrgetter("key"))
+    return CashierPage([CashierOut.of(row) for row in rows], next_cursor)
 
 
 @put("/shops/{key:str}/cashiers/{cashier:str}", opt=EDITORS, responses=error_responses(*KEEPER_ERRORS, Busy))

@@ -1,5 +1,7 @@
 """Endpoints of an agent's redemptions: a list, and a live stream."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get
@@ -12,7 +14,7 @@ from backend.checkout.redemptions.streams import CurrentStreams, position_from_e
 from backend.core.db.database import Db
 from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.errors import Busy
-from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
+from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.identity.accounts.authentication import CurrentAgent
 
@@ -34,9 +36,9 @@ async def list_redemptions(
 ) -> Response[RedemptionPage]:
     """Sales with the caller's codes, newest first: shop, amount paid, bonus, returns. The buyer and the basket are not
     included. Supports ETag and 304."""
-    rows = await redemptions.redemption_page(db, agent.account_id, number_from_cursor(after), limit + 1)
-    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return conditional_response(request, RedemptionPage([RedemptionOut.of(row) for row in rows[:limit]], following))
+    read = partial(redemptions.redemption_page, db, agent.account_id, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, RedemptionPage([RedemptionOut.of(row) for row in rows], following))
 
 
 @get("/redemptions/stream", media_type="text/event-stream", responses=error_responses(Busy))

@@ -1,6 +1,7 @@
 """Staff endpoints of the brand that manages a shop: other brands' links and the limits of their debts."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from litestar import Router, delete, get, put
@@ -12,7 +13,7 @@ from backend.checkout.settlements import service as statements
 from backend.checkout.settlements.handlers import NumberPath
 from backend.core.db.database import Db
 from backend.core.http.models import CurrentSettings
-from backend.core.http.pagination import AfterNumber, CursorInvalid, Key, Limit, encode_cursor, number_from_cursor
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Key, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.identity.brands.authentication import (
     EDITORS,
@@ -41,9 +42,10 @@ async def list_shop_brands(
     # own.
     async with db.begin() as session:
         shop = await service.get_managed_shop(session, staff, key)
-        rows = await links.list_links(session, shop, number_from_cursor(after), limit + 1)
-        items = [LinkOut.of(link, name, await payables.current_debt(session, link)) for link, name in rows[:limit]]
-    return LinkPage(items, encode_cursor(rows[limit - 1][0].brand_id) if len(rows) > limit else None)
+        read = partial(links.list_links, session, shop, number_from_cursor(after))
+        rows, following = await read_page(read, limit, lambda row: row[0].brand_id)
+        items = [LinkOut.of(link, name, await payables.current_debt(session, link)) for link, name in rows]
+    return LinkPage(items, following)
 
 
 @put(

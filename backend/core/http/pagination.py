@@ -1,8 +1,8 @@
 """Lists in pages: opaque cursors, the query parameters of lists, and pages of rows."""
 
 import base64
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, TypeVar, cast
 
 import msgspec
 from litestar.params import PathParameter, QueryParameter
@@ -11,7 +11,7 @@ from backend.core.http.errors import Invalid
 from backend.core.http.models import KEY
 
 T = TypeVar("T")
-Item = TypeVar("Item")
+Row = TypeVar("Row")
 
 Key = Annotated[str, PathParameter(pattern=KEY, description="Chosen by the brand.")]
 # Where lists by key go on, and lists by number.
@@ -72,7 +72,20 @@ def _decode_cursor(text: str, kind: type[T]) -> T:
     return cast(T, found)  # mypy cannot follow a type that is a value
 
 
-def page_of(rows: Sequence[Any], limit: int, item: Callable[[Any], Item]) -> tuple[list[Item], str | None]:
-    """The items of a page and the cursor of the next one. `rows` has one more than `limit` where there is a next."""
-    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return [item(row) for row in rows[:limit]], following
+async def read_page(
+    read: Callable[[int], Awaitable[Sequence[Row]]], limit: int, position: Callable[[Row], int | str]
+) -> tuple[Sequence[Row], str | None]:
+    """Read a page of a list: at most `limit` rows, and the cursor of the next page if there is one.
+
+    `read` gets the number of rows to read, `position` is where the list goes on after a row.
+    """
+    rows = await read(limit + 1)
+    return split_page(rows, limit, position)
+
+
+def split_page(
+    rows: Sequence[Row], limit: int, position: Callable[[Row], int | str]
+) -> tuple[Sequence[Row], str | None]:
+    """The first `limit` rows, and the cursor of the next page if there are more rows than that."""
+    following = encode_cursor(position(rows[limit - 1])) if len(rows) > limit else None
+    return rows[:limit], following

@@ -1,5 +1,7 @@
 """Endpoints of the console for batches and their ranges (pallets and rolls)."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from backend.core.db.database import Session
 from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
 from backend.core.http.errors import BodyChanged
 from backend.core.http.models import CurrentSettings
-from backend.core.http.pagination import Cursor, CursorInvalid, LargeLimit, encode_cursor, number_from_cursor
+from backend.core.http.pagination import Cursor, CursorInvalid, LargeLimit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.earning.packages import batches, ranges, slots
 from backend.earning.packages.models import Batch
@@ -45,9 +47,9 @@ async def list_batches(
     staff: CurrentMember, session: Session, after: Cursor = None, limit: LargeLimit = 50
 ) -> BatchPage:
     """The brand's batches, newest first."""
-    rows = await batches.list_batches(session, staff.brand_id, number_from_cursor(after), limit + 1)
-    following = encode_cursor(rows[limit - 1][0].id) if len(rows) > limit else None
-    return BatchPage([BatchLine.of(batch, product) for batch, product in rows[:limit]], following)
+    read = partial(batches.list_batches, session, staff.brand_id, number_from_cursor(after))
+    rows, following = await read_page(read, limit, lambda row: row[0].id)
+    return BatchPage([BatchLine.of(batch, product) for batch, product in rows], following)
 
 
 @get(
@@ -108,9 +110,9 @@ async def list_ranges(
 ) -> RangePage:
     """The ranges of a batch, each in one state."""
     batch, _ = await batches.get_batch(session, staff.brand_id, key)
-    rows = await ranges.list_ranges(session, batch, number_from_cursor(after) or 0, limit + 1)
-    following = encode_cursor(rows[limit - 1].last) if len(rows) > limit else None
-    return RangePage([RangeOut.of(row) for row in rows[:limit]], following)
+    read = partial(ranges.list_ranges, session, batch, number_from_cursor(after) or 0)
+    rows, following = await read_page(read, limit, attrgetter("last"))
+    return RangePage([RangeOut.of(row) for row in rows], following)
 
 
 @put(

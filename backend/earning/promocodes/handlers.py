@@ -1,5 +1,7 @@
 """An agent's promo codes."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from backend.core.db.database import Db, Session
 from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.errors import BodyChanged, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
+from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.core.settings import Settings
 from backend.earning.promocodes import available_offers, code_counters, service
@@ -133,11 +135,11 @@ async def list_promo_codes(
     limit: Annotated[int, QueryParameter(ge=1, le=50)] = 20,
 ) -> Response[PromoCodePage]:
     """The caller's codes, newest first, with the counters of each run. ETag and 304."""
-    rows = await code_counters.list_codes_with_counters(db, agent.account_id, number_from_cursor(after), limit + 1)
+    read = partial(code_counters.list_codes_with_counters, db, agent.account_id, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
     loaded_versions = await versions.load(row.version_id for row in rows)
-    items = [code_counters.counted_code(row, loaded_versions, settings.base_url) for row in rows[:limit]]
-    next_cursor = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return conditional_response(request, PromoCodePage(items, next_cursor))
+    items = [code_counters.counted_code(row, loaded_versions, settings.base_url) for row in rows]
+    return conditional_response(request, PromoCodePage(items, following))
 
 
 @get("/promo-offers", responses=error_responses(CursorInvalid))
@@ -154,12 +156,12 @@ async def list_promo_offers(
 ) -> Response[PromoOfferPage]:
     """Offers for which agents may create codes now, newest first: discount, bonus, limits on uses, state of the budget
     and allowed lengths of a word. ETag and 304."""
-    rows = await available_offers.list_available_offers(db, now, programme_id, number_from_cursor(after), limit + 1)
+    read = partial(available_offers.list_available_offers, db, now, programme_id, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
     loaded_versions = await versions.load(row.version_id for row in rows)
     low = settings.numbers.at("budget_low_percent", now.date())
-    items = [available_offers.offer_response(row, loaded_versions, low) for row in rows[:limit]]
-    next_cursor = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return conditional_response(request, PromoOfferPage(items, next_cursor))
+    items = [available_offers.offer_response(row, loaded_versions, low) for row in rows]
+    return conditional_response(request, PromoOfferPage(items, following))
 
 
 router = Router(

@@ -1,5 +1,7 @@
 """Staff endpoints of webhooks: targets, secrets, deliveries, replays and test events."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated
 
 from litestar import Router, get, post, put
@@ -15,8 +17,8 @@ from backend.core.http.pagination import (
     CursorInvalid,
     Key,
     Limit,
-    encode_cursor,
     number_from_cursor,
+    read_page,
     text_from_cursor,
 )
 from backend.core.http.problems import error_responses
@@ -53,9 +55,9 @@ async def list_webhooks(
     staff: CurrentMember, session: Session, after: AfterKey = None, limit: Limit = 50
 ) -> WebhookPage:
     """The brand's webhooks."""
-    rows = await service.list_webhooks(session, staff, text_from_cursor(after), limit + 1)
-    next_cursor = encode_cursor(rows[limit - 1].key) if len(rows) > limit else None
-    return WebhookPage([WebhookOut.of(row) for row in rows[:limit]], next_cursor)
+    read = partial(service.list_webhooks, session, staff, text_from_cursor(after))
+    rows, next_cursor = await read_page(read, limit, attrgetter("key"))
+    return WebhookPage([WebhookOut.of(row) for row in rows], next_cursor)
 
 
 @get("/webhooks/{key:str}", opt=EDITORS, responses=error_responses(RoleForbids, service.WebhookUnknown))
@@ -105,9 +107,9 @@ async def list_deliveries(
 ) -> DeliveryPage:
     """Deliveries of a webhook in the last 30 days, newest first."""
     endpoint = await service.get_webhook(session, staff, key)
-    rows = await deliveries.list_deliveries(session, endpoint, in_state, number_from_cursor(after), limit + 1)
-    next_cursor = encode_cursor(rows[limit - 1][0].id) if len(rows) > limit else None
-    return DeliveryPage([DeliveryOut.of(*row) for row in rows[:limit]], next_cursor)
+    read = partial(deliveries.list_deliveries, session, endpoint, in_state, number_from_cursor(after))
+    rows, next_cursor = await read_page(read, limit, lambda row: row[0].id)
+    return DeliveryPage([DeliveryOut.of(*row) for row in rows], next_cursor)
 
 
 @post(

@@ -1,5 +1,7 @@
 """Campaigns that agents can earn from by scanning."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get
@@ -8,7 +10,7 @@ from litestar.params import QueryParameter
 from backend.core.db.database import Db
 from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
+from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.campaigns import earning_campaigns
@@ -33,14 +35,13 @@ async def list_earning_campaigns(
 ) -> Response[EarningPage]:
     """Active campaigns for boxes, marked units or receipts, newest first, each with a plain sentence. Of several
     campaigns that match a scan, the one with the highest award is used. ETag and 304."""
-    rows = await earning_campaigns.earning_campaign_rows(
-        db, now, [way] if way else WAYS, programme_id, number_from_cursor(after), limit + 1
-    )
+    ways = [way] if way else WAYS
+    read = partial(earning_campaigns.earning_campaign_rows, db, now, ways, programme_id, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
     loaded = await versions.load(row.version_id for row in rows)
-    products = await earning_campaigns.named_products(db, (loaded[row.version_id].rule for row in rows[:limit]))
+    products = await earning_campaigns.named_products(db, (loaded[row.version_id].rule for row in rows))
     low = settings.numbers.at("budget_low_percent", now.date())
-    items = [earning_campaigns.earning_campaign(row, loaded, products, low) for row in rows[:limit]]
-    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
+    items = [earning_campaigns.earning_campaign(row, loaded, products, low) for row in rows]
     return conditional_response(request, EarningPage(items, following))
 
 

@@ -1,5 +1,7 @@
 """Campaigns and their rules in the console."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from litestar import Request, Response, Router, get, post, put
@@ -15,7 +17,7 @@ from backend.core.http.conditional_requests import (
     response_with_etag,
 )
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, encode_cursor, text_from_cursor
+from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
 from backend.identity.approvals import service as approvals
 from backend.identity.brands.authentication import (
@@ -45,9 +47,9 @@ async def list_campaigns(
     staff: CurrentMember, session: Session, after: AfterKey = None, limit: Limit = 50
 ) -> CampaignPage:
     """The brand's campaigns, each with its current rule and remaining budget."""
-    rows = await campaign_views.campaign_page(session, staff, text_from_cursor(after), limit + 1)
-    following = encode_cursor(rows[limit - 1].key) if len(rows) > limit else None
-    return CampaignPage(rows[:limit], following)
+    read = partial(campaign_views.campaign_page, session, staff, text_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("key"))
+    return CampaignPage(list(rows), following)
 
 
 @get(

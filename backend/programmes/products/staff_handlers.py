@@ -1,5 +1,7 @@
 """Products in the console, one by one; files are in file_handlers."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, delete, get, put
@@ -15,7 +17,7 @@ from backend.core.http.conditional_requests import (
     response_with_etag,
 )
 from backend.core.http.models import LINE_OR_NOTHING, Now
-from backend.core.http.pagination import AfterKey, CursorInvalid, Limit, encode_cursor, text_from_cursor
+from backend.core.http.pagination import AfterKey, CursorInvalid, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
 from backend.identity.brands.authentication import EDITORS, READERS, CurrentMember, RoleForbids
 from backend.programmes.products import service as products
@@ -51,11 +53,10 @@ async def list_products(
     limit: Limit = 50,
 ) -> ProductPage:
     """The brand's products, or those that contain all words of `q`."""
-    rows = await products.list_products(
-        session, staff, query=words, archived=archived, after=text_from_cursor(after), most=limit + 1
-    )
-    following = encode_cursor(rows[limit - 1].sku) if len(rows) > limit else None
-    return ProductPage([ProductOut.of(row) for row in rows[:limit]], following)
+    position = text_from_cursor(after)
+    read = partial(products.list_products, session, staff, query=words, archived=archived, after=position)
+    rows, following = await read_page(lambda most: read(most=most), limit, attrgetter("sku"))
+    return ProductPage([ProductOut.of(row) for row in rows], following)
 
 
 @get(

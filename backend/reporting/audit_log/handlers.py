@@ -1,5 +1,7 @@
 """Routes of the audit log."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from litestar import Request, Response, Router, get
@@ -7,7 +9,7 @@ from litestar.response import Stream
 
 from backend.core.db.database import Db, Session
 from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
-from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, page_of
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.core.language import language
 from backend.core.tabular.file_operations import FileFormat, FileOperation, file_response
@@ -34,8 +36,9 @@ async def list_audit_entries(
 ) -> Response[AuditEntryPage]:
     """What your staff did, newest first. The log is append-only and sealed: `scanback books check` names entries that
     were altered or removed."""
-    rows = await audit_log.list_entries(session, staff, wanted, number_from_cursor(after), limit + 1)
-    return conditional_response(request, AuditEntryPage(*page_of(rows, limit, AuditEntryOut.of)))
+    read = partial(audit_log.list_entries, session, staff, wanted, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, AuditEntryPage([AuditEntryOut.of(row) for row in rows], following))
 
 
 @get(

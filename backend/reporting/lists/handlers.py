@@ -1,5 +1,7 @@
 """Lists of the console: redemptions, scans and receipts, as pages and as files."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from litestar import Request, Response, Router, get
@@ -7,7 +9,7 @@ from litestar.response import Stream
 
 from backend.core.db.database import Db, Session
 from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
-from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, page_of
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.core.language import language
 from backend.core.tabular.file_operations import FileFormat, FileOperation, file_response
@@ -38,8 +40,9 @@ async def list_brand_redemptions(
     limit: Limit = 50,
 ) -> Response[BrandRedemptionPage]:
     """Promo codes that were used, newest first."""
-    rows = await lists.list_rows(session, staff, "redemptions", wanted, number_from_cursor(after), limit + 1)
-    return conditional_response(request, BrandRedemptionPage(*page_of(rows, limit, BrandRedemption.of)))
+    read = partial(lists.list_rows, session, staff, "redemptions", wanted, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, BrandRedemptionPage([BrandRedemption.of(row) for row in rows], following))
 
 
 @get("/redemptions/export", opt=READERS, responses=error_responses(*PERIOD_ERRORS), operation_class=FileOperation)
@@ -59,8 +62,9 @@ async def list_brand_scans(
     limit: Limit = 50,
 ) -> Response[BrandScanPage]:
     """Claims of package codes, list codes and marking codes, and later scans of claimed ones; newest first."""
-    rows = await lists.list_rows(session, staff, "scans", wanted, number_from_cursor(after), limit + 1)
-    return conditional_response(request, BrandScanPage(*page_of(rows, limit, BrandScan.of)))
+    read = partial(lists.list_rows, session, staff, "scans", wanted, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, BrandScanPage([BrandScan.of(row) for row in rows], following))
 
 
 @get("/scans/export", opt=READERS, responses=error_responses(*PERIOD_ERRORS), operation_class=FileOperation)
@@ -79,8 +83,9 @@ async def search_receipts(
     limit: Limit = 50,
 ) -> Response[BrandReceiptPage]:
     """Receipts with goods of your brand in any state, by the day on which they were sent, newest first."""
-    rows = await lists.list_rows(session, staff, "receipts", wanted, number_from_cursor(after), limit + 1)
-    return conditional_response(request, BrandReceiptPage(*page_of(rows, limit, BrandReceipt.of)))
+    read = partial(lists.list_rows, session, staff, "receipts", wanted, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, BrandReceiptPage([BrandReceipt.of(row) for row in rows], following))
 
 
 @get("/receipts/export", opt=READERS, responses=error_responses(*PERIOD_ERRORS), operation_class=FileOperation)

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.http.errors import NotFound
-from backend.core.http.pagination import CursorInvalid, encode_cursor, text_from_cursor
+from backend.core.http.pagination import CursorInvalid, text_from_cursor
 from backend.identity.brands.authentication import Member
 
 # Whether the code of a refused scan is the brand's; see packages_find for the causes.
@@ -146,9 +146,9 @@ async def get_timeline(
     return list(await session.execute(TIMELINE, values))
 
 
-def encode_timeline_cursor(row: Any) -> str:
-    """The cursor of the page after a row."""
-    return encode_cursor(f"{row.at.isoformat()}|{row.kind}|{row.id}")
+def timeline_position(row: Any) -> str:
+    """Where a timeline continues after a row, for its cursor."""
+    return f"{row.at.isoformat()}|{row.kind}|{row.id}"
 
 
 def decode_timeline_cursor(cursor: str | None) -> TimelinePosition:

@@ -1,5 +1,6 @@
 """Console routes that look up a code, a receipt or an agent, to answer complaints."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -9,7 +10,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from backend.core.db.database import Session
 from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
 from backend.core.http.models import CurrentSettings
-from backend.core.http.pagination import CursorInvalid, Limit
+from backend.core.http.pagination import CursorInvalid, Limit, read_page
 from backend.core.http.problems import error_responses
 from backend.identity.brands.authentication import REVIEWERS, CurrentMember, RoleForbids
 from backend.programmes.rules.explanation import CurrentRuleVersions
@@ -83,9 +84,9 @@ async def get_agent_timeline(
     """What happened between an agent and your brand, newest first, each with its why: claims, refused scans,
     redemptions, receipts, orders, corrections, and what expired or was taken back."""
     row = await agents.get_agent(session, staff, card_number)
-    rows = await agents.get_timeline(session, staff, row.id, agents.decode_timeline_cursor(after), limit + 1)
-    following = agents.encode_timeline_cursor(rows[limit - 1]) if len(rows) > limit else None
-    return conditional_response(request, TimelinePage(await entries.build_entries(rows[:limit], versions), following))
+    read = partial(agents.get_timeline, session, staff, row.id, agents.decode_timeline_cursor(after))
+    rows, following = await read_page(read, limit, agents.timeline_position)
+    return conditional_response(request, TimelinePage(await entries.build_entries(rows, versions), following))
 
 
 router = Router(

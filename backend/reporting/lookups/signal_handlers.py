@@ -1,16 +1,19 @@
 """Console routes of fraud signals about the brand's redemptions and claims."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Self
 
 from litestar import Router, get
 from msgspec import Meta
-from sqlalchemy import select
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.checkout.models import Redemption, Signal
 from backend.core.db.database import Session
 from backend.core.http.models import ResponseModel
-from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, encode_cursor, number_from_cursor
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.earning.scans.models import ScanSignal
 from backend.identity.accounts.models import Account
@@ -85,15 +88,13 @@ async def list_signals(
 ) -> SignalPage:
     """What fraud rules saw (docs/checkout.md), newest first."""
     before = number_from_cursor(after) or 2**63 - 1
-    rows = (
-        await session.execute(
-            select(Signal, Redemption)
-            .join(Redemption, Redemption.id == Signal.redemption_id)
-            .where(Signal.brand_id == staff.brand_id, Signal.id < before)
-            .order_by(Signal.id.desc())
-            .limit(limit + 1)
-        )
-    ).all()
+    query = (
+        select(Signal, Redemption)
+        .join(Redemption, Redemption.id == Signal.redemption_id)
+        .where(Signal.brand_id == staff.brand_id, Signal.id < before)
+        .order_by(Signal.id.desc())
+    )
+    rows, following = await read_page(partial(_rows, session, query), limit, lambda row: row[0].id)
     items = [
         SignalOut(
             row.id,
@@ -108,9 +109,13 @@ async def list_signals(
             row.inputs,
             row.at,
         )
-        for row, redemption in rows[:limit]
+        for row, redemption in rows
     ]
-    return SignalPage(items, encode_cursor(items[-1].id) if len(rows) > limit else None)
+    return SignalPage(items, following)
+
+
+async def _rows(session: AsyncSession, query: Select[*tuple[Any, ...]], most: int) -> Sequence[Any]:
+    return list(await session.execute(query.limit(most)))
 
 
 @get("/fraud-signals/scans", opt=REVIEWERS, responses=error_responses(RoleForbids, CursorInvalid))
@@ -118,15 +123,14 @@ async def list_scan_signals(
     staff: CurrentMember, session: Session, after: AfterNumber = None, limit: Limit = 50
 ) -> ScanSignalPage:
     """What fraud rules saw in claims of codes, newest first: `taken_at_unlikely` is a phone's time out of bounds."""
-    rows = await session.execute(
+    query = (
         select(ScanSignal, Account.card_number)
         .outerjoin(Account, Account.id == ScanSignal.account_id)
         .where(ScanSignal.brand_id == staff.brand_id, ScanSignal.id < (number_from_cursor(after) or 2**63 - 1))
         .order_by(ScanSignal.id.desc())
-        .limit(limit + 1)
     )
-    items = [ScanSignalOut.of(signal, card_number) for signal, card_number in rows]
-    return ScanSignalPage(items[:limit], encode_cursor(items[limit - 1].id) if len(items) > limit else None)
+    rows, following = await read_page(partial(_rows, session, query), limit, lambda row: row[0].id)
+    return ScanSignalPage([ScanSignalOut.of(signal, card_number) for signal, card_number in rows], following)
 
 
 router = Router("/", route_handlers=[list_signals, list_scan_signals], tags=["Fraud"])

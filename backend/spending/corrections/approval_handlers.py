@@ -1,5 +1,7 @@
 """The console's routes for approvals."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +12,7 @@ from backend.core.db.database import Session
 from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
 from backend.core.http.errors import BodyChanged
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, page_of
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.identity.approvals import service
 from backend.identity.approvals.schemas import ApprovalDecisionIn, ApprovalIn, ApprovalOut, ApprovalPage, State
@@ -36,8 +38,9 @@ async def list_approvals(
     limit: Limit = 50,
 ) -> Response[ApprovalPage]:
     """Requests for approvals, newest first."""
-    rows = await service.list_approvals(session, staff, shown, number_from_cursor(after), limit + 1)
-    return conditional_response(request, ApprovalPage(*page_of(rows, limit, ApprovalOut.of)))
+    read = partial(service.list_approvals, session, staff, shown, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, ApprovalPage([ApprovalOut.of(row) for row in rows], following))
 
 
 @get("/approvals/{key:uuid}", opt=EDITORS, responses=error_responses(RoleForbids, service.ApprovalUnknown))

@@ -1,5 +1,7 @@
 """Staff endpoints for corrections."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +12,7 @@ from backend.core.db.database import Session
 from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
 from backend.core.http.errors import BodyChanged
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, page_of
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.identity.brands.authentication import (
     EDITORS,
@@ -39,8 +41,9 @@ async def list_corrections(
     limit: Limit = 50,
 ) -> Response[CorrectionPage]:
     """Corrections of agents' wallets by staff, and pending ones; newest first."""
-    rows = await service.correction_page(session, staff, card, number_from_cursor(after), limit + 1)
-    return conditional_response(request, CorrectionPage(*page_of(rows, limit, CorrectionOut.of)))
+    read = partial(service.correction_page, session, staff, card, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, CorrectionPage([CorrectionOut.of(row) for row in rows], following))
 
 
 @get("/corrections/{key:uuid}", opt=READERS, responses=error_responses(service.CorrectionNotFound))

@@ -1,12 +1,14 @@
 """Staff endpoints for verification levels: requested and confirmed ones."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated
 
 from litestar import Router, get, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from backend.core.db.database import Session
-from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, encode_cursor, number_from_cursor
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.identity.brands.authentication import (
     EDITORS,
@@ -34,11 +36,9 @@ async def list_identities(
     limit: Limit = 50,
 ) -> IdentityPage:
     """Agents of your programmes with a requested or confirmed level."""
-    rows = await identity.agent_page(
-        session, staff, waiting=waiting, after=number_from_cursor(after) or 0, most=limit + 1
-    )
-    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return IdentityPage([agent_identity(row) for row in rows[:limit]], following)
+    read = partial(identity.agent_page, session, staff, waiting=waiting, after=number_from_cursor(after) or 0)
+    rows, following = await read_page(lambda most: read(most=most), limit, attrgetter("id"))
+    return IdentityPage([agent_identity(row) for row in rows], following)
 
 
 @get("/identities/{card_number:str}", opt=READERS, responses=error_responses(AgentNotFound))

@@ -1,5 +1,7 @@
 """The catalogue and the orders of agents."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +12,7 @@ from backend.core.db.database import Db, Session
 from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.errors import BodyChanged, Busy, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
+from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.core.security.passwords import InjectedPasswords
 from backend.core.security.tokens import CHECKS_CALLER_ITSELF
@@ -60,13 +62,10 @@ async def list_offers(
     With `affordable` a page may be shorter than `limit`; there are more pages as long as there is `next`.
     """
     filters = catalogue.OfferFilter(kind, shelf, programme_id)
-    rows = await catalogue.offer_page(
-        db, agent.account_id, now, filters, after=number_from_cursor(after) or 0, most=limit + 1
-    )
-    items = [offer for offer, _ in rows[:limit] if not affordable or (offer.affordable and offer.available)]
-    return conditional_response(
-        request, OfferPage(items, encode_cursor(rows[limit - 1][1]) if len(rows) > limit else None)
-    )
+    read = partial(catalogue.offer_page, db, agent.account_id, now, filters, after=number_from_cursor(after) or 0)
+    rows, following = await read_page(lambda most: read(most=most), limit, lambda row: row[1])
+    items = [offer for offer, _ in rows if not affordable or (offer.affordable and offer.available)]
+    return conditional_response(request, OfferPage(items, following))
 
 
 @put(
@@ -121,9 +120,9 @@ async def list_orders(
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
 ) -> Response[OrderPage]:
     """The caller's orders, newest first, without their codes. ETag and 304."""
-    rows = await orders.order_page(db, agent.account_id, number_from_cursor(after), limit + 1)
-    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return conditional_response(request, OrderPage(orders_out(rows[:limit]), following))
+    read = partial(orders.order_page, db, agent.account_id, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, OrderPage(orders_out(rows), following))
 
 
 @get("/orders/{key:uuid}", responses=error_responses(OrderNotFound))

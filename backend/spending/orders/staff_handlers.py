@@ -1,6 +1,8 @@
 """Staff endpoints for orders: the queue, decisions, deliveries, and the export."""
 
 from datetime import date
+from functools import partial
+from operator import attrgetter
 from typing import Annotated
 
 from litestar import Router, get, put
@@ -11,7 +13,7 @@ from litestar.response import Stream
 
 from backend.core.db.database import Db, Session
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, encode_cursor, number_from_cursor
+from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.core.language import language
 from backend.identity.approvals import service as approvals
@@ -51,9 +53,9 @@ async def list_kept_orders(
     limit: Limit = 50,
 ) -> OrderKeptPage:
     """Orders of the brand's rewards: pending ones oldest first, all others newest first."""
-    rows = await decisions.order_page(session, staff, order_state, number_from_cursor(after), limit + 1)
-    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return OrderKeptPage([OrderKept.of(row) for row in rows[:limit]], following)
+    read = partial(decisions.order_page, session, staff, order_state, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return OrderKeptPage([OrderKept.of(row) for row in rows], following)
 
 
 @get("/orders/export", opt=READERS, responses={200: FILE} | error_responses(order_export.ExportPeriodInvalid))

@@ -1,5 +1,7 @@
 """Staff endpoints for rewards."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, put
@@ -15,7 +17,7 @@ from backend.core.http.conditional_requests import (
     response_with_etag,
 )
 from backend.core.http.models import CurrentSettings, Now
-from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, encode_cursor, text_from_cursor
+from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
 from backend.identity.brands.authentication import (
     EDITORS,
@@ -39,9 +41,9 @@ async def list_kept_offers(
     limit: Limit = 50,
 ) -> OfferKeptPage:
     """The brand's offers."""
-    rows = await rewards.reward_page(session, staff, text_from_cursor(after), limit + 1, archived=archived)
-    following = encode_cursor(rows[limit - 1].key) if len(rows) > limit else None
-    return OfferKeptPage([OfferKept.of(row) for row in rows[:limit]], following)
+    read = partial(rewards.reward_page, session, staff, text_from_cursor(after), archived=archived)
+    rows, following = await read_page(read, limit, attrgetter("key"))
+    return OfferKeptPage([OfferKept.of(row) for row in rows], following)
 
 
 @get(

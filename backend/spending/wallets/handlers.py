@@ -1,5 +1,7 @@
 """The home screen, wallets and movements."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get
@@ -7,7 +9,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from backend.core.db.database import Db
 from backend.core.http.conditional_requests import conditional_response
-from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
+from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.rules.explanation import CurrentRuleVersions
@@ -39,9 +41,9 @@ async def wallets(
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
 ) -> Response[WalletList]:
     """All wallets of the caller: one for each programme."""
-    rows = await service.wallet_page(db, agent.account_id, number_from_cursor(after) or 0, limit + 1)
-    following = encode_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return conditional_response(request, WalletList([wallet_out(row) for row in rows[:limit]], following))
+    read = partial(service.wallet_page, db, agent.account_id, number_from_cursor(after) or 0)
+    rows, following = await read_page(read, limit, attrgetter("id"))
+    return conditional_response(request, WalletList([wallet_out(row) for row in rows], following))
 
 
 @get("/wallets/{wallet_id:int}/movements", responses=error_responses(service.WalletNotFound, CursorInvalid))
@@ -55,10 +57,10 @@ async def movements(
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
 ) -> Response[MovementPage]:
     """Movements of a wallet, newest first, each earning with its explanation."""
-    rows = await service.movement_page(db, agent.account_id, wallet_id, number_from_cursor(after), limit + 1)
+    read = partial(service.movement_page, db, agent.account_id, wallet_id, number_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("wallet_seq"))
     known = await versions.load(row.version_id for row in rows)
-    items = [movement_out(row, known) for row in rows[:limit]]
-    following = encode_cursor(rows[limit - 1].wallet_seq) if len(rows) > limit else None
+    items = [movement_out(row, known) for row in rows]
     return conditional_response(request, MovementPage(items, following))
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from litestar.response import Redirect, Stream
 
 from backend.core.db.database import Db, Session
 from backend.core.http.models import CurrentSettings
-from backend.core.http.pagination import Cursor, CursorInvalid, LargeLimit, encode_cursor, number_from_cursor
+from backend.core.http.pagination import Cursor, CursorInvalid, LargeLimit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.core.storage.objects import FileMissing
 from backend.core.storage.store import Files, InjectedFiles
@@ -70,10 +72,11 @@ async def get_print_file(
     """The progress of a batch's files in a format, and the finished parts: the hand-over record."""
     batch, _ = await batches.get_batch(session, staff.brand_id, key)
     file = await printfiles.find_file(session, batch, kind)
-    rows = await printfiles.list_parts(session, file, number_from_cursor(after) or 0, limit + 1)
+    read = partial(printfiles.list_parts, session, file, number_from_cursor(after) or 0)
+    rows, following = await read_page(read, limit, attrgetter("part"))
     response = PrintOut.of(file, batch)
-    response.items = [PartOut.of(row) for row in rows[:limit]]
-    response.next = encode_cursor(rows[limit - 1].part) if len(rows) > limit else None
+    response.items = [PartOut.of(row) for row in rows]
+    response.next = following
     return response
 
 

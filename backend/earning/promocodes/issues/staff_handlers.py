@@ -1,5 +1,6 @@
 """Staff endpoints of bulk issues of promo codes. The file has the codes themselves: only owners and managers get it."""
 
+from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, get, put
@@ -11,7 +12,7 @@ from litestar.response import Stream
 from backend.core.db.database import Db, Session
 from backend.core.http.errors import BodyChanged
 from backend.core.http.models import CurrentSettings
-from backend.core.http.pagination import Cursor, CursorInvalid, LargeLimit, encode_cursor, number_from_cursor
+from backend.core.http.pagination import Cursor, CursorInvalid, LargeLimit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
 from backend.earning.promocodes.issues import service as issues
 from backend.earning.promocodes.issues.schemas import IssueIn, IssueOut, IssuePage
@@ -35,9 +36,9 @@ async def list_promo_issues(
     staff: CurrentMember, session: Session, after: Cursor = None, limit: LargeLimit = 50
 ) -> IssuePage:
     """The brand's issues, newest first."""
-    rows = await issues.list_issues(session, staff.brand_id, number_from_cursor(after), limit + 1)
-    next_cursor = encode_cursor(rows[limit - 1][0].id) if len(rows) > limit else None
-    return IssuePage([IssueOut.of(*row) for row in rows[:limit]], next_cursor)
+    read = partial(issues.list_issues, session, staff.brand_id, number_from_cursor(after))
+    rows, next_cursor = await read_page(read, limit, lambda row: row[0].id)
+    return IssuePage([IssueOut.of(*row) for row in rows], next_cursor)
 
 
 @get("/promo-issues/{key:uuid}", opt=READERS, responses=error_responses(issues.IssueUnknown))

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
 from backend.core.http.errors import Busy, Conflict, Invalid, NotFound
-from backend.core.http.pagination import CursorInvalid, encode_cursor, text_from_cursor
+from backend.core.http.pagination import CursorInvalid, split_page, text_from_cursor
 from backend.core.settings import Settings
 from backend.earning.receipts.awards import pricing, signals
 from backend.earning.receipts.awards.pricing import ReceiptAge, SettlementLine
@@ -95,9 +95,9 @@ async def unread_receipts(
         raise CursorInvalid
     rank, number = map(int, match.groups()) if match else FIRST_POSITION
     values = {"brand": member.brand_id, "rank": rank, "id": number, "limit": limit + 1}
-    rows = list((await session.execute(PAGE, values)).all())
-    last = rows[limit - 1] if len(rows) > limit else None
-    return rows[:limit], encode_cursor(f"{-last.rank}.{last.id}") if last else None
+    rows = (await session.execute(PAGE, values)).all()
+    page, following = split_page(rows, limit, lambda row: f"{-row.rank}.{row.id}")
+    return list(page), following
 
 
 async def record_lines(

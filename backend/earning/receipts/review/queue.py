@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.http.pagination import CursorInvalid, encode_cursor, text_from_cursor
+from backend.core.http.pagination import CursorInvalid, split_page, text_from_cursor
 from backend.earning.receipts.awards.review_awards import RepricedLine
 from backend.earning.receipts.review.schemas import (
     Figures,
@@ -94,9 +94,8 @@ async def review_page(
     only = {"open": 1, "decided": 0}.get(state or "")
     values = {"brand": member.brand_id, "open": opened, "rank": rank, "id": number, "only": only, "limit": limit + 1}
     rows = (await session.execute(PAGE, values)).all()
-    items = [_item(row) for row in rows[:limit]]
-    last = rows[limit - 1] if len(rows) > limit else None
-    return items, encode_cursor(f"{last.open}.{last.rank}.{last.id}") if last else None
+    page, following = split_page(rows, limit, lambda row: f"{row.open}.{row.rank}.{row.id}")
+    return [_item(row) for row in page], following
 
 
 def _position(after: str | None) -> tuple[int, int, int]:

@@ -1,5 +1,7 @@
 """Console endpoints for shops whose receipts pay or do not."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated
 
 from litestar import Router, delete, get, put
@@ -8,7 +10,7 @@ from msgspec import Meta
 
 from backend.core.db.database import Session
 from backend.core.http.models import LINE_OR_NOTHING, RequestModel, ResponseModel
-from backend.core.http.pagination import AfterKey, CursorInvalid, Limit, encode_cursor, text_from_cursor
+from backend.core.http.pagination import AfterKey, CursorInvalid, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
 from backend.earning.receipts.models import ReceiptSeller
 from backend.earning.receipts.review import sellers
@@ -47,9 +49,9 @@ class SellerPage(ResponseModel):
 @get("/sellers", opt=REVIEWERS, responses=error_responses(RoleForbids, CursorInvalid))
 async def list_sellers(staff: CurrentMember, session: Session, after: AfterKey = None, limit: Limit = 50) -> SellerPage:
     """Shops whose receipts pay or do not."""
-    rows = await sellers.list_sellers(session, staff, text_from_cursor(after), limit + 1)
-    following = encode_cursor(rows[limit - 1].inn) if len(rows) > limit else None
-    return SellerPage([SellerOut.of(row) for row in rows[:limit]], following)
+    read = partial(sellers.list_sellers, session, staff, text_from_cursor(after))
+    rows, following = await read_page(read, limit, attrgetter("inn"))
+    return SellerPage([SellerOut.of(row) for row in rows], following)
 
 
 @get("/sellers/{inn:str}", opt=REVIEWERS, responses=error_responses(RoleForbids, sellers.SellerUnknown))
