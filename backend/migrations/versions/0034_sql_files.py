@@ -19,7 +19,3 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_sql_files")),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("sql_files")
