@@ -146,7 +146,7 @@ DEPENDENCIES = {
 }
 
 
-def _agents() -> Router:
+def _agent_router() -> Router:
     return Router(
         "/",
         route_handlers=[
@@ -173,7 +173,7 @@ def _agents() -> Router:
     )
 
 
-def _staff() -> Router:
+def _staff_router() -> Router:
     return Router(
         "/",
         route_handlers=[brands.router, second_factors.router, staff_routes.router],
@@ -183,7 +183,7 @@ def _staff() -> Router:
     )
 
 
-def _tills() -> Router:
+def _till_router() -> Router:
     return Router(
         "/till",
         route_handlers=[checkout.router, gift_card_handlers.router, shops.router, settlement.router],
@@ -193,7 +193,7 @@ def _tills() -> Router:
     )
 
 
-def _public() -> Router:
+def _public_router() -> Router:
     return Router(
         "/",
         route_handlers=[
@@ -210,7 +210,7 @@ def _public() -> Router:
 
 def api() -> Router:
     """All routes of the API, by caller."""
-    return Router("/v1", route_handlers=[_public(), _agents(), _staff(), _tills()])
+    return Router("/v1", route_handlers=[_public_router(), _agent_router(), _staff_router(), _till_router()])
 
 
 @cache
@@ -228,7 +228,7 @@ def _resolve_sequentially(app: Litestar) -> None:
                 model.dependency_batches = [{dependency} for batch in model.dependency_batches for dependency in batch]
 
 
-def _decoder(settings: Settings, db: Database, now: datetime) -> Decoder:
+def _create_decoder(settings: Settings, db: Database, now: datetime) -> Decoder:
     return Decoder(
         workers=settings.decoders,
         seconds=settings.numbers.at("picture_seconds", now.date()),
@@ -248,7 +248,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         db = Database(settings.database_url, settings.pool_size, timeouts=REQUEST_TIMEOUTS)
         passwords = Passwords(settings.peppers)
         files = create_store(settings)
-        decoder = _decoder(settings, db, current_time())
+        decoder = _create_decoder(settings, db, current_time())
         await db.open()
         async with decoder, key_rotation.watching(db, settings):
             scan_context = ScanContext(

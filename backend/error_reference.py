@@ -30,27 +30,29 @@ REASONS: dict[str, Mapping[str, str]] = {
 
 def page(errors: Iterable[type[DomainError]] = ()) -> str:
     """The page as Markdown. Call it when the application is composed, so that all error classes are loaded."""
-    parts = [HEAD, *_statuses(list(errors) or all_errors()), *_reasons()]
+    parts = [HEAD, *_status_tables(list(errors) or all_errors()), *_reason_tables()]
     return "\n".join(parts)
 
 
-def _statuses(errors: list[type[DomainError]]) -> Iterator[str]:
+def _status_tables(errors: list[type[DomainError]]) -> Iterator[str]:
     for status, title in sorted({(error.status, error.title()) for error in errors}):
         rows = {(error.code, error.message()) for error in errors if error.status == status}
-        yield _table(f"{status} {title}", "code", rows)
+        yield _markdown_table(f"{status} {title}", "code", rows)
 
 
-def _reasons() -> Iterator[str]:
+def _reason_tables() -> Iterator[str]:
     for heading, texts in REASONS.items():
-        yield _table(f"Reasons: {heading}", "reason", texts.items())
+        yield _markdown_table(f"Reasons: {heading}", "reason", texts.items())
 
 
-def _table(heading: str, column: str, rows: Iterable[tuple[str, str]]) -> str:
-    lines = [f"| `{code}` | {_cell(text, 'en')} | {_cell(text, 'ru')} |" for code, text in sorted(rows)]
+def _markdown_table(heading: str, column: str, rows: Iterable[tuple[str, str]]) -> str:
+    lines = [
+        f"| `{code}` | {_translated_cell(text, 'en')} | {_translated_cell(text, 'ru')} |" for code, text in sorted(rows)
+    ]
     return "\n".join([f"## {heading}", "", f"| {column} | English | Russian |", "|---|---|---|", *lines, ""])
 
 
-def _cell(sentence: str, code: str) -> str:
+def _translated_cell(sentence: str, code: str) -> str:
     token = language.set("ru" if code == "ru" else "en")
     try:
         return translate(sentence).replace("|", "\\|")

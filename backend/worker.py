@@ -82,11 +82,11 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     try:
         while not stop.is_set():
             try:
-                await _work(settings, dependencies, stop)
+                await _run_workers(settings, dependencies, stop)
             except (ConnectorException, psycopg.Error) as error:
                 log.warning("database_away", error=type(error.__cause__ or error).__name__)
             if not stop.is_set():
-                await _pause(stop)
+                await _pause_before_retry(stop)
     finally:
         files.close()
         await verifier.providers.close()
@@ -94,9 +94,9 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         await db.close()
 
 
-async def _work(settings: Settings, dependencies: dict[str, Any], stop: asyncio.Event) -> None:
+async def _run_workers(settings: Settings, dependencies: dict[str, Any], stop: asyncio.Event) -> None:
     """Run the job library's worker until the event or the loss of the database."""
-    conninfo, options = _conninfo(settings.database_url), f"-c timezone=UTC -c role={APP_ROLE}"
+    conninfo, options = _connection_string(settings.database_url), f"-c timezone=UTC -c role={APP_ROLE}"
     # A pool would wait longer after each failure than a restart of the database takes.
     await (await psycopg.AsyncConnection.connect(conninfo, connect_timeout=5)).close()
     app = App(
@@ -134,13 +134,13 @@ async def log_job(run_job: Callable[[], Awaitable[Any]], context: JobContext, _w
         result = await run_job()
     except Exception as error:
         log.warning("job_failed", task=job.task_name, job=job.id, attempt=job.attempts, error=type(error).__name__)
-        await _record(context, error)
+        await _record_failure(context, error)
         raise
     log_done("job", task=job.task_name, job=job.id, ms=round((time.perf_counter() - started_at) * 1000, 1))
     return result
 
 
-async def _record(context: JobContext, error: Exception) -> None:
+async def _record_failure(context: JobContext, error: Exception) -> None:
     job, db = context.job, context.additional_context["db"]
     # Further lines of driver messages contain values of rows.
     message = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
@@ -151,12 +151,12 @@ async def _record(context: JobContext, error: Exception) -> None:
         log.warning("failure_not_recorded", job=job.id, error=type(database_error).__name__)
 
 
-async def _pause(stop: asyncio.Event) -> None:
+async def _pause_before_retry(stop: asyncio.Event) -> None:
     try:
         await asyncio.wait_for(stop.wait(), PAUSE_SECONDS)
     except TimeoutError:
         return
 
 
-def _conninfo(url: str) -> str:
+def _connection_string(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -23,15 +23,15 @@ def audit_altered_copy(data: Path) -> list[str]:
     """The faults that the ledger audit finds in an altered copy of a stopped data folder's database."""
     with postgres_server.running(data) as url:
         ours = make_url(url)
-        with psycopg.connect(_plain(url, "postgres"), autocommit=True) as admin:
+        with psycopg.connect(_connection_url(url, "postgres"), autocommit=True) as admin:
             original = sql.Identifier(ours.database or "")
             admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(COPY), original))
-        with psycopg.connect(_plain(url, COPY)) as copy:
+        with psycopg.connect(_connection_url(url, COPY)) as copy:
             copy.execute(ALTER.encode())
-        return asyncio.run(_faults(ours.set(database=COPY).render_as_string(hide_password=False)))
+        return asyncio.run(_audit_faults(ours.set(database=COPY).render_as_string(hide_password=False)))
 
 
-async def _faults(url: str) -> list[str]:
+async def _audit_faults(url: str) -> list[str]:
     engine = create_async_engine(url)
     try:
         return (await audit.audit_ledger(engine)).faults
@@ -39,6 +39,6 @@ async def _faults(url: str) -> list[str]:
         await engine.dispose()
 
 
-def _plain(url: str, database: str) -> str:
+def _connection_url(url: str, database: str) -> str:
     plain = make_url(url).set(drivername="postgresql", database=database)
     return plain.render_as_string(hide_password=False)

@@ -43,10 +43,10 @@ def make(data: Path, programs: Programs, who: Identity | None, password: str, *,
     elsewhere = who is not None and not postgres_programs.reaches(who, data)
     home = _home_elsewhere() if elsewhere else data.resolve()
     part, whole = home / "postgres.part", home / "postgres"
-    _empty(part, who)
+    _create_empty_folder(part, who)
     try:
-        _initialise(part, programs, who, fast=fast)
-        _populate(part, programs, who, password)
+        _initialise_cluster(part, programs, who, fast=fast)
+        _create_database(part, programs, who, password)
         part.rename(whole)
     except BaseException:
         shutil.rmtree(home if elsewhere else part)
@@ -62,7 +62,7 @@ def _home_elsewhere() -> Path:
     return home
 
 
-def _empty(folder: Path, who: Identity | None) -> None:
+def _create_empty_folder(folder: Path, who: Identity | None) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(mode=0o700)
@@ -70,40 +70,40 @@ def _empty(folder: Path, who: Identity | None) -> None:
         os.chown(folder, who.uid, who.gid)
 
 
-def _initialise(folder: Path, programs: Programs, who: Identity | None, *, fast: bool) -> None:
+def _initialise_cluster(folder: Path, programs: Programs, who: Identity | None, *, fast: bool) -> None:
     # The built-in C.UTF-8 knows the case of Cyrillic letters and sorts alike everywhere, whatever LANG is.
     builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     locale = builtin if programs.major >= 17 else ["--locale=C.UTF-8"]
     options = ["--data-checksums", "--encoding=UTF8", "--username=postgres", "--auth=reject", *locale]
     if fast:
         options.append("--no-sync")
-    _run([str(programs.folder / "initdb"), "-D", str(folder), *options], who)
+    _run_program([str(programs.folder / "initdb"), "-D", str(folder), *options], who)
     (folder / "pg_hba.conf").write_text(ACCESS, "ascii")
 
 
-def _populate(folder: Path, programs: Programs, who: Identity | None, password: str) -> None:
+def _create_database(folder: Path, programs: Programs, who: Identity | None, password: str) -> None:
     # Tests empty append-only tables between cases; PostgreSQL 14 cannot lend that right.
     emptying = [f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}"] if programs.major >= 15 else []
     create = f"CREATE ROLE {OWNER} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'"
-    _command(folder, programs, who, [create, f"CREATE DATABASE {OWNER} OWNER {OWNER}", *emptying])
+    _run_single_user(folder, programs, who, [create, f"CREATE DATABASE {OWNER} OWNER {OWNER}", *emptying])
 
 
 def change_password(folder: Path, programs: Programs, who: Identity | None, password: str) -> None:
     """Give the owner a new password while the server is down, for when the file with the old one was lost."""
     clear(folder)
-    _command(folder, programs, who, [f"ALTER ROLE {OWNER} PASSWORD '{password}'"])
+    _run_single_user(folder, programs, who, [f"ALTER ROLE {OWNER} PASSWORD '{password}'"])
 
 
-def _command(folder: Path, programs: Programs, who: Identity | None, statements: list[str]) -> None:
-    """Say something in single-user mode: no port is open, and the superuser never needs a password."""
+def _run_single_user(folder: Path, programs: Programs, who: Identity | None, statements: list[str]) -> None:
+    """Run statements in single-user mode: no port is open, and the superuser needs no password."""
     typed = "".join(f"{statement}\n" for statement in statements)
-    output = _run([str(programs.folder / "postgres"), "--single", "-D", str(folder), "postgres"], who, typed)
+    output = _run_program([str(programs.folder / "postgres"), "--single", "-D", str(folder), "postgres"], who, typed)
     if "ERROR:" in output or "FATAL:" in output:  # it ends with 0 all the same
         # Its words would repeat the statement, and with it the password.
         raise DatabaseFailed("The embedded database refused to make its owner; remove the data folder's postgres.")
 
 
-def _run(command: list[str], who: Identity | None, typed: str = "") -> str:
+def _run_program(command: list[str], who: Identity | None, typed: str = "") -> str:
     done = subprocess.run(
         command,
         check=False,
@@ -128,22 +128,22 @@ def clear(folder: Path) -> None:
     """
     if not (folder / "postmaster.pid").exists():
         return
-    left = _processes(folder)
-    _tell(left, signal.SIGINT)
+    left = _cluster_processes(folder)
+    _signal_processes(left, signal.SIGINT)
     _, alive = psutil.wait_procs(left, timeout=PATIENCE_SECONDS)
-    _tell(alive, signal.SIGKILL)
+    _signal_processes(alive, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=PATIENCE_SECONDS)
     for stale in (folder / "postmaster.pid", *folder.glob(".s.PGSQL.*")):
         stale.unlink(missing_ok=True)
 
 
-def _processes(folder: Path) -> list[psutil.Process]:
+def _cluster_processes(folder: Path) -> list[psutil.Process]:
     """Server processes work in the folder of their cluster."""
     everybody = psutil.process_iter(["name", "cwd"])
     return [one for one in everybody if one.info["name"] == "postgres" and one.info["cwd"] == str(folder)]
 
 
-def _tell(processes: list[psutil.Process], sign: signal.Signals) -> None:
+def _signal_processes(processes: list[psutil.Process], sign: signal.Signals) -> None:
     for process in processes:
         try:
             process.send_signal(sign)

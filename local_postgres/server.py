@@ -90,7 +90,7 @@ class Server:
         self._who = postgres_programs.identity(self.place)
         self._programs = postgres_programs.find(self.place, self._who, postgres_programs.folders())
         self._process: subprocess.Popen[bytes] | None = None
-        self._remembered = self._settle()
+        self._remembered = self._prepare_cluster()
 
     @property
     def url(self) -> str:
@@ -118,8 +118,8 @@ class Server:
             cluster.clear(self.place)
             if not _is_free(self._remembered.port):
                 self._remembered.port = _free_port()
-                _remember(self._data, self._remembered)
-            self._process = self._spawn()
+                _write_remembered(self._data, self._remembered)
+            self._process = self._spawn_process()
             if self._comes_up(self._process):
                 return
         log = data_folder.log_tail(self._data, "postgres")
@@ -137,20 +137,20 @@ class Server:
             cluster.clear(self.place)
         self._lock.close()
 
-    def _settle(self) -> Remembered:
+    def _prepare_cluster(self) -> Remembered:
         """Make the cluster if there is none; know its password in any case."""
-        remembered = _recall(self._data)
+        remembered = _read_remembered(self._data)
         if remembered is not None and self.place.exists():
             return remembered
         fresh = Remembered(port=_free_port(), password=secrets.token_urlsafe(24))
-        _remember(self._data, fresh)
+        _write_remembered(self._data, fresh)
         if self.place.exists():
             cluster.change_password(self.place, self._programs, self._who, fresh.password)
         else:
             self.place = cluster.make(self._data, self._programs, self._who, fresh.password, fast=self._fast)
         return fresh
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
+    def _spawn_process(self) -> subprocess.Popen[bytes]:
         port = self._remembered.port
         own = {"port": str(port), "unix_socket_directories": socket_folder(self.place, port)}
         options = OPTIONS | (FAST_OPTIONS if self._fast else {}) | own
@@ -173,7 +173,7 @@ class Server:
     def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
         deadline = time.monotonic() + READY_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
-            if _status(self.place) == (process.pid, "ready"):
+            if _read_status(self.place) == (process.pid, "ready"):
                 return True
             time.sleep(0.01)
         process.kill()
@@ -196,10 +196,10 @@ def start(data: Path, *, fast: bool = False) -> Server:
     if lock is None:
         holder = data_folder.holder(data / "postgres.lock")
         raise DatabaseFailed(f"The database in {data} is in use by another process ({holder}).")
-    return _start(data, lock, fast=fast)
+    return _start_server(data, lock, fast=fast)
 
 
-def _start(data: Path, lock: IO[str], *, fast: bool = False) -> Server:
+def _start_server(data: Path, lock: IO[str], *, fast: bool = False) -> Server:
     try:
         server = Server(data, lock, fast=fast)
         server.start()
@@ -219,10 +219,10 @@ def running(data: Path) -> Iterator[str]:
     """
     data_folder.prepare(data)
     lock = data_folder.lock(data / "postgres.lock")
-    if lock is None and (url := _find(data)):
+    if lock is None and (url := _find_running(data)):
         yield url
         return
-    server = start(data) if lock is None else _start(data, lock)
+    server = start(data) if lock is None else _start_server(data, lock)
     try:
         yield server.url
     finally:
@@ -246,18 +246,18 @@ def throwaway(*, fast: bool = True) -> Iterator[Server]:
         shutil.rmtree(data)
 
 
-def _find(data: Path) -> str | None:
+def _find_running(data: Path) -> str | None:
     """The address of a server that another process runs, once it is ready; None when it never is."""
     deadline = time.monotonic() + IN_USE_SECONDS
     while time.monotonic() < deadline:
-        remembered, place = _recall(data), cluster.place(data)
-        if remembered is not None and _status(place)[1] == "ready":
+        remembered, place = _read_remembered(data), cluster.place(data)
+        if remembered is not None and _read_status(place)[1] == "ready":
             return remembered.url(place)
         time.sleep(0.05)
     return None
 
 
-def _status(place: Path) -> tuple[int, str]:
+def _read_status(place: Path) -> tuple[int, str]:
     """The process id of a server and whether it accepts connections, from its pid file."""
     try:
         lines = (place / "postmaster.pid").read_text("utf-8").splitlines()
@@ -266,14 +266,14 @@ def _status(place: Path) -> tuple[int, str]:
     return (int(lines[0]), lines[7].strip()) if len(lines) > 7 else (0, "")
 
 
-def _recall(data: Path) -> Remembered | None:
+def _read_remembered(data: Path) -> Remembered | None:
     try:
         return msgspec.json.decode((data / "postgres.json").read_bytes(), type=Remembered)
     except FileNotFoundError:
         return None
 
 
-def _remember(data: Path, what: Remembered) -> None:
+def _write_remembered(data: Path, what: Remembered) -> None:
     part = data / "postgres.json.part"
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(msgspec.json.encode(what))

@@ -74,23 +74,25 @@ class WalletBalances:
     held: int
 
 
-def _operation(name: str, arguments: str = "") -> TextClause:
+def _operation_statement(name: str, arguments: str = "") -> TextClause:
     wallet = "ledger_open(:owner, :ledger, :today)"
     call = f"{name}({wallet}, {arguments})" if arguments else wallet
     return text(f"SELECT id, pending, available, held FROM {call}")  # noqa: S608 - our own names
 
 
-OPEN = _operation("ledger_open")
-EARN = _operation("ledger_earn", ":amount, :cause, :cause_id, :today, :matures_on, :expires_on")
-HOLD = _operation("ledger_hold", ":amount, :cause, :cause_id")
-SETTLE = _operation("ledger_settle", ":amount, :cause, :cause_id, :leg")
-RELEASE = _operation("ledger_release", ":amount, :cause, :cause_id, :leg")
-CLAW_BACK = _operation("ledger_claw_back", ":earned_cause, :earned_id, :amount, :cause, :cause_id")
-WRITE_OFF = _operation("ledger_write_off", ":amount, :cause, :cause_id")
-CORRECT = _operation("ledger_correct", ":amount, :cause, :cause_id")
+OPEN = _operation_statement("ledger_open")
+EARN = _operation_statement("ledger_earn", ":amount, :cause, :cause_id, :today, :matures_on, :expires_on")
+HOLD = _operation_statement("ledger_hold", ":amount, :cause, :cause_id")
+SETTLE = _operation_statement("ledger_settle", ":amount, :cause, :cause_id, :leg")
+RELEASE = _operation_statement("ledger_release", ":amount, :cause, :cause_id, :leg")
+CLAW_BACK = _operation_statement("ledger_claw_back", ":earned_cause, :earned_id, :amount, :cause, :cause_id")
+WRITE_OFF = _operation_statement("ledger_write_off", ":amount, :cause, :cause_id")
+CORRECT = _operation_statement("ledger_correct", ":amount, :cause, :cause_id")
 
 
-async def _execute(session: AsyncSession, statement: TextClause, key: WalletKey, **values: Any) -> WalletBalances:
+async def _execute_operation(
+    session: AsyncSession, statement: TextClause, key: WalletKey, **values: Any
+) -> WalletBalances:
     wallet = {"owner": key.owner_id, "ledger": key.ledger_id, "today": key.today}
     try:
         row = (await session.execute(statement, wallet | values)).one()
@@ -104,7 +106,7 @@ async def _execute(session: AsyncSession, statement: TextClause, key: WalletKey,
 
 async def open_wallet(session: AsyncSession, key: WalletKey) -> WalletBalances:
     """Lock a wallet, mature and expire what is due today, and return its balances. Creates it on first use."""
-    return await _execute(session, OPEN, key)
+    return await _execute_operation(session, OPEN, key)
 
 
 async def earn(
@@ -116,7 +118,7 @@ async def earn(
         CauseRepeated: this cause has earned already.
     """
     values = {"amount": amount, "cause": cause.kind, "cause_id": cause.id}
-    return await _execute(session, EARN, key, matures_on=matures_on, expires_on=expires_on, **values)
+    return await _execute_operation(session, EARN, key, matures_on=matures_on, expires_on=expires_on, **values)
 
 
 async def hold(session: AsyncSession, key: WalletKey, amount: int, cause: Cause) -> WalletBalances:
@@ -126,7 +128,7 @@ async def hold(session: AsyncSession, key: WalletKey, amount: int, cause: Cause)
         InsufficientBalance: less is available.
         CauseRepeated: this cause has a hold already.
     """
-    return await _execute(session, HOLD, key, amount=amount, cause=cause.kind, cause_id=cause.id)
+    return await _execute_operation(session, HOLD, key, amount=amount, cause=cause.kind, cause_id=cause.id)
 
 
 async def settle(session: AsyncSession, key: WalletKey, amount: int, cause: Cause, *, leg: int = 0) -> WalletBalances:
@@ -136,7 +138,7 @@ async def settle(session: AsyncSession, key: WalletKey, amount: int, cause: Caus
         HoldExceeded: less of the hold is left, or there is none.
         CauseRepeated: this leg was settled already.
     """
-    return await _execute(session, SETTLE, key, amount=amount, cause=cause.kind, cause_id=cause.id, leg=leg)
+    return await _execute_operation(session, SETTLE, key, amount=amount, cause=cause.kind, cause_id=cause.id, leg=leg)
 
 
 async def release(session: AsyncSession, key: WalletKey, amount: int, cause: Cause, *, leg: int = 0) -> WalletBalances:
@@ -146,7 +148,7 @@ async def release(session: AsyncSession, key: WalletKey, amount: int, cause: Cau
         HoldExceeded: less of the hold is left, or there is none.
         CauseRepeated: this leg was released already.
     """
-    return await _execute(session, RELEASE, key, amount=amount, cause=cause.kind, cause_id=cause.id, leg=leg)
+    return await _execute_operation(session, RELEASE, key, amount=amount, cause=cause.kind, cause_id=cause.id, leg=leg)
 
 
 async def claw_back(session: AsyncSession, key: WalletKey, amount: int, earned: Cause, cause: Cause) -> WalletBalances:
@@ -159,7 +161,7 @@ async def claw_back(session: AsyncSession, key: WalletKey, amount: int, earned: 
         CauseRepeated: this cause has clawed back already.
     """
     values = {"earned_cause": earned.kind, "earned_id": earned.id, "cause": cause.kind, "cause_id": cause.id}
-    return await _execute(session, CLAW_BACK, key, amount=amount, **values)
+    return await _execute_operation(session, CLAW_BACK, key, amount=amount, **values)
 
 
 async def write_off(session: AsyncSession, key: WalletKey, amount: int, cause: Cause) -> WalletBalances:
@@ -169,7 +171,7 @@ async def write_off(session: AsyncSession, key: WalletKey, amount: int, cause: C
         DebtExceeded: the debt is smaller.
         CauseRepeated: this cause was written off already.
     """
-    return await _execute(session, WRITE_OFF, key, amount=amount, cause=cause.kind, cause_id=cause.id)
+    return await _execute_operation(session, WRITE_OFF, key, amount=amount, cause=cause.kind, cause_id=cause.id)
 
 
 async def correct(session: AsyncSession, key: WalletKey, amount: int, cause: Cause) -> WalletBalances:
@@ -179,4 +181,4 @@ async def correct(session: AsyncSession, key: WalletKey, amount: int, cause: Cau
         InsufficientBalance: less is available.
         CauseRepeated: this cause has a correction already.
     """
-    return await _execute(session, CORRECT, key, amount=amount, cause=cause.kind, cause_id=cause.id)
+    return await _execute_operation(session, CORRECT, key, amount=amount, cause=cause.kind, cause_id=cause.id)

@@ -69,17 +69,17 @@ def _computed_above(level: Mapping[int, bytes], width: int, path: Iterator[bytes
         neighbour = position ^ 1
         if neighbour in level:
             if position < neighbour:
-                yield position // 2, _node(own, level[neighbour])
+                yield position // 2, _hash_node(own, level[neighbour])
         elif neighbour >= width:
             yield position // 2, own
         else:
             other = next(path, None)
             if other is None:
                 raise PathInvalid("the path is too short")
-            yield position // 2, _node(own, other) if position < neighbour else _node(other, own)
+            yield position // 2, _hash_node(own, other) if position < neighbour else _hash_node(other, own)
 
 
-def _node(left: bytes, right: bytes) -> bytes:
+def _hash_node(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 

@@ -36,14 +36,14 @@ def main() -> None:
     _warm_up()
     end_with_parent()
     confine(setup.memory_bytes, setup.niceness)
-    _send(sink, Hello(decode.live_engines()))
+    _send_message(sink, Hello(decode.live_engines()))
     while (frame := read_frame(source)) is not None:
         request = msgspec.msgpack.decode(frame, type=Request)
         _renew_time(request.seconds)
-        _send(sink, _answer(request, setup.limits))
+        _send_message(sink, _answer_request(request, setup.limits))
 
 
-def _answer(request: Request, limits: Limits) -> Answer:
+def _answer_request(request: Request, limits: Limits) -> Answer:
     ends, begun = time.monotonic() + request.seconds, time.process_time()
     try:
         if isinstance(request, Read):
@@ -57,7 +57,7 @@ def _answer(request: Request, limits: Limits) -> Answer:
         return refusal(PictureUnreadable("the picture takes too much memory"), time.process_time() - begun)
 
 
-def _send(sink: BinaryIO, message: Hello | Answer) -> None:
+def _send_message(sink: BinaryIO, message: Hello | Answer) -> None:
     sink.write(framed(msgspec.msgpack.encode(message)))
     sink.flush()
 

@@ -32,7 +32,7 @@ def tweak(slot: int) -> bytes:
 
 def encipher(key: bytes, slot: int, payload: int) -> int:
     """Encrypt a payload of 65 bits."""
-    schedule = _schedule(key, slot)
+    schedule = _key_schedule(key, slot)
     update = schedule.aes.update
     left, right = payload >> RIGHT_BITS, payload & RIGHT_MASK
     for even, odd in schedule.pairs:
@@ -44,7 +44,7 @@ def encipher(key: bytes, slot: int, payload: int) -> int:
 
 def decipher(key: bytes, slot: int, payload: int) -> int:
     """Decrypt a payload of 65 bits."""
-    schedule = _schedule(key, slot)
+    schedule = _key_schedule(key, slot)
     update = schedule.aes.update
     left, right = payload >> RIGHT_BITS, payload & RIGHT_MASK
     for even, odd in schedule.backward:
@@ -79,7 +79,7 @@ class _Bulk:
     def __init__(self, key: bytes, slots: Numbers) -> None:
         # Not the shared schedule: long messages are encrypted without the interpreter's lock, and threads
         # would meet in it.
-        self._aes = _ecb(key)
+        self._aes = _create_ecb(key)
         constant = int.from_bytes(self._aes.update(_HEAD)) ^ int.from_bytes(tweak(0)) << 88
         self._lower = constant & 0xFFFF_FFFF_FFFF_FFFF
         self._input = bytearray(16 * len(slots))
@@ -109,15 +109,15 @@ class _Schedule(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _schedule(key: bytes, slot: int) -> _Schedule:
+def _key_schedule(key: bytes, slot: int) -> _Schedule:
     """The AES of a key and the ten constant blocks: E(P) xor (tweak, zeros, round, space for a half)."""
-    aes = _ecb(key)
+    aes = _create_ecb(key)
     constant = int.from_bytes(aes.update(_HEAD)) ^ int.from_bytes(tweak(slot)) << 88
     rounds = [constant ^ number << 40 for number in range(ff1.ROUNDS)]
     pairs = tuple(zip(rounds[::2], rounds[1::2], strict=True))
     return _Schedule(aes, pairs, pairs[::-1])
 
 
-def _ecb(key: bytes) -> _Aes:
+def _create_ecb(key: bytes) -> _Aes:
     # Blocks are independent here by the standard's own design: CIPH of SP 800-38G.
     return Cipher(algorithms.AES128(key), modes.ECB()).encryptor()  # noqa: S305

@@ -33,7 +33,7 @@ Reader = Callable[[Gray], list[Symbol]]
 
 def live_engines() -> list[str]:
     """The engines that are available: zxing-cpp always, pyzbar where its library is installed."""
-    return ["zxing-cpp", "pyzbar"] if _zbar() else ["zxing-cpp"]
+    return ["zxing-cpp", "pyzbar"] if _load_zbar() else ["zxing-cpp"]
 
 
 def text_of(raw: bytes) -> str:
@@ -48,27 +48,29 @@ def text_of(raw: bytes) -> str:
 
 def read_qr(picture: Gray) -> list[Symbol]:
     """QR codes, by zxing-cpp."""
-    return _zxing(picture, zxingcpp.BarcodeFormat.QRCodeModel2)
+    return _decode_with_zxing(picture, zxingcpp.BarcodeFormat.QRCodeModel2)
 
 
 def read_qr_by_one_threshold(picture: Gray) -> list[Symbol]:
     """QR codes, by zxing-cpp with a single threshold for the whole picture, which suits even light."""
-    return _zxing(picture, zxingcpp.BarcodeFormat.QRCodeModel2, binarizer=zxingcpp.Binarizer.GlobalHistogram)
+    return _decode_with_zxing(
+        picture, zxingcpp.BarcodeFormat.QRCodeModel2, binarizer=zxingcpp.Binarizer.GlobalHistogram
+    )
 
 
 def read_datamatrix(picture: Gray) -> list[Symbol]:
     """DataMatrix codes, by zxing-cpp."""
-    return _zxing(picture, zxingcpp.BarcodeFormat.DataMatrix)
+    return _decode_with_zxing(picture, zxingcpp.BarcodeFormat.DataMatrix)
 
 
 def read_both(picture: Gray) -> list[Symbol]:
     """QR and DataMatrix codes, by zxing-cpp."""
-    return _zxing(picture, zxingcpp.BarcodeFormat.QRCodeModel2, zxingcpp.BarcodeFormat.DataMatrix)
+    return _decode_with_zxing(picture, zxingcpp.BarcodeFormat.QRCodeModel2, zxingcpp.BarcodeFormat.DataMatrix)
 
 
 def read_ean(picture: Gray) -> list[Symbol]:
     """The bar codes of shops, by zxing-cpp."""
-    return _zxing(picture, zxingcpp.BarcodeFormat.EANUPC)
+    return _decode_with_zxing(picture, zxingcpp.BarcodeFormat.EANUPC)
 
 
 def read_by_zbar(picture: Gray) -> list[Symbol]:
@@ -76,7 +78,7 @@ def read_by_zbar(picture: Gray) -> list[Symbol]:
 
     zbar guesses the encoding of a text and is wrong where it is neither ASCII nor Russian in UTF-8.
     """
-    zbar = _zbar()
+    zbar = _load_zbar()
     if zbar is None:
         return []
     kinds = zbar.ZBarSymbol
@@ -94,7 +96,7 @@ def read_by_zbar(picture: Gray) -> list[Symbol]:
     ]
 
 
-def _zxing(
+def _decode_with_zxing(
     picture: Gray,
     *formats: zxingcpp.BarcodeFormat,
     binarizer: zxingcpp.Binarizer = zxingcpp.Binarizer.LocalAverage,
@@ -129,7 +131,7 @@ def _of_zxing(code: zxingcpp.Barcode) -> Symbol:
 
 
 @cache
-def _zbar() -> ModuleType | None:
+def _load_zbar() -> ModuleType | None:
     """pyzbar, if its system library is here. Its import fails without it, so it is not at the top of the module."""
     try:
         return import_module("pyzbar.pyzbar")

@@ -69,25 +69,25 @@ def read_many(raw: object) -> list[Document]:
         raise DocumentUnreadable("no_receipt", "nothing here looks like a receipt")
     documents: list[Document] = []
     for receipt in receipts:
-        document = _document(receipt)
+        document = _build_document(receipt)
         if document not in documents:
             documents.append(document)
     return documents
 
 
-def _document(receipt: Record) -> Document:
+def _build_document(receipt: Record) -> Document:
     at, time_source = fields.wall_time(receipt)
     total = fields.kopecks(receipt.get("totalSum"), "total_invalid")
-    kind = _kind(receipt)
+    kind = _document_kind(receipt)
     listed = document_lines.read(receipt, total)
     if not listed.lines and kind not in CORRECTIONS:
         raise DocumentUnreadable("no_lines", "a receipt lists what is sold")
     seller_inn = fields.inn(receipt.get("userInn"))
     name = fields.text(receipt.get("user"), 256)
     seller = personal.seller_name(name, seller_inn)
-    place, address = _shop(receipt, frozenset() if seller else personal.trader_words(name))
+    place, address = _shop_and_address(receipt, frozenset() if seller else personal.trader_words(name))
     return Document(
-        fn=_drive(receipt.get("fiscalDriveNumber")),
+        fn=_drive_number(receipt.get("fiscalDriveNumber")),
         fd=fields.whole(receipt.get("fiscalDocumentNumber"), "requisites_missing", least=1),
         fp=fields.whole(receipt.get("fiscalSign"), "requisites_missing", least=1),
         at=at,
@@ -102,15 +102,15 @@ def _document(receipt: Record) -> Document:
         place=place,
         address=address,
         kkt=fields.text(receipt.get("kktRegId"), 20),
-        region=_region(receipt, address, place),
+        region=_region_code(receipt, address, place),
         marketplace=listed.by_agent or any(line.supplier_inn not in (None, seller_inn) for line in listed.lines),
-        corrects=_correction(receipt) if kind in CORRECTIONS else None,
+        corrects=_read_correction(receipt) if kind in CORRECTIONS else None,
         lines=listed.lines,
         warnings=listed.warnings,
     )
 
 
-def _drive(value: object) -> str:
+def _drive_number(value: object) -> str:
     """The number of the fiscal drive: sixteen digits. A float has lost the last of them."""
     number = "" if isinstance(value, float) else fields.text(value, 40)
     if not re.fullmatch(r"[0-9]{16}", number):
@@ -118,7 +118,7 @@ def _drive(value: object) -> str:
     return number
 
 
-def _kind(receipt: Record) -> int:
+def _document_kind(receipt: Record) -> int:
     kind = fields.whole(receipt.get("code"), "kind_unknown")
     if kind not in {RECEIPT, STRICT_FORM} | CORRECTIONS:
         raise DocumentUnreadable("kind_unknown", "neither a receipt, a strict form nor a correction")
@@ -129,7 +129,7 @@ def _optional_sum(receipt: Record, name: str) -> int:
     return 0 if receipt.get(name) is None else fields.kopecks(receipt[name], "sum_invalid")
 
 
-def _shop(receipt: Record, trader: frozenset[str]) -> tuple[str, str]:
+def _shop_and_address(receipt: Record, trader: frozenset[str]) -> tuple[str, str]:
     """The name and address of the shop, less a sole trader's name."""
     metadata = receipt.get("metadata")
     address = receipt.get("retailPlaceAddress") or (metadata.get("address") if isinstance(metadata, dict) else None)
@@ -137,7 +137,7 @@ def _shop(receipt: Record, trader: frozenset[str]) -> tuple[str, str]:
     return personal.without_trader(place, trader), personal.without_trader(fields.text(address, 512), trader)
 
 
-def _region(receipt: Record, address: str, place: str) -> str | None:
+def _region_code(receipt: Record, address: str, place: str) -> str | None:
     """Two digits of the subject of the federation where the shop is, from its field or the address.
 
     None for a sale over the internet (tag 1108), which has no place.
@@ -148,7 +148,7 @@ def _region(receipt: Record, address: str, place: str) -> str | None:
     return code if code in regions.REGIONS else regions.of_address(address) or regions.of_address(place)
 
 
-def _correction(receipt: Record) -> Correction:
+def _read_correction(receipt: Record) -> Correction:
     """Tags 1173, 1174 (day and number) and 1192, where FFD 1.1 and 1.2 put the sign of the wrong receipt."""
     base = receipt.get("correctionBase")
     source = base if isinstance(base, dict) else receipt
@@ -156,13 +156,13 @@ def _correction(receipt: Record) -> Correction:
     sign = fields.text(receipt.get("propertiesData"), 40)
     return Correction(
         by_order=None if by_order is None else bool(by_order),
-        day=_day(source.get("documentDate", source.get("correctionDocumentDate"))),
+        day=_read_day(source.get("documentDate", source.get("correctionDocumentDate"))),
         number=fields.text(source.get("documentNumber", source.get("correctionDocumentNumber")), 32),
         fp=int(sign) if re.fullmatch(r"[0-9]{1,10}", sign) else None,
     )
 
 
-def _day(value: object) -> date | None:
+def _read_day(value: object) -> date | None:
     """The day in a written or unix time; None where there is none, for it only helps a person to find the receipt."""
     try:
         return fields.wall_time(

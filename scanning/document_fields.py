@@ -125,8 +125,8 @@ def wall_time(record: Record) -> tuple[datetime, str]:
             at, has_zone = _written_time(value.strip())
             return _within_years(at), "iso_zoned" if has_zone else written
     if record.get("fiscalDate") is not None:
-        return _within_years(_instant(record["fiscalDate"], UTC)), "unix_utc_wall"
-    return _within_years(_instant(record.get("dateTime"), _MOSCOW)), "unix_moscow"
+        return _within_years(_parse_instant(record["fiscalDate"], UTC)), "unix_utc_wall"
+    return _within_years(_parse_instant(record.get("dateTime"), _MOSCOW)), "unix_moscow"
 
 
 def _written_time(value: str) -> tuple[datetime, bool]:
@@ -145,7 +145,7 @@ def _written_time(value: str) -> tuple[datetime, bool]:
         raise DocumentUnreadable("time_invalid", "no such day or hour") from error
 
 
-def _instant(value: object, zone: timezone) -> datetime:
+def _parse_instant(value: object, zone: timezone) -> datetime:
     seconds = whole(value, "time_invalid", least=1, most=100 * _MILLISECONDS)
     if seconds > _MILLISECONDS:
         seconds //= 1000

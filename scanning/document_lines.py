@@ -56,7 +56,7 @@ def read(receipt: Record, total: int) -> Lines:
     Raises DocumentUnreadable: "lines_invalid", "too_many_lines", "storno_unmatched", and "line_invalid",
     "quantity_invalid" for an invalid line that the total requires.
     """
-    items, voided = _items(receipt, "items"), _items(receipt, "stornoItems")
+    items, voided = _line_records(receipt, "items"), _line_records(receipt, "stornoItems")
     voided += [item for item in items if item.get("storno") is True]
     items = [item for item in items if item.get("storno") is not True]
     if len(items) + len(voided) > MOST_LINES:
@@ -66,15 +66,15 @@ def read(receipt: Record, total: int) -> Lines:
     invalid = [line for line in parsed if isinstance(line, InvalidLine)]
     is_computed = any(items[line.n].get("sum") is None for line in lines)
     warnings = ["sums_computed"] if is_computed else []
-    if voided and abs(_sum(lines) - _expected(total, lines, invalid)) > ROUNDING:
-        lines = _without(_voided(voided), lines)
+    if voided and abs(_sum_lines(lines) - _expected_total(total, lines, invalid)) > ROUNDING:
+        lines = _subtract_voided(_voided_lines(voided), lines)
         warnings.append("storno_taken_out")
-    differences = _sum_warnings(_expected(total, lines, invalid), lines, is_computed=is_computed)
+    differences = _sum_warnings(_expected_total(total, lines, invalid), lines, is_computed=is_computed)
     warnings += _warnings_of_skipped(total, lines, invalid, differences) if invalid else differences
     return Lines(tuple(lines), tuple(warnings), any(_is_by_agent(item) for item in (*items, receipt)))
 
 
-def _items(receipt: Record, name: str) -> list[Record]:
+def _line_records(receipt: Record, name: str) -> list[Record]:
     raw = receipt.get(name)
     if raw is None:
         return []
@@ -82,10 +82,10 @@ def _items(receipt: Record, name: str) -> list[Record]:
         raise DocumentUnreadable("lines_invalid", f"{name} is no list")
     if len(raw) > MOST_LINES:
         raise DocumentUnreadable("too_many_lines", f"more than {MOST_LINES}")
-    return [_item(item) for item in raw]
+    return [_line_record(item) for item in raw]
 
 
-def _item(raw: object) -> Record:
+def _line_record(raw: object) -> Record:
     """A line with our field names; an unreadable one is empty, which makes it invalid."""
     try:
         return document_shapes.item(raw)
@@ -95,7 +95,7 @@ def _item(raw: object) -> Record:
 
 def _parse_line(n: int, item: Record) -> Line | InvalidLine:
     try:
-        return _line(n, item)
+        return _document_line(n, item)
     except DocumentUnreadable as problem:
         return InvalidLine(_invalid_sum(item), problem)
 
@@ -112,7 +112,7 @@ def _invalid_sum(item: Record) -> int | None:
     return int(amount) if amount == amount.to_integral_value() else None
 
 
-def _voided(items: list[Record]) -> list[Line]:
+def _voided_lines(items: list[Record]) -> list[Line]:
     """The voided lines. An invalid line with sum zero voids nothing; any other raises DocumentUnreadable."""
     parsed = [_parse_line(n, item) for n, item in enumerate(items)]
     for line in parsed:
@@ -121,9 +121,9 @@ def _voided(items: list[Record]) -> list[Line]:
     return [line for line in parsed if isinstance(line, Line)]
 
 
-def _expected(total: int, lines: list[Line], invalid: list[InvalidLine]) -> int:
+def _expected_total(total: int, lines: list[Line], invalid: list[InvalidLine]) -> int:
     """The expected sum of the lines: the total, or the total less the invalid lines."""
-    if abs(_sum(lines) - total) <= ROUNDING:
+    if abs(_sum_lines(lines) - total) <= ROUNDING:
         return total
     return total - sum(line.sum or 0 for line in invalid)
 
@@ -132,9 +132,9 @@ def _warnings_of_skipped(
     total: int, lines: list[Line], invalid: list[InvalidLine], differences: list[str]
 ) -> list[str]:
     """The warnings of a document without its invalid lines. Raises DocumentUnreadable if the total requires one."""
-    expected = _expected(total, lines, invalid)
+    expected = _expected_total(total, lines, invalid)
     is_unknown = any(line.sum is None for line in invalid)
-    if not lines or (differences == ["sums_differ"] and not (is_unknown and _sum(lines) <= expected)):
+    if not lines or (differences == ["sums_differ"] and not (is_unknown and _sum_lines(lines) <= expected)):
         raise invalid[0].problem
     if differences == ["sums_differ"]:
         return ["lines_unclear"]
@@ -143,13 +143,13 @@ def _warnings_of_skipped(
     return [*differences, "lines_unclear" if has_discount else "lines_left_out"]
 
 
-def _line(n: int, item: Record) -> Line:
-    quantity = _quantity(item)
-    price, amount = (_amount(item, name) for name in ("price", "sum"))
+def _document_line(n: int, item: Record) -> Line:
+    quantity = _read_quantity(item)
+    price, amount = (_read_amount(item, name) for name in ("price", "sum"))
     if amount is None:
-        amount = _rounded(_known(price) * quantity)
+        amount = _round_to_kopeck(_required_price(price) * quantity)
     if price is None:
-        price = _rounded(amount / quantity)
+        price = _round_to_kopeck(amount / quantity)
     gtin, serial = product_code.read(item)
     return Line(
         n=n,
@@ -166,33 +166,33 @@ def _line(n: int, item: Record) -> Line:
     )
 
 
-def _quantity(item: Record) -> Decimal:
+def _read_quantity(item: Record) -> Decimal:
     """How many; one where it is not said and the price is the sum."""
     if item.get("quantity") is None and item.get("price") == item.get("sum"):
         return Decimal(1)
     return fields.quantity(item.get("quantity"))
 
 
-def _amount(item: Record, name: str) -> int | None:
+def _read_amount(item: Record, name: str) -> int | None:
     return None if item.get(name) is None else fields.kopecks(item[name], "line_invalid")
 
 
-def _known(price: int | None) -> int:
+def _required_price(price: int | None) -> int:
     if price is None:
         raise DocumentUnreadable("line_invalid", "neither a price nor a sum")
     return price
 
 
-def _rounded(amount: Decimal) -> int:
+def _round_to_kopeck(amount: Decimal) -> int:
     kopecks = amount.to_integral_value(ROUND_HALF_UP)
     return fields.kopecks(int(kopecks), "line_invalid")
 
 
-def _sum(lines: list[Line]) -> int:
+def _sum_lines(lines: list[Line]) -> int:
     return sum(line.sum for line in lines)
 
 
-def _without(voided: list[Line], lines: list[Line]) -> list[Line]:
+def _subtract_voided(voided: list[Line], lines: list[Line]) -> list[Line]:
     """The lines less what the cashier voided: whole lines first found by name and price, or a part of one."""
     for void in voided:
         same = [line for line in lines if (line.name, line.price) == (void.name, void.price)]
@@ -201,14 +201,14 @@ def _without(voided: list[Line], lines: list[Line]) -> list[Line]:
         if whole:
             lines = [line for line in lines if line is not whole[-1]]
         elif larger:
-            less = _less(larger[0], void)
+            less = _subtract_line(larger[0], void)
             lines = [less if line is larger[0] else line for line in lines]
         else:
             raise DocumentUnreadable("storno_unmatched", "a voided line is not in the document")
     return lines
 
 
-def _less(line: Line, void: Line) -> Line:
+def _subtract_line(line: Line, void: Line) -> Line:
     return msgspec.structs.replace(line, quantity=line.quantity - void.quantity, sum=line.sum - void.sum)
 
 
@@ -218,7 +218,7 @@ def _sum_warnings(total: int, lines: list[Line], *, is_computed: bool) -> list[s
 
     Sums that were computed may be off by what was cut from the quantities of weighed goods: pages print two decimals.
     """
-    difference = abs(_sum(lines) - total)
+    difference = abs(_sum_lines(lines) - total)
     cut = sum(line.price for line in lines if line.quantity % 1) // 100 if is_computed else 0
     if lines and difference > ROUNDING + cut:
         return ["sums_differ"]

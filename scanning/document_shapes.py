@@ -65,7 +65,7 @@ _OPERATIONS = {"income": 1, "incomereturn": 2, "expense": 3, "expensereturn": 4}
 
 def receipts(raw: object) -> list[Record]:
     """Every receipt in an answer, under the names of the FNS. Raises DocumentUnreadable("too_large", ...)."""
-    found = list(_found(_measured(raw), "", 0))
+    found = list(_find_records(_decode_within_limits(raw), "", 0))
     if len(found) > MOST_RECEIPTS:
         raise DocumentUnreadable("too_large", "too many receipts in one answer")
     return found
@@ -75,14 +75,14 @@ def item(raw: object) -> Record:
     """One line under the names of the FNS, its amounts in kopecks. Raises DocumentUnreadable."""
     if not isinstance(raw, Mapping):
         raise DocumentUnreadable("line_invalid", "a line is no object")
-    line = _renamed(raw, _ITEM_NAMES)
+    line = _rename_keys(raw, _ITEM_NAMES)
     for name in ("price", "sum"):
         if f"{name}_rub" in line:
             line[name] = fields.roubles(line[f"{name}_rub"], "line_invalid")
     return line
 
 
-def _measured(raw: object) -> object:
+def _decode_within_limits(raw: object) -> object:
     """The answer with the JSON texts in it decoded. Raises DocumentUnreadable("too_large") before anything is read."""
     size = count = 0
     level: list[object] = [raw]
@@ -105,29 +105,29 @@ def _measured(raw: object) -> object:
     return raw
 
 
-def _found(value: object, name: str, depth: int) -> Iterator[Record]:
+def _find_records(value: object, name: str, depth: int) -> Iterator[Record]:
     if isinstance(value, str):
-        decoded = _decoded(value)
+        decoded = _decode_json(value)
         if decoded is not None and depth < DEEPEST:
-            yield from _found(_measured(decoded), name, depth + 1)
+            yield from _find_records(_decode_within_limits(decoded), name, depth + 1)
     elif isinstance(value, list):
         for child in value:
-            yield from _found(child, name, depth + 1)
+            yield from _find_records(child, name, depth + 1)
     elif isinstance(value, Mapping):
-        receipt = _receipt(value, name)
+        receipt = _receipt_record(value, name)
         if receipt is not None:
             yield receipt
             return
         for child_name, child in value.items():
-            yield from _found(child, str(child_name), depth + 1)
+            yield from _find_records(child, str(child_name), depth + 1)
 
 
-def _receipt(value: Mapping[str, object], name: str) -> Record | None:
+def _receipt_record(value: Mapping[str, object], name: str) -> Record | None:
     if isinstance(value.get("qr"), Mapping) and isinstance(value.get("items"), list):
-        return _page(value)
+        return _page_record(value)
     if isinstance(value.get("codeData"), Mapping) and isinstance(value.get("receipt"), Mapping):
-        return _crpt(value)
-    receipt = _renamed(value, _RECEIPT_NAMES)
+        return _crpt_record(value)
+    receipt = _rename_keys(value, _RECEIPT_NAMES)
     if "fiscalDocumentNumber" not in receipt or not ("totalSum" in receipt or "items" in receipt):
         return None
     operation = receipt.get("operationType")
@@ -138,15 +138,15 @@ def _receipt(value: Mapping[str, object], name: str) -> Record | None:
     return receipt
 
 
-def _crpt(value: Mapping[str, object]) -> Record:
+def _crpt_record(value: Mapping[str, object]) -> Record:
     """The answer of the CRPT: the requisites are beside the receipt."""
     requisites, receipt = value["codeData"], value["receipt"]
     assert isinstance(requisites, Mapping)  # noqa: S101  # as the caller saw
     assert isinstance(receipt, Mapping)  # noqa: S101
-    return {"code": 3, **requisites, **_renamed(receipt, _RECEIPT_NAMES)}
+    return {"code": 3, **requisites, **_rename_keys(receipt, _RECEIPT_NAMES)}
 
 
-def _page(value: Mapping[str, object]) -> Record:
+def _page_record(value: Mapping[str, object]) -> Record:
     """A page of ofd.ru: the requisites of the QR code, roubles, no sums of lines, entities in the texts."""
     requisites, shop, items = value["qr"], value.get("shop"), value["items"]
     assert isinstance(requisites, Mapping)  # noqa: S101  # as the caller saw
@@ -163,8 +163,8 @@ def _page(value: Mapping[str, object]) -> Record:
         "operationType": requisites.get("n"),
         "totalSum": fields.roubles(total, "total_invalid"),
         "userInn": tax,
-        "retailPlace": "" if personal.is_person(tax) else _unescaped(shop.get("title")),  # that may be a bare name
-        "retailPlaceAddress": _unescaped(shop.get("address")),
+        "retailPlace": "" if personal.is_person(tax) else _unescape_html(shop.get("title")),  # that may be a bare name
+        "retailPlaceAddress": _unescape_html(shop.get("address")),
         "items": [_page_line(line) for line in items[:MOST_VALUES]],
     }
 
@@ -174,19 +174,19 @@ def _page_line(line: object) -> object:
         return line
     rest = {name: value for name, value in line.items() if name not in ("price", "sum", "title", "name")}
     amounts = {f"{name}_rub": line[name] for name in ("price", "sum") if line.get(name) is not None}
-    return rest | amounts | {"name": _unescaped(line.get("title", line.get("name")))}
+    return rest | amounts | {"name": _unescape_html(line.get("title", line.get("name")))}
 
 
-def _renamed(value: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
+def _rename_keys(value: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
     renamed = {names[name]: content for name, content in value.items() if name in names}
     return renamed | {name: content for name, content in value.items() if name not in names}
 
 
-def _unescaped(value: object) -> object:
+def _unescape_html(value: object) -> object:
     return html.unescape(value) if isinstance(value, str) else value
 
 
-def _decoded(value: str) -> object:
+def _decode_json(value: str) -> object:
     if not value.lstrip().startswith(("{", "[")):
         return None
     try:

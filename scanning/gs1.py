@@ -76,19 +76,19 @@ def read_markings(text: str) -> list[Marking]:
     There are several if the separator before a tail was lost and the tail may be part of the serial, or if a letter may
     be a key or a look-alike: then only a list of units decides. Raises NotACode, GtinInvalid.
     """
-    return list(dict.fromkeys(marking for markings in _interpret(text, _markings_of) for marking in markings))
+    return list(dict.fromkeys(marking for markings in _interpret_readings(text, _markings_of) for marking in markings))
 
 
 def read_elements(text: str) -> dict[str, str]:
     """The values of an element string or a Digital Link by application identifier. Raises NotACode."""
-    return _interpret(text, lambda elements: elements)[0]
+    return _interpret_readings(text, lambda elements: elements)[0]
 
 
-def _interpret(text: str, interpret: Callable[[dict[str, str]], T]) -> list[T]:
+def _interpret_readings(text: str, interpret: Callable[[dict[str, str]], T]) -> list[T]:
     """The interpretations of all readings that have one. Raises the problem of the last reading if none has."""
     found: list[T] = []
     problem = None
-    for parse, reading in _readings(text):
+    for parse, reading in _spelled_readings(text):
         try:
             found.append(interpret(parse(reading)))
         except Problem as error:
@@ -98,7 +98,7 @@ def _interpret(text: str, interpret: Callable[[dict[str, str]], T]) -> list[T]:
     return found
 
 
-def _readings(text: str) -> Iterator[tuple[Callable[[str], dict[str, str]], str]]:
+def _spelled_readings(text: str) -> Iterator[tuple[Callable[[str], dict[str, str]], str]]:
     if "://" in text[:9]:
         yield _elements_of_link, text
         return
@@ -129,7 +129,7 @@ def _elements_in_a_row(text: str) -> dict[str, str]:
             value, _, text = text.removeprefix(SEPARATOR).partition(SEPARATOR)
         else:
             value, text = text[:length], text[length:].removeprefix(SEPARATOR)
-        _add(elements, identifier, value)
+        _add_element(elements, identifier, value)
     return elements
 
 
@@ -141,7 +141,7 @@ def _elements_in_brackets(text: str) -> dict[str, str]:
     if not marks or marks[0].start() > 0:
         raise NotACode("the first bracket holds no application identifier")
     for mark, end in zip(marks, ends, strict=True):
-        _add(elements, mark[1], text[mark.end() : end].rstrip(SEPARATOR).strip())
+        _add_element(elements, mark[1], text[mark.end() : end].rstrip(SEPARATOR).strip())
     return elements
 
 
@@ -159,7 +159,7 @@ def _elements_of_link(text: str) -> dict[str, str]:
     for identifier, part in zip(pairs[::2], pairs[1::2], strict=False):
         value = unquote(part)
         # Before version 1.2 a link could name a shorter GTIN as it is.
-        _add(elements, identifier, value.zfill(14) if identifier == "01" else value)
+        _add_element(elements, identifier, value.zfill(14) if identifier == "01" else value)
     return elements
 
 
@@ -168,7 +168,7 @@ def _width_of_identifier(text: str) -> int:
     return 3 if text[:2] in _THREE_DIGITS else 4 if text[:2] in _FOUR_DIGITS else 2
 
 
-def _add(elements: dict[str, str], identifier: str, value: str) -> None:
+def _add_element(elements: dict[str, str], identifier: str, value: str) -> None:
     length = _FIXED.get(identifier[:2])
     if not 1 <= len(value) <= LONGEST_VALUE:
         raise NotACode(f"the value of {identifier} is missing or too long")

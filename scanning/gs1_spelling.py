@@ -37,11 +37,11 @@ def readings(text: str) -> tuple[str, ...]:
     """The element strings that a text may be: mostly one; a Cyrillic letter may be a key or a look-alike."""
     text = text[:MAX_LENGTH]
     if text.isascii():
-        return (_normalized(text),)
+        return (_normalize_text(text),)
     text = _ascii_punctuation(text)
     latin = text.translate(_CONFUSABLES)
     found = (*keyboard.latin_readings(text), *((latin,) if latin.isascii() or latin == text else ()))
-    return tuple(dict.fromkeys(_normalized(reading) for reading in found or (text,)))
+    return tuple(dict.fromkeys(_normalize_text(reading) for reading in found or (text,)))
 
 
 def _ascii_punctuation(text: str) -> str:
@@ -49,9 +49,9 @@ def _ascii_punctuation(text: str) -> str:
     return text[1:] if text[:1] in "ишè" else text  # FNC1 is codeword 232, which programs decode as one of these
 
 
-def _normalized(text: str) -> str:
+def _normalize_text(text: str) -> str:
     is_quoted, is_csv = text.lstrip()[:1] == '"', "\\" not in text
-    text = _WRITTEN.sub(SEPARATOR, _unescape(text))
+    text = _WRITTEN.sub(SEPARATOR, _unescape_text(text))
     prefix = _PREFIX.match(text)
     text = text[prefix.end() :] if prefix else text
     if is_quoted and text.rstrip().endswith('"'):
@@ -62,7 +62,7 @@ def _normalized(text: str) -> str:
     return _SEPARATORS.sub(SEPARATOR, text)
 
 
-def _unescape(text: str) -> str:
+def _unescape_text(text: str) -> str:
     for _ in range(escapes.MAX_DEPTH):
         before, text = text, _PERCENT.sub(lambda found: unquote(found[0], "latin-1"), escapes.unescape(text))
         if text == before:

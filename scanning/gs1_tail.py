@@ -29,15 +29,15 @@ def serials(value: str, others: frozenset[str]) -> tuple[str, ...]:
     The longest comes first. Empty if the value is too long and contains no tail.
     """
     if "92" in others and "91" not in others:
-        return _before(value, _BEFORE_92) or _whole(value)
+        return _value_before_tail(value, _BEFORE_92) or _whole_value(value)
     has_tail = "93" in others or {"91", "92"} <= others
-    return _whole(value) + _before(value, _BEFORE_CRYPTO if has_tail else _WHOLE)
+    return _whole_value(value) + _value_before_tail(value, _BEFORE_CRYPTO if has_tail else _WHOLE)
 
 
-def _whole(value: str) -> tuple[str, ...]:
+def _whole_value(value: str) -> tuple[str, ...]:
     return (value,) if 0 < len(value) <= MAX_SERIAL_LENGTH else ()
 
 
-def _before(value: str, tail: re.Pattern[str]) -> tuple[str, ...]:
+def _value_before_tail(value: str, tail: re.Pattern[str]) -> tuple[str, ...]:
     longest = min(len(value) - 1, MAX_SERIAL_LENGTH)
     return tuple(value[:end] for end in range(longest, 0, -1) if tail.fullmatch(value, end))

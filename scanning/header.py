@@ -43,7 +43,7 @@ def inspect(data: bytes, limits: Limits = Limits()) -> Header:  # noqa: B008 - a
     """
     if len(data) > limits.bytes:
         raise PictureTooLarge(f"the file has {len(data)} bytes, at most {limits.bytes} are read")
-    format_ = _format(data)
+    format_ = _detect_format(data)
     if format_ == "pdf":
         return Header(format_, 0, 0)
     try:
@@ -64,7 +64,7 @@ def require_size(width: int, height: int, limits: Limits) -> None:
         raise PictureTooLarge(f"the picture is {width} x {height}, at most {limits.pixels} pixels are read")
 
 
-def _format(data: bytes) -> Format:
+def _detect_format(data: bytes) -> Format:
     if data.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -136,17 +136,17 @@ def _heif_size(data: bytes) -> Size:
     """The longest sides of all pictures in the file, tiles and preview too (ISO/IEC 23008-12, 6.5.3)."""
     place = (0, len(data))
     for wanted, skipped in ((b"meta", 0), (b"iprp", 4), (b"ipco", 0)):
-        inside = next(_boxes(data, place[0] + skipped, place[1], wanted), None)
+        inside = next(_find_boxes(data, place[0] + skipped, place[1], wanted), None)
         if inside is None:
             raise PictureUnreadable(f"the file has no {wanted.decode()} box")
         place = inside
-    sizes = [struct.unpack_from(">II", data, start + 4) for start, _ in _boxes(data, *place, b"ispe")]
+    sizes = [struct.unpack_from(">II", data, start + 4) for start, _ in _find_boxes(data, *place, b"ispe")]
     if not sizes:
         raise PictureUnreadable("the file has no size of its picture")
     return max(width for width, _ in sizes), max(height for _, height in sizes)
 
 
-def _boxes(data: bytes, start: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:
+def _find_boxes(data: bytes, start: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:
     """Where the contents of the wanted boxes begin and end (ISO/IEC 14496-12, 4.2)."""
     for _ in range(MOST_STEPS):
         if start + 8 > end:

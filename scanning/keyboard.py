@@ -37,10 +37,10 @@ def latin_readings(text: str) -> tuple[str, ...]:
     if text.isascii() or any(sign.isascii() and sign.isalpha() for sign in text):
         return ()
     letters = {sign for sign in text if sign.isalpha()}
-    return tuple(dict.fromkeys(_readings(text, letters))) if letters else ()
+    return tuple(dict.fromkeys(_layout_readings(text, letters))) if letters else ()
 
 
-def _readings(text: str, letters: set[str]) -> Iterator[str]:
+def _layout_readings(text: str, letters: set[str]) -> Iterator[str]:
     for name, table in _TABLES.items():
         if letters <= _LETTERS[name] and (name != "kk" or _is_kazakh(text, letters)):
             yield text.translate(table)

@@ -26,19 +26,19 @@ def _as_it_is(picture: Gray) -> Gray:
     return picture
 
 
-def _middle(picture: Gray) -> Gray:
+def _crop_middle(picture: Gray) -> Gray:
     return filters.shrunk(picture, MIDDLE)
 
 
-def _doubled(picture: Gray) -> Gray | None:
+def _double_size(picture: Gray) -> Gray | None:
     return filters.enlarged(picture, 2) if max(picture.shape) <= MIDDLE else None
 
 
-def _lit(picture: Gray) -> Gray:
-    return filters.brightened(_middle(picture), 0.4)
+def _brighten_dark(picture: Gray) -> Gray:
+    return filters.brightened(_crop_middle(picture), 0.4)
 
 
-def _even(picture: Gray) -> Gray:
+def _even_lighting(picture: Gray) -> Gray:
     return filters.flattened(filters.shrunk(picture, 800), radius=20)
 
 
@@ -46,12 +46,12 @@ def _even_and_sharp(picture: Gray) -> Gray:
     return filters.sharpened(filters.flattened(filters.shrunk(picture, 1000), radius=25), radius=3, percent=200)
 
 
-def _sharp(picture: Gray) -> Gray:
-    return filters.sharpened(_middle(picture), radius=2, percent=200)
+def _sharpen_picture(picture: Gray) -> Gray:
+    return filters.sharpened(_crop_middle(picture), radius=2, percent=200)
 
 
 def _very_sharp(picture: Gray) -> Gray:
-    return filters.sharpened(_middle(picture), radius=8, percent=400)
+    return filters.sharpened(_crop_middle(picture), radius=8, percent=400)
 
 
 def _black_and_white(picture: Gray) -> Gray:
@@ -59,34 +59,34 @@ def _black_and_white(picture: Gray) -> Gray:
 
 
 def _doubled_and_even(picture: Gray) -> Gray | None:
-    large = _doubled(picture)
+    large = _double_size(picture)
     return None if large is None else filters.flattened(large, radius=40)
 
 
 def _doubled_and_sharp(picture: Gray) -> Gray | None:
-    large = _doubled(picture)
+    large = _double_size(picture)
     return None if large is None else filters.sharpened(large, radius=4, percent=200)
 
 
 # All of these always run, so that every code of a photograph is found.
 FIRST = (
     Step("qr", _as_it_is, decode.read_qr),
-    Step("datamatrix", _middle, decode.read_datamatrix),
-    Step("ean", _middle, decode.read_ean),
+    Step("datamatrix", _crop_middle, decode.read_datamatrix),
+    Step("ean", _crop_middle, decode.read_ean),
 )
 
 # These run one after another, until one finds something.
 RETRIES = (
-    Step("lit", _lit, decode.read_both),
-    Step("doubled", _doubled, decode.read_both),
-    Step("even", _even, decode.read_both),
-    Step("zbar", _middle, decode.read_by_zbar),
+    Step("lit", _brighten_dark, decode.read_both),
+    Step("doubled", _double_size, decode.read_both),
+    Step("even", _even_lighting, decode.read_both),
+    Step("zbar", _crop_middle, decode.read_by_zbar),
     Step("even and sharp, one threshold", _even_and_sharp, decode.read_qr_by_one_threshold),
     Step("even and sharp", _even_and_sharp, decode.read_both),
-    Step("sharp", _sharp, decode.read_both),
+    Step("sharp", _sharpen_picture, decode.read_both),
     Step("black and white", _black_and_white, decode.read_both),
     Step("very sharp", _very_sharp, decode.read_qr),
-    Step("doubled, one threshold", _doubled, decode.read_qr_by_one_threshold),
+    Step("doubled, one threshold", _double_size, decode.read_qr_by_one_threshold),
     Step("doubled and even", _doubled_and_even, decode.read_both),
     Step("doubled and sharp", _doubled_and_sharp, decode.read_both),
 )

@@ -50,12 +50,12 @@ def classify(text: str, *, hosts: Collection[str] = ()) -> Payload:
     if "＝" in visible:
         visible = normalization.normalize(visible)
     return (
-        _receipt(visible)
-        or _link(visible, {host.lower() for host in hosts})
-        or _goods(scanned)
+        _classify_receipt(visible)
+        or _classify_link(visible, {host.lower() for host in hosts})
+        or _classify_goods(scanned)
         or _receipt_lookalike(visible)
         or _typed_code(visible)
-        or _foreign(visible)
+        or _classify_foreign(visible)
         or _link_in_sentence(visible, hosts)
         or Payload("unknown", text)
     )
@@ -72,7 +72,7 @@ def _bare_code(text: str) -> str | None:
     return code if symbols.has_valid_check(code) else None
 
 
-def _receipt(text: str) -> Payload | None:
+def _classify_receipt(text: str) -> Payload | None:
     """The QR code of a Russian fiscal receipt, alone or in a link; a faulty one too, so that its fault can be reported.
 
     Package codes come here by the million: a few comparisons must do for them. No text without a sign is a receipt.
@@ -105,7 +105,7 @@ def _is_receipt(text: str) -> bool:
     return True
 
 
-def _foreign(text: str) -> Payload | None:
+def _classify_foreign(text: str) -> Payload | None:
     """The receipt of another country, whole or damaged."""
     if len(text) < countries.SHORTEST:
         return None
@@ -124,7 +124,7 @@ def _link_in_sentence(text: str, hosts: Collection[str]) -> Payload | None:
     return None if found.kind in ("unknown", "barcode") else found
 
 
-def _link(text: str, hosts: Collection[str]) -> Payload | None:
+def _classify_link(text: str, hosts: Collection[str]) -> Payload | None:
     """One of our own links: /C/ a package code, /P/ a promo code, /G/ a certificate."""
     if not is_link(text):
         return None
@@ -154,7 +154,7 @@ def _is_ours(scheme: str | None, host: str, hosts: Collection[str]) -> bool:
     return scheme is not None or "." in host or ":" in host
 
 
-def _goods(text: str) -> Payload | None:
+def _classify_goods(text: str) -> Payload | None:
     """A marking code or an article number, bare or inside an element string or Digital Link."""
     try:
         markings = gs1.read_markings(text)

@@ -81,13 +81,13 @@ def is_person(tax: str | None) -> bool:
     return tax is not None and len(tax) == 12
 
 
-def _folded(name: object) -> str:
+def _fold_name(name: object) -> str:
     return "".join(sign for sign in str(name)[:60].lower() if sign.isalnum())
 
 
-def _tax(record: Mapping[object, object]) -> str | None:
+def _holder_tax_number(record: Mapping[object, object]) -> str | None:
     for name, value in record.items():
-        if _folded(name) in ("userinn", "inn", "tin") and isinstance(value, str):
+        if _fold_name(name) in ("userinn", "inn", "tin") and isinstance(value, str):
             return _tax_number(value)
     return None
 
@@ -97,7 +97,7 @@ def _tax_number(text: str) -> str | None:
     return number if tax_number.is_valid(number) else None
 
 
-def _decoded(text: str) -> object:
+def _decode_json(text: str) -> object:
     """The JSON in a text, such as the Ticket of the FNS; the text itself where it is none."""
     if not text.lstrip().startswith(("{", "[")):
         return text
@@ -115,19 +115,19 @@ class _PersonalDataFilter:
         self._collect(raw, depth=0)
 
     def _collect(self, raw: object, *, depth: int) -> None:
-        value = _decoded(raw) if isinstance(raw, str) else raw
+        value = _decode_json(raw) if isinstance(raw, str) else raw
         if depth > _DEEPEST or not isinstance(value, dict | list):
             return
         for child in value.values() if isinstance(value, dict) else value:
             self._collect(child, depth=depth + 1)
         if isinstance(value, dict):
             for name in (value.get("user"), value.get("User")):
-                if isinstance(name, str) and not seller_name(name, _tax(value)):
+                if isinstance(name, str) and not seller_name(name, _holder_tax_number(value)):
                     self.names |= trader_words(name)
 
     def strip(self, name: str, raw: object, *, is_person: bool, depth: int) -> object:
         """A value without personal data; None for a single value that is dropped."""
-        value = _decoded(raw) if isinstance(raw, str) else raw
+        value = _decode_json(raw) if isinstance(raw, str) else raw
         if depth > _DEEPEST:
             return None
         if isinstance(value, dict):
@@ -141,10 +141,10 @@ class _PersonalDataFilter:
         return value
 
     def _record(self, record: dict[object, object], *, depth: int) -> dict[str, object]:
-        tax = _tax(record)
+        tax = _holder_tax_number(record)
         stripped: dict[str, object] = {}
         for key, value in record.items():
-            name = _folded(key)
+            name = _fold_name(key)
             if name in _DROPPED or not _MACHINE_WORD.fullmatch(str(key)[:_LONGEST]):
                 continue
             if name in _SELLER:

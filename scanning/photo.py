@@ -28,7 +28,7 @@ def clean(data: bytes, limits: Limits = Limits()) -> bytes:  # noqa: B008 - a tu
     """
     header = inspect(data, limits)
     try:
-        return _jpeg(_pdf(data) if header.format == "pdf" else _picture(data, header.format, limits))
+        return _encode_jpeg(_render_pdf(data) if header.format == "pdf" else _open_picture(data, header.format, limits))
     except Problem:
         raise
     except MemoryError as error:
@@ -37,7 +37,7 @@ def clean(data: bytes, limits: Limits = Limits()) -> bytes:  # noqa: B008 - a tu
         raise PictureUnreadable(f"the {header.format} file is damaged: {type(error).__name__}") from error
 
 
-def _picture(data: bytes, format_: Format, limits: Limits) -> Image.Image:
+def _open_picture(data: bytes, format_: Format, limits: Limits) -> Image.Image:
     # Warnings are about odd metadata; what matters is raised.
     with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=[format_.upper()]) as image:
         # Checked again: the codec may find another size than the header has.
@@ -46,10 +46,10 @@ def _picture(data: bytes, format_: Format, limits: Limits) -> Image.Image:
             image.draft("RGB", (LONGEST, LONGEST))  # the codec itself leaves out what is not needed
         image.load()
         exif = image.info.get("exif") or b""
-        return upright(_small(_coloured(image)), exif)
+        return upright(_reduce_size(_to_colour(image)), exif)
 
 
-def _coloured(image: Image.Image) -> Image.Image:
+def _to_colour(image: Image.Image) -> Image.Image:
     """The colours, on white where they are transparent, or on black if they are light."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
@@ -71,20 +71,20 @@ def _is_light_on_transparent(image: Image.Image, alpha: Image.Image) -> bool:
     return ImageStat.Stat(image.convert("L"), mask=ink).mean[0] > LIGHT
 
 
-def _pdf(data: bytes) -> Image.Image:
+def _render_pdf(data: bytes) -> Image.Image:
     with pypdfium2.PdfDocument(data) as document:
         if len(document) == 0:
             raise PictureUnreadable("the PDF has no page")
-        pages = [_page(document[number]) for number in range(min(len(document), PDF_PAGES))]
+        pages = [_render_page(document[number]) for number in range(min(len(document), PDF_PAGES))]
     sheet = Image.new("RGB", (max(page.width for page in pages), sum(page.height for page in pages)), "white")
     top = 0
     for page in pages:
         sheet.paste(page, (0, top))
         top += page.height
-    return _small(sheet)
+    return _reduce_size(sheet)
 
 
-def _page(page: pypdfium2.PdfPage) -> Image.Image:
+def _render_page(page: pypdfium2.PdfPage) -> Image.Image:
     bitmap = page.render(scale=LONGEST / max(*page.get_size(), 1))
     try:
         found: Image.Image = bitmap.to_pil().convert("RGB")  # a copy: the bitmap's memory goes with it
@@ -94,12 +94,12 @@ def _page(page: pypdfium2.PdfPage) -> Image.Image:
         page.close()
 
 
-def _small(image: Image.Image) -> Image.Image:
+def _reduce_size(image: Image.Image) -> Image.Image:
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return image
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def _encode_jpeg(image: Image.Image) -> bytes:
     """The pixels alone, as well as a megabyte allows."""
     image.info.clear()  # a comment would be written again
     for smaller, quality in product(SMALLER, QUALITIES):

@@ -75,7 +75,7 @@ def sheets(data: bytes, limits: Limits = Limits()) -> Iterator[Sheet]:  # noqa: 
         if header.format == "pdf":
             yield from _pdf_pages(data)
         else:
-            yield from (Sheet(1, gray) for gray in _picture(data, header.format, limits))
+            yield from (Sheet(1, gray) for gray in _open_grays(data, header.format, limits))
     except Problem:
         raise
     except MemoryError as error:
@@ -84,7 +84,7 @@ def sheets(data: bytes, limits: Limits = Limits()) -> Iterator[Sheet]:  # noqa: 
         raise PictureUnreadable(f"the {header.format} file is damaged: {type(error).__name__}") from error
 
 
-def _picture(data: bytes, format_: Format, limits: Limits) -> list[Gray]:
+def _open_grays(data: bytes, format_: Format, limits: Limits) -> list[Gray]:
     # Warnings are about odd metadata; what matters is raised.
     with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=[format_.upper()]) as image:
         # Checked again: the codec may find another size than the header has.
@@ -95,16 +95,16 @@ def _picture(data: bytes, format_: Format, limits: Limits) -> list[Gray]:
             image.draft("L", (image.width // factor, image.height // factor))
         image.load()
         exif = image.info.get("exif") or b""
-        return [np.array(upright(gray, exif)) for gray in _grays(image)]
+        return [np.array(upright(gray, exif)) for gray in _gray_variants(image)]
 
 
 def upright(image: Image.Image, exif: bytes) -> Image.Image:
     """The picture upright, by the orientation in its EXIF data."""
-    transposition = _UPRIGHT.get(_orientation(exif))
+    transposition = _UPRIGHT.get(_read_orientation(exif))
     return image.transpose(transposition) if transposition is not None else image
 
 
-def _orientation(exif: bytes) -> int:
+def _read_orientation(exif: bytes) -> int:
     """How the camera was held: 1 upright, and that too where the tag is missing or damaged.
 
     The first directory of a TIFF file (TIFF 6.0, section 2) is searched for the one tag. Pillow would load every
@@ -124,14 +124,14 @@ def _orientation(exif: bytes) -> int:
     return 1
 
 
-def _grays(image: Image.Image) -> list[Image.Image]:
+def _gray_variants(image: Image.Image) -> list[Image.Image]:
     """The picture in gray; with transparent parts on white and on black, without blank ones."""
     if image.mode.startswith("I;16"):
-        return [_reduce(Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)))]
+        return [_reduce_size(Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)))]
     if not image.has_transparency_data:
-        return [_reduce(image.convert("L"))]
+        return [_reduce_size(image.convert("L"))]
     image = image if image.mode == "RGBA" else image.convert("RGBA")
-    alpha, ink = _reduce(image.getchannel("A")), _reduce(image.convert("L"))
+    alpha, ink = _reduce_size(image.getchannel("A")), _reduce_size(image.convert("L"))
     on_white = Image.composite(ink, Image.new("L", ink.size, 255), alpha)
     if min_value(alpha) >= OPAQUE:
         return [on_white]
@@ -149,7 +149,7 @@ def _is_blank(gray: Image.Image) -> bool:
     return darkest == lightest
 
 
-def _reduce(gray: Image.Image) -> Image.Image:
+def _reduce_size(gray: Image.Image) -> Image.Image:
     return gray.reduce(2) if gray.width * gray.height > FULL_SIZE_PIXELS else gray
 
 

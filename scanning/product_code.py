@@ -78,10 +78,10 @@ def _of_text(code: str) -> Found:
     number = _of_number(code)
     if number:
         return number, None
-    return _of_binary(_bytes(code)) if _of_marking(code)[0] is None else _of_marking(code)
+    return _of_binary(_code_bytes(code)) if _of_marking(code)[0] is None else _of_marking(code)
 
 
-def _bytes(code: str) -> bytes:
+def _code_bytes(code: str) -> bytes:
     if _HEXADECIMAL.fullmatch(code):
         return bytes.fromhex(code)
     try:

@@ -49,8 +49,8 @@ def read(text: str) -> Receipt:
     SelfEmployedReceipt, EgaisLink, PaymentLink, MarkingCode.
     """
     usual = _USUAL.fullmatch(text)
-    receipt = _usual(usual) if usual else None
-    return receipt or _forgiving(text)
+    receipt = _read_usual(usual) if usual else None
+    return receipt or _read_forgiving(text)
 
 
 def in_future(receipt: Receipt, now_utc: datetime) -> bool:
@@ -71,7 +71,7 @@ def choose(texts: Sequence[str]) -> int | None:
     picture shows two different receipts this is the first of them; a caller that needs both reads every text and
     compares identities.
     """
-    ranks = [(_rank(text), index) for index, text in enumerate(texts)]
+    ranks = [(_choice_rank(text), index) for index, text in enumerate(texts)]
     best = min(ranks, default=(_NONE, 0))
     return best[1] if best[0] < _NONE else None
 
@@ -80,7 +80,7 @@ _READ, _FAULTY, _INCOMPLETE, _NONE = range(4)
 _FAULTS = (FnInvalid, FdInvalid, FpInvalid, DateInvalid, SumInvalid, OperationInvalid, DuplicateKey)
 
 
-def _rank(text: str) -> int:
+def _choice_rank(text: str) -> int:
     try:
         read(text)
     except IncompleteLink:
@@ -90,7 +90,7 @@ def _rank(text: str) -> int:
     return _READ
 
 
-def _usual(match: re.Match[str]) -> Receipt | None:
+def _read_usual(match: re.Match[str]) -> Receipt | None:
     """Fast, because it is nearly every text. None where a calendar or a range has to say what is wrong."""
     at, rubles, kopecks, fn, fd, fp, operation = match.groups()
     document, sign, total = int(fd), int(fp), int(rubles + kopecks)
@@ -103,7 +103,7 @@ def _usual(match: re.Match[str]) -> Receipt | None:
     return Receipt(moment, total, fn, document, sign, int(operation))
 
 
-def _forgiving(text: str) -> Receipt:
+def _read_forgiving(text: str) -> Receipt:
     text = receipt_text.remove_spaces(text)
     if problem := lookalike_problem(text):
         raise problem
@@ -119,7 +119,7 @@ def _forgiving(text: str) -> Receipt:
         _raise_for_missing_fields(found, text)
     if found.twice:
         raise DuplicateKey(f"the field {found.twice} occurs twice")
-    return _checked(found.fields)
+    return _create_receipt(found.fields)
 
 
 def _raise_for_missing_fields(found: Found, text: str) -> None:
@@ -137,7 +137,7 @@ def _raise_for_missing_fields(found: Found, text: str) -> None:
     raise IncompleteLink(message, found.missing)
 
 
-def _checked(values: dict[str, str]) -> Receipt:
+def _create_receipt(values: dict[str, str]) -> Receipt:
     return Receipt(
         at=fields.moment(values.get("t", "")),
         total=fields.total(values.get("s", "")),

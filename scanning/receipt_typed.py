@@ -36,14 +36,14 @@ def typed(fn: str, fd: str, fp: str, at: str, total: str, operation: int = 1) ->
     without. Spaces don't count; a comma in the sum is a point. Raises FieldsInvalid, which lists every wrong field.
     """
     texts = {
-        "fn": _number(fn),
-        "fd": _number(fd),
-        "fp": _number(fp),
+        "fn": _typed_number(fn),
+        "fd": _typed_number(fd),
+        "fp": _typed_number(fp),
         "at": _BLANK.sub(" ", at).strip(),
         "total": _CURRENCY.sub("", _BLANK.sub("", total)),
         "operation": str(operation),
     }
-    faults = tuple(fault for field in texts if (fault := _fault(field, texts)))
+    faults = tuple(fault for field in texts if (fault := _field_fault(field, texts)))
     if faults:
         raise FieldsInvalid(faults)
     return Receipt(**{field: _CHECKS[field](text) for field, text in texts.items()})
@@ -60,9 +60,9 @@ def moment(text: str) -> datetime:
     """A typed wall time, with single blanks in it. Raises DateInvalid."""
     if match := _DAY_FIRST.fullmatch(text):
         day, month, year, *time = match.groups()
-        return _calendar(year if len(year) == 4 else "20" + year, month, day, *time)
+        return _calendar_time(year if len(year) == 4 else "20" + year, month, day, *time)
     if match := _YEAR_FIRST.fullmatch(text):
-        return _calendar(*match.groups())
+        return _calendar_time(*match.groups())
     try:
         return fields.moment(text.replace(" ", "T"))
     except DateInvalid as problem:
@@ -71,7 +71,7 @@ def moment(text: str) -> datetime:
         raise DateInvalid(f"the time is written like 17.09.2024 18:01, not {text[:30]!r}") from problem
 
 
-def _calendar(*parts: str | None) -> datetime:
+def _calendar_time(*parts: str | None) -> datetime:
     year, month, day, hour, minute, second = (int(part or 0) for part in parts)
     return fields.calendar(year, month, day, hour, minute, second)
 
@@ -86,27 +86,27 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _number(text: str) -> str:
+def _typed_number(text: str) -> str:
     return _LABEL.sub("", _BLANK.sub(" ", text).strip(), count=1).replace(" ", "")
 
 
-def _fault(field: str, texts: Mapping[str, str]) -> Fault | None:
+def _field_fault(field: str, texts: Mapping[str, str]) -> Fault | None:
     text = texts[field]
     try:
         _CHECKS[field](text)
     except ReceiptProblem as problem:
-        slip = _slip(field, texts) if text else _Slip("missing")
+        slip = _find_slip(field, texts) if text else _Slip("missing")
         return Fault(field, problem.code, str(problem), *(slip or ()))
     if field in ("fd", "fp") and _are_swapped(texts):
-        return Fault(field, f"{field}_invalid", "FD and FP stand in each other's place", *_swapped(field, texts))
+        return Fault(field, f"{field}_invalid", "FD and FP stand in each other's place", *_swapped_slip(field, texts))
     return None
 
 
-def _slip(field: str, texts: Mapping[str, str]) -> _Slip | None:
+def _find_slip(field: str, texts: Mapping[str, str]) -> _Slip | None:
     """The typing error in a wrong field, if it is recognised."""
     text = texts[field]
     if field in ("fd", "fp") and _are_swapped(texts):
-        return _swapped(field, texts)
+        return _swapped_slip(field, texts)
     # The sum may say "1O0", the time "17.O9.2024"; letters that resemble no digit are left.
     meant = text.translate(_LETTERS)
     if meant != text and _is_right(field, meant):
@@ -160,7 +160,7 @@ def _are_swapped(texts: Mapping[str, str]) -> bool:
     return int(texts["fd"]) > LARGEST_DOCUMENT >= int(texts["fp"]) > 0 and _is_right("fp", texts["fd"])
 
 
-def _swapped(field: str, texts: Mapping[str, str]) -> _Slip:
+def _swapped_slip(field: str, texts: Mapping[str, str]) -> _Slip:
     return _Slip("fd_and_fp_swapped", texts["fp" if field == "fd" else "fd"])
 
 

@@ -35,7 +35,7 @@ def read(
         found += [
             symbol for symbol in _run_step(step, retried, go_on) if payload.classify(symbol.text).kind != "unknown"
         ]
-    return _unique(found)[:MAX_SYMBOLS]
+    return _unique_symbols(found)[:MAX_SYMBOLS]
 
 
 def _first_attempts(data: bytes, limits: Limits, go_on: Callable[[], bool]) -> tuple[list[Symbol], list[Sheet]]:
@@ -44,7 +44,7 @@ def _first_attempts(data: bytes, limits: Limits, go_on: Callable[[], bool]) -> t
     retried: list[Sheet] = []
     free_bytes = RETRY_BYTES
     for sheet in sheets(data, limits):
-        found = _unique(found + [symbol for step in FIRST for symbol in _run_step(step, [sheet])])
+        found = _unique_symbols(found + [symbol for step in FIRST for symbol in _run_step(step, [sheet])])
         if sheet.gray.nbytes <= free_bytes:
             retried.append(sheet)
             free_bytes -= sheet.gray.nbytes
@@ -68,26 +68,26 @@ def _run_step(step: Step, pages: Iterable[Sheet], go_on: Callable[[], bool] = la
         if changed is None:
             continue
         found += [
-            _placed(symbol, page, gray, gray.shape[1] / changed.shape[1])._replace(step=step.name)
+            _place_symbol(symbol, page, gray, gray.shape[1] / changed.shape[1])._replace(step=step.name)
             for symbol in step.read(changed)
             if symbol.format != "datamatrix" or len(symbol.raw) >= SHORTEST_DATAMATRIX
         ]
     return found
 
 
-def _placed(symbol: Symbol, page: int, gray: Gray, factor: float) -> Symbol:
+def _place_symbol(symbol: Symbol, page: int, gray: Gray, factor: float) -> Symbol:
     """A symbol with its page, and its corners scaled back to the sheet by a factor."""
     height, width = gray.shape
     corners = tuple((round(x * factor), round(y * factor)) for x, y in symbol.corners)
-    outline = tuple((_share(x, width), _share(y, height)) for x, y in corners)
+    outline = tuple((_side_share(x, width), _side_share(y, height)) for x, y in corners)
     return symbol._replace(page=page, corners=corners, outline=outline)
 
 
-def _share(pixels: int, side: int) -> float:
+def _side_share(pixels: int, side: int) -> float:
     return round(min(max(pixels / side, 0.0), 1.0), 4)
 
 
-def _unique(symbols: Iterable[Symbol]) -> list[Symbol]:
+def _unique_symbols(symbols: Iterable[Symbol]) -> list[Symbol]:
     first: dict[tuple[str, bytes], Symbol] = {}
     for symbol in symbols:
         first.setdefault((symbol.format, symbol.raw), symbol)

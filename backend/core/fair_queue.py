@@ -48,13 +48,13 @@ class FairQueue:
             Busy: the queue is full, the caller has too many tasks in it, or the wait was too long.
         """
         if self._may_begin(caller, is_costly=is_costly) and caller not in self._waiting:
-            self._begin(caller)
+            self._take_place(caller)
         else:
-            await self._wait(caller, size, is_costly=is_costly)
+            await self._wait_for_place(caller, size, is_costly=is_costly)
         try:
             yield
         finally:
-            self._end(caller)
+            self._free_place(caller)
 
     def spend(self, caller: Hashable, seconds: float) -> None:
         """Record the seconds of a caller's work beyond the usual, for a minute."""
@@ -75,11 +75,11 @@ class FairQueue:
         needed = 2 if self._places > 1 and (is_costly or self._is_costly(caller)) else 1
         return self._free >= needed and caller not in self._working
 
-    def _begin(self, caller: Hashable) -> None:
+    def _take_place(self, caller: Hashable) -> None:
         self._free -= 1
         self._working.add(caller)
 
-    def _end(self, caller: Hashable) -> None:
+    def _free_place(self, caller: Hashable) -> None:
         """Release a slot. The caller's next task comes after those of all others."""
         self._working.discard(caller)
         self._free += 1
@@ -87,7 +87,7 @@ class FairQueue:
             self._waiting.move_to_end(caller)
         self._give_places()
 
-    async def _wait(self, caller: Hashable, size: int, *, is_costly: bool) -> None:
+    async def _wait_for_place(self, caller: Hashable, size: int, *, is_costly: bool) -> None:
         self._ensure_queue_space(caller, size)
         waiter = _Waiter(asyncio.get_running_loop().create_future(), size, is_costly)
         self._waiting.setdefault(caller, deque()).append(waiter)
@@ -97,10 +97,10 @@ class FairQueue:
             async with asyncio.timeout(WAIT_SECONDS):
                 await waiter.place
         except TimeoutError as error:
-            self._leave(caller, waiter)
+            self._leave_queue(caller, waiter)
             raise self._busy(retry_after=1) from error
         except asyncio.CancelledError:
-            self._leave(caller, waiter)
+            self._leave_queue(caller, waiter)
             raise
 
     def _ensure_queue_space(self, caller: Hashable, size: int) -> None:
@@ -113,14 +113,14 @@ class FairQueue:
         if mine >= MAX_WAITING_PER_CALLER:
             raise self._busy(retry_after=1)
         while self._queue_space <= 0 or self._bytes + size > MAX_WAITING_BYTES:
-            other = max(self._waiting, key=self._weight, default=None)
-            if other is None or self._weight(other) <= (self._is_costly(caller), mine + 1):
+            other = max(self._waiting, key=self._waiting_order, default=None)
+            if other is None or self._waiting_order(other) <= (self._is_costly(caller), mine + 1):
                 raise self._busy(retry_after=1)
             last = self._waiting[other][-1]
-            self._remove(other, last)
+            self._remove_waiter(other, last)
             last.place.set_exception(self._busy(retry_after=1))
 
-    def _weight(self, caller: Hashable) -> tuple[bool, int]:
+    def _waiting_order(self, caller: Hashable) -> tuple[bool, int]:
         return self._is_costly(caller), len(self._waiting[caller])
 
     def _give_places(self) -> None:
@@ -129,11 +129,11 @@ class FairQueue:
                 return
             waiter = self._waiting[caller][0]
             if self._may_begin(caller, is_costly=waiter.is_costly):
-                self._remove(caller, waiter)
-                self._begin(caller)
+                self._remove_waiter(caller, waiter)
+                self._take_place(caller)
                 waiter.place.set_result(None)
 
-    def _remove(self, caller: Hashable, waiter: _Waiter) -> None:
+    def _remove_waiter(self, caller: Hashable, waiter: _Waiter) -> None:
         waiters = self._waiting[caller]
         waiters.remove(waiter)
         self._queue_space += 1
@@ -141,9 +141,9 @@ class FairQueue:
         if not waiters:
             del self._waiting[caller]
 
-    def _leave(self, caller: Hashable, waiter: _Waiter) -> None:
+    def _leave_queue(self, caller: Hashable, waiter: _Waiter) -> None:
         """Leave the queue; release the slot if it was given in the same moment."""
         if waiter in self._waiting.get(caller, ()):
-            self._remove(caller, waiter)
+            self._remove_waiter(caller, waiter)
         elif waiter.place.done() and not waiter.place.cancelled() and waiter.place.exception() is None:
-            self._end(caller)
+            self._free_place(caller)

@@ -55,12 +55,12 @@ class Keyring:
         try:
             changed_at = self.path.stat().st_mtime
             if changed_at != self._read_at:
-                self._learn(parse(self.path.read_text("ascii")))
+                self._add_keys(parse(self.path.read_text("ascii")))
                 self._read_at = changed_at
         except (OSError, ValueError):
             return
 
-    def _learn(self, found: Mapping[int, bytes]) -> None:
+    def _add_keys(self, found: Mapping[int, bytes]) -> None:
         """Add keys; a file in which a known number has another key is not ours."""
         if all(self._keys.get(number, key) == key for number, key in found.items()):
             self._keys |= found

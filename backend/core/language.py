@@ -41,7 +41,7 @@ def negotiate(accept_language: str) -> Language:
 
 
 @cache
-def _catalogue(code: Language) -> dict[str, str]:
+def _load_catalogue(code: Language) -> dict[str, str]:
     path = Path(__file__).parent / "locale" / f"{code}.po"
     if code == "en":
         return {}
@@ -51,16 +51,16 @@ def _catalogue(code: Language) -> dict[str, str]:
 
 def translate(sentence: str, **values: object) -> str:
     """Translate a sentence into the caller's language, then fill in its `{name}` placeholders."""
-    translated = _catalogue(language.get()).get(sentence, sentence)
+    translated = _load_catalogue(language.get()).get(sentence, sentence)
     return translated.format(**values) if values else translated
 
 
 def money(amount: int, currency: str) -> str:
     """An amount in minor units, as people write it: '1 234,50 ₽', '12 баллов'."""
-    return _money(amount, currency, language.get())
+    return _format_money(amount, currency, language.get())
 
 
-def _money(amount: int, currency: str, code: Language) -> str:
+def _format_money(amount: int, currency: str, code: Language) -> str:
     before, group, point, after = _number_format(currency, code, negative=amount < 0)
     if currency == "PTS":
         number = before + f"{abs(amount):,}".replace(",", group) + after

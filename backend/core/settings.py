@@ -105,8 +105,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         port = int(env.get("SCANBACK_PORT") or 8000)
         data = Path(env.get("SCANBACK_DATA") or ".scanback").absolute()
         master_file, pepper_file = data / "secrets" / "master.key", data / "secrets" / "pepper.key"
-        master = _keys(env.get("SCANBACK_MASTER_KEY"), master_file)
-        peppers = _keys(env.get("SCANBACK_PEPPER"), pepper_file)
+        master = _parse_keys(env.get("SCANBACK_MASTER_KEY"), master_file)
+        peppers = _parse_keys(env.get("SCANBACK_PEPPER"), pepper_file)
         base_url = env.get("SCANBACK_URL") or f"http://127.0.0.1:{port}"
         return cls(
             data=data,
@@ -122,12 +122,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log_level=(env.get("SCANBACK_LOG_LEVEL") or "INFO").upper(),
             trusted_proxies=frozenset(env.get("SCANBACK_TRUSTED_PROXIES").split()),
             numbers_file=Path(extra) if extra else None,
-            forbidden_words=_readable("SCANBACK_FORBIDDEN_WORDS", env.get("SCANBACK_FORBIDDEN_WORDS")),
+            forbidden_words=_readable_path("SCANBACK_FORBIDDEN_WORDS", env.get("SCANBACK_FORBIDDEN_WORDS")),
             bucket_url=env.get("SCANBACK_BUCKET"),
             metrics_token=env.get("SCANBACK_METRICS_TOKEN"),
             webhook_private=env.get("SCANBACK_WEBHOOK_PRIVATE") == "1",
-            suppliers=_readable("SCANBACK_SUPPLIERS", env.get("SCANBACK_SUPPLIERS")),
-            receipt_providers=_readable("SCANBACK_RECEIPT_PROVIDERS", env.get("SCANBACK_RECEIPT_PROVIDERS")),
+            suppliers=_readable_path("SCANBACK_SUPPLIERS", env.get("SCANBACK_SUPPLIERS")),
+            receipt_providers=_readable_path("SCANBACK_RECEIPT_PROVIDERS", env.get("SCANBACK_RECEIPT_PROVIDERS")),
             master_key=dict(master).get(keyring.FIRST, b""),
             pepper=dict(peppers).get(keyring.FIRST, b""),
             later_master_keys=tuple(one for one in master if one[0] > keyring.FIRST),
@@ -184,7 +184,7 @@ def _by_number(first: bytes, later: tuple[tuple[int, bytes], ...]) -> tuple[tupl
     return ((keyring.FIRST, first), *later) if first else later
 
 
-def _readable(name: str, path: str) -> Path | None:
+def _readable_path(name: str, path: str) -> Path | None:
     if path and not Path(path).is_file():
         raise SettingMissing(f"{name} names a file that cannot be read")
     return Path(path) if path else None
@@ -198,7 +198,7 @@ def _driver_url(url: str) -> str:
     return url
 
 
-def _keys(text: str, path: Path) -> tuple[tuple[int, bytes], ...]:
+def _parse_keys(text: str, path: Path) -> tuple[tuple[int, bytes], ...]:
     """The keys of a kind, by number."""
     if not text and path.exists():
         text = path.read_text("ascii", "replace").strip()

@@ -11,10 +11,10 @@ from backend.imports.schemas import ImportFileOut
 def report_content(imported: ImportFileOut, kind: Format) -> bytes:
     """The content of the report file, in the caller's language."""
     file = table_file(kind, current.get())
-    return file.rows([*_head(imported), [], _titles(), *_problems(imported)]) + file.end()
+    return file.rows([*_report_head(imported), [], _column_titles(), *_problem_rows(imported)]) + file.end()
 
 
-def _head(imported: ImportFileOut) -> list[Sequence[Cell]]:
+def _report_head(imported: ImportFileOut) -> list[Sequence[Cell]]:
     report, source = imported.report, imported.report.source
     rows: list[Sequence[Cell]] = [
         [translate("Rows"), report.rows],
@@ -32,7 +32,7 @@ def _head(imported: ImportFileOut) -> list[Sequence[Cell]]:
     return rows
 
 
-def _titles() -> Sequence[Cell]:
+def _column_titles() -> Sequence[Cell]:
     return [
         translate("Line"),
         translate("Column"),
@@ -42,5 +42,5 @@ def _titles() -> Sequence[Cell]:
     ]
 
 
-def _problems(imported: ImportFileOut) -> list[Sequence[Cell]]:
+def _problem_rows(imported: ImportFileOut) -> list[Sequence[Cell]]:
     return [[row.line, row.column, row.value, row.detail, row.code] for row in imported.report.problems]

@@ -58,7 +58,7 @@ async def create_seals(db: Database, files: Files, *, wait_seconds: float) -> in
     upto, sealed = await event_watermark.safe_event_id(db, wait_seconds=wait_seconds), 0
     while upto is not None and (made := await db.rows(SEAL, upto=upto, rows=MAX_ROWS)):
         sealed += made[0].rows
-    await _copy(files, await db.rows(MADE))
+    await _copy_checkpoints(files, await db.rows(MADE))
     return sealed
 
 
@@ -86,23 +86,23 @@ def _broken_links(made: Iterable[Any]) -> Iterable[str]:
 def _by_day(made: Iterable[Any]) -> dict[date, str]:
     """Seals as lines of text, day by day."""
     days = groupby(made, lambda seal: seal.at.astimezone(UTC).date())
-    return {day: "".join(map(_line, some)) for day, some in days}
+    return {day: "".join(map(_checkpoint_line, some)) for day, some in days}
 
 
-def _line(seal: Any) -> str:
+def _checkpoint_line(seal: Any) -> str:
     hashes = f"{seal.previous.hex()} {seal.root.hex()} {seal.hash.hex()}"
     return f"{seal.upto} {seal.rows} {hashes} {seal.at.isoformat()}\n"
 
 
-async def _copy(files: Files, made: Sequence[Any]) -> None:
+async def _copy_checkpoints(files: Files, made: Sequence[Any]) -> None:
     since = datetime.now(UTC).date() - timedelta(days=COPIED_DAYS)
     if made and not await read_text(files, FIRST):
-        await write_text(files, FIRST, _line(made[0]))
+        await write_text(files, FIRST, _checkpoint_line(made[0]))
     for day, content in _by_day(made).items():
-        stored = await read_text(files, _name(day)) if day >= since else content
+        stored = await read_text(files, _copy_name(day)) if day >= since else content
         # A copy that differs is evidence: it is never overwritten, and the ledger check reports it.
         if stored != content and content.startswith(stored):
-            await write_text(files, _name(day), content)
+            await write_text(files, _copy_name(day), content)
 
 
 async def _copies_that_differ(files: Files, made: Sequence[Any]) -> list[str]:
@@ -110,16 +110,16 @@ async def _copies_that_differ(files: Files, made: Sequence[Any]) -> list[str]:
     days, today = _by_day(made), datetime.now(UTC).date()
     # The first seal's copy reveals seals that were all recreated, however long nothing was sealed.
     begin = await read_text(files, FIRST)
-    if begin and begin != "".join(map(_line, made[:1])):
+    if begin and begin != "".join(map(_checkpoint_line, made[:1])):
         return ["staff's log: the first seal is not the one that was kept elsewhere"]
     first = min(days, default=today)
     checked_days = {first + timedelta(days=n) for n in range(-COPIED_DAYS, (today - first).days + 1)}
     return [
         f"staff's log: the seals of {day} are not those that were kept elsewhere"
         for day in sorted(checked_days)
-        if not days.get(day, "").startswith(await read_text(files, _name(day)))
+        if not days.get(day, "").startswith(await read_text(files, _copy_name(day)))
     ]
 
 
-def _name(day: date) -> str:
+def _copy_name(day: date) -> str:
     return f"{FOLDER}/{day}.txt"

@@ -67,7 +67,7 @@ DIGESTS = {
 async def watching(db: Database, settings: Settings) -> AsyncIterator[None]:
     """Refresh the keys of this process while it runs."""
     await refresh(db, settings)
-    task = asyncio.create_task(_watch(db, settings))
+    task = asyncio.create_task(_watch_key_file(db, settings))
     try:
         yield
     finally:
@@ -76,7 +76,7 @@ async def watching(db: Database, settings: Settings) -> AsyncIterator[None]:
             await task
 
 
-async def _watch(db: Database, settings: Settings) -> None:
+async def _watch_key_file(db: Database, settings: Settings) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         await refresh(db, settings)
@@ -141,7 +141,7 @@ async def _reencrypt_column(owner: Database, keys: Keyring, column: Column) -> i
 
     head = encryption.key_header(keys.newest)
     stale = f"substring({column.name} FROM 1 FOR {len(head)}) <> :head"
-    read, write = _statements(column.table, column.name, column.owner, stale)
+    read, write = _rotation_statements(column.table, column.name, column.owner, stale)
     return await _in_chunks(owner, read, write, {"head": head, "most": column.chunk}, renew)
 
 
@@ -152,11 +152,11 @@ async def _reencrypt_hashes(owner: Database, peppers: Keyring, table: str, name:
         return passwords.seal_hash(peppers, passwords.unseal_hash(peppers, row[1]))
 
     head = f"{passwords.SEALED}{peppers.newest}$"
-    read, write = _statements(table, name, "''", f"NOT starts_with({name}, :head)")
+    read, write = _rotation_statements(table, name, "''", f"NOT starts_with({name}, :head)")
     return await _in_chunks(owner, read, write, {"head": head, "most": CHUNK}, renew)
 
 
-def _statements(table: str, name: str, bound_to: str, stale: str) -> tuple[TextClause, TextClause]:
+def _rotation_statements(table: str, name: str, bound_to: str, stale: str) -> tuple[TextClause, TextClause]:
     """The statements that read a chunk of stale values and write one value."""
     # Names and expressions come from the constants above.
     read = text(f"""

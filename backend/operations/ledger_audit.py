@@ -64,7 +64,7 @@ async def seal(settings: Settings, files: Files, *, wait_seconds: float) -> list
     """
     async with open_engine(settings) as proving:
         made = [one async for one in checkpoints.create_checkpoints(proving, wait_seconds=wait_seconds)]
-        await _copy(proving, files)
+        await _copy_checkpoints(proving, files)
     await _seal_audit_log(settings, files, wait_seconds)
     return made
 
@@ -78,21 +78,21 @@ async def _seal_audit_log(settings: Settings, files: Files, wait_seconds: float)
         await db.close()
 
 
-async def _copy(proving: AsyncEngine, files: Files) -> None:
+async def _copy_checkpoints(proving: AsyncEngine, files: Files) -> None:
     """Bring the copies up to date, from today back to the last day that is complete."""
     first = await checkpoints.first_checkpoint(proving)
     if first is None:
         return
     if not await files.exists(FIRST):
-        await write_text(files, FIRST, _lines([first]))
-    for day in reversed(_days(_day(first))):
-        content = _lines(await checkpoints.checkpoints_between(proving, *_bounds(day)))
-        stored = await read_text(files, _name(day))
+        await write_text(files, FIRST, _checkpoint_lines([first]))
+    for day in reversed(_days_since(_checkpoint_day(first))):
+        content = _checkpoint_lines(await checkpoints.checkpoints_between(proving, *_day_bounds(day)))
+        stored = await read_text(files, _copy_name(day))
         # A copy that differs is evidence: it is never overwritten, and the proof of the books reports it.
         if (content and stored == content) or not content.startswith(stored):
             break
         if stored != content:
-            await write_text(files, _name(day), content)
+            await write_text(files, _copy_name(day), content)
 
 
 async def _zones_that_differ(proving: AsyncEngine) -> list[str]:
@@ -108,43 +108,43 @@ async def find_differing_copies(proving: AsyncEngine, files: Files) -> list[str]
     made = await checkpoints.all_checkpoints(proving)
     days = _by_day(made)
     first = await read_text(files, FIRST)
-    if first and first != _lines(made[:1]):
+    if first and first != _checkpoint_lines(made[:1]):
         return ["the first seal is not the one that was kept elsewhere"]
     found = []
-    for day in _days(min(days, default=_today())):
-        content, stored = days.get(day, ""), await read_text(files, _name(day))
+    for day in _days_since(min(days, default=_utc_today())):
+        content, stored = days.get(day, ""), await read_text(files, _copy_name(day))
         if not content.startswith(stored):
             found.append(f"the seals of {day} are not those that were kept elsewhere")
-        elif content and not stored and day < _today() - timedelta(days=1):
+        elif content and not stored and day < _utc_today() - timedelta(days=1):
             found.append(f"the copy of the seals of {day} is missing")
     return found
 
 
 def _by_day(made: list[CheckpointHeader]) -> dict[date, str]:
-    return {day: _lines(some) for day, some in groupby(made, _day)}
+    return {day: _checkpoint_lines(some) for day, some in groupby(made, _checkpoint_day)}
 
 
-def _day(one: CheckpointHeader) -> date:
+def _checkpoint_day(one: CheckpointHeader) -> date:
     return one.at.astimezone(UTC).date()
 
 
-def _lines(some: Iterable[CheckpointHeader]) -> str:
+def _checkpoint_lines(some: Iterable[CheckpointHeader]) -> str:
     return "".join(one.line() + "\n" for one in some)
 
 
-def _bounds(day: date) -> tuple[datetime, datetime]:
+def _day_bounds(day: date) -> tuple[datetime, datetime]:
     begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return begins, begins + timedelta(days=1)
 
 
-def _days(first: date) -> list[date]:
+def _days_since(first: date) -> list[date]:
     """All days from the first to today."""
-    return [first + timedelta(days=number) for number in range((_today() - first).days + 1)]
+    return [first + timedelta(days=number) for number in range((_utc_today() - first).days + 1)]
 
 
-def _today() -> date:
+def _utc_today() -> date:
     return datetime.now(UTC).date()
 
 
-def _name(day: date) -> str:
+def _copy_name(day: date) -> str:
     return f"seals/{day}.txt"

@@ -61,39 +61,43 @@ class Gauges(Collector):
 async def measure(db: Database, engines: Sequence[str], files: Files | None = None) -> Gauges:
     """Measure all gauges. Without the database: `scanback_database_up` 0, and the gauges of this process."""
     up = GaugeMetricFamily("scanback_database_up", "1: the database answers.", value=1)
-    families = [up, _pools(db), _labelled("scanback_decoding_engine", "Engines that read.", "engine", engines)]
-    families += _storage(files) if files else []
+    families = [
+        up,
+        _pool_gauges(db),
+        _labelled_gauge("scanback_decoding_engine", "Engines that read.", "engine", engines),
+    ]
+    families += _storage_gauges(files) if files else []
     try:
         async with asyncio.timeout(SECONDS):
-            families += _single(await db.call(SINGLE))
-            families += [_queues(await db.rows(QUEUES)), _wrong(await db.rows(WRONG))]
+            families += _single_gauges(await db.call(SINGLE))
+            families += [_queue_gauges(await db.rows(QUEUES)), _wrong_code_gauges(await db.rows(WRONG))]
     except (psycopg.Error, TimeoutError):
         up.samples.clear()
         up.add_metric([], 0)
     return Gauges(families)
 
 
-def _single(row: Any) -> list[GaugeMetricFamily]:
+def _single_gauges(row: Any) -> list[GaugeMetricFamily]:
     """Unknown values, such as those of a proof that was never made, are omitted."""
     values = {name: getattr(row, name) for name in NAMES}
     return [GaugeMetricFamily(*NAMES[name], value=float(value)) for name, value in values.items() if value is not None]
 
 
-def _labelled(name: str, words: str, label: str, values: Sequence[str]) -> GaugeMetricFamily:
+def _labelled_gauge(name: str, words: str, label: str, values: Sequence[str]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, words, labels=[label])
     for value in values:
         family.add_metric([value], 1)
     return family
 
 
-def _queues(rows: Sequence[Any]) -> GaugeMetricFamily:
+def _queue_gauges(rows: Sequence[Any]) -> GaugeMetricFamily:
     family = GaugeMetricFamily("scanback_jobs", "Jobs by queue and state.", labels=["queue", "state"])
     for row in rows:
         family.add_metric([row.queue_name, row.status], row.jobs)
     return family
 
 
-def _storage(files: Files) -> Iterator[GaugeMetricFamily]:
+def _storage_gauges(files: Files) -> Iterator[GaugeMetricFamily]:
     yield GaugeMetricFamily(
         "scanback_storage_up", "1: the last call to the file storage was answered.", value=float(files.is_well)
     )
@@ -102,7 +106,7 @@ def _storage(files: Files) -> Iterator[GaugeMetricFamily]:
     )
 
 
-def _wrong(rows: Sequence[Any]) -> GaugeMetricFamily:
+def _wrong_code_gauges(rows: Sequence[Any]) -> GaugeMetricFamily:
     """Guessed codes by slot: each slot has a key of its own, which may be under attack."""
     family = GaugeMetricFamily("scanback_wrong_codes", "Made-up codes of this hour.", labels=["slot"])
     for row in rows:
@@ -110,7 +114,7 @@ def _wrong(rows: Sequence[Any]) -> GaugeMetricFamily:
     return family
 
 
-def _pools(db: Database) -> GaugeMetricFamily:
+def _pool_gauges(db: Database) -> GaugeMetricFamily:
     """Connections of the two pools, requests that wait for one, and operations that wait for a batch."""
     family = GaugeMetricFamily("scanback_pool_connections", "Connections.", labels=["pool", "state"])
     sessions, single = db.engine.pool, db.pool.get_stats()

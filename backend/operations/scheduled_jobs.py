@@ -112,12 +112,12 @@ async def rescue_jobs(*, db: Database, queues: JobManager) -> None:
     await db.rows(RELEASE_OVERDUE, tasks=[job.name for job in declared], seconds=[job.seconds for job in declared])
     for stalled in await queues.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         try:
-            await _rescue(queues, stalled)
+            await _rescue_jobs(queues, stalled)
         except ConnectorException as error:
             log.info("job_not_rescued", job=stalled.id, error=str(error))  # another worker rescued it
 
 
-async def _rescue(queues: JobManager, stalled: QueuedJob) -> None:
+async def _rescue_jobs(queues: JobManager, stalled: QueuedJob) -> None:
     job = jobs.JOBS.get(stalled.task_name)
     log.warning("job_rescued", job=stalled.id, task=stalled.task_name, attempts=stalled.attempts)
     if job is not None and job.cron:

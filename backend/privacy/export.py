@@ -51,31 +51,31 @@ async def export_chunks(
     db: Database, versions: RuleVersionCache, pack_codes: PackageCodes, account_id: int, base_url: str
 ) -> AsyncGenerator[bytes, None]:
     """The document `Export` in chunks, in order."""
-    wallet_rows = [row async for page in _wallets(db, account_id) for row in page]
+    wallet_rows = [row async for page in _export_wallets(db, account_id) for row in page]
     yield b'{"account":' + _encode(AccountKept(**(await db.call(ACCOUNT, account=account_id))._asdict()))
     yield b',"devices":' + _encode(_convert_rows(DeviceKept, await db.rows(DEVICES, account=account_id)))
     yield b',"passkeys":' + _encode(_convert_rows(PasskeyKept, await db.rows(PASSKEYS, account=account_id)))
     yield b',"wallets":' + _encode([wallet_out(row) for row in wallet_rows])
     yield b',"movements":['
-    async for chunk in _encode_items(_movements(db, versions, account_id, wallet_rows)):
+    async for chunk in _encode_items(_export_movements(db, versions, account_id, wallet_rows)):
         yield chunk
     yield b'],"scans":['
-    async for chunk in _encode_items(_scans(db, account_id)):
+    async for chunk in _encode_items(_export_scans(db, account_id)):
         yield chunk
     yield b'],"receipts":['
-    async for chunk in _encode_items(_receipts(db, versions, account_id)):
+    async for chunk in _encode_items(_export_receipts(db, versions, account_id)):
         yield chunk
     yield b'],"promo_codes":['
     async for chunk in _encode_items(_promo_codes(db, versions, account_id, base_url)):
         yield chunk
     yield b'],"redemptions":['
-    async for chunk in _encode_items(_redemptions(db, account_id)):
+    async for chunk in _encode_items(_export_redemptions(db, account_id)):
         yield chunk
     yield b'],"orders":['
-    async for chunk in _encode_items(_orders(db, account_id)):
+    async for chunk in _encode_items(_export_orders(db, account_id)):
         yield chunk
     yield b'],"units":['
-    async for chunk in _encode_items(_units(db, pack_codes, account_id)):
+    async for chunk in _encode_items(_export_units(db, pack_codes, account_id)):
         yield chunk
     yield b'],"identity":' + _encode(identity_out(*await identity.account_levels(db, account_id)))
     yield b"}"
@@ -94,14 +94,14 @@ async def _encode_items(pages: AsyncIterator[list[Any]]) -> AsyncGenerator[bytes
             first = False
 
 
-async def _wallets(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_wallets(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
     after = 0
     while page := await wallets.wallet_page(db, account_id, after, CHUNK_ROWS):
         yield page
         after = page[-1].id
 
 
-async def _movements(
+async def _export_movements(
     db: Database, versions: RuleVersionCache, account_id: int, wallet_rows: list[Any]
 ) -> AsyncGenerator[list[Any], None]:
     for wallet in wallet_rows:
@@ -112,14 +112,16 @@ async def _movements(
             before = rows[-1].wallet_seq
 
 
-async def _scans(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_scans(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
     last, n = UUID(int=0), -1
     while rows := await db.rows(SCANS, account=account_id, id=last, n=n, most=CHUNK_ROWS):
         yield _convert_rows(ScanKept, rows)
         last, n = rows[-1].id, rows[-1].n
 
 
-async def _receipts(db: Database, versions: RuleVersionCache, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_receipts(
+    db: Database, versions: RuleVersionCache, account_id: int
+) -> AsyncGenerator[list[Any], None]:
     before = None
     while True:
         page, before = await receipts.receipt_page(db, versions, account_id, before, CHUNK_ROWS)
@@ -142,21 +144,21 @@ async def _promo_codes(
         before = rows[-1].id
 
 
-async def _redemptions(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_redemptions(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
     before = None
     while rows := await redemptions.redemption_page(db, account_id, before, CHUNK_ROWS):
         yield [RedemptionOut.of(row) for row in rows]
         before = rows[-1].id
 
 
-async def _orders(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_orders(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
     before = None
     while rows := await orders.order_page(db, account_id, before, CHUNK_ROWS):
         yield orders_out(rows)
         before = rows[-1].id
 
 
-async def _units(db: Database, pack_codes: PackageCodes, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_units(db: Database, pack_codes: PackageCodes, account_id: int) -> AsyncGenerator[list[Any], None]:
     before = None
     while page := await units.find_units(db, pack_codes, account_id, before, CHUNK_ROWS):
         yield page

@@ -42,8 +42,8 @@ def search_line_of_row(context: DefaultExecutionContext) -> str:
 
 def like_patterns(query: str) -> list[str]:
     """LIKE patterns, one for each typed word (eight at most); all must match, in any order."""
-    return ["%" + _escaped(word) + "%" for word in fold_text(query).split()[:8]]
+    return ["%" + _escape_word(word) + "%" for word in fold_text(query).split()[:8]]
 
 
-def _escaped(word: str) -> str:
+def _escape_word(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

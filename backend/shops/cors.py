@@ -40,7 +40,7 @@ def middleware(state: State) -> Callable[[ASGIApp], ASGIApp]:
             if not origin or scope["type"] != ScopeType.HTTP or not _is_page(origin, scope["path"]):
                 await app(scope, receive, send)
             elif scope["method"] == "OPTIONS" and REQUESTED_METHOD in headers:
-                await _preflight(app, state["db"], origin, scope, receive, send)
+                await _answer_preflight(app, state["db"], origin, scope, receive, send)
             else:
                 await app(scope, receive, _add_headers(scope, origin, send))
 
@@ -54,7 +54,9 @@ def _is_page(origin: str, path: str) -> bool:
     return (path == TILL_PATH or path.startswith(f"{TILL_PATH}/")) and re.fullmatch(ORIGIN, origin) is not None
 
 
-async def _preflight(app: ASGIApp, db: Database, origin: str, scope: Scope, receive: Receive, send: Send) -> None:
+async def _answer_preflight(
+    app: ASGIApp, db: Database, origin: str, scope: Scope, receive: Receive, send: Send
+) -> None:
     if not await db.rows(ORIGIN_OF_WEB_SHOP, origin=origin):
         await app(scope, receive, send)
         return

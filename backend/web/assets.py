@@ -26,11 +26,11 @@ class Asset(msgspec.Struct, frozen=True):
 def assets_by_name() -> dict[str, Asset]:
     """All served files by name."""
     web, swagger = importlib.resources.files("backend.web"), importlib.resources.files("flask_swagger_ui")
-    own = {name: _read(web / "static" / name) for name in OWN}
-    return own | {name: _read(swagger / "dist" / name) for name in SWAGGER}
+    own = {name: _read_asset(web / "static" / name) for name in OWN}
+    return own | {name: _read_asset(swagger / "dist" / name) for name in SWAGGER}
 
 
-def _read(path: Traversable) -> Asset:
+def _read_asset(path: Traversable) -> Asset:
     content = path.read_bytes()
     return Asset(
         content=content,

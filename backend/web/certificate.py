@@ -70,7 +70,7 @@ async def _qr_code_picture(
     if gift_card is None:
         return code_pages.not_found(request, NONE)
     rows = _link_modules(settings, gift_card_codes.written(code))
-    content = _svg(rows) if media == SVG else await asyncio.to_thread(_png, rows)
+    content = _svg_symbol(rows) if media == SVG else await asyncio.to_thread(_png_symbol, rows)
     return Response(content, media_type=media, headers=inline_assets.page_headers("", ""))
 
 
@@ -119,7 +119,7 @@ def _link_modules(settings: Settings, code: str) -> symbol.Modules:
     return symbol.qr_modules(gift_card_codes.link(settings.code_host, code), "Q")
 
 
-def _svg(rows: symbol.Modules) -> str:
+def _svg_symbol(rows: symbol.Modules) -> str:
     side = len(rows) + 2 * symbol.QUIET
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" shape-rendering="crispEdges">'
@@ -128,7 +128,7 @@ def _svg(rows: symbol.Modules) -> str:
 
 
 @lru_cache(maxsize=64)
-def _png(rows: symbol.Modules) -> bytes:
+def _png_symbol(rows: symbol.Modules) -> bytes:
     side = len(rows) + 2 * symbol.QUIET
     image = Image.new("1", (side, side), 1)
     for x, y, width in symbol.dark_runs(rows):

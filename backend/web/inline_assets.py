@@ -25,13 +25,13 @@ def read_static(name: str) -> str:
 
 def page_headers(script: str, style: str) -> dict[str, str]:
     """Headers of a page. Only its inline script and style may run, by their hashes (CSP level 3, 2.3.1)."""
-    scripts = f"script-src {_hash(script)}; " if script else ""
+    scripts = f"script-src {_content_hash(script)}; " if script else ""
     policy = (
-        f"default-src 'none'; {scripts}style-src {_hash(style)}; img-src 'self'; connect-src 'self'; "
+        f"default-src 'none'; {scripts}style-src {_content_hash(style)}; img-src 'self'; connect-src 'self'; "
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
     return {"Content-Security-Policy": policy, "X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store"}
 
 
-def _hash(content: str) -> str:
+def _content_hash(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

@@ -12,7 +12,7 @@ from backend.web import assets
 
 
 @cache
-def _templates() -> Environment:
+def _create_environment() -> Environment:
     env = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -20,11 +20,11 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals |= {"translate": translate, "asset": assets.asset_url, "points": _points}
+    env.globals |= {"translate": translate, "asset": assets.asset_url, "points": _point_names}
     return env
 
 
-def _points() -> dict[str, str]:
+def _point_names() -> dict[str, str]:
     """The word for points by CLDR plural category, for amounts that scripts of the page format."""
     return POINTS if language.get() == "ru" else {"one": "point", "other": "points"}
 
@@ -35,5 +35,5 @@ def render_page(
     """Render a page. `lang` is its language; `keep` is the query that links carry on if the reader chose it."""
     chosen = request.query_params.get("lang") in ("ru", "en")
     keep = f"?lang={language.get()}" if chosen else ""
-    content = _templates().get_template(template).render(values, lang=language.get(), keep=keep)
+    content = _create_environment().get_template(template).render(values, lang=language.get(), keep=keep)
     return Response(content, media_type="text/html", headers={"Cache-Control": "no-cache"} | (headers or {}))

@@ -92,7 +92,7 @@ async def send_request(
                 method, url, headers=dict(headers), content=content, timeout=limit, extensions={"trace": progress.note}
             ) as answer,
         ):
-            return await _read(answer)
+            return await _read_reply(answer)
     except (TimeoutError, ConnectTimeout) as error:
         raise NoReply("timeout", sent=progress.has_begun) from error
     except (UnicodeError, InvalidURL) as error:
@@ -101,7 +101,7 @@ async def send_request(
         raise NoReply("unreachable", sent=progress.has_begun) from error
 
 
-async def _read(answer: Response) -> Reply:
+async def _read_reply(answer: Response) -> Reply:
     """Read a reply. Rejects compressed ones (we ask for none: a small one unpacks to gigabytes) and huge ones."""
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise NoReply("content_encoding", answer.status_code)
@@ -110,11 +110,11 @@ async def _read(answer: Response) -> Reply:
         body += chunk
         if len(body) > MAX_REPLY_BYTES:
             raise NoReply("huge", answer.status_code)
-    retry_after = _seconds(answer.headers.get("Retry-After", ""))
+    retry_after = _retry_seconds(answer.headers.get("Retry-After", ""))
     return Reply(answer.status_code, answer.headers.get("Content-Type", "").lower(), bytes(body), retry_after)
 
 
-def _seconds(retry_after: str) -> int | None:
+def _retry_seconds(retry_after: str) -> int | None:
     """RFC 9110, 10.2.3: seconds, a day at most; the form with a date is ignored."""
     is_number = retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 9
     return min(int(retry_after), DAY_SECONDS) if is_number else None

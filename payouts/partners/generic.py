@@ -40,7 +40,7 @@ class GenericSupplier:
             {"product": request.product, "nominal": request.face_value, "currency": request.currency}
         )
         try:
-            reply = await self._call("PUT", request, content)
+            reply = await self._send_request("PUT", request, content)
         except NoReply as error:
             return reply_parser.result_without_reply(error, buying=True)
         refusal = reply_parser.decode_body_or_none(reply, _Refusal)
@@ -51,7 +51,7 @@ class GenericSupplier:
     async def find_order(self, request: PurchaseRequest) -> PurchaseResult:
         """Look up the order of a reference."""
         try:
-            reply = await self._call("GET", request)
+            reply = await self._send_request("GET", request)
         except NoReply as error:
             return reply_parser.result_without_reply(error, buying=False)
         refusal = reply_parser.decode_body_or_none(reply, _Refusal)
@@ -63,7 +63,7 @@ class GenericSupplier:
     async def close(self) -> None:
         await self.client.aclose()
 
-    async def _call(self, method: str, request: PurchaseRequest, content: bytes = b"") -> Reply:
+    async def _send_request(self, method: str, request: PurchaseRequest, content: bytes = b"") -> Reply:
         url = f"{self.settings.url.rstrip('/')}/orders/{request.reference}"
         headers = reply_parser.JSON_HEADERS | {"Authorization": f"Bearer {self.settings.token}"}
         return await exchange.send_request(

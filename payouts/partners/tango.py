@@ -74,7 +74,7 @@ class TangoSupplier:
     async def place_order(self, request: PurchaseRequest) -> PurchaseResult:
         """Buy."""
         try:
-            reply = await self._call("POST", "", msgspec.json.encode(self._order_body(request)))
+            reply = await self._send_request("POST", "", msgspec.json.encode(self._order_body(request)))
         except NoReply as error:
             return reply_parser.result_without_reply(error, buying=True)
         if reply.status not in {200, 201, 202}:
@@ -90,14 +90,14 @@ class TangoSupplier:
             "externalRefID": request.reference,
         }
         try:
-            reply = await self._call("GET", f"?{urlencode(parameters)}")
+            reply = await self._send_request("GET", f"?{urlencode(parameters)}")
             if reply.status != 200:
                 return reply_parser.result_of_error_reply(reply, None, buying=False)
             listed = _listed_order(reply, request)
             if listed is None:
                 return PurchaseResult("refused", reason="not_found", http=200)
             await asyncio.sleep(self.settings.pause)
-            reply = await self._call("GET", f"/{quote(listed.referenceOrderID, safe='')}")
+            reply = await self._send_request("GET", f"/{quote(listed.referenceOrderID, safe='')}")
         except NoReply as error:
             return reply_parser.result_without_reply(error, buying=False)
         except ResponseInvalid as error:
@@ -122,7 +122,7 @@ class TangoSupplier:
             "sendEmail": False,
         }
 
-    async def _call(self, method: str, path: str, content: bytes = b"") -> Reply:
+    async def _send_request(self, method: str, path: str, content: bytes = b"") -> Reply:
         url = self.settings.url.rstrip("/") + PATH + path
         return await exchange.send_request(
             self.client, method, url, timeout_seconds=self.settings.timeout, headers=self.headers, content=content
@@ -153,13 +153,13 @@ def _purchase_result(reply: Reply, request: PurchaseRequest) -> PurchaseResult:
     if order.status != "COMPLETE":
         return PurchaseResult("unknown", reference=supplier_order_id, reason="pending", http=reply.status)
     try:
-        code, valid_until = _certificate(order, request)
+        code, valid_until = _read_certificate(order, request)
     except ResponseInvalid as error:
         return PurchaseResult("unknown", reference=supplier_order_id, reason=error.reason, http=reply.status)
     return PurchaseResult("sold", code, order.referenceOrderID, valid_until, http=reply.status)
 
 
-def _certificate(order: _Order, request: PurchaseRequest) -> tuple[str, date | None]:
+def _read_certificate(order: _Order, request: PurchaseRequest) -> tuple[str, date | None]:
     """The code of a complete order, and its last day.
 
     Raises:
@@ -175,18 +175,18 @@ def _certificate(order: _Order, request: PurchaseRequest) -> tuple[str, date | N
         currency=money.currencyCode,
         product=order.utid,
     )
-    code, valid_until = _credentials(order.reward)
+    code, valid_until = _read_credentials(order.reward)
     reply_parser.check_certificate(code, order.referenceOrderID)
     return code, valid_until
 
 
-def _credentials(reward: _Reward) -> tuple[str, date | None]:
+def _read_credentials(reward: _Reward) -> tuple[str, date | None]:
     """The code for the agent: one value as is, several with labels, one a line. A date is the last day."""
     credentials = reward.credentialList or [
         _Credential(value, label) for label, value in (reward.credentials or {}).items()
     ]
-    days = [day for day in (_day(credential) for credential in credentials) if day]
-    shown = [credential for credential in credentials if _day(credential) is None]
+    days = [day for day in (_read_day(credential) for credential in credentials) if day]
+    shown = [credential for credential in credentials if _read_day(credential) is None]
     if any("\n" in each.label + each.value for each in shown) or not all(each.value for each in shown):
         raise ResponseInvalid("bad_code")
     if len(shown) == 1:
@@ -194,7 +194,7 @@ def _credentials(reward: _Reward) -> tuple[str, date | None]:
     return "\n".join(f"{each.label}: {each.value}" for each in shown), min(days, default=None)
 
 
-def _day(credential: _Credential) -> date | None:
+def _read_day(credential: _Credential) -> date | None:
     """The day of a credential of type date (RFC 3339), otherwise None."""
     if credential.type != "date":
         return None

@@ -68,7 +68,7 @@ class TremendousSupplier:
     async def place_order(self, request: PurchaseRequest) -> PurchaseResult:
         """Buy; if the response has no link, a second request fetches it."""
         try:
-            reply = await self._call("POST", "/orders", msgspec.json.encode(self._order_body(request)))
+            reply = await self._send_request("POST", "/orders", msgspec.json.encode(self._order_body(request)))
         except NoReply as error:
             return reply_parser.result_without_reply(error, buying=True)
         if reply.status not in {200, 201, 202}:
@@ -83,7 +83,7 @@ class TremendousSupplier:
     async def find_order(self, request: PurchaseRequest) -> PurchaseResult:
         """Look up the order of a reference and fetch its link: two requests at most."""
         try:
-            reply = await self._call("GET", f"/orders?{urlencode({'external_id': request.reference})}")
+            reply = await self._send_request("GET", f"/orders?{urlencode({'external_id': request.reference})}")
         except NoReply as error:
             return reply_parser.result_without_reply(error, buying=False)
         if reply.status != 200:
@@ -125,12 +125,12 @@ class TremendousSupplier:
         if order.status in PENDING:
             return PurchaseResult("unknown", reference=supplier_order_id, reason="pending", http=reply.status)
         try:
-            link = await self._certificate(order, request)
+            link = await self._read_certificate(order, request)
         except ResponseInvalid as error:
             return PurchaseResult("unknown", reference=supplier_order_id, reason=error.reason, http=reply.status)
         return PurchaseResult("sold", link, order.id, http=reply.status)
 
-    async def _certificate(self, order: _Order, request: PurchaseRequest) -> str:
+    async def _read_certificate(self, order: _Order, request: PurchaseRequest) -> str:
         """The link of an executed order.
 
         Raises:
@@ -156,14 +156,14 @@ class TremendousSupplier:
         """
         await asyncio.sleep(self.settings.pause)
         try:
-            reply = await self._call("POST", f"/rewards/{quote(reward.id, safe='')}/generate_link", b"{}")
+            reply = await self._send_request("POST", f"/rewards/{quote(reward.id, safe='')}/generate_link", b"{}")
         except NoReply as error:
             raise ResponseInvalid("no_link") from error
         if reply.status not in {200, 201}:
             raise ResponseInvalid("no_link")
         return reply_parser.decode_body(reply, _LinkResponse).reward.link or ""
 
-    async def _call(self, method: str, path: str, content: bytes = b"") -> Reply:
+    async def _send_request(self, method: str, path: str, content: bytes = b"") -> Reply:
         url = self.settings.url.rstrip("/") + PATH + path
         headers = reply_parser.JSON_HEADERS | {"Authorization": f"Bearer {self.settings.token}"}
         return await exchange.send_request(

@@ -72,9 +72,9 @@ def recognise(text: str) -> Foreign | None:
     if not SHORTEST <= len(text) <= LONGEST:
         return None
     problem: ForeignInvalid | None = None
-    for spelling in dict.fromkeys(_spellings(text.strip("\ufeff \t\r\n\x00"))):
+    for spelling in dict.fromkeys(_link_spellings(text.strip("\ufeff \t\r\n\x00"))):
         try:
-            found = _recognise(spelling)
+            found = _recognise_spelling(spelling)
         except ForeignInvalid as error:
             problem = problem or error
             continue
@@ -85,7 +85,7 @@ def recognise(text: str) -> Foreign | None:
     return None
 
 
-def _spellings(text: str) -> Iterator[str]:
+def _link_spellings(text: str) -> Iterator[str]:
     """The text as it is, and all that it may have been before it was copied.
 
     Each first with its spaces, then without: a space may be a decoded plus sign.
@@ -108,7 +108,7 @@ def _spellings(text: str) -> Iterator[str]:
         yield "".join(spelling.split())
 
 
-def _recognise(text: str) -> Foreign | None:
+def _recognise_spelling(text: str) -> Foreign | None:
     for read in _BY_OPENING.get(text[:1].lower(), ()):
         if found := read(text):
             return found
@@ -122,7 +122,7 @@ def _of_link(text: str) -> Foreign | None:
     host = link["host"].lower()
     if host in _TEST_HOSTS:
         raise ForeignInvalid(_TEST_HOSTS[host], "test_system", "this receipt was made in a test system")
-    found = _reader(host)
+    found = _link_reader(host)
     if found is None:
         return None
     country, read = found
@@ -132,7 +132,7 @@ def _of_link(text: str) -> Foreign | None:
     return read(Link(host, link["path"] or "/", text[link.end() :]))
 
 
-def _reader(host: str) -> tuple[str, _LinkReader] | None:
+def _link_reader(host: str) -> tuple[str, _LinkReader] | None:
     """By the host, or by the domain it belongs to."""
     while "." in host:
         if host in _BY_HOST:

@@ -51,7 +51,7 @@ def read(text: str) -> Foreign | None:
     """The line _R1-AT..., its five sums added up. Raises ForeignInvalid."""
     if not re.match(r"_R[0-9]-AT[0-9]", text, re.ASCII):
         return None
-    line = _line(text)
+    line = _parse_line(text)
     total = sum(money(COUNTRY, amount) for amount in line.sums)
     turnover = decoded(COUNTRY, line.turnover)
     signature = decoded(COUNTRY, line.signature)
@@ -66,7 +66,7 @@ def read(text: str) -> Foreign | None:
         total=abs(total),
         currency="EUR",
         seller=seller[1] if seller else None,
-        operation=_operation(turnover, total),
+        operation=_operation_kind(turnover, total),
         proof="none" if signature == _OUT_OF_ORDER else "needs_certificate",
     )
 
@@ -77,7 +77,7 @@ def prove(text: str, certificate: signature_keys.Certified) -> Proof:
     A certificate with another serial number than the receipt names proves nothing: needs_certificate.
     Raises ForeignInvalid for a text that is no such receipt, KeyInvalid for a certificate that is none.
     """
-    line = _line(text)
+    line = _parse_line(text)
     signature = decoded(COUNTRY, line.signature)
     if signature == _OUT_OF_ORDER:
         return "none"
@@ -88,7 +88,7 @@ def prove(text: str, certificate: signature_keys.Certified) -> Proof:
     return "signature_valid" if is_genuine else "signature_invalid"
 
 
-def _line(text: str) -> _Line:
+def _parse_line(text: str) -> _Line:
     parts = text.strip().split("_")
     if len(parts) != 1 + len(_Line._fields) or parts[0]:
         raise ForeignInvalid(COUNTRY, "field_missing", "the line has 13 fields, each behind a low line")
@@ -98,7 +98,7 @@ def _line(text: str) -> _Line:
     return line
 
 
-def _operation(turnover: bytes, total: int) -> int | None:
+def _operation_kind(turnover: bytes, total: int) -> int | None:
     if turnover == _TRAINING:
         return None
     return 2 if turnover == _CANCELLED or total < 0 else 1

@@ -56,8 +56,8 @@ def read(text: str) -> Foreign | None:
     """
     if not re.match(r"V0;", text, re.IGNORECASE):
         return None
-    code = _code(text)
-    kind, total = _receipt(code)
+    code = _parse_code(text)
+    kind, total = _receipt_total(code)
     device = hashlib.sha256(decoded(COUNTRY, code.public_key)).hexdigest()
     return Foreign(
         country=COUNTRY,
@@ -67,8 +67,8 @@ def read(text: str) -> Foreign | None:
         at=_wall_clock(code.finished),
         total=None if total is None else abs(total),
         currency="EUR",
-        operation=_operation(kind, total),
-        proof=_proof(code),
+        operation=_operation_kind(kind, total),
+        proof=_verify_proof(code),
     )
 
 
@@ -79,15 +79,15 @@ def prove(text: str, certificate: signature_keys.Certified) -> Proof:
     certificate itself comes from a certified maker is for the caller to check.
     Raises ForeignInvalid for a text that is no such receipt, KeyInvalid for a certificate that is none.
     """
-    code = _code(text)
+    code = _parse_code(text)
     given = signature_keys.public_key(certificate)
-    inside = _key(code)
+    inside = _public_key(code)
     if inside is None or not isinstance(given, ec.EllipticCurvePublicKey) or given != inside:
         return "needs_certificate"
-    return _proof(code)
+    return _verify_proof(code)
 
 
-def _code(text: str) -> _Code:
+def _parse_code(text: str) -> _Code:
     # The texts of payments could hold a semicolon; no maker is known to print one.
     parts = text.strip().split(";")
     if len(parts) != len(_Code._fields):
@@ -101,7 +101,7 @@ def _code(text: str) -> _Code:
     return code
 
 
-def _receipt(code: _Code) -> tuple[str, int | None]:
+def _receipt_total(code: _Code) -> tuple[str, int | None]:
     """The kind of receipt, and its total in cents: the gross sums of the five VAT rates."""
     if not re.fullmatch(r"kassenbeleg-v1", code.process_type, re.IGNORECASE | re.ASCII):
         return "", None
@@ -112,7 +112,7 @@ def _receipt(code: _Code) -> tuple[str, int | None]:
     return parts[0].lower(), sum(money(COUNTRY, amount) for amount in sums)
 
 
-def _operation(kind: str, total: int | None) -> int | None:
+def _operation_kind(kind: str, total: int | None) -> int | None:
     """Orders, trainings and broken-off receipts are signed as well; they are no purchases."""
     if kind == _CANCELLED:
         return 2
@@ -126,9 +126,9 @@ def _wall_clock(text: str) -> datetime:
     return central_european(at) if text[-1:] in "Zz" else at
 
 
-def _proof(code: _Code) -> Proof:
+def _verify_proof(code: _Code) -> Proof:
     """Without a key or algorithm that we know, nothing is said against the receipt."""
-    key = _key(code)
+    key = _public_key(code)
     signed = _log_message(code)
     if key is None or signed is None:
         return "needs_certificate"
@@ -137,7 +137,7 @@ def _proof(code: _Code) -> Proof:
     return "signature_valid" if signature_keys.ecdsa_fits(key, signature, signed, hash_name) else "signature_invalid"
 
 
-def _key(code: _Code) -> ec.EllipticCurvePublicKey | None:
+def _public_key(code: _Code) -> ec.EllipticCurvePublicKey | None:
     point = decoded(COUNTRY, code.public_key)
     for curve in _CURVES.get(len(point), ()):
         try:

@@ -19,11 +19,11 @@ _TICKET = re.compile(r"(TBAI-([0-9A-Z]{9})-([0-9]{6})-[!-~]{13}-)([0-9]{3})", re
 def read(link: Link) -> Foreign | None:
     """Raises ForeignInvalid."""
     if link.host.endswith(".eus"):
-        return _ticketbai(link)
-    return _verifactu(link) if "/validarqr" in link.path.lower() else None
+        return _read_ticketbai(link)
+    return _read_verifactu(link) if "/validarqr" in link.path.lower() else None
 
 
-def _verifactu(link: Link) -> Foreign | None:
+def _read_verifactu(link: Link) -> Foreign | None:
     """nif: the issuer, numserie: the invoice, fecha: its day, importe: euros (Orden HAC/1177/2024, article 21)."""
     fields = Fields.of_query(COUNTRY, link.query)
     if "nif" not in fields or "numserie" not in fields:
@@ -50,7 +50,7 @@ def _verifactu(link: Link) -> Foreign | None:
     )
 
 
-def _ticketbai(link: Link) -> Foreign | None:
+def _read_ticketbai(link: Link) -> Foreign | None:
     """id, s: series, nf: number, i: euros, cr: the CRC-8 of the link up to it."""
     fields = Fields.of_query(COUNTRY, link.query)
     if "id" not in fields:
@@ -62,7 +62,7 @@ def _ticketbai(link: Link) -> Foreign | None:
     # The link's sum is over its spelling, percent signs and all; the order of the fields is given.
     before, _, check = link.query.partition("&cr=")
     checked = f"https://{link.host}{link.path}?{before}"
-    if _crc8(ticket[1]) != int(ticket[4]) or check[:3] != f"{_crc8(checked):03}":
+    if _compute_crc8(ticket[1]) != int(ticket[4]) or check[:3] != f"{_compute_crc8(checked):03}":
         raise ForeignInvalid(COUNTRY, "check_failed", "a check sum (CRC-8) does not fit")
     day, total = ticket[3], money(COUNTRY, fields.text("i", ".{1,24}"))
     return Foreign(
@@ -78,7 +78,7 @@ def _ticketbai(link: Link) -> Foreign | None:
     )
 
 
-def _crc8(text: str) -> int:
+def _compute_crc8(text: str) -> int:
     """Polynomial 0x07, starting from zero."""
     crc = 0
     for byte in text.encode():

@@ -37,7 +37,7 @@ def read(text: str) -> Foreign | None:
     """An invoice between businesses, known by its registration number (IRN). Raises ForeignInvalid."""
     if not text.startswith("eyJ") or text.count(".") != 2:
         return None
-    invoice = _invoice(text)
+    invoice = _parse_invoice(text)
     if invoice is None:
         return None
     fields = Fields(COUNTRY, [("irn", invoice.irn), ("doctyp", invoice.doc_typ), ("seller", invoice.seller_gstin)])
@@ -69,27 +69,29 @@ def prove(text: str, certificate: signature_keys.Certified) -> Proof:
     if read(text) is None:
         raise ForeignInvalid(COUNTRY, "field_invalid", "this is no signed invoice")
     signed, _, signature = text.rpartition(".")
-    is_genuine = signature_keys.rsa_fits(signature_keys.public_key(certificate), _bytes(signature), signed.encode())
+    is_genuine = signature_keys.rsa_fits(
+        signature_keys.public_key(certificate), _decode_part(signature), signed.encode()
+    )
     return "signature_valid" if is_genuine else "signature_invalid"
 
 
-def _invoice(text: str) -> _Invoice | None:
+def _parse_invoice(text: str) -> _Invoice | None:
     """None for a JWT of something else, such as a log-in."""
     head, claims, signature = text.split(".")
     try:
-        invoice = msgspec.json.decode(msgspec.json.decode(_bytes(claims), type=_Claims).data, type=_Invoice)
+        invoice = msgspec.json.decode(msgspec.json.decode(_decode_part(claims), type=_Claims).data, type=_Invoice)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None
     try:
-        algorithm = msgspec.json.decode(_bytes(head), type=_Head).alg
+        algorithm = msgspec.json.decode(_decode_part(head), type=_Head).alg
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise ForeignInvalid(COUNTRY, "encoding_invalid", "the head of the code is damaged") from error
-    if algorithm != "RS256" or not _bytes(signature):
+    if algorithm != "RS256" or not _decode_part(signature):
         raise ForeignInvalid(COUNTRY, "field_invalid", "the code is signed with RS256 or not at all")
     return invoice
 
 
-def _bytes(part: str) -> bytes:
+def _decode_part(part: str) -> bytes:
     """A part of a JWT; what is not base64 becomes nothing, and then fails to be what it should be."""
     try:
         return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)

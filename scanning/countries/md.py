@@ -19,7 +19,11 @@ def read(link: Link) -> Foreign | None:
         fields = Fields(COUNTRY, [("hash", parts[1])])
         identity = fields.text("hash", "[A-Za-z0-9_=-]{16,128}")
         return Foreign(
-            country=COUNTRY, scheme="md-mev-hash", key=identity, canonical=_page(link, identity), currency="MDL"
+            country=COUNTRY,
+            scheme="md-mev-hash",
+            key=identity,
+            canonical=_page_identity(link, identity),
+            currency="MDL",
         )
     if len(parts) != 5:
         raise ForeignInvalid(COUNTRY, "field_missing", "the link has a register, a sum, a number and a day")
@@ -30,12 +34,12 @@ def read(link: Link) -> Foreign | None:
         country=COUNTRY,
         scheme="md-mev",
         key=f"{register}:{number}:{at:%Y-%m-%d}",
-        canonical=_page(link, f"{register}/{in_major_units(total)}/{number}/{at:%Y-%m-%d}"),
+        canonical=_page_identity(link, f"{register}/{in_major_units(total)}/{number}/{at:%Y-%m-%d}"),
         at=at,
         total=total,
         currency="MDL",
     )
 
 
-def _page(link: Link, rest: str) -> str:
+def _page_identity(link: Link, rest: str) -> str:
     return f"https://{link.host}/{_PATH_HEAD}/{rest}"

@@ -26,7 +26,7 @@ def read_invoice(country: str, currency: str, page: str, query: str) -> Foreign 
         return None
     identity = fields.text("iic", "[0-9A-Fa-f]{32}").upper()
     seller = fields.text("tin", "[A-Za-z0-9]{8,13}").upper()
-    written, zone = _created(fields)
+    written, zone = _creation_time(fields)
     total = fields.money("prc")
     return Foreign(
         country=country,
@@ -42,7 +42,7 @@ def read_invoice(country: str, currency: str, page: str, query: str) -> Foreign 
     )
 
 
-def _created(fields: Fields) -> tuple[datetime, str]:
+def _creation_time(fields: Fields) -> tuple[datetime, str]:
     """The time as it is written, and its zone; a plus that became a space on the way is a plus again."""
     zone = re.search(r"(?:[+ -][0-9]{2}:?[0-9]{2}|[Zz])$", fields.text("crtd", ".{19,35}"))
     return fields.moment("crtd"), zone[0].upper().replace(" ", "+") if zone else ""

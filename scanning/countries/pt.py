@@ -36,7 +36,7 @@ def read(text: str) -> Foreign | None:
         country=COUNTRY,
         scheme="pt-atcud",
         # Before 2023 the codes of series were not given out yet, and ATCUD was 0.
-        key=f"{seller}:{_identity(unique) or number}",
+        key=f"{seller}:{_document_identity(unique) or number}",
         canonical=(
             f"A:{seller}*D:{kind}*E:{state}*F:{day}*G:{number}*H:{unique}"
             f"*N:{in_major_units(tax)}*O:{in_major_units(total)}*Q:{fields.text('q', '[A-Za-z0-9+/]{4}')}"
@@ -46,15 +46,15 @@ def read(text: str) -> Foreign | None:
         total=total,
         currency="EUR",
         seller=seller,
-        operation=None if state == _ANNULLED else _operation(kind),
+        operation=None if state == _ANNULLED else _operation_kind(kind),
     )
 
 
-def _identity(unique: str) -> str:
+def _document_identity(unique: str) -> str:
     """The series' code and the number in it, without leading zeros; nothing for the ATCUD 0."""
     series, _, number = unique.partition("-")
     return f"{series}-{int(number)}" if number else ""
 
 
-def _operation(kind: str) -> int | None:
+def _operation_kind(kind: str) -> int | None:
     return 1 if kind in _SALES else 2 if kind in _RETURNS else None

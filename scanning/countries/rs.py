@@ -33,10 +33,10 @@ def read(link: Link) -> Foreign | None:
     fields = Fields.of_query(COUNTRY, link.query)
     if "vl" not in fields:
         return None
-    return _invoice(link.host, _decoded(fields.text("vl", "[A-Za-z0-9+/_ -]{1,2000}={0,2}")))
+    return _read_invoice(link.host, _decode_invoice(fields.text("vl", "[A-Za-z0-9+/_ -]{1,2000}={0,2}")))
 
 
-def _decoded(text: str) -> bytes:
+def _decode_invoice(text: str) -> bytes:
     """A plus that became a space on the way is a plus again."""
     text = text.replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")
     try:
@@ -45,7 +45,7 @@ def _decoded(text: str) -> bytes:
         raise ForeignInvalid(COUNTRY, "encoding_invalid", "vl is not base64") from error
 
 
-def _invoice(host: str, invoice: bytes) -> Foreign:
+def _read_invoice(host: str, invoice: bytes) -> Foreign:
     if len(invoice) < _BUYER_AT + _MD5 or hashlib.md5(invoice[:-_MD5]).digest() != invoice[-_MD5:]:  # noqa: S324 - the format's own check sum
         raise ForeignInvalid(COUNTRY, "check_failed", "the code is cut or changed: its MD5 does not fit")
     version, asked, signed, counter, _of_kind, amount = _HEAD.unpack_from(invoice)
@@ -57,23 +57,23 @@ def _invoice(host: str, invoice: bytes) -> Foreign:
     return Foreign(
         country=COUNTRY,
         scheme="rs-suf",
-        key=f"{_name(asked)}-{_name(signed)}-{counter}",
+        key=f"{_read_name(asked)}-{_read_name(signed)}-{counter}",
         canonical=f"https://{host}/v/?vl={encoded}",
         at=_wall_clock(milliseconds),
-        total=_para(amount),
+        total=_to_minor_units(amount),
         currency="RSD",
         operation=_OPERATIONS.get(transaction) if invoice_kind == _NORMAL_INVOICE else None,
         proof="needs_certificate",
     )
 
 
-def _name(raw: bytes) -> str:
+def _read_name(raw: bytes) -> str:
     if not raw.isalnum():
         raise ForeignInvalid(COUNTRY, "field_invalid", "a secure element is named by 8 letters and digits")
     return raw.decode("ascii").upper()
 
 
-def _para(amount: int) -> int:
+def _to_minor_units(amount: int) -> int:
     """Minor units of an amount in ten-thousandths of a dinar."""
     para, rest = divmod(amount, 100)
     if rest or para >= 10**16:

@@ -22,14 +22,14 @@ def read(text: str) -> Foreign | None:
     Nothing here can be proved. The signature of the second phase covers the hash of an invoice that we don't have, and
     none of the tags 1 to 5: a forger can copy tags 6 to 9 from a genuine receipt and write anything into 1 to 5.
     """
-    values = _values(text) if _SHAPE.fullmatch(text) else None
+    values = _tagged_values(text) if _SHAPE.fullmatch(text) else None
     if values is None:
         return None
-    seller = _text(values, _VAT_NUMBER)
+    seller = _tagged_text(values, _VAT_NUMBER)
     if not re.fullmatch(r"[0-9]{9,15}", seller, re.ASCII):
         raise ForeignInvalid(COUNTRY, "field_invalid", "the VAT number has up to 15 digits")
-    at, total = moment(COUNTRY, _text(values, _TIME)), money(COUNTRY, _text(values, _TOTAL))
-    tax = money(COUNTRY, _text(values, _VAT))
+    at, total = moment(COUNTRY, _tagged_text(values, _TIME)), money(COUNTRY, _tagged_text(values, _TOTAL))
+    tax = money(COUNTRY, _tagged_text(values, _VAT))
     is_second_phase = values.keys() >= {_HASH, _SIGNATURE, _PUBLIC_KEY}
     invoice_hash = _invoice_hash(values[_HASH]) if is_second_phase else ""
     identity = f"{at:%Y%m%dT%H%M%S}:{in_major_units(abs(total))}:{in_major_units(abs(tax))}"
@@ -46,7 +46,7 @@ def read(text: str) -> Foreign | None:
     )
 
 
-def _values(text: str) -> dict[int, bytes] | None:
+def _tagged_values(text: str) -> dict[int, bytes] | None:
     """The values by tag, or None if the text only looks like base64 of something."""
     try:
         rest = base64.b64decode(text, validate=True)
@@ -71,7 +71,7 @@ def _invoice_hash(value: bytes) -> str:
     return value.decode()
 
 
-def _text(values: dict[int, bytes], tag: int) -> str:
+def _tagged_text(values: dict[int, bytes], tag: int) -> str:
     try:
         text = values[tag].decode().strip()
     except UnicodeDecodeError as error:

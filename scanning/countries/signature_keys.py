@@ -28,13 +28,13 @@ class KeyInvalid(Problem):
 
 def public_key(certified: Certified) -> PublicKeyTypes:
     """The key in a certificate, or the key itself. Raises KeyInvalid."""
-    opened = _opened(certified)
+    opened = _open_certificate(certified)
     return opened.public_key() if isinstance(opened, x509.Certificate) else opened
 
 
 def serial_number(certified: Certified) -> int | None:
     """The certificate's serial number; a bare key has none. Raises KeyInvalid."""
-    opened = _opened(certified)
+    opened = _open_certificate(certified)
     return opened.serial_number if isinstance(opened, x509.Certificate) else None
 
 
@@ -64,7 +64,7 @@ def rsa_fits(key: PublicKeyTypes, signature: bytes, signed: bytes) -> bool:
     return True
 
 
-def _opened(certified: Certified) -> x509.Certificate | PublicKeyTypes:
+def _open_certificate(certified: Certified) -> x509.Certificate | PublicKeyTypes:
     if not isinstance(certified, bytes):
         return certified
     openers: tuple[Callable[[bytes], x509.Certificate | PublicKeyTypes], ...] = (

@@ -22,12 +22,12 @@ def read(text: str) -> Foreign | None:
     Raises ForeignInvalid.
     """
     if text[1:2] == "-":
-        return _online(text)
+        return _read_online(text)
     match = _OFFLINE.fullmatch(text) if text[8:9] == "-" else None
-    return None if match is None else _offline(match)
+    return None if match is None else _read_offline(match)
 
 
-def _online(text: str) -> Foreign | None:
+def _read_online(text: str) -> Foreign | None:
     match = _ONLINE.fullmatch(text)
     if match is None:
         if re.fullmatch(r"[Oo]-[0-9A-Fa-f]{24,40}", text, re.ASCII):
@@ -37,7 +37,7 @@ def _online(text: str) -> Foreign | None:
     return Foreign(country=COUNTRY, scheme="sk-ekasa", key=identifier, canonical=identifier, currency="EUR")
 
 
-def _offline(match: re.Match[str]) -> Foreign:
+def _read_offline(match: re.Match[str]) -> Foreign:
     """The till's code holds the shop's tax number (DIC): three digits, the ten of the number, four more."""
     okp, till, number = match["okp"].upper(), match["till"], int(match["number"])
     at, total = moment(COUNTRY, f"20{match['time']}"), money(COUNTRY, match["total"])

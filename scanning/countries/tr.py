@@ -19,7 +19,7 @@ def read(text: str) -> Foreign | None:
     """
     if _MARK not in text.lower():
         return None
-    fields = Fields(COUNTRY, _pairs(text))
+    fields = Fields(COUNTRY, _parse_pairs(text))
     identity = fields.text("ettn", "[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}").lower()
     seller, number = fields.text("vkntckn", "[0-9]{10,11}"), fields.text("no", "[A-Za-z0-9]{3,20}").upper()
     at, total, kind = (
@@ -50,7 +50,7 @@ def read(text: str) -> Foreign | None:
     )
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
+def _parse_pairs(text: str) -> list[tuple[str, str]]:
     try:
         values = msgspec.json.decode(text, type=dict[str, str | int | float | None])
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:

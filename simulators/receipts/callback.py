@@ -48,16 +48,16 @@ class CallbackQueue:
         self.calls: set[asyncio.Task[None]] = set()
 
     def schedule(self, submission: Submission, query: ReceiptRequest, fault: str) -> None:
-        call = asyncio.create_task(self._deliver(submission, query, fault))
+        call = asyncio.create_task(self._deliver_result(submission, query, fault))
         self.calls.add(call)
         call.add_done_callback(self.calls.discard)
 
-    async def _deliver(self, submission: Submission, query: ReceiptRequest, fault: str) -> None:
+    async def _deliver_result(self, submission: Submission, query: ReceiptRequest, fault: str) -> None:
         setup = self.book.setup
         await asyncio.sleep(setup.lag + (setup.late_seconds if fault == "late" else 0))
         body = await self._callback_body(submission, query, fault)
         for _ in range(2 if fault == "duplicate" else 1):
-            await self._call(submission, body)
+            await self._send_callback(submission, body)
 
     async def _callback_body(self, submission: Submission, query: ReceiptRequest, fault: str) -> dict[str, Any]:
         """The body of the callback; a receipt that never appears is rejected in the end."""
@@ -78,7 +78,7 @@ class CallbackQueue:
             receipt = receipt | {"totalSum": receipt["totalSum"] + 10_000}
         return body | {"status": "accepted", "receipt": receipt}
 
-    async def _call(self, submission: Submission, body: dict[str, Any]) -> None:
+    async def _send_callback(self, submission: Submission, body: dict[str, Any]) -> None:
         target = submission.config.callback
         status = await callbacks.post_callback(target.url, body, target.headers)
         self.book.logs["callback"].callbacks.append((submission.externalId, status))

@@ -19,12 +19,12 @@ class GenerationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     script: list[str] = []
 
 
-def _state(request: Request[Any, Any, Any]) -> SimulatorState:
+def _simulator_state(request: Request[Any, Any, Any]) -> SimulatorState:
     book: SimulatorState = request.app.state.book
     return book
 
 
-async def _read(request: Request[Any, Any, Any], type_: Any) -> Any:
+async def _read_body(request: Request[Any, Any, Any], type_: Any) -> Any:
     try:
         return msgspec.json.decode(await request.body() or b"{}", type=type_)
     except msgspec.DecodeError as error:
@@ -34,51 +34,54 @@ async def _read(request: Request[Any, Any, Any], type_: Any) -> Any:
 @post("/_simulator/receipts")
 async def put_receipts(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """Add one receipt or a list of them; returns the texts of their QR codes."""
-    given = await _read(request, SimulatedReceipt | list[SimulatedReceipt])
+    given = await _read_body(request, SimulatedReceipt | list[SimulatedReceipt])
     entries = given if isinstance(given, list) else [given]
     try:
         texts = [receipt_factory.qr_text(entry.receipt) for entry in entries]
         for entry in entries:
-            _state(request).put(entry)
+            _simulator_state(request).put(entry)
     except (KeyError, TypeError, ValueError) as error:
         raise ClientException(f"a receipt lacks a requisite, or has an invalid one: {error}") from error
-    return {"held": len(_state(request).entries), "qr": texts}
+    return {"held": len(_simulator_state(request).entries), "qr": texts}
 
 
 @post("/_simulator/made")
 async def make_receipts(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """Generate and add receipts; returns the texts of their QR codes."""
-    generation: GenerationRequest = await _read(request, GenerationRequest)
+    generation: GenerationRequest = await _read_body(request, GenerationRequest)
     made = [
         receipt_factory.make_receipt(number) for number in range(generation.first, generation.first + generation.count)
     ]
     for receipt in made:
-        _state(request).put(SimulatedReceipt(receipt, generation.appears_after, generation.script))
-    return {"held": len(_state(request).entries), "qr": [receipt_factory.qr_text(receipt) for receipt in made]}
+        _simulator_state(request).put(SimulatedReceipt(receipt, generation.appears_after, generation.script))
+    return {
+        "held": len(_simulator_state(request).entries),
+        "qr": [receipt_factory.qr_text(receipt) for receipt in made],
+    }
 
 
 @delete("/_simulator/receipts")
 async def clear_receipts(request: Request[Any, Any, Any]) -> None:
     """Clear receipts and log."""
-    _state(request).clear()
+    _simulator_state(request).clear()
 
 
 @get("/_simulator/log")
 async def show_log(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """The log of each service."""
-    return {service: log.summary() for service, log in _state(request).logs.items()}
+    return {service: log.summary() for service, log in _simulator_state(request).logs.items()}
 
 
 @get("/_simulator/setup")
 async def show_setup(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """The behaviour of the simulators."""
-    found: dict[str, Any] = msgspec.to_builtins(_state(request).setup)
+    found: dict[str, Any] = msgspec.to_builtins(_simulator_state(request).setup)
     return found
 
 
 @put("/_simulator/setup")
 async def replace_setup(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """Replace the behaviour of the simulators; a missing field has its default."""
-    _state(request).setup = await _read(request, Setup)
-    found: dict[str, Any] = msgspec.to_builtins(_state(request).setup)
+    _simulator_state(request).setup = await _read_body(request, Setup)
+    found: dict[str, Any] = msgspec.to_builtins(_simulator_state(request).setup)
     return found

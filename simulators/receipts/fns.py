@@ -98,11 +98,11 @@ async def _accept_query(service: TaxService, token: str, query: ReceiptRequest) 
     if not book.arrive("fns", query.key, "get_ticket"):
         return Response(b"", status_code=429, headers={"Retry-After": "1" if book.setup.per_second else "3600"})
     if not service.is_valid(token):
-        return _unauthenticated()
+        return _unauthenticated_response()
     fault = book.fault("fns", query.key)
     if fault == "authentication":
         service.tokens.pop(token, None)
-        return _unauthenticated()
+        return _unauthenticated_response()
     if fault == "http_500":
         return _internal_error()
     played = await common_faults.play_fault(fault, book.setup, fns_soap.XML_TYPE)
@@ -126,7 +126,7 @@ def _fetch_answer(service: TaxService, token: str, message_id: str) -> Response[
     """Return an answer that is ready; it may be fetched again while it is stored."""
     book = service.book
     if not service.is_valid(token):
-        return _unauthenticated()
+        return _unauthenticated_response()
     book.logs["fns"].polls.setdefault(message_id, []).append(book.now())
     answer = service.answers.get(message_id)
     if answer is None or answer.gone_at < book.now() or answer.fault == "message_not_found":
@@ -141,7 +141,7 @@ def _fetch_answer(service: TaxService, token: str, message_id: str) -> Response[
     return fns_soap.completed(answer.code, ticket=ticket, text=TEXTS.get(answer.code, "Ошибка"))
 
 
-def _unauthenticated() -> Response[bytes]:
+def _unauthenticated_response() -> Response[bytes]:
     return fns_soap.fault_response("Ошибка проверки подлинности", "AuthenticationFault")
 
 

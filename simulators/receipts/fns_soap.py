@@ -85,15 +85,15 @@ def check_user(request: Request[Any, Any, Any]) -> None:
 def token_response(token: str, ends_at: datetime) -> Response[bytes]:
     """A temporary token."""
     inside = element("tns:Token", token) + element("tns:ExpireTime", f"{ends_at:%Y-%m-%dT%H:%M:%SZ}")
-    return _auth(element("tns:Result", inside))
+    return _auth_response(element("tns:Result", inside))
 
 
 def token_refused() -> Response[bytes]:
     """A refused master token."""
-    return _auth(element("tns:Fault", element("tns:Message", "Доступ запрещен")))
+    return _auth_response(element("tns:Fault", element("tns:Message", "Доступ запрещен")))
 
 
-def _auth(inside: str) -> Response[bytes]:
+def _auth_response(inside: str) -> Response[bytes]:
     message = element("ns:Message", element("tns:AuthResponse", inside, tns=AUTH))
     return envelope(element("ns:GetMessageResponse", message, ns=SYNC))
 

@@ -26,27 +26,27 @@ TIMES = ("%Y%m%dT%H%M", "%Y%m%dT%H%M%S", "%d.%m.%Y %H:%M")
 async def check_receipt(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Find a receipt by `qrraw` or by fields."""
     book: SimulatorState = request.app.state.book
-    form = await _form(request)
+    form = await _read_form(request)
     if not form.get("token"):
         return Response(b"", status_code=200, media_type="application/json")
     try:
         query, shape = read_query(form)
     except (KeyError, ValueError, InvalidOperation):
-        return _response(0, form)
+        return _build_response(0, form)
     if not book.arrive("proverkacheka", query.key, shape):
-        return _response(3, form)
+        return _build_response(3, form)
     fault = book.fault("proverkacheka", query.key)
     if fault.startswith("code_"):
-        return _response(int(fault.removeprefix("code_")), form)
+        return _build_response(int(fault.removeprefix("code_")), form)
     played = await common_faults.play_fault(fault, book.setup, "application/json")
     if played is not None:
         return played
     code = CODES[book.verdict("proverkacheka", query)]
     book.logs["proverkacheka"].answers[str(code)] += 1
-    return _response(code, form, book.entries[query.key].receipt if code == 1 else None)
+    return _build_response(code, form, book.entries[query.key].receipt if code == 1 else None)
 
 
-async def _form(request: Request[Any, Any, Any]) -> dict[str, str]:
+async def _read_form(request: Request[Any, Any, Any]) -> dict[str, str]:
     """The fields of a form or of JSON."""
     body = await request.body()
     if "json" in request.headers.get("Content-Type", ""):
@@ -65,17 +65,17 @@ def read_query(form: dict[str, str]) -> tuple[ReceiptRequest, str]:
     """
     if "qrraw" in form:
         found = dict(parse_qsl(form["qrraw"]))
-        return _query(found["fn"], found["i"], found["fp"], found["t"], found["s"], found["n"]), "qrraw"
+        return _receipt_query(found["fn"], found["i"], found["fp"], found["t"], found["s"], found["n"]), "qrraw"
     shape = "fields_seconds" if len(form["t"]) == len("20240917T180100") else "fields"
-    return _query(*(form[name] for name in ("fn", "fd", "fp", "t", "s", "n"))), shape
+    return _receipt_query(*(form[name] for name in ("fn", "fd", "fp", "t", "s", "n"))), shape
 
 
-def _query(*found: str) -> ReceiptRequest:
+def _receipt_query(*found: str) -> ReceiptRequest:
     fn, fd, fp, at, total, operation = found
-    return ReceiptRequest(fn, int(fd), int(fp), _time(at.upper()), int(Decimal(total) * 100), int(operation))
+    return ReceiptRequest(fn, int(fd), int(fp), _parse_time(at.upper()), int(Decimal(total) * 100), int(operation))
 
 
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     for form in TIMES:
         try:
             return datetime.strptime(text, form)  # noqa: DTZ007 - a shop's wall time
@@ -84,7 +84,7 @@ def _time(text: str) -> datetime:
     raise ValueError(text)
 
 
-def _response(code: int, form: dict[str, str], receipt: dict[str, Any] | None = None) -> Response[bytes]:
+def _build_response(code: int, form: dict[str, str], receipt: dict[str, Any] | None = None) -> Response[bytes]:
     """The code, the data, and the request without its token."""
     manual = {
         "fn": form.get("fn", ""),

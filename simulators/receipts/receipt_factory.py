@@ -67,7 +67,7 @@ def make_receipt(
         lines = [
             line._replace(quantity=chance.randrange(1, 4)) for line in chance.sample(STOCK, chance.randrange(1, 7))
         ]
-    items = [_item(line, payment_type) for line in lines]
+    items = [_receipt_item(line, payment_type) for line in lines]
     total = sum(item["sum"] for item in items)
     return {
         "code": 3,
@@ -110,7 +110,7 @@ def qr_text(receipt: dict[str, Any]) -> str:
     )
 
 
-def _item(line: ReceiptItem, payment_type: int) -> dict[str, Any]:
+def _receipt_item(line: ReceiptItem, payment_type: int) -> dict[str, Any]:
     return {
         "name": line.name,
         "price": line.price,

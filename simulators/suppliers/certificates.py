@@ -22,8 +22,8 @@ class SoldCertificate(msgspec.Struct):
     currency: str
     ready_at: float = 0.0
     state: Literal["sold", "failed"] = "sold"
-    id: str = msgspec.field(default_factory=lambda: _number(12))
-    code: str = msgspec.field(default_factory=lambda: f"SIM-{_number(16)}")
+    id: str = msgspec.field(default_factory=lambda: _random_digits(12))
+    code: str = msgspec.field(default_factory=lambda: f"SIM-{_random_digits(16)}")
     face_value: int = 0
 
     def __post_init__(self) -> None:
@@ -40,11 +40,11 @@ class CertificateStore:
 
     def find(self, service: str, reference: str) -> SoldCertificate | None:
         """The order of a reference."""
-        return self._first(service, reference=reference) if reference else None
+        return self._first_free(service, reference=reference) if reference else None
 
     def find_by_id(self, service: str, id_: str) -> SoldCertificate | None:
         """The order with the supplier's own id."""
-        return self._first(service, id=id_)
+        return self._first_free(service, id=id_)
 
     def sell(self, certificate: SoldCertificate) -> bool:
         """Sell; False if the product is sold out."""
@@ -56,7 +56,7 @@ class CertificateStore:
         self.certificates.append(certificate)
         return True
 
-    def _first(self, service: str, **by: str) -> SoldCertificate | None:
+    def _first_free(self, service: str, **by: str) -> SoldCertificate | None:
         matches = (
             each
             for each in self.certificates
@@ -65,5 +65,5 @@ class CertificateStore:
         return next(matches, None)
 
 
-def _number(length: int) -> str:
+def _random_digits(length: int) -> str:
     return uuid.uuid4().hex[:length].upper()

@@ -31,7 +31,7 @@ async def order(request: Request[Any, Any, Any], reference: str) -> Response[byt
         return json_response({"code": "invalid"}, 400)
     supplier = supplier_of(request)
     wanted = SoldCertificate(SERVICE, reference, body.product, body.nominal, body.currency)
-    return await supplier.answer(SERVICE, reference, lambda fault: _sell(supplier, wanted, fault))
+    return await supplier.answer(SERVICE, reference, lambda fault: _sell_certificate(supplier, wanted, fault))
 
 
 @get(ORDERS)
@@ -54,7 +54,7 @@ def _has_token(request: Request[Any, Any, Any]) -> bool:
     return request.headers.get("Authorization", "").startswith("Bearer ")
 
 
-def _sell(supplier: SupplierSimulator, wanted: SoldCertificate, fault: str) -> Response[bytes]:
+def _sell_certificate(supplier: SupplierSimulator, wanted: SoldCertificate, fault: str) -> Response[bytes]:
     try:
         certificate, was_there = supplier.sell(wanted, fault)
     except SaleRefused as refused:

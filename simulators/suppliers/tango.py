@@ -30,23 +30,23 @@ class TangoOrderRequest(msgspec.Struct, frozen=True):
 async def order(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Sell, once for an externalRefID; one a second."""
     if not _has_credentials(request):
-        return _error("unauthorized", 401)
+        return _error_response("unauthorized", 401)
     try:
         body = msgspec.json.decode(await request.body(), type=TangoOrderRequest)
     except msgspec.DecodeError:
-        return _error("invalid.request", 400)
+        return _error_response("invalid.request", 400)
     if body.sendEmail:
-        return _error("recipient.required", 400)
+        return _error_response("recipient.required", 400)
     supplier = supplier_of(request)
     wanted = SoldCertificate(SERVICE, body.externalRefID, body.utid, to_kopecks(body.amount), CURRENCY)
-    return await supplier.answer(SERVICE, body.externalRefID, lambda fault: _sell(supplier, wanted, fault))
+    return await supplier.answer(SERVICE, body.externalRefID, lambda fault: _sell_certificate(supplier, wanted, fault))
 
 
 @get(ORDERS)
 async def list_orders(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The orders of an externalRefID, without rewards."""
     if not _has_credentials(request):
-        return _error("unauthorized", 401)
+        return _error_response("unauthorized", 401)
     supplier = supplier_of(request)
     reference = request.query_params.get("externalRefID", "")
 
@@ -64,7 +64,7 @@ async def get_order(request: Request[Any, Any, Any], id_: str) -> Response[bytes
     supplier = supplier_of(request)
     existing = supplier.book.sold.find_by_id(SERVICE, id_.removeprefix("RA"))
     if not _has_credentials(request) or existing is None:
-        return _error("not.found", 404)
+        return _error_response("not.found", 404)
     return await supplier.answer(
         SERVICE, existing.reference, lambda _: json_response(_order_body(supplier, existing)), counts=False
     )
@@ -79,11 +79,11 @@ def _has_credentials(request: Request[Any, Any, Any]) -> bool:
         return False
 
 
-def _sell(supplier: SupplierSimulator, wanted: SoldCertificate, fault: str) -> Response[bytes]:
+def _sell_certificate(supplier: SupplierSimulator, wanted: SoldCertificate, fault: str) -> Response[bytes]:
     try:
         certificate, _ = supplier.sell(wanted, fault)
     except SaleRefused as refused:
-        return _error(refused.reason, refused.status)
+        return _error_response(refused.reason, refused.status)
     return json_response(_order_body(supplier, certificate), 201)
 
 
@@ -106,7 +106,7 @@ def _order_body(supplier: SupplierSimulator, certificate: SoldCertificate) -> di
     }
 
 
-def _error(key: str, status: int) -> Response[bytes]:
+def _error_response(key: str, status: int) -> Response[bytes]:
     error = {"path": "", "i18nKey": key, "message": key}
     return json_response({"httpCode": status, "path": ORDERS, "errors": [error]}, status)
 

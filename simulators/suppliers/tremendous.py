@@ -53,26 +53,26 @@ class TremendousOrderRequest(msgspec.Struct, frozen=True):
 async def order(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Sell, once for an external_id."""
     if not _has_token(request):
-        return _error("Unauthorized", 401)
+        return _error_response("Unauthorized", 401)
     try:
         body = msgspec.json.decode(await request.body(), type=TremendousOrderRequest)
     except msgspec.DecodeError as error:
-        return _error(f"Order failed: {error}", 422)
+        return _error_response(f"Order failed: {error}", 422)
     if body.reward.delivery.method != "LINK" or not body.reward.products:
-        return _error("Order failed: the simulator delivers links of a product", 422)
+        return _error_response("Order failed: the simulator delivers links of a product", 422)
     supplier = supplier_of(request)
     value = body.reward.value
     wanted = SoldCertificate(
         SERVICE, body.external_id, body.reward.products[0], to_kopecks(value.denomination), value.currency_code
     )
-    return await supplier.answer(SERVICE, body.external_id, lambda fault: _sell(supplier, wanted, fault))
+    return await supplier.answer(SERVICE, body.external_id, lambda fault: _sell_certificate(supplier, wanted, fault))
 
 
 @get(ORDERS)
 async def list_orders(request: Request[Any, Any, Any], external_id: str = "") -> Response[bytes]:
     """The orders of an external_id."""
     if not _has_token(request):
-        return _error("Unauthorized", 401)
+        return _error_response("Unauthorized", 401)
     supplier = supplier_of(request)
 
     def truth(_: str) -> Response[bytes]:
@@ -89,8 +89,8 @@ async def generate_link(request: Request[Any, Any, Any], id_: str) -> Response[b
     supplier = supplier_of(request)
     existing = supplier.book.sold.find_by_id(SERVICE, id_.removeprefix("R"))
     if not _has_token(request) or existing is None:
-        return _error("Not found", 404)
-    reward = {"id": id_, "order_id": existing.id, "link": _link(existing)}
+        return _error_response("Not found", 404)
+    reward = {"id": id_, "order_id": existing.id, "link": _certificate_link(existing)}
     return await supplier.answer(SERVICE, existing.reference, lambda _: json_response({"reward": reward}))
 
 
@@ -98,11 +98,11 @@ def _has_token(request: Request[Any, Any, Any]) -> bool:
     return request.headers.get("Authorization", "").startswith("Bearer ")
 
 
-def _sell(supplier: SupplierSimulator, wanted: SoldCertificate, fault: str) -> Response[bytes]:
+def _sell_certificate(supplier: SupplierSimulator, wanted: SoldCertificate, fault: str) -> Response[bytes]:
     try:
         certificate, was_there = supplier.sell(wanted, fault)
     except SaleRefused as refused:
-        return _error(f"Order failed: {refused.reason}", refused.status)
+        return _error_response(f"Order failed: {refused.reason}", refused.status)
     return json_response(
         {"order": _order_body(supplier, certificate, with_link=not was_there)}, EXISTED if was_there else 200
     )
@@ -114,7 +114,7 @@ def _order_body(supplier: SupplierSimulator, certificate: SoldCertificate, *, wi
     units = certificate.face_value / 100
     delivery = {"method": "LINK", "status": "SUCCEEDED"}
     if with_link and is_ready:
-        delivery["link"] = _link(certificate)
+        delivery["link"] = _certificate_link(certificate)
     reward = {
         "id": f"R{certificate.id}",
         "order_id": certificate.id,
@@ -131,11 +131,11 @@ def _order_body(supplier: SupplierSimulator, certificate: SoldCertificate, *, wi
     }
 
 
-def _link(certificate: SoldCertificate) -> str:
+def _certificate_link(certificate: SoldCertificate) -> str:
     return f"https://reward.example.invalid/rewards/payout/{certificate.code}"
 
 
-def _error(message: str, status: int) -> Response[bytes]:
+def _error_response(message: str, status: int) -> Response[bytes]:
     return json_response({"errors": {"message": message, "payload": {}}}, status)
 
 

@@ -12,7 +12,7 @@ import backend
 from backend.checkout.reasons import TEXTS
 from backend.core.http.errors import DomainError
 from backend.core.http.validation_texts import MESSAGES
-from backend.core.language import _catalogue, language, money, negotiate, translate
+from backend.core.language import _load_catalogue, language, money, negotiate, translate
 from backend.earning.receipts import reasons as receipts
 from backend.earning.scans.schemas import REASONS, REPEATED, SENT_BEFORE, VERIFYING
 from backend.programmes.campaigns.previews import MISMATCH_TEXTS
@@ -110,7 +110,7 @@ def placeholders(sentence: str) -> set[str]:
 
 
 def test_translations_have_placeholders_of_original():
-    russian = _catalogue("ru")
+    russian = _load_catalogue("ru")
 
     missing = sorted(sentence for sentence in sentences() if sentence not in russian)
     broken = [
@@ -122,7 +122,7 @@ def test_translations_have_placeholders_of_original():
 
 
 def test_catalogue_has_no_unused_translations():
-    unused = set(_catalogue("ru")) - sentences()
+    unused = set(_load_catalogue("ru")) - sentences()
 
     assert unused == set()
 

@@ -274,10 +274,10 @@ def test_installed_zbar_reads_label():
 
 def test_scan_without_zbar_reads_label(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyzbar.pyzbar", None)
-    decode._zbar.cache_clear()
+    decode._load_zbar.cache_clear()
 
     engines, found = decode.live_engines(), decode.read_by_zbar(np.asarray(LABEL))
-    decode._zbar.cache_clear()
+    decode._load_zbar.cache_clear()
 
     assert engines == ["zxing-cpp"]
     assert found == []

@@ -92,7 +92,7 @@ async def test_checkpoint_copy_grows_with_checkpoints(claimed, settings, files, 
     await ledger_audit.seal(settings, files, wait_seconds=5)
 
     made = await checkpoints.all_checkpoints(db.engine)
-    content = await read_text(files, ledger_audit._name(ledger_audit._today()))
+    content = await read_text(files, ledger_audit._copy_name(ledger_audit._utc_today()))
     assert content == "".join(seal.line() + "\n" for seal in made)
     assert len(made) == 2
 
@@ -101,16 +101,16 @@ async def test_unwritten_checkpoint_copies_are_completed(claimed, settings, file
     await ledger_audit.seal(settings, Folder(files.root / "elsewhere"), wait_seconds=5)
     await as_superuser(owner, "UPDATE seals SET at = at - interval '3 days'")
     made = await checkpoints.all_checkpoints(owner.engine)
-    day = ledger_audit._today() - timedelta(days=3)
+    day = ledger_audit._utc_today() - timedelta(days=3)
 
     async with ledger_audit.open_engine(settings) as proving:
         missing = await ledger_audit.find_differing_copies(proving, files)
-        await ledger_audit._copy(proving, files)
+        await ledger_audit._copy_checkpoints(proving, files)
         after = await ledger_audit.find_differing_copies(proving, files)
 
     assert missing == [f"the copy of the seals of {day} is missing"]
     assert after == []
-    assert await read_text(files, ledger_audit._name(day)) == made[0].line() + "\n"
+    assert await read_text(files, ledger_audit._copy_name(day)) == made[0].line() + "\n"
 
 
 async def test_rewritten_history_is_detected_by_checkpoint_copy(claimed, settings, files, owner, tamper):
@@ -132,7 +132,7 @@ async def test_truncated_checkpoints_are_detected_by_copy(claimed, settings, fil
 
     found = await ledger_audit.prove(settings, files)
 
-    assert found.faults == [f"the seals of {ledger_audit._today()} are not those that were kept elsewhere"]
+    assert found.faults == [f"the seals of {ledger_audit._utc_today()} are not those that were kept elsewhere"]
 
 
 async def test_timezone_that_one_side_lacks_is_a_warning(world, settings, files):

@@ -40,7 +40,7 @@ async def check_unknown_codes(
     Raises:
         TooManyRequests: the limit is reached, or the second one, from which on no code is looked up.
     """
-    windows = _windows(numbers, snapshot)
+    windows = _attempt_windows(numbers, snapshot)
     stop = numbers.at("wrong_promo_codes_stop", datetime.now(UTC).date())
     if given and windows[0].tried >= stop:
         raise TooManyRequests(retry_after=windows[0].seconds_left)
@@ -56,7 +56,7 @@ async def count_unknown_codes(db: Database, till: TillIdentity, visitor: str, un
     await db.rows(COUNT, keys=keys, seconds=WINDOW_SECONDS, add=unknown)
 
 
-def _windows(numbers: Numbers, snapshot: CheckoutSnapshot) -> list[AttemptWindow]:
+def _attempt_windows(numbers: Numbers, snapshot: CheckoutSnapshot) -> list[AttemptWindow]:
     """The windows in which a basket's codes count; the second limit applies to the first of them."""
     day = datetime.now(UTC).date()
 

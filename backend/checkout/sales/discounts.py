@@ -85,7 +85,7 @@ def _best_of_groups(rows: Iterable[Candidate]) -> list[Candidate]:
     for row in rows:
         # A code without a group is a group of its own.
         group = row.promo.group or f"\0{row.code_id}"
-        if group not in best or _strength(row) > _strength(best[group]):
+        if group not in best or _discount_order(row) > _discount_order(best[group]):
             best[group] = row
     return list(best.values())
 
@@ -94,9 +94,12 @@ def _choose_exclusive(rows: Sequence[Candidate]) -> tuple[list[Candidate], str]:
     """The codes that may be combined, and the reason against the others."""
     exclusive = [row for row in rows if row.promo.exclusive]
     others = [row for row in rows if not row.promo.exclusive]
-    first = sorted(exclusive, key=_strength, reverse=True)
+    first = sorted(exclusive, key=_discount_order, reverse=True)
     chosen = apply_exclusivity(
-        others, first, lambda row: _strength(row)[0], lambda rows: sum(row.amount for row in _apply_by_priority(rows))
+        others,
+        first,
+        lambda row: _discount_order(row)[0],
+        lambda rows: sum(row.amount for row in _apply_by_priority(rows)),
     )
     return chosen, "not_beside_others" if chosen == others else "exclusive_is_better"
 
@@ -116,5 +119,5 @@ def _apply_by_priority(rows: Sequence[Candidate]) -> list[CodeDiscount]:
     return discounts
 
 
-def _strength(row: Candidate) -> tuple[int, int, int]:
+def _discount_order(row: Candidate) -> tuple[int, int, int]:
     return discount_amount(row.promo, sum(row.lines.values())), row.promo.priority, -row.code_id

@@ -92,7 +92,7 @@ async def signed_offers(checkout: CheckoutContext, till: TillIdentity, now: date
     rules = {row.campaign: msgspec.convert(row.rule, Rule) for row in rows}
     # A till does not know which lines are a brand's own products, so offers for these need the network.
     known = [row for row in rows if (promo := rules[row.campaign].promo) and not promo.own_goods]
-    wanted = {number for rule in rules.values() for number in _products(rule)}
+    wanted = {number for rule in rules.values() for number in _product_ids(rule)}
     products = {row.id: OfflineProduct(row.sku, row.gtin) for row in await db.rows(PRODUCTS, ids=list(wanted))}
     codes = await db.rows(
         CODES, campaigns=[row.campaign for row in known], most=numbers.at("offline_codes", now.date())
@@ -109,11 +109,11 @@ async def signed_offers(checkout: CheckoutContext, till: TillIdentity, now: date
         issued_on=now.date().isoformat(),
         expires_at=day + timedelta(days=1 + numbers.at("offline_days", now.date())),
         loss_left=max(0, min(left)),
-        offers=[_offer(row, rules[row.campaign], products) for row in known],
+        offers=[_offline_offer(row, rules[row.campaign], products) for row in known],
         codes={code_digest(row.code): row.campaign_id for row in codes},
     )
     key = signing_key(checkout.settings.master_keys.all()[0])
-    return OffersOut(_signed(key, payload), _base64(key.public_key().public_bytes_raw()))
+    return OffersOut(_sign_payload(key, payload), _encode_base64(key.public_key().public_bytes_raw()))
 
 
 def code_digest(folded: str) -> str:
@@ -128,12 +128,12 @@ def signing_key(master: bytes) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
-def _products(rule: Rule) -> frozenset[int]:
+def _product_ids(rule: Rule) -> frozenset[int]:
     excluded = rule.promo.excluded if rule.promo else None
     return (rule.products or frozenset()) | (excluded or frozenset())
 
 
-def _offer(row: Any, rule: Rule, products: dict[int, OfflineProduct]) -> OfflineOffer:
+def _offline_offer(row: Any, rule: Rule, products: dict[int, OfflineProduct]) -> OfflineOffer:
     promo = rule.promo
     if promo is None:
         raise LookupError(row.campaign)
@@ -157,11 +157,11 @@ def _offer(row: Any, rule: Rule, products: dict[int, OfflineProduct]) -> Offline
     )
 
 
-def _signed(key: Ed25519PrivateKey, payload: OffersPayload) -> str:
-    head = _base64(b'{"alg":"EdDSA"}')
-    body = _base64(msgspec.json.encode(payload))
-    return f"{head}.{body}.{_base64(key.sign(f'{head}.{body}'.encode()))}"
+def _sign_payload(key: Ed25519PrivateKey, payload: OffersPayload) -> str:
+    head = _encode_base64(b'{"alg":"EdDSA"}')
+    body = _encode_base64(msgspec.json.encode(payload))
+    return f"{head}.{body}.{_encode_base64(key.sign(f'{head}.{body}'.encode()))}"
 
 
-def _base64(raw: bytes) -> str:
+def _encode_base64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

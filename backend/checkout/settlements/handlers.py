@@ -58,13 +58,13 @@ async def list_till_statements(
 @get(f"{FILE}.csv", responses=file_responses("csv") | error_responses(*STATEMENT_ERRORS))
 async def till_statement_csv(db: Db, till: CurrentTill, brand: BrandPath, number: NumberPath) -> Stream:
     """A closed statement as CSV."""
-    return file_response(db.begin, await _parties(db, till, brand, number, "csv"), "csv")
+    return file_response(db.begin, await _statement_parties(db, till, brand, number, "csv"), "csv")
 
 
 @get(f"{FILE}.xlsx", responses=file_responses("xlsx") | error_responses(*STATEMENT_ERRORS))
 async def till_statement_xlsx(db: Db, till: CurrentTill, brand: BrandPath, number: NumberPath) -> Stream:
     """A closed statement as XLSX."""
-    return file_response(db.begin, await _parties(db, till, brand, number, "xlsx"), "xlsx")
+    return file_response(db.begin, await _statement_parties(db, till, brand, number, "xlsx"), "xlsx")
 
 
 @get(
@@ -73,10 +73,12 @@ async def till_statement_xlsx(db: Db, till: CurrentTill, brand: BrandPath, numbe
 )
 async def till_statement_pdf(db: Db, till: CurrentTill, brand: BrandPath, number: NumberPath) -> Stream:
     """A closed statement as PDF."""
-    return file_response(db.begin, await _parties(db, till, brand, number, "pdf"), "pdf")
+    return file_response(db.begin, await _statement_parties(db, till, brand, number, "pdf"), "pdf")
 
 
-async def _parties(db: Database, till: TillIdentity, brand_id: int, number: int, kind: Format) -> StatementParties:
+async def _statement_parties(
+    db: Database, till: TillIdentity, brand_id: int, number: int, kind: Format
+) -> StatementParties:
     till.require_secret_token()
     async with db.begin() as session:
         found = await statements.get_statement(session, till.shop_id, brand_id, number)

@@ -37,11 +37,11 @@ def rotate(kind: Kind) -> None:
     After an interruption `scanback keys reseal` continues. Store a copy of the key file before and after.
     """
     with environment.installation() as settings:
-        path = _file(settings, kind)
+        path = _key_file(settings, kind)
         number = keyring.add(path)
         click.echo(f"Key {number} was added to {path}. Waiting until every process has read it.")
         time.sleep(_settle_seconds())
-        _reseal(settings, kind)
+        _encrypt_again(settings, kind)
 
 
 @keys.command()
@@ -49,10 +49,10 @@ def rotate(kind: Kind) -> None:
 def reseal(kind: Kind) -> None:
     """Re-encrypt all stored data with the newest key; safe to repeat, and quick when there is nothing to do."""
     with environment.installation() as settings:
-        _reseal(settings, kind)
+        _encrypt_again(settings, kind)
 
 
-def _file(settings: Settings, kind: Kind) -> Path:
+def _key_file(settings: Settings, kind: Kind) -> Path:
     path = settings.master_file if kind == "master" else settings.pepper_file
     if path is None:
         raise click.ClickException(
@@ -68,7 +68,7 @@ def _settle_seconds() -> float:
     return key_rotation.SETTLE_SECONDS
 
 
-def _reseal(settings: Settings, kind: Kind) -> None:
+def _encrypt_again(settings: Settings, kind: Kind) -> None:
     from backend.operations import key_rotation  # noqa: PLC0415 - see above
 
     work = key_rotation.rotate_master if kind == "master" else key_rotation.rotate_pepper

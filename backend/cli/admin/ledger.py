@@ -30,7 +30,7 @@ def books() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def check(*, as_json: bool) -> None:
     """Prove that wallets, movements, lots, accruals and seals agree. Prints the faults and exits with 1 if not."""
-    with environment.installation() as settings, _files(settings) as files, _progress_bar() as progress:
+    with environment.installation() as settings, _open_files(settings) as files, _progress_bar() as progress:
         found = asyncio.run(ledger_audit.prove(settings, files, progress))
     if as_json:
         click.echo(msgspec.json.encode(asdict(found) | {"ok": not found.faults}))
@@ -43,7 +43,7 @@ def check(*, as_json: bool) -> None:
 @click.option("--wait", default=30, show_default=True, help="Seconds to wait for transactions that still run.")
 def seal(*, wait: int) -> None:
     """Seal all movements up to now, and store a copy of the seals in the object storage."""
-    with environment.installation() as settings, _files(settings) as files:
+    with environment.installation() as settings, _open_files(settings) as files:
         try:
             made = asyncio.run(ledger_audit.seal(settings, files, wait_seconds=wait))
         except TransactionStillOpen as error:
@@ -67,7 +67,7 @@ def _print_proof(found: audit.LedgerAudit) -> None:
 
 
 @contextmanager
-def _files(settings: Settings) -> Iterator[Files]:
+def _open_files(settings: Settings) -> Iterator[Files]:
     files = create_store(settings)
     try:
         yield files

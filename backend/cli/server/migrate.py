@@ -17,13 +17,13 @@ from local_postgres import server as postgres_server
 def migrate(*, check: bool) -> None:
     """Upgrade the database to the newest schema. Idempotent, also concurrently."""
     if check:
-        _check()
+        _check_models()
         return
     with environment.installation(create=True) as settings:
         upgrade(settings.database_url)
 
 
-def _check() -> None:
+def _check_models() -> None:
     with postgres_server.throwaway() as server:
         upgrade(server.url)
         try:

@@ -71,7 +71,7 @@ def migrate(url: str) -> None:
     """
     engine = create_engine(url)
     try:
-        with _locked(engine) as guard:
+        with _migration_lock(engine) as guard:
             _refuse_unknown(guard)
             command.upgrade(alembic_config(url), "head")
             with engine.begin() as connection:
@@ -82,7 +82,7 @@ def migrate(url: str) -> None:
 
 
 @contextmanager
-def _locked(engine: Engine) -> Iterator[Connection]:
+def _migration_lock(engine: Engine) -> Iterator[Connection]:
     """A connection that holds the migration lock."""
     with engine.connect() as guard:
         # Polls, because a statement that waits holds a snapshot, and CREATE INDEX CONCURRENTLY waits for all snapshots,

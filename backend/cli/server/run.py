@@ -39,9 +39,9 @@ def run() -> None:
     settings = environment.local_settings()
     with _exclusive_lock(settings):
         _refuse_busy_port(settings.port)
-        with _database(settings) as server, _children(settings, server) as children:
+        with _run_database(settings) as server, _run_children(settings, server) as children:
             _print_welcome(settings)
-            _supervise(server, children)
+            _supervise_children(server, children)
 
 
 def _stop_on_signals() -> None:
@@ -67,7 +67,7 @@ def _exclusive_lock(settings: Settings) -> Iterator[None]:
         holder = data_folder.holder(path)
         raise click.ClickException(f"Scanback already runs in {settings.data} ({holder}). Stop it first.")
     with lock:
-        data_folder.note(lock, f"pid {os.getpid()}, {_address(settings)}")
+        data_folder.note(lock, f"pid {os.getpid()}, {_display_address(settings)}")
         yield
 
 
@@ -83,7 +83,7 @@ def _refuse_busy_port(port: int) -> None:
 
 
 @contextlib.contextmanager
-def _database(settings: Settings) -> Iterator[postgres_server.Server | None]:
+def _run_database(settings: Settings) -> Iterator[postgres_server.Server | None]:
     if settings.database_url:
         yield None
         return
@@ -97,10 +97,10 @@ def _database(settings: Settings) -> Iterator[postgres_server.Server | None]:
 
 
 @contextlib.contextmanager
-def _children(settings: Settings, server: postgres_server.Server | None) -> Iterator[list[Child]]:
+def _run_children(settings: Settings, server: postgres_server.Server | None) -> Iterator[list[Child]]:
     """The API and the worker, once they are ready."""
     url = server.url if server else settings.database_url
-    environ = _environ(settings, url)
+    environ = _child_environment(settings, url)
     simulators = SimulatorProcess(settings.data) if simulator_process.needs_simulators(settings) else None
     if simulators:
         environ |= simulators.files
@@ -123,7 +123,7 @@ def _children(settings: Settings, server: postgres_server.Server | None) -> Iter
         stop_all([prepare, *children])
 
 
-def _environ(settings: Settings, database_url: str) -> dict[str, str]:
+def _child_environment(settings: Settings, database_url: str) -> dict[str, str]:
     # Compiled files make the second start fast; some machines disable them globally.
     dropped = {"PYTHONDONTWRITEBYTECODE", "DATABASE_URL_FILE"}
     environ = {name: value for name, value in os.environ.items() if name not in dropped}
@@ -141,7 +141,7 @@ def _run_to_end(child: Child, data: Path) -> None:
     while (code := child.exit_code()) is None:
         time.sleep(0.02)
     if code != 0:
-        _fail(child, data, "did not succeed")
+        _stop_with_error(child, data, "did not succeed")
 
 
 def _await_ready(settings: Settings, server: postgres_server.Server | None, children: list[Child]) -> None:
@@ -150,7 +150,7 @@ def _await_ready(settings: Settings, server: postgres_server.Server | None, chil
         _restart_ended(server, children)
         for child in children:
             if child.failures >= MAX_FAILURES:
-                _fail(child, settings.data, "does not start")
+                _stop_with_error(child, settings.data, "does not start")
         if time.monotonic() > deadline:
             logs = settings.data / "logs"
             raise click.ClickException(f"Not ready after {READY_SECONDS:.0f} s: {problem}. More in {logs}")
@@ -170,7 +170,7 @@ def _readiness_problem(port: int) -> str:
         connection.close()
 
 
-def _fail(child: Child, data: Path, how: str) -> None:
+def _stop_with_error(child: Child, data: Path, how: str) -> None:
     tail = data_folder.log_tail(data, child.name)
     raise click.ClickException(f"The {child.name} {how}. The end of {child.log}:\n{tail}")
 
@@ -197,7 +197,7 @@ def _print_qr(address: str) -> None:
     code.print_ascii(tty=sys.stdout.isatty())
 
 
-def _supervise(server: postgres_server.Server | None, children: list[Child]) -> None:
+def _supervise_children(server: postgres_server.Server | None, children: list[Child]) -> None:
     while True:
         time.sleep(POLL_SECONDS)
         _restart_ended(server, children)
@@ -211,5 +211,5 @@ def _restart_ended(server: postgres_server.Server | None, children: list[Child])
         child.restart_if_ended()
 
 
-def _address(settings: Settings) -> str:
+def _display_address(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.port}"

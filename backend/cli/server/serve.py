@@ -86,10 +86,10 @@ def _serve(settings: Settings, host: str) -> None:
         workers_kill_timeout=STOP_SECONDS,
     )
     server.on_startup(functools.partial(_announce_stop, stopping))  # by then it has handlers of its own
-    server.serve(target_loader=functools.partial(_application, os.getpid(), stopping.is_set), wrap_loader=False)
+    server.serve(target_loader=functools.partial(_create_application, os.getpid(), stopping.is_set), wrap_loader=False)
 
 
-def _application(parent: int, is_stopping: Callable[[], bool]) -> Litestar:
+def _create_application(parent: int, is_stopping: Callable[[], bool]) -> Litestar:
     """Create the application in a worker process, which ends with its parent."""
     request_parent_death_signal(parent, signal.SIGTERM)
     # The library chose its counters when the parent imported it. Its forks must count in files.

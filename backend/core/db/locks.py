@@ -36,7 +36,7 @@ def lock_key(row_id: int) -> int:
 
 async def lock_account(session: AsyncSession, account_id: int) -> None:
     """Lock an account, before anything else of it is locked."""
-    await session.execute(select(func.pg_advisory_xact_lock(*_numbers(LockNamespace.ACCOUNT, account_id))))
+    await session.execute(select(func.pg_advisory_xact_lock(*_lock_numbers(LockNamespace.ACCOUNT, account_id))))
 
 
 async def lock_accounts(session: AsyncSession, account_ids: Iterable[int]) -> None:
@@ -48,13 +48,13 @@ async def lock_accounts(session: AsyncSession, account_ids: Iterable[int]) -> No
 
 async def lock_shop(session: AsyncSession, shop_id: int) -> None:
     """Lock a shop: no sale or return of it is under way, and none begins."""
-    await session.execute(select(func.pg_advisory_xact_lock(*_numbers(LockNamespace.SHOP, shop_id))))
+    await session.execute(select(func.pg_advisory_xact_lock(*_lock_numbers(LockNamespace.SHOP, shop_id))))
 
 
 async def share_shop(session: AsyncSession, shop_id: int) -> None:
     """Share the lock of a shop, as each sale and return does."""
-    await session.execute(select(func.pg_advisory_xact_lock_shared(*_numbers(LockNamespace.SHOP, shop_id))))
+    await session.execute(select(func.pg_advisory_xact_lock_shared(*_lock_numbers(LockNamespace.SHOP, shop_id))))
 
 
-def _numbers(namespace: LockNamespace, row_id: int) -> tuple[object, object]:
+def _lock_numbers(namespace: LockNamespace, row_id: int) -> tuple[object, object]:
     return literal(int(namespace), Integer), literal(lock_key(row_id), Integer)

@@ -56,7 +56,7 @@ async def read(request: Request[Any, Any, Any], target: Target, texts: frozenset
     """
     form = _Form(target, texts)
     try:
-        with _parser(request) as parser:
+        with _create_parser(request) as parser:
             # The whole body is read even when the form ended before it: an earlier response cuts the connection.
             async for chunk in request.stream():
                 for event in parser.parse(chunk) if chunk and not parser.closed else ():
@@ -75,7 +75,7 @@ def refused(message: str, field: str = FILE) -> ValidationException:
     return ValidationException(extra=[{"key": field, "message": message}])
 
 
-def _parser(request: Request[Any, Any, Any]) -> PushMultipartParser:
+def _create_parser(request: Request[Any, Any, Any]) -> PushMultipartParser:
     media, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get("boundary", "")
     if media != MULTIPART or not 0 < len(boundary) <= BOUNDARY_BYTES or not boundary.isascii():
@@ -99,9 +99,9 @@ class _Form:
     async def take(self, event: MultipartSegment | bytes | None) -> None:
         """The parser's next event: a part begins, some of its bytes, or its end."""
         if isinstance(event, MultipartSegment):
-            self._begin(event)
+            self._begin_part(event)
         elif event is None:
-            self._end()
+            self._end_part()
         elif self.text is None:
             await self.target.write(bytes(event))
         else:
@@ -109,7 +109,7 @@ class _Form:
             if len(self.text) > TEXT_BYTES:
                 raise refused(f"A text has at most {TEXT_BYTES} bytes.", self.name)
 
-    def _begin(self, part: MultipartSegment) -> None:
+    def _begin_part(self, part: MultipartSegment) -> None:
         self.name = part.name or ""
         is_file = bool(part.filename)
         known = self.name == FILE if is_file else self.name in self.texts
@@ -120,7 +120,7 @@ class _Form:
         self.has_file |= is_file
         self.text = None if is_file else bytearray()
 
-    def _end(self) -> None:
+    def _end_part(self) -> None:
         if self.text is None:
             return
         try:

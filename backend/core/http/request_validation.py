@@ -125,7 +125,7 @@ class StrictRequest(Request[Any, Any, Any]):
         """
         body = await self.body()
         try:
-            found = _decoder(self.route_handler).decode(body)
+            found = _body_decoder(self.route_handler).decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             message, _, place = str(error).partition(" - at `$")
             raise ValidationException(extra=[{"key": place.strip("`."), "message": message}]) from error
@@ -141,7 +141,7 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 @cache
-def _decoder(handler: BaseRouteHandler) -> msgspec.json.Decoder[Any]:
+def _body_decoder(handler: BaseRouteHandler) -> msgspec.json.Decoder[Any]:
     field = handler.parsed_fn_signature.parameters.get("data")
     return msgspec.json.Decoder(Any if field is None else field.annotation)
 

@@ -46,19 +46,19 @@ class SpoolFile:
             raise SpoolFull(retry_after=60)
         self._chunks += chunk
         if len(self._chunks) >= CHUNK_BYTES:
-            await self._flush()
+            await self._flush_chunks()
 
     async def finished(self) -> BinaryIO:
         """The whole body, from its start on."""
-        await self._flush()
+        await self._flush_chunks()
         self.file.seek(0)
         return self.file
 
-    async def _flush(self) -> None:
+    async def _flush_chunks(self) -> None:
         chunks, self._chunks = self._chunks, bytearray()
-        await asyncio.to_thread(self._write, chunks)
+        await asyncio.to_thread(self._write_chunks, chunks)
 
-    def _write(self, chunks: bytearray) -> None:
+    def _write_chunks(self, chunks: bytearray) -> None:
         if shutil.disk_usage(self.spool.folder).free < FREE_BYTES + len(chunks):
             raise SpoolFull(retry_after=60)
         self.file.write(chunks)

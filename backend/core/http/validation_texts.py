@@ -32,13 +32,13 @@ MESSAGES = (
 )
 
 
-def _pattern(sentence: str) -> re.Pattern[str]:
+def _sentence_pattern(sentence: str) -> re.Pattern[str]:
     parts = re.split(r"\{(\w+)\}", sentence)
     body = "".join(re.escape(part) if number % 2 == 0 else f"(?P<{part}>.+?)" for number, part in enumerate(parts))
     return re.compile(rf"{body}(?P<where> - at `.*`)?", re.DOTALL)
 
 
-PATTERNS = [(_pattern(sentence), sentence) for sentence in MESSAGES]
+PATTERNS = [(_sentence_pattern(sentence), sentence) for sentence in MESSAGES]
 
 
 def translated(message: str) -> str:

@@ -95,13 +95,13 @@ class Site(msgspec.Struct, frozen=True):
             SiteIsNumber: it is another number; a passkey's site is a domain (section 5.1.2).
         """
         parts = urlsplit(base_url)
-        host = _name(parts.hostname or "")
+        host = _host_name(parts.hostname or "")
         port = "" if parts.port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f":{parts.port}"
         return cls(host, f"{parts.scheme}://{host}{port}")
 
 
-def _name(host: str) -> str:
-    number = _number(host)
+def _host_name(host: str) -> str:
+    number = _host_address(host)
     if number is None:
         return host.encode("idna").decode() if host else host
     number = getattr(number, "ipv4_mapped", None) or number
@@ -110,7 +110,7 @@ def _name(host: str) -> str:
     raise SiteIsNumber(host)
 
 
-def _number(host: str) -> IPv4Address | IPv6Address | None:
+def _host_address(host: str) -> IPv4Address | IPv6Address | None:
     """The IPv4 address that browsers read a host as, in any spelling (URL standard, "ends in a number")."""
     last = host.removesuffix(".").rpartition(".")[2]
     if ":" not in host and not last.isdecimal() and not last.startswith("0x"):

@@ -47,9 +47,9 @@ def chain(peppers: Keyring, kind: Kind, text: bytes) -> list[bytes]:
     Raises:
         KeyError: a pepper is missing.
     """
-    found = [_hash(peppers.key(FIRST), kind, text)]
+    found = [_hash_message(peppers.key(FIRST), kind, text)]
     for number in range(FIRST + 1, peppers.newest + 1):
-        found.append(_hash(peppers.key(number), kind, found[-1]))
+        found.append(_hash_message(peppers.key(number), kind, found[-1]))
     return found
 
 
@@ -59,15 +59,15 @@ def of(peppers: Keyring, kind: Kind, text: bytes, number: int) -> bytes:
     Raises:
         KeyError: a pepper is missing.
     """
-    return carried(peppers, kind, _hash(peppers.key(FIRST), kind, text), FIRST, number)
+    return carried(peppers, kind, _hash_message(peppers.key(FIRST), kind, text), FIRST, number)
 
 
 def carried(peppers: Keyring, kind: Kind, digest: bytes, before: int, after: int) -> bytes:
     """A stored hash under pepper `before`, brought to pepper `after`."""
     for number in range(before + 1, after + 1):
-        digest = _hash(peppers.key(number), kind, digest)
+        digest = _hash_message(peppers.key(number), kind, digest)
     return digest
 
 
-def _hash(pepper: bytes, kind: Kind, message: bytes) -> bytes:
+def _hash_message(pepper: bytes, kind: Kind, message: bytes) -> bytes:
     return hmac.digest(pepper, kind.label + message, hashlib.sha256)[: kind.size]

@@ -22,7 +22,7 @@ HEADER_BYTES = len(MARK) + 1
 def encrypt(keys: Keyring, purpose: bytes, owner: bytes, plain: bytes) -> bytes:
     """Encrypt a secret. Purpose and owner are authenticated: the value is useless for another purpose or owner."""
     number, nonce = keys.newest, secrets.token_bytes(NONCE_BYTES)
-    encrypted = nonce + _cipher(keys.key(number), purpose).encrypt(nonce, plain, owner)
+    encrypted = nonce + _derive_cipher(keys.key(number), purpose).encrypt(nonce, plain, owner)
     # The last version, which may run beside this one, reads only values without a header.
     return encrypted if number == FIRST else key_header(number) + encrypted
 
@@ -57,10 +57,10 @@ def _decrypt_with(keys: Keyring, number: int, purpose: bytes, owner: bytes, body
         key = keys.key(number)
     except KeyError as error:
         raise InvalidTag from error
-    return _cipher(key, purpose).decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], owner)
+    return _derive_cipher(key, purpose).decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], owner)
 
 
 @cache
-def _cipher(master: bytes, purpose: bytes) -> AESGCM:
+def _derive_cipher(master: bytes, purpose: bytes) -> AESGCM:
     """A key for each purpose, derived from the master key (HKDF, RFC 5869)."""
     return AESGCM(HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(master))

@@ -25,10 +25,10 @@ def link(base_url: str, code: str) -> str:
 
 def fold(text: str) -> str:
     """A code the one way, from what was typed, or from one of our links. What is no code stays what it is."""
-    return symbols.fold(_unlinked(text))
+    return symbols.fold(_strip_link(text))
 
 
-def _unlinked(text: str) -> str:
+def _strip_link(text: str) -> str:
     if payload.is_link(text):
         found = payload.classify(text)
         text = found.value if found.kind == "certificate" else text
@@ -49,7 +49,7 @@ def digest(settings: Settings, text: str) -> bytes:
 
 def older_digest(settings: Settings, text: str) -> bytes:
     """What a code in a stock was found by before `symbols.fold` knew quotes and marks around it."""
-    folded = symbols.fold_v1(_unlinked(text)).encode("utf-8", "surrogatepass")
+    folded = symbols.fold_v1(_strip_link(text)).encode("utf-8", "surrogatepass")
     return hmac.digest(settings.pepper, b"certificate:" + folded, "sha256")
 
 

@@ -67,13 +67,15 @@ async def create_challenge(
     await rate_limits.count_request(db, f"challenges:{network}", seconds=HOUR, limit=limit)
     challenge = secrets.token_bytes(CHALLENGE_BYTES)
     expires_at = now + CHALLENGE_LIFETIME
-    await db.rows(statements.insert_challenge, digest=_digest(challenge), owner=owner_id, expires_at=expires_at)
+    await db.rows(
+        statements.insert_challenge, digest=_challenge_digest(challenge), owner=owner_id, expires_at=expires_at
+    )
     return challenge
 
 
 async def consume_challenge(db: Database, statements: Statements, challenge: bytes, owner_id: int | None) -> bool:
     """Whether the challenge was valid; it is consumed."""
-    return bool(await db.rows(statements.consume_challenge, digest=_digest(challenge), owner=owner_id))
+    return bool(await db.rows(statements.consume_challenge, digest=_challenge_digest(challenge), owner=owner_id))
 
 
 def verify_registration(settings: Settings, sent: PasskeyIn) -> tuple[bytes, NewKey]:
@@ -124,5 +126,5 @@ async def verify_assertion(
     return passkey if counted else None
 
 
-def _digest(challenge: bytes) -> bytes:
+def _challenge_digest(challenge: bytes) -> bytes:
     return hashlib.sha256(challenge).digest()

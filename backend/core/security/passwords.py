@@ -57,24 +57,24 @@ class Place:
 
     async def hash(self, secret: str) -> str:
         """Hash a PIN or password."""
-        return seal_hash(self.peppers, await self._on_thread(HASHER.hash, self._peppered(secret)))
+        return seal_hash(self.peppers, await self._on_thread(HASHER.hash, self._add_pepper(secret)))
 
     async def matches(self, hashed: str | None, secret: str) -> bool:
         """Whether a secret is the hashed one; None is checked against a decoy and never matches."""
         right = await self._on_thread(
-            self._verify, unseal_hash(self.peppers, hashed or self.decoy), self._peppered(secret)
+            self._verify_hash, unseal_hash(self.peppers, hashed or self.decoy), self._add_pepper(secret)
         )
         return right and hashed is not None
 
     async def _on_thread(self, work: Callable[..., T], *args: str) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.pool, work, *args)
 
-    def _peppered(self, secret: str) -> str:
+    def _add_pepper(self, secret: str) -> str:
         """Six digits are not saved by any hash; a key outside the database is what protects a leaked table."""
         return hmac.digest(self.peppers.key(FIRST), secret.encode("utf-8", "replace"), "sha256").hex()
 
     @staticmethod
-    def _verify(hashed: str, secret: str) -> bool:
+    def _verify_hash(hashed: str, secret: str) -> bool:
         try:
             return HASHER.verify(hashed, secret)
         except (VerificationError, InvalidHashError):

@@ -40,15 +40,15 @@ class TokenCache(Generic[Caller]):
 def token(prefix: str) -> str:
     """A bearer token: the prefix, 256 random bits in base64url, four characters of checksum."""
     body = f"{prefix}_{secrets.token_urlsafe(32)}"
-    return body + _checksum(body)
+    return body + _token_checksum(body)
 
 
 def is_token(text: str, prefix: str) -> bool:
     """Whether a text has the form and checksum of a token, so that a mistyped one costs no query."""
-    return len(text) == len(prefix) + 48 and text.startswith(prefix + "_") and _checksum(text[:-4]) == text[-4:]
+    return len(text) == len(prefix) + 48 and text.startswith(prefix + "_") and _token_checksum(text[:-4]) == text[-4:]
 
 
-def _checksum(body: str) -> str:
+def _token_checksum(body: str) -> str:
     return base64.urlsafe_b64encode(zlib.crc32(body.encode("utf-8", "replace")).to_bytes(4, "big"))[:4].decode()
 
 

@@ -48,36 +48,38 @@ class Bucket:
         self.patience = PATIENT if is_patient else HASTY
         self.threads = storage_threads()
         self.is_well = True  # whether the last call was answered
-        self.client = _client(None, self.patience)
+        self.client = _create_client(None, self.patience)
         # People seldom reach the bucket at the address that the servers use, so links need one of their own.
         public = parse_qs(parts.query).get("links", [""])[0]
-        self.public_client = _client(public, self.patience) if public else None
+        self.public_client = _create_client(public, self.patience) if public else None
 
     async def put(self, name: str, source: BinaryIO) -> None:
         """Store what a file holds from its start on: whole or not at all. An object of that name is replaced."""
         source.seek(0)
-        await self._call(self.client.upload_fileobj, source, self.bucket, self._key(name), Config=IN_ONE_THREAD)
+        await self._call_in_thread(
+            self.client.upload_fileobj, source, self.bucket, self._object_key(name), Config=IN_ONE_THREAD
+        )
 
     async def open(self, name: str) -> AsyncIterator[bytes]:
         """The object's bytes in chunks. Raises FileMissing."""
-        found = await self._call(self.client.get_object, Bucket=self.bucket, Key=self._key(name))
-        return self._chunks(found["Body"])
+        found = await self._call_in_thread(self.client.get_object, Bucket=self.bucket, Key=self._object_key(name))
+        return self._read_chunks(found["Body"])
 
     async def exists(self, name: str) -> bool:
         """Whether an object of that name is stored."""
         try:
-            await self._call(self.client.head_object, Bucket=self.bucket, Key=self._key(name))
+            await self._call_in_thread(self.client.head_object, Bucket=self.bucket, Key=self._object_key(name))
         except FileMissing:
             return False
         return True
 
     async def remove(self, name: str) -> None:
         """Forget an object; one that is not there is as good as removed."""
-        await self._call(self.client.delete_object, Bucket=self.bucket, Key=self._key(name))
+        await self._call_in_thread(self.client.delete_object, Bucket=self.bucket, Key=self._object_key(name))
 
     async def remove_folder(self, name: str) -> None:
         """Remove all objects whose names begin with this and a slash."""
-        await self._call(self._remove_folder, self._key(name) + "/")
+        await self._call_in_thread(self._remove_folder, self._object_key(name) + "/")
 
     async def link(self, name: str, *, seconds: int, download_as: str) -> str | None:
         """A link that grants access to the object for a while; None without a public address."""
@@ -85,7 +87,7 @@ class Bucket:
             return None
         parameters = {
             "Bucket": self.bucket,
-            "Key": self._key(name),
+            "Key": self._object_key(name),
             "ResponseContentDisposition": f'attachment; filename="{checked(download_as)}"',
         }
         # Signing is computed locally, without a request.
@@ -99,23 +101,23 @@ class Bucket:
         if self.public_client is not None:
             self.public_client.close()
 
-    async def _call(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
+    async def _call_in_thread(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
         """Run a call of boto3.
 
         Raises:
             FileMissing: there is no such object. StorageUnavailable: the service does not answer, or refuses us.
             Busy: too many calls wait for it already.
         """
-        with self._answering():
+        with self._translate_errors():
             return await self.threads.run(work, *args, **named)
 
-    async def _chunks(self, body: BinaryIO) -> AsyncIterator[bytes]:
-        with self._answering():
+    async def _read_chunks(self, body: BinaryIO) -> AsyncIterator[bytes]:
+        with self._translate_errors():
             async for chunk in chunks(body, self.threads):
                 yield chunk
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except ClientError as error:
@@ -123,12 +125,12 @@ class Bucket:
                 raise FileMissing(str(error)) from error
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) < 500:
                 raise  # a wrong key or bucket: waiting does not help
-            raise self._unavailable(error) from error
+            raise self._storage_unavailable(error) from error
         except (BotoCoreError, Boto3Error) as error:
-            raise self._unavailable(error) from error
+            raise self._storage_unavailable(error) from error
         self.is_well = True
 
-    def _unavailable(self, error: Exception) -> StorageUnavailable:
+    def _storage_unavailable(self, error: Exception) -> StorageUnavailable:
         self.is_well = False
         log.warning("storage unavailable", error=type(error).__name__)
         return StorageUnavailable(retry_after=5)
@@ -138,11 +140,11 @@ class Bucket:
             for found in page.get("Contents", ()):
                 self.client.delete_object(Bucket=self.bucket, Key=found["Key"])
 
-    def _key(self, name: str) -> str:
+    def _object_key(self, name: str) -> str:
         return "/".join(filter(None, [self.prefix, checked(name)]))
 
 
-def _client(endpoint: str | None, patience: Patience) -> Any:
+def _create_client(endpoint: str | None, patience: Patience) -> Any:
     config = Config(
         connect_timeout=min(5, patience.seconds),
         read_timeout=patience.seconds,

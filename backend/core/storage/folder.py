@@ -26,31 +26,31 @@ class Folder:
         self.unfinished = root / UNFINISHED
         self.unfinished.mkdir(parents=True, exist_ok=True, mode=0o700)
         root.chmod(0o700)
-        self._sweep()
+        self._remove_unfinished()
 
     async def put(self, name: str, source: BinaryIO) -> None:
         """Store what a file holds from its start on: whole or not at all. An object of that name is replaced."""
-        await self.threads.run(self._put, self._path(name), source)
+        await self.threads.run(self._put_file, self._object_path(name), source)
 
     async def open(self, name: str) -> AsyncIterator[bytes]:
         """The object's bytes in chunks. Raises FileMissing."""
         try:
-            file = await self.threads.run(self._path(name).open, "rb")
+            file = await self.threads.run(self._object_path(name).open, "rb")
         except FileNotFoundError as error:
             raise FileMissing(name) from error
         return chunks(file, self.threads)
 
     async def exists(self, name: str) -> bool:
         """Whether an object of that name is stored."""
-        return await self.threads.run(self._path(name).is_file)
+        return await self.threads.run(self._object_path(name).is_file)
 
     async def remove(self, name: str) -> None:
         """Forget an object; one that is not there is as good as removed."""
-        await self.threads.run(self._path(name).unlink, missing_ok=True)
+        await self.threads.run(self._object_path(name).unlink, missing_ok=True)
 
     async def remove_folder(self, name: str) -> None:
         """Forget all objects whose names begin with this and a slash."""
-        await self.threads.run(self._remove_folder, self._path(name))
+        await self.threads.run(self._remove_folder, self._object_path(name))
 
     async def link(self, name: str, *, seconds: int, download_as: str) -> str | None:  # noqa: ARG002
         """No address leads past the API into a folder."""
@@ -60,10 +60,10 @@ class Folder:
         """Let the threads go."""
         self.threads.close()
 
-    def _path(self, name: str) -> Path:
+    def _object_path(self, name: str) -> Path:
         return self.root / checked(name)
 
-    def _put(self, path: Path, source: BinaryIO) -> None:
+    def _put_file(self, path: Path, source: BinaryIO) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Written aside and then renamed: a reader, or a start after a fall, never sees half of it.
         aside = self.unfinished / uuid.uuid4().hex
@@ -83,7 +83,7 @@ class Folder:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(path)
 
-    def _sweep(self) -> None:
+    def _remove_unfinished(self) -> None:
         """Remove what a killed process left half written."""
         for path in self.unfinished.iterdir():
             with contextlib.suppress(FileNotFoundError):  # another process sweeps, too

@@ -29,26 +29,26 @@ def main() -> None:
     confine(limits.memory_bytes)
     _limit_time(limits.cpu_seconds)
     try:
-        _answer(sink, source.read(), limits)
+        _write_answer(sink, source.read(), limits)
     except SheetUnreadable as error:
-        _send(sink, Refused(str(error)))
+        _send_message(sink, Refused(str(error)))
     except (MemoryError, RecursionError):
-        _send(sink, Refused("it takes too much memory"))
+        _send_message(sink, Refused("it takes too much memory"))
 
 
-def _answer(sink: BinaryIO, content: bytes, limits: Limits) -> None:
+def _write_answer(sink: BinaryIO, content: bytes, limits: Limits) -> None:
     book = Workbook(io.BytesIO(content), limits)
-    _send(sink, Opened(book.source))
+    _send_message(sink, Opened(book.source))
     # What a file repeats by reference may be larger than what it holds.
     budget = 4 * limits.unpacked_bytes
-    for rows in _frames(book.rows()):
-        budget -= _send(sink, Rows(rows))
+    for rows in _split_frames(book.rows()):
+        budget -= _send_message(sink, Rows(rows))
         if budget < 0:
             raise SheetUnreadable("its texts are repeated too often")
-    _send(sink, End())
+    _send_message(sink, End())
 
 
-def _frames(batches: Iterable[list[TableRow]]) -> Iterator[list[TableRow]]:
+def _split_frames(batches: Iterable[list[TableRow]]) -> Iterator[list[TableRow]]:
     """Rows in frames of a bounded size."""
     frame: list[TableRow] = []
     size = 0
@@ -63,7 +63,7 @@ def _frames(batches: Iterable[list[TableRow]]) -> Iterator[list[TableRow]]:
         yield frame
 
 
-def _send(sink: BinaryIO, message: Answer) -> int:
+def _send_message(sink: BinaryIO, message: Answer) -> int:
     body = msgspec.msgpack.encode(message)
     sink.write(framed(body))
     sink.flush()

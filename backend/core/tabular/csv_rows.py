@@ -40,7 +40,7 @@ class CsvRows:
         declared = SEP_LINE.fullmatch(first[0]) if first else None
         self.skipped = 1 if declared else 0
         self.first = first[self.skipped :]
-        delimiter = declared["sign"].replace("\\t", "\t") if declared else _separator(self.first, known)
+        delimiter = declared["sign"].replace("\\t", "\t") if declared else _detect_separator(self.first, known)
         self.encoding = encoding.removesuffix("-sig")
         self.source = Source("csv", encoding=self.encoding, delimiter=delimiter)
         self.is_open = False
@@ -53,14 +53,14 @@ class CsvRows:
             UnicodeDecodeError: UTF-16 that is none.
         """
         lines = itertools.chain(self.first, self.lines)
-        reader = csv.reader(map(self._watched, lines), delimiter=self.source.delimiter, strict=True)
+        reader = csv.reader(map(self._note_line_end, lines), delimiter=self.source.delimiter, strict=True)
         line, columns = 1, 0
         try:
             for cells in reader:
                 columns = columns or (len(cells) if any(cells) else 0)
                 if len(cells) > MOST_CELLS or self._has_swallowed_rows(cells, columns):
                     raise LineBroken(line=line + self.skipped)
-                yield TableRow(line + self.skipped, [self._cell(cell) for cell in cells], self.is_open)
+                yield TableRow(line + self.skipped, [self._read_cell(cell) for cell in cells], self.is_open)
                 line = reader.line_num + 1
         except csv.Error as error:
             raise LineBroken(line=reader.line_num + self.skipped) from error
@@ -79,11 +79,11 @@ class CsvRows:
         separators = len(cells) - 1 + sum(cell.count(sign) for cell in cells)
         return separators == (breaks + 1) * (columns - 1)
 
-    def _watched(self, line: str) -> str:
+    def _note_line_end(self, line: str) -> str:
         self.is_open = not line.endswith(("\n", "\r"))
         return line
 
-    def _cell(self, text: str) -> Cell:
+    def _read_cell(self, text: str) -> Cell:
         if damage.is_broken(text, self.encoding):
             return Cell("", "broken")
         return Cell(unguarded(text.strip()))
@@ -113,7 +113,7 @@ def unguarded(cell: str) -> str:
     return rest if is_guarded else cell
 
 
-def _separator(lines: Sequence[str], known: KnownHeaders) -> str:
+def _detect_separator(lines: Sequence[str], known: KnownHeaders) -> str:
     """The separator with the maximum of known headers in the first row; then with the maximum of columns."""
     found = {sign: _first_row(lines, sign) for sign in SEPARATORS}
     return max(SEPARATORS, key=lambda sign: (known(found[sign]), len(found[sign])))

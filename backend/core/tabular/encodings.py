@@ -91,7 +91,7 @@ def detect(file: IO[bytes], is_header: Callable[[str], bool]) -> str:
             return name
     if b"\0" in block and (wide := _unmarked_utf_16(block)):
         return wide
-    good, bad, sample = _counted(file)
+    good, bad, sample = _sample_bytes(file)
     if good >= bad:
         return "utf-8"
     return _single_byte(sample, is_header) or "utf-8"
@@ -106,7 +106,7 @@ def _unmarked_utf_16(block: bytes) -> str | None:
     return None
 
 
-def _counted(file: IO[bytes]) -> tuple[int, int, bytes]:
+def _sample_bytes(file: IO[bytes]) -> tuple[int, int, bytes]:
     """Letters beyond ASCII that are good UTF-8, bytes that are not, and a sample of lines that have either."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     good = bad = 0
@@ -135,14 +135,14 @@ def _single_byte(sample: bytes, is_header: Callable[[str], bool]) -> str | None:
         named = [name for name in CANDIDATES if is_header(first.decode(name, "surrogateescape"))]
         if len(named) == 1:
             return named[0]
-    scores = {name: _plausibility(sample.decode(name, "surrogateescape")) for name in CANDIDATES}
+    scores = {name: _text_plausibility(sample.decode(name, "surrogateescape")) for name in CANDIDATES}
     best = max(CANDIDATES, key=lambda name: scores[name])
     # Windows writes the first one; another must be clearly more like Russian.
     is_clear = best == CANDIDATES[0] or scores[best] - scores[CANDIDATES[0]] > _CLEARER
     return best if scores[best] > _PLAUSIBLE and is_clear else None
 
 
-def _plausibility(text: str) -> float:
+def _text_plausibility(text: str) -> float:
     """How much a text is like Russian: the mean logarithm of its characters' frequencies."""
     found = [score for word in _WORD.findall(text) if not word.isascii() for score in _of_word(word)]
     return sum(found) / len(found) if found else _DAMAGE

@@ -44,32 +44,32 @@ def opened(file: IO[bytes], limits: Limits, known: KnownHeaders) -> Generator[Ta
     file.seek(0)
     if start == OLD_EXCEL:
         raise FileUnreadable
-    with _refusals():
+    with _translate_refusals():
         if start == ZIP:
             with WorkbookProcess(file, limits) as process:
-                yield Table(process.opened(), _filled(process.rows(), is_workbook=True))
+                yield Table(process.opened(), _non_empty_rows(process.rows(), is_workbook=True))
         else:
             with contextlib.closing(CsvRows(file, known)) as rows:
-                yield Table(rows.source, _filled(rows.rows(), is_workbook=False))
+                yield Table(rows.source, _non_empty_rows(rows.rows(), is_workbook=False))
 
 
 @contextlib.contextmanager
-def _refusals() -> Generator[None]:
+def _translate_refusals() -> Generator[None]:
     try:
         yield
     except (SheetUnreadable, NotText, UnicodeDecodeError) as error:
         raise FileUnreadable from error
 
 
-def _filled(rows: Iterable[TableRow], *, is_workbook: bool) -> Iterator[TableRow]:
-    with _refusals():
+def _non_empty_rows(rows: Iterable[TableRow], *, is_workbook: bool) -> Iterator[TableRow]:
+    with _translate_refusals():
         for row in rows:
-            cells = [_stripped(cell, is_workbook=is_workbook) for cell in row.cells]
+            cells = [_strip_cell(cell, is_workbook=is_workbook) for cell in row.cells]
             if any(cell.text or cell.kind in ("formula", "error", "broken") for cell in cells):
                 yield TableRow(row.line, cells, row.is_open)
 
 
-def _stripped(cell: Cell, *, is_workbook: bool) -> Cell:
+def _strip_cell(cell: Cell, *, is_workbook: bool) -> Cell:
     text = cell.text.strip()
     if is_workbook and cell.kind == "text":
         text = unguarded(text)  # a CSV of ours, saved as a workbook

@@ -95,7 +95,7 @@ def code(cell: Cell) -> str:
     if cell.kind in ("flag", "unit") or damage.is_decimal(plain):
         raise NumberFormatInvalid
     if cell.kind == "number":
-        return _shown(cell)
+        return _display_cell(cell)
     if damage.is_shortened(plain):
         raise ShortenedNumberInvalid
     if cell.kind == "loose" and damage.is_day(plain):
@@ -115,7 +115,7 @@ def text(cell: Cell) -> str:
     if cell.kind in ("flag", "unit"):
         raise NumberFormatInvalid
     if cell.kind == "number":
-        return _shown(cell)
+        return _display_cell(cell)
     if cell.kind == "loose" and damage.is_shortened(normalization.remove_invisible(cell.text)):
         raise ShortenedNumberInvalid
     return cell.text
@@ -156,7 +156,7 @@ def day(cell: Cell) -> str:
     return cell.text
 
 
-def _shown(cell: Cell) -> str:
+def _display_cell(cell: Cell) -> str:
     if cell.shown is None:
         is_long = "." not in cell.text and len(cell.text.lstrip("-")) > 15
         raise ShortenedNumberInvalid if is_long or damage.is_shortened(cell.text.upper()) else NumberFormatInvalid

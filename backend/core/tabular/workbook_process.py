@@ -50,7 +50,7 @@ class WorkbookProcess:
         if not _slots.acquire(timeout=WAIT_SECONDS):
             raise WorkbookBusy(retry_after=5)
         try:
-            self.process = _start()
+            self.process = _start_process()
         except BaseException:
             _slots.release()
             raise
@@ -72,9 +72,9 @@ class WorkbookProcess:
         Raises:
             SheetUnreadable: it is not a workbook, or is over a limit.
         """
-        with self._deadline():
+        with self._apply_deadline():
             self._send_file()
-        answer = self._answer()
+        answer = self._read_answer()
         if not isinstance(answer, Opened):
             raise SheetUnreadable("the process sent an unknown answer")
         return answer.source
@@ -85,7 +85,7 @@ class WorkbookProcess:
         Raises:
             SheetUnreadable: the file is over a limit, or damaged.
         """
-        while isinstance(answer := self._answer(), Rows):
+        while isinstance(answer := self._read_answer(), Rows):
             yield from answer.rows
         if not isinstance(answer, End):
             raise SheetUnreadable("the process sent an unknown answer")
@@ -102,8 +102,8 @@ class WorkbookProcess:
                 pipe.write(block)
             pipe.close()
 
-    def _answer(self) -> Answer:
-        with self._deadline():
+    def _read_answer(self) -> Answer:
+        with self._apply_deadline():
             length = int.from_bytes(self._read_exactly(LENGTH_BYTES))
             if length > MAX_FRAME_BYTES:
                 raise SheetUnreadable("the process sent an unknown answer")
@@ -121,7 +121,7 @@ class WorkbookProcess:
         return found
 
     @contextlib.contextmanager
-    def _deadline(self) -> Generator[None]:
+    def _apply_deadline(self) -> Generator[None]:
         timer = threading.Timer(FRAME_SECONDS, self.process.kill)
         timer.daemon = True
         timer.start()
@@ -131,7 +131,7 @@ class WorkbookProcess:
             timer.cancel()
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start_process() -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C in the terminal is for the parent, and the child ends with its pipes.
     command = [sys.executable, "-P", "-m", "backend.core.tabular.child"]
     pipe = subprocess.PIPE

@@ -85,17 +85,17 @@ async def create_batch(
     """
     if (wanted.origin == "computed") != (wanted.count is not None):
         raise CountInvalid
-    if found := await _find(session, brand_id, key):
+    if found := await _find_batch_row(session, brand_id, key):
         return _check_same(found, wanted)
-    product = await _product(session, brand_id, wanted)
+    product = await _find_product(session, brand_id, wanted)
     try:
         async with session.begin_nested():
-            batch = await _add(session, brand_id, key, wanted, product)
+            batch = await _add_batch(session, brand_id, key, wanted, product)
             if settings and batch.slot is not None and batch.first_serial == 0:
                 await slot_keys.store_own_key(session, settings, batch.slot)
     except IntegrityError:
         # A concurrent request with the same id was first; the rollback returned our serials.
-        found = await _find(session, brand_id, key)
+        found = await _find_batch_row(session, brand_id, key)
         if found is None:
             raise
         return _check_same(found, wanted)
@@ -114,7 +114,7 @@ async def create_batch(
 
 async def get_batch(session: AsyncSession, brand_id: int, key: UUID) -> tuple[Batch, Product]:
     """A batch of the brand with its product. Raises BatchUnknown."""
-    found = await _find(session, brand_id, key)
+    found = await _find_batch_row(session, brand_id, key)
     if found is None:
         raise BatchUnknown
     return found
@@ -147,7 +147,7 @@ async def batch_progress(session: AsyncSession, batch: Batch) -> BatchProgress:
     return BatchProgress(states or {batch.state: batch.count}, await count_claimed(session, batch, MAX_COUNTED))
 
 
-async def _find(session: AsyncSession, brand_id: int, key: UUID) -> tuple[Batch, Product] | None:
+async def _find_batch_row(session: AsyncSession, brand_id: int, key: UUID) -> tuple[Batch, Product] | None:
     query = select(Batch, Product).join(Product, Product.id == Batch.product_id)
     row = (await session.execute(query.where(Batch.brand_id == brand_id, Batch.key == key))).one_or_none()
     return None if row is None else (row[0], row[1])
@@ -161,7 +161,7 @@ def _check_same(found: tuple[Batch, Product], wanted: BatchRequest) -> tuple[Bat
     return found
 
 
-async def _product(session: AsyncSession, brand_id: int, wanted: BatchRequest) -> Product:
+async def _find_product(session: AsyncSession, brand_id: int, wanted: BatchRequest) -> Product:
     programme = await session.get(Programme, wanted.programme_id)
     if programme is None or programme.brand_id != brand_id:
         raise ProgrammeUnknown
@@ -174,7 +174,7 @@ async def _product(session: AsyncSession, brand_id: int, wanted: BatchRequest) -
     return product
 
 
-async def _add(session: AsyncSession, brand_id: int, key: UUID, wanted: BatchRequest, product: Product) -> Batch:
+async def _add_batch(session: AsyncSession, brand_id: int, key: UUID, wanted: BatchRequest, product: Product) -> Batch:
     slot, first = await slots.take_serials(session, brand_id, wanted.count) if wanted.count else (None, None)
     batch = Batch(
         key=key,

@@ -54,7 +54,7 @@ def export_files(run: PrintRun, key: bytes, folder: Path, about: HandOverRecord,
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     record = folder / RECORD_NAME
-    if record.exists() and _fingerprint(record) != about.fingerprint:
+    if record.exists() and _record_fingerprint(record) != about.fingerprint:
         raise FolderInUse(f"{folder} holds files of another batch, format or design.")
     _write_record(record, about)
     parts = [run.part(number) for number in range(1, run.parts + 1)]
@@ -65,7 +65,7 @@ def export_files(run: PrintRun, key: bytes, folder: Path, about: HandOverRecord,
     return done
 
 
-def _fingerprint(record: Path) -> str:
+def _record_fingerprint(record: Path) -> str:
     try:
         return msgspec.json.decode(record.read_bytes(), type=HandOverRecord).fingerprint
     except msgspec.MsgspecError:

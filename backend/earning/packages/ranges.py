@@ -101,7 +101,7 @@ async def _change_ranges(session: AsyncSession, batch: Batch, start: int, part: 
     to = Span(start + part.first, start + part.last, part.state, part.active_from)
     before = await _affected_spans(session, batch, to)
     after = change_spans(before, to)
-    await _replace(session, batch, set(before) - set(after), sorted(set(after) - set(before)))
+    await _replace_ranges(session, batch, set(before) - set(after), sorted(set(after) - set(before)))
     states = await session.scalars(select(Range.state).where(Range.batch_id == batch.id).distinct())
     batch.state = overall_state(states)
     return before != after
@@ -119,7 +119,7 @@ async def _affected_spans(session: AsyncSession, batch: Batch, to: Span) -> Sequ
     return [Span(*row) for row in await session.execute(query.order_by(Range.first_serial))]
 
 
-async def _replace(session: AsyncSession, batch: Batch, gone: Iterable[Span], new: Sequence[Span]) -> None:
+async def _replace_ranges(session: AsyncSession, batch: Batch, gone: Iterable[Span], new: Sequence[Span]) -> None:
     """Replace spans. A claim reads them in one statement, so it sees either all changes or none."""
     firsts = [span.first for span in gone]
     if firsts:

@@ -64,10 +64,10 @@ def read_marking(n: int, text: str) -> CodeLookup | RefusedCode:
 def read_listed_code(settings: Settings, n: int, text: str) -> CodeLookup:
     """The look-up of a text that may be a code printed elsewhere, by its keyed hash."""
     now, older = listed_code_digests(settings.peppers, text), older_code_digests(settings.peppers, text)
-    return CodeLookup(n, digest=_joined(now), older=_joined(older) if older != now else None)
+    return CodeLookup(n, digest=_join_hashes(now), older=_join_hashes(older) if older != now else None)
 
 
-def _joined(hashes: list[bytes]) -> str:
+def _join_hashes(hashes: list[bytes]) -> str:
     """Hashes under each pepper in the format of packages_find."""
     return ",".join(digest.hex() for digest in hashes)
 

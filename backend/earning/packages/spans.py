@@ -43,10 +43,10 @@ def change_spans(spans: Sequence[Span], to: Span) -> list[Span]:
     activated without its spoiled labels. Raises StepForbidden for any other serial that cannot change, or if no serial
     has the state of `to` afterwards.
     """
-    pieces = [_changed(piece, to) for span in spans for piece in _cut(span, to)]
+    pieces = [_change_piece(piece, to) for span in spans for piece in _split_span(span, to)]
     if not any(_overlap(piece, to) and piece.state == to.state for piece in pieces):
         raise StepForbidden(next(piece.state for piece in pieces if _overlap(piece, to)), to.state)
-    return _joined(pieces)
+    return _join_pieces(pieces)
 
 
 def next_state(before: BatchState, after: BatchState) -> BatchState:
@@ -61,7 +61,7 @@ def overall_state(states: Iterable[BatchState]) -> BatchState:
     return min(states, key=STATE_ORDER.index)
 
 
-def _cut(span: Span, at: Span) -> list[Span]:
+def _split_span(span: Span, at: Span) -> list[Span]:
     """A span split in up to three: before, inside and after another one."""
     if not _overlap(span, at):
         return [span]
@@ -74,13 +74,13 @@ def _cut(span: Span, at: Span) -> list[Span]:
     return [part for part in parts if part.first <= part.last]
 
 
-def _changed(piece: Span, to: Span) -> Span:
+def _change_piece(piece: Span, to: Span) -> Span:
     if not _overlap(piece, to) or (not ALLOWED_STATES[piece.state] and piece.state != to.state):
         return piece
     return piece._replace(state=next_state(piece.state, to.state), active_from=to.active_from)
 
 
-def _joined(pieces: Iterable[Span]) -> list[Span]:
+def _join_pieces(pieces: Iterable[Span]) -> list[Span]:
     joined: list[Span] = []
     for piece in pieces:
         if joined and joined[-1][2:] == piece[2:] and joined[-1].last + 1 == piece.first:

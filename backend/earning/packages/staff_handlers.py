@@ -59,7 +59,9 @@ async def get_batch(
     request: Request[Any, Any, Any], staff: CurrentMember, session: Session, key: FromPath[UUID]
 ) -> Response[BatchOut]:
     """One batch: the number of codes in each state, and of claimed codes."""
-    return conditional_response(request, await _shown(session, *await batches.get_batch(session, staff.brand_id, key)))
+    return conditional_response(
+        request, await _batch_response(session, *await batches.get_batch(session, staff.brand_id, key))
+    )
 
 
 @put(
@@ -84,7 +86,7 @@ async def put_batch(
     A hundred million codes take no longer than one: codes are not stored.
     """
     made = await batches.create_batch(session, staff.brand_id, key, data.wanted, staff.staff_id, settings)
-    return await _shown(session, *made)
+    return await _batch_response(session, *made)
 
 
 @put(
@@ -101,7 +103,7 @@ async def put_batch_state(
     """
     batch = await batches.lock_batch(session, staff.brand_id, key)
     await ranges.change_state(session, batch, ranges.all_positions(batch, data.state, data.active_from), staff.staff_id)
-    return await _shown(session, *await batches.get_batch(session, staff.brand_id, key))
+    return await _batch_response(session, *await batches.get_batch(session, staff.brand_id, key))
 
 
 @get("/batches/{key:uuid}/ranges", opt=READERS, responses=error_responses(batches.BatchUnknown, CursorInvalid))
@@ -131,10 +133,10 @@ async def put_range(
     await ranges.change_state(
         session, batch, ranges.PositionRange(first, last, data.state, data.active_from), staff.staff_id
     )
-    return await _shown(session, *await batches.get_batch(session, staff.brand_id, key))
+    return await _batch_response(session, *await batches.get_batch(session, staff.brand_id, key))
 
 
-async def _shown(session: AsyncSession, batch: Batch, product: Product) -> BatchOut:
+async def _batch_response(session: AsyncSession, batch: Batch, product: Product) -> BatchOut:
     parts = await ranges.list_ranges(session, batch, 0, MAX_SHOWN_RANGES + 1)
     return BatchOut.whole(batch, product, await batches.batch_progress(session, batch), parts, MAX_SHOWN_RANGES)
 

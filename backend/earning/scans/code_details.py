@@ -97,10 +97,10 @@ class ProductNames:
                 missing = list(wanted)
             for row in await self._db.rows(NAMES, ids=missing):
                 self._cache[row.id] = _CachedProduct(row.sku, row.name_ru, row.name_en, now + CACHE_SECONDS)
-        return {number: _localized(self._cache[number]) for number in wanted if number in self._cache}
+        return {number: _localize_product(self._cache[number]) for number in wanted if number in self._cache}
 
 
-def _localized(product: _CachedProduct) -> CodeProduct:
+def _localize_product(product: _CachedProduct) -> CodeProduct:
     is_russian = language.get() == "ru"
     return CodeProduct(product.sku, product.name_ru if is_russian else product.name_en or product.name_ru)
 

@@ -52,12 +52,12 @@ async def scan(
     if isinstance(body, Picture):
         outcomes, codes = await _handle_picture(scan_context, agent, scan_id, body, now)
         await photos.store_scanned_photo(scan_context, agent, body, outcomes)
-        return picture_out(outcomes, await _details(scan_context, agent, outcomes, {}, codes))
+        return picture_out(outcomes, await _scan_details(scan_context, agent, outcomes, {}, codes))
     text = scanned_text(scan_id, body.text, scan_time(scan_context.settings, body.taken_at, now))
     (outcome,) = service.single_scan_outcomes(await service.handle_scans(scan_context, agent, [text], now))
     # Of an unknown code there is only the text that was sent.
     codes = {} if outcome.reason == "unknown_code" else {(scan_id, 0): CodeDetails(human_readable(text.payload))}
-    return scan_out(outcome, await _details(scan_context, agent, [outcome], {(scan_id, 0): body.text}, codes))
+    return scan_out(outcome, await _scan_details(scan_context, agent, [outcome], {(scan_id, 0): body.text}, codes))
 
 
 async def _handle_picture(
@@ -90,7 +90,7 @@ async def _details_of_repeat(
         return {}
 
 
-async def _details(
+async def _scan_details(
     scan_context: ScanContext,
     agent: Agent,
     outcomes: Sequence[ScanOutcome],
@@ -116,7 +116,7 @@ async def scan_queue(
     texts = [scanned_text(row.id, row.text, scan_time(scan_context.settings, row.taken_at, now)) for row in data.scans]
     outcomes = await service.handle_scans(scan_context, agent, texts, now)
     codes = {(text.id, 0): CodeDetails(human_readable(text.payload)) for text in texts}
-    details = await _details(scan_context, agent, outcomes, {(row.id, 0): row.text for row in data.scans}, codes)
+    details = await _scan_details(scan_context, agent, outcomes, {(row.id, 0): row.text for row in data.scans}, codes)
     return QueueOut([scan_out(row, details) for row in outcomes])
 
 

@@ -69,13 +69,13 @@ async def read_body(request: Request[Any, Any, Any]) -> ScanIn | Picture:
     """
     media, _ = request.content_type
     if media == "application/json":
-        return _text(await request.body())
+        return _parse_body(await request.body())
     if media == "multipart/form-data":
         return await read_picture(request)
     raise PictureKind
 
 
-def _text(body: bytes) -> ScanIn:
+def _parse_body(body: bytes) -> ScanIn:
     if len(body) > TEXT_BYTES:
         raise TooLarge
     try:
@@ -114,7 +114,7 @@ async def picture_codes(decoder: Decoder, picture: Picture, payer: Payer) -> lis
     Raises:
         PictureTooBig, PictureKind, PictureBroken: the picture is at fault. DecoderBusy: too many pictures wait.
     """
-    with _faults():
+    with _translate_faults():
         symbols = await decoder.read(picture.content, payer)
     found: dict[Payload, PictureCode] = {}
     for symbol in symbols:
@@ -130,12 +130,12 @@ async def clean_picture(decoder: Decoder, picture: Picture, payer: Payer) -> byt
     Raises:
         PictureTooBig, PictureKind, PictureBroken: the picture is at fault. DecoderBusy: too many pictures wait.
     """
-    with _faults():
+    with _translate_faults():
         return await decoder.clean(picture.content, payer)
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
+def _translate_faults() -> Iterator[None]:
     """Translate problems of a picture into refusals."""
     try:
         yield

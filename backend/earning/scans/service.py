@@ -118,7 +118,7 @@ async def _find_and_record(
         records, programmes = await scan_decisions.decide_records(context.rule_cache, texts, read, found, sent, now)
         await _number_units(context, read, records)
         try:
-            return await _record(context, agent, read, records, now)
+            return await _record_scans(context, agent, read, records, now)
         except psycopg.Error as error:
             if error.sqlstate not in RETRIED_STATES:
                 raise
@@ -191,7 +191,7 @@ async def _number_units(
         records[place].cause_id = numbers[row.n]
 
 
-async def _record(
+async def _record_scans(
     context: ScanContext,
     agent: Agent,
     read: Sequence[CodeLookup | RefusedCode],

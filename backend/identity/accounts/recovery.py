@@ -43,7 +43,7 @@ async def create_session(db: Database, settings: Settings, now: datetime, networ
             device = await _find_known_device(session, settings, account, proof, data.device_token, now)
             if device is not None:
                 return await _renew_device(session, settings, account, device, data.device_name, now)
-            return await _recover(session, settings, account, now, data.device_name)
+            return await _recover_account(session, settings, account, now, data.device_name)
     most = settings.numbers.at("signins_failed_per_hour_per_address", now.date())
     wait = await rate_limits.count_failure(db, f"recovery:{network}", limit=most)
     if wait:
@@ -122,7 +122,7 @@ async def _renew_device(
     return SessionOut(card_number=account.card_number or "", token=token)
 
 
-async def _recover(
+async def _recover_account(
     session: AsyncSession, settings: Settings, account: Account, now: datetime, device_name: str
 ) -> SessionOut:
     """Create a device and a recovery code. Until the hold ends, the old code and the old devices can undo them. The PIN

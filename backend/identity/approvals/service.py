@@ -122,7 +122,7 @@ async def request_approval(
         if any(getattr(existing, name) != value for name, value in values.items()):
             raise BodyChanged
         return False
-    _record(session, member, "approval.requested", key, operation)
+    _record_event(session, member, "approval.requested", key, operation)
     return True
 
 
@@ -146,7 +146,7 @@ async def decide_approval(
         raise ApprovalDecided
     approval.state = state  # type: ignore[assignment]
     approval.decided_by, approval.decided_at, approval.note = member.staff_id, now, decision.note
-    _record(
+    _record_event(
         session, member, f"approval.{state}", key, ApprovalOperation(approval.kind, approval.subject, approval.amount)
     )
     await session.flush()
@@ -176,7 +176,7 @@ async def require_approval(session: AsyncSession, member: Member, operation: App
     )
     if approval_key is None:
         raise ApprovalRequired
-    _record(session, member, "approval.used", approval_key, operation)
+    _record_event(session, member, "approval.used", approval_key, operation)
 
 
 async def needs_approval(session: AsyncSession, member: Member) -> bool:
@@ -204,7 +204,7 @@ async def set_four_eyes(session: AsyncSession, member: Member, brand: Brand, wan
     audit_log.record(session, member, "brand.four_eyes", on=wanted)
 
 
-def _record(session: AsyncSession, member: Member, event: str, key: UUID, operation: ApprovalOperation) -> None:
+def _record_event(session: AsyncSession, member: Member, event: str, key: UUID, operation: ApprovalOperation) -> None:
     audit_log.record(
         session,
         member,

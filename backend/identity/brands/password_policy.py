@@ -37,16 +37,16 @@ async def check_strength(password: str, *about: str) -> None:
 
 
 def _guesses_log10(password: str, about: tuple[str, ...]) -> float:
-    folded = _fold(password)
+    folded = _fold_text(password)
     plain = "".join(symbol for symbol in folded if symbol.isalnum())
-    guessable = ["scanback", *(part for text in about for part in _parts(_fold(text)))]
+    guessable = ["scanback", *(part for text in about for part in _split_parts(_fold_text(text)))]
     spellings = {text[:MOST_SYMBOLS] for text in (folded, plain, folded.translate(TO_LATIN), plain.translate(TO_LATIN))}
     return min((float(zxcvbn(text, user_inputs=guessable)["guesses_log10"]) for text in spellings if text), default=0.0)
 
 
-def _fold(text: str) -> str:
+def _fold_text(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _parts(text: str) -> list[str]:
+def _split_parts(text: str) -> list[str]:
     return [text, *(part for part in re.split(r"[^\w]+", text) if len(part) > 2)]

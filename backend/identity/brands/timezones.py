@@ -51,7 +51,7 @@ async def check_timezone(session: AsyncSession, name: str) -> None:
     Raises:
         TimezoneUnknown: there is none of that name. TimezoneInvalid: Python and PostgreSQL do not agree on it.
     """
-    if name in NO_ZONES or name not in _known():
+    if name in NO_ZONES or name not in _known_timezones():
         raise TimezoneUnknown
     if not await is_consistent(await session.connection(), name):
         raise TimezoneInvalid
@@ -66,11 +66,11 @@ async def invalid_timezones(connection: AsyncConnection) -> list[str]:
 async def is_consistent(connection: AsyncConnection, name: str) -> bool:
     """Whether Python and PostgreSQL know a zone and have the same time in it at every hour of the years that matter."""
     if name not in _agreed:
-        _agreed[name] = name in _known() and await _compare(connection, name)
+        _agreed[name] = name in _known_timezones() and await _rules_agree(connection, name)
     return _agreed[name]
 
 
-async def _compare(connection: AsyncConnection, name: str) -> bool:
+async def _rules_agree(connection: AsyncConnection, name: str) -> bool:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first, last = int((today - BEFORE).timestamp()), int((today + AFTER).timestamp())
     try:
@@ -93,5 +93,5 @@ def _python_has(name: str, periods: Sequence[Period], last: int) -> bool:
 
 
 @cache
-def _known() -> set[str]:
+def _known_timezones() -> set[str]:
     return available_timezones()

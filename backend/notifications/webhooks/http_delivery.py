@@ -53,7 +53,7 @@ async def post_message(
         target = targets.check_url(url, private=private)
         async with asyncio.timeout(TIMEOUT_SECONDS):
             pinned = await targets.pin_address(target, attempt, private=private, resolve=resolve)
-            return await _request(target, pinned, message, signing_secrets)
+            return await _send_request(target, pinned, message, signing_secrets)
     except TargetForbidden:
         return DeliveryOutcome(None, "forbidden")
     except TimeoutError:
@@ -62,7 +62,7 @@ async def post_message(
         return DeliveryOutcome(None, "unreachable")
 
 
-async def _request(
+async def _send_request(
     target: URL, pinned: URL, message: WebhookMessage, signing_secrets: SigningSecrets
 ) -> DeliveryOutcome:
     """Send to the pinned address, with the original name in `Host` and in SNI, for the certificate."""
@@ -77,7 +77,7 @@ async def _request(
         sni = {"sni_hostname": target.raw_host.decode("ascii")}
         request = client.build_request("POST", pinned, content=body, headers=headers, extensions=sni)
         response = await client.send(request, stream=True)
-        await _drain(response)
+        await _drain_response(response)
         outcome = outcome_of_status(response.status_code)
         if outcome.status not in RETRY_AFTER_STATUSES:
             return outcome
@@ -85,7 +85,7 @@ async def _request(
         return outcome._replace(retry_after_seconds=wait)
 
 
-async def _drain(response: Response) -> None:
+async def _drain_response(response: Response) -> None:
     """Read a short body, so that the server sees a clean end. Stop at a long or slow one: only the status matters."""
     read = 0
     with contextlib.suppress(TransportError, TimeoutError):

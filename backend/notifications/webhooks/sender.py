@@ -100,7 +100,9 @@ async def send_all(db: Database, settings: Settings, resolve: Resolve = targets.
                 for delivery in await claim_deliveries(
                     db, busy=set(running.values()), limit=MAX_CONCURRENT - len(running)
                 ):
-                    running[group.create_task(_attempt(db, settings, delivery, resolve))] = delivery.endpoint_id
+                    running[group.create_task(_attempt_delivery(db, settings, delivery, resolve))] = (
+                        delivery.endpoint_id
+                    )
             if not running:
                 return
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -126,7 +128,7 @@ async def claim_deliveries(db: Database, *, busy: set[int], limit: int) -> list[
     ]
 
 
-async def _attempt(db: Database, settings: Settings, delivery: ClaimedDelivery, resolve: Resolve) -> None:
+async def _attempt_delivery(db: Database, settings: Settings, delivery: ClaimedDelivery, resolve: Resolve) -> None:
     """Send, and log unexpected errors, so that other attempts go on. The delivery is due again after its lease."""
     try:
         await send_delivery(db, settings, delivery, resolve)

@@ -54,18 +54,18 @@ async def preview_rule(session: AsyncSession, member: Member, draft: PreviewIn, 
     if rule.promo is not None:
         price = _price_after_discount(rule.promo, product.id, price)
         if price is None:
-            return _refused("no_discount")
+            return _refused_preview("no_discount")
     facts = Facts(draft.way, product.id, price, at, listed=draft.listed)
     decision = decide_award([campaign], facts, programme.timezone)
     if decision is None:
-        return _refused(mismatch_reason(campaign, facts) or "not_running")
+        return _refused_preview(mismatch_reason(campaign, facts) or "not_running")
     if rule.promo is not None and price is not None:
         decision = structs.replace(decision, base=price)
     version = RuleVersion(1, rule, draft.name_ru, draft.name_en, programme.currency)
-    return _applied(version, decision)
+    return _applied_preview(version, decision)
 
 
-def _refused(reason: str) -> PreviewOut:
+def _refused_preview(reason: str) -> PreviewOut:
     return PreviewOut(applies=False, reason=reason, text=translate(MISMATCH_TEXTS[reason]))
 
 
@@ -78,7 +78,7 @@ def _price_after_discount(promo: Promo, product_id: int, price: int | None) -> i
     return price - min(price, discount, discount if promo.most is None else promo.most)
 
 
-def _applied(version: RuleVersion, decision: Decision) -> PreviewOut:
+def _applied_preview(version: RuleVersion, decision: Decision) -> PreviewOut:
     rule = version.rule
     amount = min(decision.gross, rule.cap_per_agent_day or decision.gross, rule.cap_per_agent or decision.gross)
     accrued = AccrualAmounts(0, decision.base, decision.gross, amount, decision.matures_on, decision.expires_on)

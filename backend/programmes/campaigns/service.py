@@ -116,7 +116,7 @@ async def _change_campaign(
     is_planned = new.rule_from is not None and new.rule_from > datetime.now(UTC)
     if is_planned and not await _is_planned(session, found, new, rule):
         changed.append("planned")
-    elif not is_planned and await _differs(session, found, found.version, new, rule):
+    elif not is_planned and await _differs_from_version(session, found, found.version, new, rule):
         changed.append("rule")
     if not changed:
         return found
@@ -159,10 +159,12 @@ async def _drop_stale_totals(session: AsyncSession, found: Campaign) -> None:
 async def _is_planned(session: AsyncSession, found: Campaign, new: CampaignIn, rule: Rule) -> bool:
     if found.next_version is None or found.next_at != new.rule_from:
         return False
-    return not await _differs(session, found, found.next_version, new, rule)
+    return not await _differs_from_version(session, found, found.next_version, new, rule)
 
 
-async def _differs(session: AsyncSession, found: Campaign, number: int, new: CampaignIn, rule: Rule) -> bool:
+async def _differs_from_version(
+    session: AsyncSession, found: Campaign, number: int, new: CampaignIn, rule: Rule
+) -> bool:
     row = select(CampaignVersion).where(CampaignVersion.campaign_id == found.id, CampaignVersion.version == number)
     version = (await session.scalars(row)).one()
     old = (version.name_ru, version.name_en, msgspec.convert(version.rule, Rule))

@@ -29,11 +29,11 @@ async def campaign_with_versions(session: AsyncSession, campaign: Campaign) -> C
     """A campaign with all its versions, the newest first."""
     rows = select(CampaignVersion).where(CampaignVersion.campaign_id == campaign.id)
     versions = (await session.scalars(rows.order_by(CampaignVersion.version.desc()))).all()
-    skus = await _skus(session, versions)
+    skus = await _product_skus(session, versions)
     (out,) = await _campaigns_out(session, [campaign], versions)
     current = next(row for row in versions if row.version == campaign.version)
-    out.warnings = await warnings.campaign_warnings(session, campaign, _rule(current))
-    out.versions = [VersionOut.of(row, _rule(row), skus) for row in versions]
+    out.warnings = await warnings.campaign_warnings(session, campaign, _version_rule(current))
+    out.versions = [VersionOut.of(row, _version_rule(row), skus) for row in versions]
     return out
 
 
@@ -41,7 +41,7 @@ async def _campaigns_out(
     session: AsyncSession, campaigns: Sequence[Campaign], versions: Sequence[CampaignVersion]
 ) -> list[CampaignOut]:
     by_number = {(row.campaign_id, row.version): row for row in versions}
-    skus = await _skus(session, versions)
+    skus = await _product_skus(session, versions)
     remaining = await budgets.remaining_budgets(session, [row.id for row in campaigns])
     return [_campaign_out(row, by_number[row.id, row.version], skus, remaining.get(row.id)) for row in campaigns]
 
@@ -64,16 +64,16 @@ def _campaign_out(row: Campaign, version: CampaignVersion, skus: dict[int, str],
         **{name: getattr(row, name) for name in names},
         name_ru=version.name_ru,
         name_en=version.name_en,
-        rule=RuleOut.of(_rule(version), skus),
+        rule=RuleOut.of(_version_rule(version), skus),
         remaining=remaining,
     )
 
 
-def _rule(version: CampaignVersion) -> Rule:
+def _version_rule(version: CampaignVersion) -> Rule:
     return msgspec.convert(version.rule, Rule)
 
 
-async def _skus(session: AsyncSession, versions: Iterable[CampaignVersion]) -> dict[int, str]:
+async def _product_skus(session: AsyncSession, versions: Iterable[CampaignVersion]) -> dict[int, str]:
     """The SKUs of all products in the rules of some versions, by product id."""
     ids = {product_id for version in versions for product_id in _product_ids(version.rule)}
     rows = await session.execute(select(Product.id, Product.sku).where(Product.id.in_(ids))) if ids else ()

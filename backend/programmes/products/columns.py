@@ -85,7 +85,7 @@ class FlagInvalid(Invalid):
     code = "flag_invalid"
 
 
-def _sku(cell: str) -> str:
+def _read_sku(cell: str) -> str:
     if not cell:
         raise CellEmpty
     if len(cell) > SKU_LENGTH or cell.startswith("/") or not SKU_LINE.search(cell):
@@ -93,7 +93,7 @@ def _sku(cell: str) -> str:
     return cell
 
 
-def _name(cell: str) -> str:
+def _read_name(cell: str) -> str:
     if not cell:
         raise CellEmpty
     return _name_or_nothing(cell)
@@ -108,14 +108,14 @@ def _name_or_nothing(cell: str) -> str:
     return line
 
 
-def _maker(cell: str) -> str:
+def _read_maker(cell: str) -> str:
     line = _name_or_nothing(cell)
     if len(line) > ENTRY_LENGTH:
         raise CellTooLong(most=ENTRY_LENGTH)
     return line
 
 
-def _entries(cell: str) -> list[str]:
+def _split_entries(cell: str) -> list[str]:
     entries = [entry.strip() for entry in BARS.split(cell) if entry.strip()]
     if len(entries) > ENTRIES or any(len(entry) > ENTRY_LENGTH or not ENTRY_LINE.search(entry) for entry in entries):
         raise ListInvalid
@@ -124,23 +124,23 @@ def _entries(cell: str) -> list[str]:
     return entries
 
 
-def _articles(cell: str) -> list[str]:
-    return [values.code(Cell(entry)) for entry in _entries(cell)]
+def _read_articles(cell: str) -> list[str]:
+    return [values.code(Cell(entry)) for entry in _split_entries(cell)]
 
 
-def _warranty(cell: str) -> int:
+def _read_warranty(cell: str) -> int:
     if not re.fullmatch(r"[0-9]{0,4}", cell) or int(cell or 0) > WARRANTY_MONTHS:
         raise WarrantyInvalid
     return int(cell or 0)
 
 
-def _kopecks(cell: str) -> int | None:
+def _read_kopecks(cell: str) -> int | None:
     if not re.fullmatch(r"[0-9]{0,13}", cell) or int(cell or 0) > PRICE:
         raise KopecksInvalid
     return int(cell) if cell else None
 
 
-def _roubles(cell: str) -> int | None:
+def _read_roubles(cell: str) -> int | None:
     if not cell:
         return None
     bare = re.sub(r"\s*(₽|руб\.?|р\.)$", "", re.sub(r"\s", " ", cell), flags=re.IGNORECASE)
@@ -153,7 +153,7 @@ def _roubles(cell: str) -> int | None:
     return kopecks
 
 
-def _flag(cell: str) -> bool:
+def _read_flag(cell: str) -> bool:
     word = cell.casefold()
     if word not in YES | NO:
         raise FlagInvalid
@@ -180,21 +180,26 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("sku", "sku", "Код", _sku, ("код товара", "код (sku)"), values.code),
+    Column("sku", "sku", "Код", _read_sku, ("код товара", "код (sku)"), values.code),
     Column("gtin", "gtin", "Штрихкод", read_gtin, ("штрих-код", "ean", "ean13", "ean-13", "баркод"), values.code),
-    Column("name_ru", "name_ru", "Наименование", _name, ("название", "товар", "name")),
+    Column("name_ru", "name_ru", "Наименование", _read_name, ("название", "товар", "name")),
     Column("name_en", "name_en", "Наименование (англ.)", _name_or_nothing, ("название (англ.)",)),
-    Column("aliases", "aliases", "Синонимы", _entries, ("псевдонимы",)),
-    Column("articles", "articles", "Артикулы", _articles),
-    Column("maker", "maker", "Производитель", _maker, ("изготовитель", "manufacturer")),
-    Column("trade_marks", "trade_marks", "Торговые марки", _entries, ("торговая марка", "бренд", "brand")),
-    Column("exact_aliases", "exact_aliases", "Точные синонимы", _entries, ("точные названия",)),
+    Column("aliases", "aliases", "Синонимы", _split_entries, ("псевдонимы",)),
+    Column("articles", "articles", "Артикулы", _read_articles),
+    Column("maker", "maker", "Производитель", _read_maker, ("изготовитель", "manufacturer")),
+    Column("trade_marks", "trade_marks", "Торговые марки", _split_entries, ("торговая марка", "бренд", "brand")),
+    Column("exact_aliases", "exact_aliases", "Точные синонимы", _split_entries, ("точные названия",)),
     Column(
-        "warranty_months", "warranty_months", "Гарантия, мес", _warranty, ("гарантия", "гарантия (мес)"), values.number
+        "warranty_months",
+        "warranty_months",
+        "Гарантия, мес",
+        _read_warranty,
+        ("гарантия", "гарантия (мес)"),
+        values.number,
     ),
-    Column("price", "price", "Цена, коп", _kopecks, ("price_kopecks",), values.number),
-    Column("price", "price_rub", "Цена, руб", _roubles, ("цена", "цена (руб)", "цена, ₽"), values.number),
-    Column("archived", "archived", "В архиве", _flag, (), values.flag),
+    Column("price", "price", "Цена, коп", _read_kopecks, ("price_kopecks",), values.number),
+    Column("price", "price_rub", "Цена, руб", _read_roubles, ("цена", "цена (руб)", "цена, ₽"), values.number),
+    Column("archived", "archived", "В архиве", _read_flag, (), values.flag),
 )
 # Most files call the SKU "Артикул"; beside a column with the SKU it is an article.
 ARTICLE = "артикул"
@@ -256,5 +261,5 @@ def export_cell(column: Column, product: Any, *, yes: str) -> str | int | Decima
         return "|".join(value)
     if value is None:
         return ""
-    exported: str | int | Decimal = Decimal(value) / 100 if column.read is _roubles else value
+    exported: str | int | Decimal = Decimal(value) / 100 if column.read is _read_roubles else value
     return exported

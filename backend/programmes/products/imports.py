@@ -177,8 +177,8 @@ class ProductImport:
     async def add_block(self, block: Sequence[ParsedRow]) -> None:
         """Write the good rows of a block in one statement."""
         good = [row for row in block if not row.problems]
-        existing = await self._existing([row.sku for row in good])
-        holders = await self._holders([gtin for row in good if (gtin := row.values.get("gtin"))])
+        existing = await self._find_existing([row.sku for row in good])
+        holders = await self._gtin_holders([gtin for row in good if (gtin := row.values.get("gtin"))])
         original = self._damaged_skus(good) | await self._reformatted_skus(good) | await self._masked_skus(good)
         products = []
         self.report.ignored_columns = self.reader.ignored()
@@ -186,17 +186,17 @@ class ProductImport:
         for parsed in block:
             product = existing.get(parsed.sku)
             row = _without_blank_changes(parsed, product)
-            if problems := row.problems or self._problems(row, product, holders, original.get(row.sku)):
-                self._refuse(problems)
-            elif values := self._merged(row, product):
+            if problems := row.problems or self._row_problems(row, product, holders, original.get(row.sku)):
+                self._report_problems(problems)
+            elif values := self._merge_row(row, product):
                 products.append(values)
         await self._write_products(products)
 
-    async def _existing(self, skus: Sequence[str]) -> dict[str, Row[Any]]:
+    async def _find_existing(self, skus: Sequence[str]) -> dict[str, Row[Any]]:
         rows = await self.session.execute(EXISTING, {"brand": self.member.brand_id, "skus": skus})
         return {row.sku: row for row in rows}
 
-    async def _holders(self, gtins: Sequence[str]) -> dict[str, str]:
+    async def _gtin_holders(self, gtins: Sequence[str]) -> dict[str, str]:
         """The SKU of the product that has each GTIN."""
         rows = await self.session.execute(HOLDERS, {"brand": self.member.brand_id, "gtins": gtins})
         return {row.gtin: row.sku for row in rows}
@@ -209,9 +209,9 @@ class ProductImport:
 
     async def _reformatted_skus(self, rows: Sequence[ParsedRow]) -> dict[str, str]:
         """SKUs of the brand by the forms in which a program writes them: 1 234 or 1234.0 for 1234, РҐ-1 for Х-1."""
-        codes = {row.sku: [*_ungrouped(row.sku), *changes.before_misreading(row.sku)] for row in rows}
+        codes = {row.sku: [*_ungrouped_skus(row.sku), *changes.before_misreading(row.sku)] for row in rows}
         candidates = [code for originals in codes.values() for code in originals]
-        existing = await self._existing(candidates) if candidates else {}
+        existing = await self._find_existing(candidates) if candidates else {}
         return {sku: code for sku, originals in codes.items() for code in originals if code in existing}
 
     async def _masked_skus(self, rows: Sequence[ParsedRow]) -> dict[str, str]:
@@ -223,7 +223,7 @@ class ProductImport:
         complete = {changes.mask(sku): sku for sku in skus}
         return {sku: complete[mask] for sku, mask in masks.items() if complete.get(mask, sku) != sku}
 
-    def _problems(
+    def _row_problems(
         self, row: ParsedRow, existing: Row[Any] | None, holders: dict[str, str], original: str | None
     ) -> list[RowProblem]:
         """Problems that depend on the stored products. A good row takes its GTIN in `holders`."""
@@ -232,7 +232,7 @@ class ProductImport:
         if existing is None and "name_ru" not in row.values:
             return [row_problem(row.line, self.reader.header("name_ru"), CellEmpty())]
         is_cut = existing is None and row.last
-        if cut := [name for name in row.absent if is_cut or (existing is not None and _holds(existing, name))]:
+        if cut := [name for name in row.absent if is_cut or (existing is not None and _has_value(existing, name))]:
             return [row_problem(row.line, self.reader.header(cut[0]), RowTooShort())]
         if existing is not None and (damaged := self._damaged_values(row, existing)):
             return damaged
@@ -246,7 +246,7 @@ class ProductImport:
             row_problem(
                 row.line, self.reader.header(field), refusal, import_changes.display_text(field, row.values[field])
             )
-            for field, refusal in import_changes.suspected_damage(row, _fields(existing))
+            for field, refusal in import_changes.suspected_damage(row, _stored_fields(existing))
         ]
 
     def _sku_damage(self, row: ParsedRow, original: str | None, *, is_new: bool) -> DomainError | None:
@@ -261,13 +261,13 @@ class ProductImport:
             return LeadingZerosInvalid()
         return ShortenedNumberInvalid() if damage.is_rounded(row.sku) else None
 
-    def _refuse(self, problems: Sequence[RowProblem]) -> None:
+    def _report_problems(self, problems: Sequence[RowProblem]) -> None:
         self.report.refused += 1
         self.report.problems += problems[: max(0, MAX_PROBLEMS - len(self.report.problems))]
 
-    def _merged(self, row: ParsedRow, existing: Row[Any] | None) -> dict[str, Any] | None:
+    def _merge_row(self, row: ParsedRow, existing: Row[Any] | None) -> dict[str, Any] | None:
         """The new values of the product; None if nothing changes."""
-        before = dict(EMPTY) if existing is None else _fields(existing)
+        before = dict(EMPTY) if existing is None else _stored_fields(existing)
         after = before | row.values
         if existing is None:
             self.report.created += 1
@@ -305,16 +305,16 @@ def _without_blank_changes(row: ParsedRow, existing: Row[Any] | None) -> ParsedR
     """The row with the product's own values where only blanks differ."""
     if existing is None:
         return row
-    return row._replace(values=import_changes.ignore_blank_changes(row.values, _fields(existing)))
+    return row._replace(values=import_changes.ignore_blank_changes(row.values, _stored_fields(existing)))
 
 
-def _fields(existing: Row[Any]) -> dict[str, Any]:
+def _stored_fields(existing: Row[Any]) -> dict[str, Any]:
     """The fields of a product that a file can set."""
     before = {name: getattr(existing, name) for name in ("name_ru", *EMPTY) if name != "archived"}
     return before | {"archived": existing.archived_at is not None}
 
 
-def _holds(existing: Row[Any], name: str) -> bool:
+def _has_value(existing: Row[Any], name: str) -> bool:
     """Whether an empty cell would remove a value of the product."""
     return bool(existing.archived_at if name == "archived" else getattr(existing, name))
 
@@ -326,6 +326,6 @@ def _possible_originals(row: ParsedRow) -> Iterator[str]:
         yield from lost_zeros.padded(row.sku)
 
 
-def _ungrouped(sku: str) -> list[str]:
+def _ungrouped_skus(sku: str) -> list[str]:
     digits = lost_zeros.ungrouped(sku)
     return [digits] if digits else []

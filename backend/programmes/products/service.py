@@ -91,7 +91,7 @@ async def put_product(session: AsyncSession, member: Member, sku: str, new: Prod
     Raises:
         GtinInvalid, GtinConflict.
     """
-    values = _values(new)
+    values = _column_values(new)
     existing = await find_product(session, member, sku)
     sku = existing.sku if existing else normalization.remove_invisible(sku) or sku
     try:
@@ -107,7 +107,7 @@ async def put_product(session: AsyncSession, member: Member, sku: str, new: Prod
     return created
 
 
-def _values(new: ProductIn) -> dict[str, Any]:
+def _column_values(new: ProductIn) -> dict[str, Any]:
     return {
         "name_ru": new.name_ru.strip(),
         "name_en": new.name_en.strip(),

@@ -107,14 +107,14 @@ def explain_accrual(version: RuleVersion, accrued: AccrualAmounts, *, waits: boo
     capped = accrued.amount < accrued.gross
     fixed = isinstance(amount, Fixed)
     return Explanation(
-        text=_sentence(version, accrued, waits=waits),
+        text=_rule_sentence(version, accrued, waits=waits),
         rule=version.name(),
         version=version.version,
         base=None if isinstance(amount, Fixed) and not version.rule.promo else accrued.base,
         basis_points=None if isinstance(amount, Fixed) else amount.basis_points,
         rounding=None if isinstance(amount, Fixed) else amount.rounding,
         gross=accrued.gross if capped or not fixed else None,
-        cap=_cap(version.rule) if capped else None,
+        cap=_cap_reason(version.rule) if capped else None,
         available_on=accrued.matures_on if waits else None,
         expires_on=None if accrued.expires_on == NEVER else accrued.expires_on,
     )
@@ -130,50 +130,50 @@ def additional_out(rows: Iterable[Mapping[str, Any]], versions: Mapping[int, Rul
     return shown
 
 
-def _sentence(version: RuleVersion, accrued: AccrualAmounts, *, waits: bool) -> str:
+def _rule_sentence(version: RuleVersion, accrued: AccrualAmounts, *, waits: bool) -> str:
     currency = version.currency
-    parts = [f"{version.name()}: ", _gross(version.rule, accrued, money(accrued.gross, currency))]
+    parts = [f"{version.name()}: ", _gross_sentence(version.rule, accrued, money(accrued.gross, currency))]
     if accrued.amount < accrued.gross:
-        parts.append(_left(version.rule, money(accrued.amount, currency)))
+        parts.append(_remainder_sentence(version.rule, money(accrued.amount, currency)))
     if waits:
-        parts.append(translate("; available from {day}", day=_day(accrued.matures_on, language.get())))
+        parts.append(translate("; available from {day}", day=_format_day(accrued.matures_on, language.get())))
     # A Russian date ends with a dot of its own.
     return "".join(parts).rstrip(".") + "."
 
 
-def _cap(rule: Rule) -> str:
+def _cap_reason(rule: Rule) -> str:
     """What reduced an amount: a cap of the agent, or the budget of a promo campaign, of which a bonus gets the rest."""
     if rule.cap_per_agent is None:
         return "budget" if rule.promo and rule.cap_per_agent_day is None else "agent_day"
     return "limits" if rule.promo or rule.cap_per_agent_day is not None else "agent_total"
 
 
-def _left(rule: Rule, amount: str) -> str:
+def _remainder_sentence(rule: Rule, amount: str) -> str:
     if rule.cap_per_agent is None and rule.promo is None:
         return translate("; the day's limit left {amount}", amount=amount)
     if rule.cap_per_agent is None and rule.cap_per_agent_day is None:
         return translate("; the offer's budget left {amount}", amount=amount)
-    if _cap(rule) == "agent_total":
+    if _cap_reason(rule) == "agent_total":
         return translate("; your limit for this offer left {amount}", amount=amount)
     return translate("; the limits left {amount}", amount=amount)
 
 
-def _gross(rule: Rule, accrued: AccrualAmounts, gross: str) -> str:
+def _gross_sentence(rule: Rule, accrued: AccrualAmounts, gross: str) -> str:
     """The amount before caps. A base is in roubles, whatever the currency of the programme."""
     base = money(accrued.base, "RUB")
     if isinstance(rule.amount, Fixed):
         return translate("your client paid {base}, you get {gross}", base=base, gross=gross) if rule.promo else gross
-    rate = _rate(rule.amount.basis_points, language.get())
+    rate = _format_rate(rule.amount.basis_points, language.get())
     if rule.promo:
         return translate("your client paid {base}, {rate} of it is {gross}", base=base, rate=rate, gross=gross)
     return translate("{rate} of {base} is {gross}", rate=rate, base=base, gross=gross)
 
 
 @lru_cache(maxsize=4096)
-def _day(day: date, code: Language) -> str:
+def _format_day(day: date, code: Language) -> str:
     return format_date(day, "long", code)
 
 
 @lru_cache(maxsize=4096)
-def _rate(basis_points: int, code: Language) -> str:
+def _format_rate(basis_points: int, code: Language) -> str:
     return format_percent(basis_points / 10_000, "#,##0.##%", locale=code)

@@ -167,11 +167,13 @@ def decide_award(campaigns: Sequence[ActiveCampaign], facts: Facts, timezone: st
     The best exclusive campaign is compared with all others in sum, and wins or loses against all of them. Days are
     those of the programme's time zone. Pure: the same facts give the same decision.
     """
-    matches = [MatchingCampaign(campaign, *amounts) for campaign in campaigns if (amounts := _amounts(campaign, facts))]
+    matches = [
+        MatchingCampaign(campaign, *amounts) for campaign in campaigns if (amounts := _award_amounts(campaign, facts))
+    ]
     if not matches:
         return None
     today = facts.at.astimezone(ZoneInfo(timezone)).date()
-    main, *additional = [_decision(match, today) for match in _awarding_campaigns(matches)]
+    main, *additional = [_award_decision(match, today) for match in _awarding_campaigns(matches)]
     return msgspec.structs.replace(main, additional=tuple(additional)) if additional else main
 
 
@@ -191,7 +193,7 @@ def _awarding_campaigns(matches: Sequence[MatchingCampaign]) -> list[MatchingCam
     )
 
 
-def _decision(match: MatchingCampaign, today: date) -> Decision:
+def _award_decision(match: MatchingCampaign, today: date) -> Decision:
     rule = match.campaign.rule
     matures_on = today + timedelta(days=rule.hold_days)
     expires_on = NEVER if rule.lifetime_days is None else matures_on + timedelta(days=rule.lifetime_days)
@@ -213,21 +215,21 @@ def mismatch_reason(campaign: ActiveCampaign, facts: Facts) -> MismatchReason | 
         return "other_segment"
     if isinstance(rule.amount, Percent) and facts.price is None:
         return "no_price"
-    return None if _gross(rule, facts) else "rounds_to_nothing"
+    return None if _gross_amount(rule, facts) else "rounds_to_nothing"
 
 
-def _amounts(campaign: ActiveCampaign, facts: Facts) -> tuple[int, int] | None:
+def _award_amounts(campaign: ActiveCampaign, facts: Facts) -> tuple[int, int] | None:
     """Base and gross amount of a campaign; None if it does not match."""
     if mismatch_reason(campaign, facts):
         return None
-    return _base(campaign.rule, facts), _gross(campaign.rule, facts)
+    return _base_amount(campaign.rule, facts), _gross_amount(campaign.rule, facts)
 
 
-def _base(rule: Rule, facts: Facts) -> int:
+def _base_amount(rule: Rule, facts: Facts) -> int:
     return 0 if isinstance(rule.amount, Fixed) else facts.price or 0
 
 
-def _gross(rule: Rule, facts: Facts) -> int:
+def _gross_amount(rule: Rule, facts: Facts) -> int:
     if isinstance(rule.amount, Fixed):
         return rule.amount.value * facts.units
     return share_of(facts.price or 0, rule.amount.basis_points, rule.amount.rounding)

@@ -156,17 +156,17 @@ def format_moscow_time(at: datetime) -> str:
     return at.astimezone(YEAR_ZONE).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _roubles(kopecks: int) -> Cell:
+def _rouble_cell(kopecks: int) -> Cell:
     return money_cell("RUB", kopecks)
 
 
 def _redemption_rows(row: Any) -> list[FileRow]:
     sums = (
-        _roubles(row.base),
-        _roubles(row.discount),
+        _rouble_cell(row.base),
+        _rouble_cell(row.discount),
         money_cell(row.currency, row.bonus),
-        _roubles(row.returned_base),
-        _roubles(row.returned_discount),
+        _rouble_cell(row.returned_base),
+        _rouble_cell(row.returned_discount),
         money_cell(row.currency, row.returned_bonus),
     )
     return [
@@ -209,7 +209,7 @@ def _scan_rows(row: Any) -> list[FileRow]:
 def _receipt_rows(row: Any) -> list[FileRow]:
     """A row of the file for each receipt line of the brand."""
     fn, _, fd = row.identity.partition(":")
-    total = "" if row.total is None else _roubles(row.total)
+    total = "" if row.total is None else _rouble_cell(row.total)
     head = (row.id, format_moscow_time(row.sent_at), row.state, row.card_number or "", fn, fd, total, row.shop or "")
     return [
         (
@@ -218,7 +218,7 @@ def _receipt_rows(row: Any) -> list[FileRow]:
             line["name"],
             line["sku"] or "",
             line["quantity"],
-            _roubles(line["sum"]),
+            _rouble_cell(line["sum"]),
             line["state"],
             line["amount"],
             line["returned"],

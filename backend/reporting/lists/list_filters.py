@@ -31,7 +31,7 @@ class Filters(NamedTuple):
 
     def values(self, member: Member) -> dict[str, Any]:
         """The parameters of a query."""
-        return _values(member, self)
+        return _filter_values(member, self)
 
 
 class AuditFilters(NamedTuple):
@@ -43,10 +43,10 @@ class AuditFilters(NamedTuple):
 
     def values(self, member: Member) -> dict[str, Any]:
         """The parameters of a query."""
-        return _values(member, self)
+        return _filter_values(member, self)
 
 
-def _values(member: Member, wanted: Filters | AuditFilters) -> dict[str, Any]:
+def _filter_values(member: Member, wanted: Filters | AuditFilters) -> dict[str, Any]:
     values = wanted._asdict()
     period: Period = values.pop("period")
     return values | {"brand": member.brand_id, "since": period.since, "upto": period.upto, "slack": SLACK}

@@ -49,7 +49,7 @@ AnyFilters = NamedDependency[Any]  # of either class: msgspec supports no union 
 
 def provide(wanted: Callable[..., Filters | AuditFilters]) -> dict[str, Provide]:
     """The dependencies of routes that need `wanted`, and their own dependencies."""
-    by_name: dict[str, Callable[..., Any]] = {"period": _period, "goods": goods_filters, "wanted": wanted}
+    by_name: dict[str, Callable[..., Any]] = {"period": _parse_period, "goods": goods_filters, "wanted": wanted}
     filters_of = {name: Provide(provider, sync_to_thread=False) for name, provider in by_name.items()}
     return filters_of | {"session": Provide(_session_after_filters)}
 
@@ -65,7 +65,7 @@ async def _session_after_filters(
         yield session
 
 
-def _period(now: Now, first: First = None, last: Last = None) -> Period:
+def _parse_period(now: Now, first: First = None, last: Last = None) -> Period:
     return list_filters.parse_period(first, last, now)
 
 

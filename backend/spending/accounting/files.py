@@ -66,12 +66,20 @@ async def summary_csv(brand_accounts: BrandAccounts, language: Language) -> Asyn
     for books in brand_accounts.books:
         yield file.rows(_programme_rows(books))
     rows: list[Sequence[Cell]] = [
-        ("due", "", "RUB", row.what, f"{shop.number} {shop.name}", "", *_sums("RUB", row.opening, row.added, row.taken))
+        (
+            "due",
+            "",
+            "RUB",
+            row.what,
+            f"{shop.number} {shop.name}",
+            "",
+            *_sum_cells("RUB", row.opening, row.added, row.taken),
+        )
         for shop, row in brand_accounts.shop_payables
     ]
     cards = brand_accounts.gift_cards
     opening = cards.outstanding - cards.issued + cards.taken - cards.given
-    sums = _sums("RUB", opening, cards.issued + cards.given, cards.taken)
+    sums = _sum_cells("RUB", opening, cards.issued + cards.given, cards.taken)
     rows.append(("certificates", "", "RUB", "outstanding", "", "", *sums))
     rows.append(("certificates", "", "RUB", "lapsed", "", "", "", "", "", money_cell("RUB", cards.lapsed)))
     yield file.rows(rows)
@@ -84,7 +92,7 @@ def _programme_rows(books: ProgrammeBooks) -> list[Sequence[Cell]]:
         for kind, (times, moved) in books.kinds.items()
     ]
     rows += [
-        ("place", key, unit, PLACE_NAMES[place], "", "", *_sums(unit, row.opening, row.came, row.went))
+        ("place", key, unit, PLACE_NAMES[place], "", "", *_sum_cells(unit, row.opening, row.came, row.went))
         for place, row in books.places.items()
     ]
     rows += [
@@ -94,13 +102,13 @@ def _programme_rows(books: ProgrammeBooks) -> list[Sequence[Cell]]:
     ]
     rows.append(("outstanding", key, unit, "debts", "", "", "", "", "", money_cell(unit, books.debts)))
     rows += [
-        ("payable", key, unit, row.supplier, row.partner, row.orders, *_sums(unit, row.before, row.amount, 0))
+        ("payable", key, unit, row.supplier, row.partner, row.orders, *_sum_cells(unit, row.before, row.amount, 0))
         for row in books.payables
     ]
     return rows
 
 
-def _sums(currency: str, opening: int, came: int, went: int) -> tuple[Cell, Cell, Cell, Cell]:
+def _sum_cells(currency: str, opening: int, came: int, went: int) -> tuple[Cell, Cell, Cell, Cell]:
     cells = [money_cell(currency, value) for value in (opening, came, went, opening + came - went)]
     return cells[0], cells[1], cells[2], cells[3]
 

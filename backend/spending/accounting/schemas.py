@@ -115,7 +115,7 @@ def accounting_out(brand_accounts: BrandAccounts) -> AccountingOut:
     return AccountingOut(
         brand_accounts.period.first,
         brand_accounts.period.last,
-        [_programme(books) for books in brand_accounts.books],
+        [_programme_accounts(books) for books in brand_accounts.books],
         [
             DueOut(
                 shop.number, shop.name, row.what, row.opening, row.added, row.taken, row.opening + row.added - row.taken
@@ -126,7 +126,7 @@ def accounting_out(brand_accounts: BrandAccounts) -> AccountingOut:
     )
 
 
-def _programme(books: ProgrammeBooks) -> ProgrammeAccounts:
+def _programme_accounts(books: ProgrammeBooks) -> ProgrammeAccounts:
     programme = books.programme
     return ProgrammeAccounts(
         programme.id,

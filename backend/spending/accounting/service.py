@@ -60,12 +60,12 @@ class Period(msgspec.Struct, frozen=True):
     @property
     def since(self) -> datetime:
         """Its first moment."""
-        return _midnight(self.first)
+        return _day_start(self.first)
 
     @property
     def upto(self) -> datetime:
         """The first moment after it."""
-        return _midnight(self.last + timedelta(days=1))
+        return _day_start(self.last + timedelta(days=1))
 
     def check(self, now: datetime) -> "Period":
         """Return the period if it is valid.
@@ -116,7 +116,7 @@ class BrandAccounts(msgspec.Struct, frozen=True):
     gift_cards: Any
 
 
-def _midnight(day: date) -> datetime:
+def _day_start(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=YEAR_ZONE)
 
 
@@ -133,21 +133,25 @@ async def period_accounts(db: Database, member: Member, period: Period) -> Brand
     """The brand's accounts; a transaction that has not committed yet may still add to today."""
     bounds = {"since": period.since, "upto": period.upto}
     async with snapshot(db, member) as session:
-        programmes = await _rows(session, PROGRAMMES, brand=member.brand_id)
+        programmes = await _fetch_rows(session, PROGRAMMES, brand=member.brand_id)
         of_books = bounds | {"books": [row.id for row in programmes]}
-        turnover = await _rows(session, accounting_queries.TURNOVER, **of_books)
-        outstanding = await _rows(session, accounting_queries.OUTSTANDING, upto=period.upto, books=of_books["books"])
-        payables = await _rows(session, SUPPLIER_PAYABLES, **of_books)
-        shop_payables = await _rows(session, accounting_queries.PAYABLES, debtor=member.brand_id, **bounds)
-        shops = {row.id: row for row in await _rows(session, SHOPS, shops=[row.creditor_id for row in shop_payables])}
-        (gift_cards,) = await _rows(
+        turnover = await _fetch_rows(session, accounting_queries.TURNOVER, **of_books)
+        outstanding = await _fetch_rows(
+            session, accounting_queries.OUTSTANDING, upto=period.upto, books=of_books["books"]
+        )
+        payables = await _fetch_rows(session, SUPPLIER_PAYABLES, **of_books)
+        shop_payables = await _fetch_rows(session, accounting_queries.PAYABLES, debtor=member.brand_id, **bounds)
+        shops = {
+            row.id: row for row in await _fetch_rows(session, SHOPS, shops=[row.creditor_id for row in shop_payables])
+        }
+        (gift_cards,) = await _fetch_rows(
             session, GIFT_CARD_TOTALS, brand=member.brand_id, day=period.last + timedelta(days=1), **bounds
         )
     books = [
         ProgrammeBooks(
             programme,
-            _kinds(own),
-            _places(own),
+            _kind_totals(own),
+            _place_balances(own),
             _of_book(outstanding, programme.id),
             _of_book(payables, programme.id),
         )
@@ -157,7 +161,7 @@ async def period_accounts(db: Database, member: Member, period: Period) -> Brand
     return BrandAccounts(period, books, [(shops[row.creditor_id], row) for row in shop_payables], gift_cards)
 
 
-async def _rows(session: AsyncSession, query: Any, **values: Any) -> list[Any]:
+async def _fetch_rows(session: AsyncSession, query: Any, **values: Any) -> list[Any]:
     return list((await session.execute(query, values)).all())
 
 
@@ -165,7 +169,7 @@ def _of_book(rows: Iterable[Any], book: int) -> list[Any]:
     return [row for row in rows if row.book_id == book]
 
 
-def _kinds(turnover: list[Any]) -> dict[MovementKind, tuple[int, int]]:
+def _kind_totals(turnover: list[Any]) -> dict[MovementKind, tuple[int, int]]:
     totals = dict.fromkeys(MovementKind, (0, 0))
     for row in turnover:
         times, amount = totals[MovementKind(row.kind)]
@@ -173,7 +177,7 @@ def _kinds(turnover: list[Any]) -> dict[MovementKind, tuple[int, int]]:
     return totals
 
 
-def _places(turnover: list[Any]) -> dict[Place, PlaceBalance]:
+def _place_balances(turnover: list[Any]) -> dict[Place, PlaceBalance]:
     return {place: _place_balance(turnover, place) for place in Place}
 
 

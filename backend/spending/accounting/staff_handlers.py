@@ -26,7 +26,7 @@ Last = Annotated[date, QueryParameter(name="to", description="The last day, toda
 Year = Annotated[int, QueryParameter(ge=2020, le=2100, description="A calendar year.")]
 
 
-def _csv(description: str) -> dict[int, ResponseSpec]:
+def _csv_responses(description: str) -> dict[int, ResponseSpec]:
     return {200: ResponseSpec(bytes, media_type="text/csv", description=description, generate_examples=False)}
 
 
@@ -39,7 +39,7 @@ async def get_accounting(db: Db, staff: CurrentMember, now: Now, first: First, l
 @get(
     "/accounting/file.csv",
     opt=READERS,
-    responses=_csv("One line a figure.") | error_responses(AccountingPeriodInvalid),
+    responses=_csv_responses("One line a figure.") | error_responses(AccountingPeriodInvalid),
 )
 async def accounting_csv(db: Db, staff: CurrentMember, now: Now, first: First, last: Last) -> Stream:
     """The accounts of a period as CSV; sums in roubles or points."""
@@ -52,7 +52,7 @@ async def accounting_csv(db: Db, staff: CurrentMember, now: Now, first: First, l
 @get(
     "/accounting/lots.csv",
     opt=EDITORS,
-    responses=_csv("One line a lot.") | error_responses(RoleForbids, AccountingPeriodInvalid),
+    responses=_csv_responses("One line a lot.") | error_responses(RoleForbids, AccountingPeriodInvalid),
 )
 async def lots_csv(db: Db, staff: CurrentMember, now: Now, last: Last) -> Stream:
     """The lots of agents at the end of a day, with the day of expiry."""
@@ -66,7 +66,11 @@ async def lots_csv(db: Db, staff: CurrentMember, now: Now, last: Last) -> Stream
     )
 
 
-@get("/tax-register", opt=EDITORS, responses=_csv("One line for each agent and nature.") | error_responses(RoleForbids))
+@get(
+    "/tax-register",
+    opt=EDITORS,
+    responses=_csv_responses("One line for each agent and nature.") | error_responses(RoleForbids),
+)
 async def tax_register(db: Db, settings: CurrentSettings, staff: CurrentMember, now: Now, year: Year) -> Stream:
     """The sum of each agent from your brand in a year by tax nature, and the part above the limit. Not advice."""
 

@@ -118,11 +118,11 @@ async def request_correction(
     account_id = await session.scalar(OPEN_ACCOUNT_BY_CARD, {"card": new.card_number})
     if account_id is None:
         raise CardNotFound
-    _check(settings, new, now.astimezone(ZoneInfo(programme.timezone)).date())
+    _check_amount(settings, new, now.astimezone(ZoneInfo(programme.timezone)).date())
     # No card number: the approval and the audit log outlive an erased account.
     operation = approvals.ApprovalOperation("correction", new.programme, abs(new.amount))
     if await approvals.request_approval(session, settings, member, key, operation, new.reason, now):
-        approval = (await session.scalars(_approval(member, key))).one()
+        approval = (await session.scalars(_find_approval(member, key))).one()
         session.add(
             Correction(
                 brand_id=member.brand_id,
@@ -143,7 +143,7 @@ async def request_correction(
     return correction
 
 
-def _check(settings: Settings, new: CorrectionIn, today: date) -> None:
+def _check_amount(settings: Settings, new: CorrectionIn, today: date) -> None:
     if not new.amount or (new.expires_on is not None and (new.amount < 0 or new.expires_on <= today)):
         raise CorrectionInvalid
     if abs(new.amount) > settings.numbers.at("correction_most", today):
@@ -161,11 +161,13 @@ async def decide_approval(
     """
     approval, is_new = await approvals.decide_approval(session, member, key, decision, now)
     if is_new and approval.kind == "correction" and approval.state == "approved":
-        await _move(session, settings, member, approval, now)
+        await _move_points(session, settings, member, approval, now)
     return await approvals.get_approval(session, member, key)
 
 
-async def _move(session: AsyncSession, settings: Settings, member: Member, approval: Approval, now: datetime) -> None:
+async def _move_points(
+    session: AsyncSession, settings: Settings, member: Member, approval: Approval, now: datetime
+) -> None:
     correction = (await session.scalars(select(Correction).where(Correction.approval_id == approval.id))).one()
     await _check_day(session, settings, member, correction, now)
     await lock_account(session, correction.account_id)
@@ -211,5 +213,5 @@ async def _record_movement(session: AsyncSession, purse: WalletKey, correction: 
         raise WalletBalanceTooLow from error
 
 
-def _approval(member: Member, key: UUID) -> Any:
+def _find_approval(member: Member, key: UUID) -> Any:
     return select(Approval).where(Approval.brand_id == member.brand_id, Approval.key == key)

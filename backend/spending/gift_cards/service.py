@@ -112,9 +112,9 @@ async def use_gift_card(
     """
     till.require_cashier()
     parameters = _card_parameters(settings, till, body.code, now)
-    digest = _digest(parameters["code"], body.amount)
+    digest = _request_digest(parameters["code"], body.amount)
     use = {"cashier": till.cashier_id, "key": key, "digest": digest, "amount": body.amount}
-    return await _execute(db, USE_GIFT_CARD, **parameters, **use)
+    return await _execute_statement(db, USE_GIFT_CARD, **parameters, **use)
 
 
 async def return_use(
@@ -129,8 +129,8 @@ async def return_use(
         BodyChanged: the id was used with another body. CashierNeeded, TokenInPages.
     """
     till.require_cashier()
-    digest = _digest(use.encode(), body.amount)
-    return await _execute(
+    digest = _request_digest(use.encode(), body.amount)
+    return await _execute_statement(
         db,
         RETURN_USE,
         till=till.till_id,
@@ -144,7 +144,7 @@ async def return_use(
     )
 
 
-async def _execute(db: Database, statement: Any, **values: Any) -> GiftCardUseResult:
+async def _execute_statement(db: Database, statement: Any, **values: Any) -> GiftCardUseResult:
     try:
         row = await db.call(statement, **values)
     except psycopg.errors.UniqueViolation as error:
@@ -171,7 +171,7 @@ def _card_parameters(settings: Settings, till: TillIdentity, code: str, now: dat
     }
 
 
-def _digest(subject: bytes, amount: int) -> bytes:
+def _request_digest(subject: bytes, amount: int) -> bytes:
     """The hash that identifies a retry, in any spelling of the code."""
     return hashlib.sha256(b"%b:%d" % (subject, amount)).digest()[:16]
 

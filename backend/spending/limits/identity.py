@@ -96,7 +96,7 @@ async def request_level(db: Database, settings: Settings, agent: Agent, request:
         LevelKindInvalid, TaxNumberRequired, TaxNumberInvalid.
     """
     check_request(request)
-    digests = _digests(settings, request.inn) if request.inn else None
+    digests = _tax_number_digests(settings, request.inn) if request.inn else None
     await db.rows(UPSERT_REQUEST, account=agent.account_id, rung=request.rung, kind=request.kind, digests=digests)
 
 
@@ -118,7 +118,7 @@ def check_request(request: LevelRequest) -> None:
         raise TaxNumberInvalid
 
 
-def _digests(settings: Settings, inn: str) -> list[bytes]:
+def _tax_number_digests(settings: Settings, inn: str) -> list[bytes]:
     """Hashes of a tax number under each pepper; the database stores the current one."""
     return digests.chain(settings.peppers, digests.INN, inn.encode("ascii"))
 

@@ -156,7 +156,7 @@ async def put_reward(
         supplier_names, settings
     ):
         raise SupplierNotConfigured
-    values = _values(new)
+    values = _column_values(new)
     row = insert(Reward).values(
         brand_id=member.brand_id,
         key=key,
@@ -168,7 +168,9 @@ async def put_reward(
         row.on_conflict_do_nothing(index_elements=["brand_id", "key"]).returning(Reward)
     )
     if created is None:
-        return await _change(session, member, await get_reward(session, member, key, lock=True), new, values, now)
+        return await _change_reward(
+            session, member, await get_reward(session, member, key, lock=True), new, values, now
+        )
     audit_log.record(session, member, "offer.created", id=created.id, offer=key)
     return created
 
@@ -206,7 +208,7 @@ def supplier_names(settings: Settings) -> set[str]:
     return {supplier.name for supplier in read_suppliers_file(settings.suppliers)} if settings.suppliers else set()
 
 
-def _values(new: OfferIn) -> dict[str, Any]:
+def _column_values(new: OfferIn) -> dict[str, Any]:
     values = {name: getattr(new, name) for name in new.__struct_fields__ if name not in ("archived", "starts_at")}
     return values | {
         "name_ru": new.name_ru.strip(),
@@ -217,7 +219,7 @@ def _values(new: OfferIn) -> dict[str, Any]:
     }
 
 
-async def _change(
+async def _change_reward(
     session: AsyncSession, member: Member, found: Reward, new: OfferIn, values: dict[str, Any], now: datetime
 ) -> Reward:
     if any(getattr(found, name) != values[name] for name in FIXED_FIELDS):

@@ -152,11 +152,11 @@ class StockReader:
             FileUnreadable, LineBroken: the rest of the file has another form.
         """
         rows = list(itertools.islice(self.rows, BLOCK_ROWS))
-        cells = [_at(row, self.column_indexes["code"]) for row in rows]
+        cells = [_cell_at(row, self.column_indexes["code"]) for row in rows]
         damaged = lost_zeros.found(cells) | lost_zeros.out_of_form([cell.text for cell in cells])
         rounded = lost_zeros.rounded([cell.text for cell in cells])
         parsed = [
-            self._read(
+            self._read_row(
                 row, LeadingZerosInvalid() if at in damaged else ShortenedNumberInvalid() if at in rounded else None
             )
             for at, row in enumerate(rows)
@@ -166,7 +166,7 @@ class StockReader:
             parsed[-1].problems.append(self.refused(rows[-1].line, field, RowTooShort()))
         return parsed
 
-    def _read(self, row: TableRow, damage: DomainError | None) -> StockRow:
+    def _read_row(self, row: TableRow, damage: DomainError | None) -> StockRow:
         problems = [] if damage is None else [self.refused(row.line, "code", damage)]
         fields: dict[str, str | int | date | None] = {"code": "", "nominal": 0, "valid_until": None}
         if any(cell.text for cell in row.cells[len(self.headers) :]):
@@ -175,15 +175,15 @@ class StockReader:
             try:
                 if place >= len(row.cells) and self.source.format == "csv" and field == "valid_until":
                     raise RowTooShort
-                fields[field] = self._cell(field, _at(row, place))
+                fields[field] = self._read_cell(field, _cell_at(row, place))
             except DomainError as refusal:
                 problems.append(self.refused(row.line, field, refusal))
         return StockRow(row.line, fields["code"], fields["nominal"], fields["valid_until"], problems)  # type: ignore[arg-type]
 
-    def _cell(self, field: str, cell: Cell) -> str | int | date | None:
+    def _read_cell(self, field: str, cell: Cell) -> str | int | date | None:
         if field == "code":
             return read_code(values.code(cell))
-        return self._face_value(values.number(cell)) if field == "nominal" else self._day(values.day(cell))
+        return self._face_value(values.number(cell)) if field == "nominal" else self._read_day(values.day(cell))
 
     def _face_value(self, cell: str) -> int:
         match = ROUBLES.fullmatch(re.sub(r"\s", " ", cell))
@@ -192,7 +192,7 @@ class StockReader:
             raise FaceValueInvalid
         return face_value
 
-    def _day(self, cell: str) -> date | None:
+    def _read_day(self, cell: str) -> date | None:
         if not cell:
             return None
         day = read_day(cell)
@@ -201,7 +201,7 @@ class StockReader:
         return day
 
 
-def _at(row: TableRow, place: int) -> Cell:
+def _cell_at(row: TableRow, place: int) -> Cell:
     return row.cells[place] if place < len(row.cells) else EMPTY
 
 

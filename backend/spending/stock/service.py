@@ -113,12 +113,12 @@ async def run_import(
     session: AsyncSession, settings: Settings, member: Member, key: str, file: IO[bytes], now: datetime
 ) -> "StockImport":
     """Import codes like import_codes, and return the import with its file details."""
-    offer = await _stock(session, member, key)
+    offer = await _find_stock(session, member, key)
     if not await session.scalar(TRY_LOCK_BRAND, {"brand": member.brand_id}):
         raise StockImportRunning
     # Orders are not blocked; only the reward's face values must not change during the import.
     await session.refresh(offer, with_for_update={"read": True})
-    today = await _today(session, member, offer, now)
+    today = await _programme_today(session, member, offer, now)
     reader = StockReader(file, offer, today, max_bytes=MAX_FILE_BYTES, max_rows=MAX_FILE_ROWS)
     with contextlib.closing(reader):
         work = StockImport(session, settings, offer, reader)
@@ -156,17 +156,17 @@ class StockImport:
             self.report.rows += len(block)
             if self.report.rows > MAX_FILE_ROWS:
                 raise StockFileTooLong(most=MAX_FILE_ROWS)
-            await self._add(await asyncio.to_thread(self._encrypt, block))
+            await self._add_codes(await asyncio.to_thread(self._encrypt_rows, block))
 
-    def _encrypt(self, block: Sequence[StockRow]) -> list[SealedRow]:
+    def _encrypt_rows(self, block: Sequence[StockRow]) -> list[SealedRow]:
         rows = []
         for row in block:
             if row.problems:
-                self._refuse(row.problems)
+                self._report_problems(row.problems)
                 continue
             digest = gift_card_codes.digest(self.settings, row.code)
             if digest in self.seen_digests:
-                self._refuse([self.reader.refused(row.line, "code", CodeDuplicate())])
+                self._report_problems([self.reader.refused(row.line, "code", CodeDuplicate())])
                 continue
             self.seen_digests.add(digest)
             sealed = gift_card_codes.seal(self.settings, gift_card_codes.stock_owner(self.offer.id), row.code)
@@ -174,11 +174,11 @@ class StockImport:
             rows.append(SealedRow(row, digest, sealed, older))
         return rows
 
-    def _refuse(self, problems: list[RowProblem]) -> None:
+    def _report_problems(self, problems: list[RowProblem]) -> None:
         self.report.refused += 1
         self.report.problems += problems[: max(0, MAX_PROBLEMS - len(self.report.problems))]
 
-    async def _add(self, rows: list[SealedRow]) -> None:
+    async def _add_codes(self, rows: list[SealedRow]) -> None:
         """Insert a block in one statement, and report the rows that are not new."""
         if not rows:
             return
@@ -191,7 +191,7 @@ class StockImport:
         )
         rows = await self._without_damaged(rows, brand)
         new = [sealed_row for sealed_row in rows if sealed_row.digest not in own]
-        added = set(await self.session.scalars(INSERT_CODES, brand | {"offer": self.offer.id} | _columns(new)))
+        added = set(await self.session.scalars(INSERT_CODES, brand | {"offer": self.offer.id} | _column_arrays(new)))
         existing = {
             row.digest: row
             for row in await self.session.execute(
@@ -206,7 +206,7 @@ class StockImport:
             elif _is_same(existing.get(sealed_row.digest), sealed_row.row, self.offer):
                 self.report.known += 1
             else:
-                self._refuse([self.reader.refused(sealed_row.row.line, "code", CodeInStock())])
+                self._report_problems([self.reader.refused(sealed_row.row.line, "code", CodeInStock())])
 
     async def _without_damaged(self, rows: list[SealedRow], brand: dict[str, int]) -> list[SealedRow]:
         """The codes without those that a spreadsheet seems to have damaged: their originals are in stock."""
@@ -217,7 +217,7 @@ class StockImport:
         damaged = {sources[digest] for digest in stored}
         for sealed_row in rows:
             if sealed_row.digest in damaged:
-                self._refuse([self.reader.refused(sealed_row.row.line, "code", LeadingZerosInvalid())])
+                self._report_problems([self.reader.refused(sealed_row.row.line, "code", LeadingZerosInvalid())])
         return [sealed_row for sealed_row in rows if sealed_row.digest not in damaged]
 
     def _possible_originals(self, rows: list[SealedRow]) -> dict[bytes, bytes]:
@@ -240,7 +240,7 @@ class StockImport:
         ]
 
 
-def _columns(rows: Sequence[SealedRow]) -> dict[str, list[Any]]:
+def _column_arrays(rows: Sequence[SealedRow]) -> dict[str, list[Any]]:
     return {
         "nominals": [sealed_row.row.nominal for sealed_row in rows],
         "digests": [sealed_row.digest for sealed_row in rows],
@@ -262,8 +262,8 @@ async def stock_counts(session: AsyncSession, member: Member, key: str, now: dat
     Raises:
         RewardNotFound: the brand has none with this key. RewardWithoutStock.
     """
-    offer = await _stock(session, member, key)
-    today = await _today(session, member, offer, now)
+    offer = await _find_stock(session, member, key)
+    today = await _programme_today(session, member, offer, now)
     found = await session.execute(STOCK_COUNTS, {"brand": member.brand_id, "offer": offer.id, "today": today})
     return [
         StockNominal(row.nominal, row.free, row.sold, expired=row.expired, low=row.free < (row.least or 0))
@@ -271,13 +271,13 @@ async def stock_counts(session: AsyncSession, member: Member, key: str, now: dat
     ]
 
 
-async def _stock(session: AsyncSession, member: Member, key: str) -> Reward:
+async def _find_stock(session: AsyncSession, member: Member, key: str) -> Reward:
     offer = await rewards.get_reward(session, member, key)
     if offer.fulfilment != "stock":
         raise RewardWithoutStock
     return offer
 
 
-async def _today(session: AsyncSession, member: Member, offer: Reward, now: datetime) -> date:
+async def _programme_today(session: AsyncSession, member: Member, offer: Reward, now: datetime) -> date:
     programme = await service.get_programme_by_id(session, member, offer.programme_id)
     return now.astimezone(ZoneInfo(programme.timezone)).date()

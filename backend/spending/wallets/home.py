@@ -78,7 +78,7 @@ def home_out(row: Any, last: Sequence[MovementRow], versions: Mapping[int, RuleV
         Home(
             card_number=row.card_number,
             wallets=_wallets.decode(row.wallets),
-            last=[_glance(movement, versions) for movement in without_settled_holds(last)[:LAST_MOVEMENTS]],
+            last=[_wallet_glance(movement, versions) for movement in without_settled_holds(last)[:LAST_MOVEMENTS]],
             has_pin=row.has_pin,
             spending_held_until=row.spending_held_until,
             more_wallets=row.more_wallets,
@@ -98,7 +98,7 @@ def without_settled_holds(last: Sequence[MovementRow]) -> list[MovementRow]:
     ]
 
 
-def _glance(row: MovementRow, versions: Mapping[int, RuleVersion]) -> Glance:
+def _wallet_glance(row: MovementRow, versions: Mapping[int, RuleVersion]) -> Glance:
     kind: Any = MovementKind(row.kind).name.lower()
     return Glance(row.wallet_id, kind, row.amount, row.at, movement_text(row, versions))
 

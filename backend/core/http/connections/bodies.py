@@ -62,12 +62,12 @@ class Requests:
         loop = asyncio.get_running_loop()
         # A timer that is long overdue belonged to another event loop, which has ended.
         if self._timer is None or self._timer.when() + SEND_SECONDS < loop.time():
-            self._timer = loop.call_later(CHECK_SECONDS, self._check)
+            self._timer = loop.call_later(CHECK_SECONDS, self._cancel_overdue)
 
-    def _check(self) -> None:
+    def _cancel_overdue(self) -> None:
         """Cancel what is overdue; check again while any body is pending."""
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(CHECK_SECONDS, self._check) if self.pending else None
+        self._timer = loop.call_later(CHECK_SECONDS, self._cancel_overdue) if self.pending else None
         for body in self.pending:
             if body.deadline < loop.time() and body.task is not None and not body.is_overdue:
                 body.is_overdue = True
@@ -140,10 +140,10 @@ class Body:
             raise ClientClosedRequest
         self.is_complete = not message.get("more_body", False)
         if not self.is_complete or self.bytes:
-            self._count(len(message["body"]))
+            self._count_bytes(len(message["body"]))
         return message
 
-    def _count(self, count: int) -> None:
+    def _count_bytes(self, count: int) -> None:
         """Count a body that arrives in several chunks; beyond MEMORY_BYTES it is on the disk."""
         self.deadline += count * self.seconds_per_byte
         counted = min(count, MEMORY_BYTES - self.bytes)

@@ -56,13 +56,13 @@ class Sweeper:
 
     def sweep(self) -> int:
         """Sweep once. Returns how many connections were closed."""
-        found = sorted(self._connections(), key=lambda each: each.since)
-        closed = sum(_shut(each) for each in list(self._excess(found)))
+        found = sorted(self._list_connections(), key=lambda each: each.since)
+        closed = sum(_shut_socket(each) for each in list(self._excess_connections(found)))
         if closed:
             log.warning("connections closed", closed=closed, open=len(found))
         return closed
 
-    def _excess(self, found: list[Connection]) -> Iterator[Connection]:
+    def _excess_connections(self, found: list[Connection]) -> Iterator[Connection]:
         """The oldest first: a client that has just connected has had no time to send a request."""
         of_address = Counter(address(each.peer[0]) for each in found)
         in_progress = REQUESTS.in_progress()
@@ -77,7 +77,7 @@ class Sweeper:
                 left -= 1
                 yield each
 
-    def _connections(self) -> Iterator[Connection]:
+    def _list_connections(self) -> Iterator[Connection]:
         now = time.monotonic()
         seen: dict[int, Connection | None] = {}
         for file in _open_files():
@@ -90,7 +90,7 @@ class Sweeper:
             inode = status.st_ino
             known = self.known.get(inode)
             if known is None and inode not in self.known:
-                peer = _peer(file, self.port)
+                peer = _read_peer(file, self.port)
                 known = None if peer is None else Connection(file, inode, peer, now)
             seen[inode] = known
             if known is not None:
@@ -103,16 +103,16 @@ def _open_files() -> list[int]:
 
 
 @contextlib.contextmanager
-def _duplicate(file: int) -> Iterator[socket.socket]:
+def _duplicate_socket(file: int) -> Iterator[socket.socket]:
     """The socket under a second file number: closing that does not close the server's own."""
     with socket.socket(fileno=os.dup(file)) as found:
         yield found
 
 
-def _peer(file: int, port: int) -> Peer | None:
+def _read_peer(file: int, port: int) -> Peer | None:
     """The remote end, if this is a connection to our port."""
     try:
-        with _duplicate(file) as found:
+        with _duplicate_socket(file) as found:
             if found.family not in {socket.AF_INET, socket.AF_INET6} or found.getsockname()[1] != port:
                 return None
             host, number = found.getpeername()[:2]
@@ -121,10 +121,10 @@ def _peer(file: int, port: int) -> Peer | None:
         return None  # a listening socket, or one that was closed
 
 
-def _shut(each: Connection) -> bool:
+def _shut_socket(each: Connection) -> bool:
     """Shut a connection in both directions: the server reads its end and closes it."""
     try:
-        with _duplicate(each.file) as found:
+        with _duplicate_socket(each.file) as found:
             if found.getpeername()[:2] != each.peer:
                 return False  # the number is another connection's by now
             found.shutdown(socket.SHUT_RDWR)

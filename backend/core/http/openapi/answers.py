@@ -24,12 +24,12 @@ IF_NONE_MATCH = {
 FIRST_SENTENCE = re.compile(r"(.+?)(?:[.:](?:\s|$)|$)")
 
 
-def _header(about: str) -> Schema:
+def _header_schema(about: str) -> Schema:
     return {"description": about, "schema": {"type": "string"}}
 
 
-ETAG = _header("Send it back as If-None-Match.")
-WAIT = {"Retry-After": _header("Seconds to wait.")}
+ETAG = _header_schema("Send it back as If-None-Match.")
+WAIT = {"Retry-After": _header_schema("Seconds to wait.")}
 # Errors that any route may have, by status. What a route reads decides which of them it has.
 GENERAL: dict[str, type[DomainError]] = {
     "400": errors.ValidationFailed,
@@ -41,15 +41,15 @@ GENERAL: dict[str, type[DomainError]] = {
     "500": errors.InternalError,
     "503": errors.Busy,
 }
-HEADERS = {"401": {"WWW-Authenticate": _header("Always `Bearer`.")}, "429": WAIT, "503": WAIT}
+HEADERS = {"401": {"WWW-Authenticate": _header_schema("Always `Bearer`.")}, "429": WAIT, "503": WAIT}
 
 
 def components() -> dict[str, Response]:
     """The general refusals as answers that operations refer to."""
-    return {refusal.__name__: _general(status, refusal) for status, refusal in GENERAL.items()}
+    return {refusal.__name__: _general_response(status, refusal) for status, refusal in GENERAL.items()}
 
 
-def _general(status: str, refusal: type[DomainError]) -> Response:
+def _general_response(status: str, refusal: type[DomainError]) -> Response:
     answer: Response = {
         "description": error_responses(refusal)[refusal.status].description,
         "content": {
@@ -69,7 +69,7 @@ def finish(operation: Operation, known: Schemas) -> None:
     for status, answer in operation["responses"].items():
         _speak(status, answer, known)
     _add_not_modified(operation)
-    for status in _statuses(operation):
+    for status in _error_statuses(operation):
         _add_general(operation["responses"], status)
 
 
@@ -93,7 +93,7 @@ def _add_not_modified(operation: Operation) -> None:
         operation.setdefault("parameters", []).append(dict(IF_NONE_MATCH))
 
 
-def _statuses(operation: Operation) -> list[str]:
+def _error_statuses(operation: Operation) -> list[str]:
     """The general errors that an operation may have."""
     statuses = ["400", "429", "500", "503"]
     if any(operation.get("security", ())):

@@ -66,37 +66,37 @@ def _of_parameter(parameter: dict[str, Any], known: Schemas, near: list[str]) ->
 
 def compose(schema: Schema, known: Schemas) -> Example:
     """A value that fits a schema. The first example of a field counts; null there leaves the field out."""
-    found = _compose(schema, known, frozenset())
+    found = _compose_example(schema, known, frozenset())
     return None if found is NOTHING else found
 
 
-def _compose(schema: Schema, known: Schemas, within: frozenset[str]) -> Example:
+def _compose_example(schema: Schema, known: Schemas, within: frozenset[str]) -> Example:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         # A struct that holds itself ends here.
-        return NOTHING if name in within else _compose(known[name], known, within | {name})
+        return NOTHING if name in within else _compose_example(known[name], known, within | {name})
     if "examples" in schema:
         return schema["examples"][0]
     for several in ("oneOf", "anyOf", "allOf"):
         if several in schema:
-            return _compose(schema[several][0], known, within)
+            return _compose_example(schema[several][0], known, within)
     if schema.get("type") == "object" or "properties" in schema:
-        return _object(schema, known, within)
+        return _object_example(schema, known, within)
     if schema.get("type") == "array":
-        item = _compose(schema["items"], known, within)
+        item = _compose_example(schema["items"], known, within)
         return [] if item is NOTHING else [item]
-    return _single(schema)
+    return _single_example(schema)
 
 
-def _object(schema: Schema, known: Schemas, within: frozenset[str]) -> Example:
+def _object_example(schema: Schema, known: Schemas, within: frozenset[str]) -> Example:
     required = schema.get("required", ())
-    found = {name: _compose(field, known, within) for name, field in schema.get("properties", {}).items()}
+    found = {name: _compose_example(field, known, within) for name, field in schema.get("properties", {}).items()}
     return {
         name: value for name, value in found.items() if value is not NOTHING and (value is not None or name in required)
     }
 
 
-def _single(schema: Schema) -> Example:
+def _single_example(schema: Schema) -> Example:
     for name in ("const", "default"):
         if name in schema:
             return schema[name]

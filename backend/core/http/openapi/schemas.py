@@ -50,7 +50,7 @@ def exact(described: Schema) -> None:
     """
     known: Schemas = described["components"]["schemas"]
     names = known.keys() | set(REFERENCE.findall(json.dumps(described)))
-    structs = [struct for struct in _structs(msgspec.Struct) if struct.__name__ in names]
+    structs = [struct for struct in _nested_structs(msgspec.Struct) if struct.__name__ in names]
     twice = [name for name, many in Counter(struct.__name__ for struct in structs).items() if many > 1]
     if twice:
         raise ValueError(f"two structs of one name go over the wire: {', '.join(twice)}")
@@ -89,8 +89,8 @@ def as_checked(node: Any) -> None:
             as_checked(part)
 
 
-def _structs(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+def _nested_structs(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     for child in kind.__subclasses__():
         if child.__module__.startswith("backend."):
             yield child
-        yield from _structs(child)
+        yield from _nested_structs(child)

@@ -48,59 +48,61 @@ class TablePdf:
         self.canvas.setTitle(title)
         self.titles: Sequence[Cell] = ()
         self.page, self.y = 1, HIGH - MARGIN
-        self._begin(title, head)
+        self._begin_page(title, head)
 
     def rows(self, rows: Iterable[Sequence[Cell]]) -> bytes:
         """Write rows, on new pages where one is full; nothing can be sent yet."""
         for row in rows:
             if not self.titles:
                 self.titles = row
-                self._write(row, typeface.BOLD)
+                self._write_row(row, typeface.BOLD)
                 continue
             if self.y < MARGIN + 2 * LINE:
                 self._next_page()
-            self._write(row, typeface.REGULAR)
+            self._write_row(row, typeface.REGULAR)
         return b""
 
     def end(self) -> bytes:
         """The file."""
-        self._number()
+        self._number_page()
         self.canvas.save()
         return self.buffer.getvalue()
 
-    def _begin(self, title: str, head: Sequence[tuple[str, Cell]]) -> None:
-        self._text(MARGIN, title, typeface.BOLD, TITLE_SIZE, WIDE)
+    def _begin_page(self, title: str, head: Sequence[tuple[str, Cell]]) -> None:
+        self._draw_text(MARGIN, title, typeface.BOLD, TITLE_SIZE, WIDE)
         self.y -= 2 * HEAD_LINE
         for name, value in head:
-            self._text(MARGIN, name, typeface.REGULAR, HEAD_SIZE, NAMES_WIDE)
-            self._text(
-                MARGIN + NAMES_WIDE, self._words(value), typeface.BOLD, HEAD_SIZE, WIDE - 2 * MARGIN - NAMES_WIDE
+            self._draw_text(MARGIN, name, typeface.REGULAR, HEAD_SIZE, NAMES_WIDE)
+            self._draw_text(
+                MARGIN + NAMES_WIDE, self._cell_text(value), typeface.BOLD, HEAD_SIZE, WIDE - 2 * MARGIN - NAMES_WIDE
             )
             self.y -= HEAD_LINE
         self.y -= HEAD_LINE
 
     def _next_page(self) -> None:
-        self._number()
+        self._number_page()
         self.canvas.showPage()
         self.page, self.y = self.page + 1, HIGH - MARGIN
-        self._write(self.titles, typeface.BOLD)
+        self._write_row(self.titles, typeface.BOLD)
 
-    def _number(self) -> None:
+    def _number_page(self) -> None:
         self.canvas.setFont(typeface.outlines(typeface.REGULAR).fontName, SIZE)
         self.canvas.drawRightString(WIDE - MARGIN, MARGIN - LINE / 2, str(self.page))
 
-    def _write(self, row: Sequence[Cell], font: str) -> None:
+    def _write_row(self, row: Sequence[Cell], font: str) -> None:
         x = MARGIN
         for column, cell in zip(self.columns, row, strict=True):
             width = column.width * POINTS
-            self._text(x, self._words(cell), font, SIZE, width - GAP, from_right=column.is_amount)
+            self._draw_text(x, self._cell_text(cell), font, SIZE, width - GAP, from_right=column.is_amount)
             x += width
         self.y -= LINE
 
-    def _words(self, cell: Cell) -> str:
+    def _cell_text(self, cell: Cell) -> str:
         return f"{cell:.2f}".replace(".", self.point) if isinstance(cell, Decimal) else str(cell)
 
-    def _text(self, x: float, words: str, font: str, size: float, width: float, *, from_right: bool = False) -> None:
+    def _draw_text(
+        self, x: float, words: str, font: str, size: float, width: float, *, from_right: bool = False
+    ) -> None:
         """Write a text; a long one in smaller letters rather than cut, for a receipt's number must be whole."""
         words = typeface.printable(words)
         if not words:

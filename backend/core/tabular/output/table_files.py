@@ -89,7 +89,7 @@ class Workbook:
         self.sheet.write(f'{DECLARATION}<worksheet xmlns="{MAIN}"><sheetData>'.encode())
 
     def rows(self, rows: Iterable[Sequence[Cell]]) -> bytes:
-        self.sheet.write("".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows).encode())
+        self.sheet.write("".join(f"<row>{''.join(map(_xlsx_cell, row))}</row>" for row in rows).encode())
         return self.pipe.read_parts()
 
     def end(self) -> bytes:
@@ -99,7 +99,7 @@ class Workbook:
         return self.pipe.read_parts()
 
 
-def _cell(cell: Cell) -> str:
+def _xlsx_cell(cell: Cell) -> str:
     if cell == "":
         return "<c/>"
     if isinstance(cell, str):

@@ -20,7 +20,7 @@ FILES = {REGULAR: "PT_Sans-Web-Regular.ttf", BOLD: "PT_Sans-Web-Bold.ttf"}
 @cache
 def outlines(font: str) -> TTFont:
     """The typeface for reportlab, registered under its name."""
-    face = TTFont(font, _path(font))
+    face = TTFont(font, _font_path(font))
     pdfmetrics.registerFont(face)
     return face
 
@@ -33,7 +33,7 @@ def print_to_scale(canvas: Canvas) -> None:
 @lru_cache(maxsize=64)
 def pixels(font: str, size: int) -> ImageFont.FreeTypeFont:
     """The typeface for Pillow, `size` in pixels; laid out by the basic engine, which every Pillow has."""
-    return ImageFont.truetype(_path(font), size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(_font_path(font), size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def width(text: str, font: str, size: float) -> float:
@@ -52,14 +52,14 @@ def printable(text: str) -> str:
     """A text in signs that the typeface has: spaces that it lacks become those that it has, which hold together where
     those of dates and sums did, and emoji, which stand in many a nickname, go."""
     unknown = set(missing(text))
-    return "".join(_instead(sign) if sign in unknown else sign for sign in text)
+    return "".join(_replacement_sign(sign) if sign in unknown else sign for sign in text)
 
 
-def _instead(sign: str) -> str:
+def _replacement_sign(sign: str) -> str:
     if sign in UNBREAKABLE:
         return "\xa0"
     return " " if sign.isspace() else ""
 
 
-def _path(font: str) -> str:
+def _font_path(font: str) -> str:
     return str(resources.files("fontpkg_pt_sans") / "files" / FILES[font])

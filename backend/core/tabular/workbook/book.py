@@ -25,7 +25,7 @@ class Workbook:
         check_directory(file)
         with _damage():
             self.package = Package(zipfile.ZipFile(file), limits.unpacked_bytes)
-            self.path, self.source, self.book = self._opened(limits)
+            self.path, self.source, self.book = self._open_book(limits)
 
     def rows(self) -> Iterator[list[TableRow]]:
         """The rows in handfuls.
@@ -34,49 +34,49 @@ class Workbook:
             SheetUnreadable: see there.
         """
         with _damage():
-            sheet = Sheet(self.book, self._merged())
+            sheet = Sheet(self.book, self._merged_ranges())
             with self.package.open(self.path) as part:
                 for _ in parsed(part, sheet):
                     yield sheet.rows
                     sheet.rows = []
 
-    def _opened(self, limits: Limits) -> tuple[str, Source, Book]:
+    def _open_book(self, limits: Limits) -> tuple[str, Source, Book]:
         path = self.package.workbook()
         sheets, settings, computing = Elements("sheet"), Elements("workbookPr"), Elements("calcPr")
         for handler in (sheets, settings, computing):
             self.package.read(path, handler)
         relations = {row.id: row for row in self.package.relations(path)}
         visible = [row for row in sheets.rows if row.get("state", "visible") == "visible"] or sheets.rows
-        tables = [row for row in visible if relations[_relation(row)].kind == "worksheet"]
+        tables = [row for row in visible if relations[_relation_id(row)].kind == "worksheet"]
         name, *others = [row.get("name", "")[:100] for row in tables]
         book = Book(
-            self._texts(path, limits.texts),
-            self._formats(path),
+            self._read_shared_strings(path, limits.texts),
+            self._read_formats(path),
             any(row.get("date1904", "").lower() in YES for row in settings.rows),
             any(row.get("fullCalcOnLoad", "").lower() in YES for row in computing.rows),
         )
         source = Source("xlsx", sheet=name, other_sheets=others[:NAMED_SHEETS])
-        return relations[_relation(tables[0])].path, source, book
+        return relations[_relation_id(tables[0])].path, source, book
 
-    def _part(self, path: str, kind: str) -> str | None:
+    def _find_part(self, path: str, kind: str) -> str | None:
         """The part of a kind that a workbook points at; the usual one without a relationship, none for a wrong one."""
         paths = [row.path for row in self.package.relations(path) if row.kind == kind and self.package.has(row.path)]
         usual = path.rpartition("/")[0] + f"/{kind}.xml"
         return paths[0] if paths else usual if self.package.has(usual) else None
 
-    def _texts(self, path: str, limit: int) -> list[str]:
+    def _read_shared_strings(self, path: str, limit: int) -> list[str]:
         texts = Texts(limit)
-        if part := self._part(path, "sharedStrings"):
+        if part := self._find_part(path, "sharedStrings"):
             self.package.read(part, texts)
         return texts.found
 
-    def _formats(self, path: str) -> list[NumberFormat]:
+    def _read_formats(self, path: str) -> list[NumberFormat]:
         styles = Styles(FORMATS)
-        if part := self._part(path, "styles"):
+        if part := self._find_part(path, "styles"):
             self.package.read(part, styles)
         return styles.formats()
 
-    def _merged(self) -> list[Range]:
+    def _merged_ranges(self) -> list[Range]:
         """The sheet is parsed for them only if it contains the word: they come after the rows."""
         merges, before = Merges(), b""
         with self.package.open(self.path) as part:
@@ -104,6 +104,6 @@ class _damage:  # noqa: N801 - used as a statement
             raise SheetUnreadable("a part of it is damaged") from error
 
 
-def _relation(sheet: dict[str, str]) -> str:
+def _relation_id(sheet: dict[str, str]) -> str:
     """The relationship of a sheet: `r:id` in one of the two namespaces."""
     return next((value for name, value in sheet.items() if name.endswith("relationships id")), "")

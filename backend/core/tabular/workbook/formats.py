@@ -56,7 +56,7 @@ def read(code: str) -> NumberFormat:
         return GENERAL
     if _ELAPSED.search(section) or re.search(r"[dmyhs]", bare, re.IGNORECASE):
         return NumberFormat("date")
-    if _OTHER_UNIT.search(_literals(section)):
+    if _OTHER_UNIT.search(_section_literals(section)):
         return NumberFormat("unit")
     if _CONDITION.search(section):
         return NumberFormat("unknown")
@@ -65,7 +65,7 @@ def read(code: str) -> NumberFormat:
         return GENERAL
     if re.search(r"[.,%/E@]", bare, re.IGNORECASE) or not any(sign in _PLACES for sign in bare):
         return NumberFormat("unknown")
-    return NumberFormat("digits", tuple(_mask(section)))
+    return NumberFormat("digits", tuple(_read_mask(section)))
 
 
 def shown(value: Decimal, plain: str, number_format: NumberFormat) -> str | None:
@@ -74,10 +74,10 @@ def shown(value: Decimal, plain: str, number_format: NumberFormat) -> str | None
         return plain
     if number_format.shape != "digits" or value < 0 or value != value.to_integral_value():
         return None
-    return _filled(plain, number_format.mask)
+    return _fill_mask(plain, number_format.mask)
 
 
-def _filled(digits: str, mask: tuple[tuple[str, bool], ...]) -> str:
+def _fill_mask(digits: str, mask: tuple[tuple[str, bool], ...]) -> str:
     """Digits in their places from the right; the rest goes into the first place."""
     rest = list(digits.lstrip("0"))
     first = next(place for place, (_, is_place) in enumerate(mask) if is_place)
@@ -93,7 +93,7 @@ def _filled(digits: str, mask: tuple[tuple[str, bool], ...]) -> str:
     return "".join(reversed(found)).strip()
 
 
-def _mask(section: str) -> list[tuple[str, bool]]:
+def _read_mask(section: str) -> list[tuple[str, bool]]:
     mask: list[tuple[str, bool]] = []
     for token in _TOKEN.finditer(section):
         if token["sign"] and token["sign"] in _PLACES:
@@ -106,9 +106,9 @@ def _mask(section: str) -> list[tuple[str, bool]]:
     return mask
 
 
-def _literals(section: str) -> str:
+def _section_literals(section: str) -> str:
     """All that a format shows besides the digits."""
-    return "".join(sign for sign, is_place in _mask(section) if not is_place)
+    return "".join(sign for sign, is_place in _read_mask(section) if not is_place)
 
 
 def _first_section(code: str) -> str:
@@ -135,9 +135,9 @@ class Styles:
         elif name in ("cellXfs", "cellStyleXfs"):
             self.inside = name
         elif name == "xf" and self.inside:
-            self._add(attributes)
+            self._add_format(attributes)
 
-    def _add(self, attributes: dict[str, str]) -> None:
+    def _add_format(self, attributes: dict[str, str]) -> None:
         own = int(attributes["numFmtId"]) if "numFmtId" in attributes else None
         if self.inside == "cellStyleXfs":
             self.named.append(own or 0)

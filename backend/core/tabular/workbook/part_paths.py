@@ -31,11 +31,11 @@ class Package:
         self.archive = archive
         self._parts: dict[str, list[zipfile.ZipInfo]] = {}
         for part in parts:
-            self._parts.setdefault(_plain(part.filename), []).append(part)
+            self._parts.setdefault(_plain_path(part.filename), []).append(part)
 
     def has(self, path: str) -> bool:
         """Whether there is such a part."""
-        return _plain(path) in self._parts
+        return _plain_path(path) in self._parts
 
     def open(self, path: str) -> IO[bytes]:
         """A part to read.
@@ -43,7 +43,7 @@ class Package:
         Raises:
             SheetUnreadable: there is none, or two of one name, of which each program would read another.
         """
-        found = self._parts.get(_plain(path), [])
+        found = self._parts.get(_plain_path(path), [])
         if len(found) != 1:
             raise SheetUnreadable("a part of it is missing or there twice")
         return self.archive.open(found[0])
@@ -64,12 +64,14 @@ class Package:
         self.read(place, found)
         inside = [row for row in found.rows if row.get("TargetMode", "").lower() != "external"]
         return [
-            Relation(row.get("Id", ""), row.get("Type", "").rpartition("/")[2], self._target(folder, row["Target"]))
+            Relation(
+                row.get("Id", ""), row.get("Type", "").rpartition("/")[2], self._target_path(folder, row["Target"])
+            )
             for row in inside
             if "Target" in row
         ]
 
-    def _target(self, folder: str, target: str) -> str:
+    def _target_path(self, folder: str, target: str) -> str:
         """A target as a path in the archive: relative to the part's folder, absolute from the root."""
         slashed = target.replace("\\", "/")
         path = posixpath.normpath(posixpath.join("/", folder, slashed)).lstrip("/")
@@ -116,5 +118,5 @@ def check_directory(file: IO[bytes]) -> None:
         raise SheetUnreadable("the archive has no directory, or too long a one")
 
 
-def _plain(path: str) -> str:
+def _plain_path(path: str) -> str:
     return posixpath.normpath("/" + path.replace("\\", "/")).lstrip("/").lower()

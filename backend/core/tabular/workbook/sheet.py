@@ -56,7 +56,7 @@ class Sheet:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
-            self._begin(attributes)
+            self._begin_cell(attributes)
         elif name == "row":
             before, self.number = self.number, int(attributes.get("r", self.number + 1))
             if self.number < before:
@@ -68,8 +68,8 @@ class Sheet:
             self.reading = True
         self.pieces.begin(is_wanted=name == "v" or (name == "t" and not self.reading))
 
-    def _begin(self, attributes: dict[str, str]) -> None:
-        self.column = _column(attributes["r"]) if "r" in attributes else self.column + 1
+    def _begin_cell(self, attributes: dict[str, str]) -> None:
+        self.column = _column_number(attributes["r"]) if "r" in attributes else self.column + 1
         self.type = attributes.get("t", "n")
         self.style = int(attributes.get("s", 0))
         self.has_formula = False
@@ -85,18 +85,18 @@ class Sheet:
         self.pieces.open = False
         if name == "c":
             has_value = self.pieces.seen
-            cell = self._cell(self.pieces.take(), has_value=has_value)
+            cell = self._read_cell(self.pieces.take(), has_value=has_value)
             if cell.text or cell.kind != "text":
-                self._put(self.column, cell)
+                self._put_cell(self.column, cell)
         elif name == "row":
-            self._cover()
+            self._cover_merged()
             if self.cells:
                 self.rows.append(TableRow(self.number, self.cells))
             self.cells = []
         elif name == "rPh":
             self.reading = False
 
-    def _put(self, column: int, cell: Cell) -> None:
+    def _put_cell(self, column: int, cell: Cell) -> None:
         # A cell too far right goes into the column after the last, where the check of columns finds it.
         column = min(column, COLUMNS + 1)
         self.length += len(cell.text)
@@ -105,35 +105,35 @@ class Sheet:
         self.cells += [EMPTY] * (column - len(self.cells))
         self.cells[column - 1] = cell
 
-    def _cell(self, text: str, *, has_value: bool) -> Cell:
+    def _read_cell(self, text: str, *, has_value: bool) -> Cell:
         if self.has_formula and self._is_uncomputed(text, has_value=has_value):
             return Cell("", "formula")
         if not text:
             return EMPTY
         if self.type == "s":
-            return Cell(self._shared(text), "text")
+            return Cell(self._shared_string(text), "text")
         if self.type in ("str", "inlineStr"):
             return Cell(unescaped(text), "text")
         if self.type == "n":
-            return self._number(text)
-        return _typed(self.type, text)
+            return self._number_cell(text)
+        return _typed_cell(self.type, text)
 
     def _is_uncomputed(self, text: str, *, has_value: bool) -> bool:
         if self.type == "str":
             return not has_value  # an empty text is a result like any other
         return not text or (self.book.is_uncomputed and text == "0")
 
-    def _shared(self, text: str) -> str:
+    def _shared_string(self, text: str) -> str:
         number = int(text)
         if number < 0:
             raise IndexError(number)
         return self.book.texts[number]
 
-    def _number(self, text: str) -> Cell:
+    def _number_cell(self, text: str) -> Cell:
         style = self.book.formats[self.style] if 0 <= self.style < len(self.book.formats) else GENERAL
         return number_cell(text.strip(), style, is_1904=self.book.is_1904)
 
-    def _cover(self) -> None:
+    def _cover_merged(self) -> None:
         """Cells under a merged one are empty in the file, but a user sees the merged value in them."""
         while self.waiting and self.waiting[-1].top <= self.number:
             self.covering.append(self.waiting.pop())
@@ -144,7 +144,7 @@ class Sheet:
             for column in range(one.left, min(one.right, COLUMNS) + 1):
                 is_corner = (self.number, column) == (one.top, one.left)
                 if not is_corner and (column > len(self.cells) or self.cells[column - 1] == EMPTY):
-                    self._put(column, MERGED)
+                    self._put_cell(column, MERGED)
 
 
 def number_cell(text: str, style: NumberFormat, *, is_1904: bool) -> Cell:
@@ -163,17 +163,17 @@ def number_cell(text: str, style: NumberFormat, *, is_1904: bool) -> Cell:
     if abs(size) >= EXACT:
         return Cell(text, "number", None)
     value = Decimal(text)
-    plain = text if text.isascii() and text.isdigit() and text[:1] != "0" else _plain(value)
+    plain = text if text.isascii() and text.isdigit() and text[:1] != "0" else _plain_number(value)
     return Cell(plain, "number", formats.shown(Decimal(plain), plain, style))
 
 
-def _plain(value: Decimal) -> str:
+def _plain_number(value: Decimal) -> str:
     plain = f"{value.quantize(_NINE_PLACES, rounding=ROUND_HALF_EVEN):f}"
     plain = plain.rstrip("0").rstrip(".")
     return "0" if plain in ("", "-0", "-") else plain
 
 
-def _typed(kind: str, text: str) -> Cell:
+def _typed_cell(kind: str, text: str) -> Cell:
     """A cell of a rarer type: an error, yes or no, a date that is written out."""
     if kind == "b":
         return Cell(text, "flag")
@@ -196,7 +196,7 @@ class Merges:
         if name != "mergeCell":
             return
         first, _, last = attributes.get("ref", "").partition(":")
-        (top, left), (bottom, right) = _place(first), _place(last or first)
+        (top, left), (bottom, right) = _cell_place(first), _cell_place(last or first)
         self.found.append(Range(top, left, bottom, right))
         if len(self.found) > MERGED_RANGES:
             raise SheetUnreadable("too many of its cells are merged")
@@ -208,14 +208,14 @@ class Merges:
         """Neither do ends."""
 
 
-def _place(reference: str) -> tuple[int, int]:
+def _cell_place(reference: str) -> tuple[int, int]:
     found = _REFERENCE.fullmatch(reference)
     if found is None:
         raise ValueError(reference)
     return int(found[2]), _column_of(found[1].upper())
 
 
-def _column(reference: str) -> int:
+def _column_number(reference: str) -> int:
     """The number of a column: A1 is in the first, AB7 in the twenty-eighth."""
     return _column_of(reference.rstrip("0123456789").upper())
 

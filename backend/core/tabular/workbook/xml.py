@@ -32,7 +32,7 @@ class _Bounded:
         # expat stores every open element, so depth is memory.
         if self.depth > DEPTH or len(attributes) > ATTRIBUTES:
             raise SheetUnreadable("its elements are too deep or have too many attributes")
-        self.handler.start(_local(name), attributes)
+        self.handler.start(_local_name(name), attributes)
 
     def data(self, text: str) -> None:
         self.events += 1
@@ -41,7 +41,7 @@ class _Bounded:
     def end(self, name: str) -> None:
         self.events += 1
         self.depth -= 1
-        self.handler.end(_local(name))
+        self.handler.end(_local_name(name))
 
 
 def parsed(part: IO[bytes], handler: Handler) -> Iterator[None]:
@@ -52,7 +52,7 @@ def parsed(part: IO[bytes], handler: Handler) -> Iterator[None]:
         expat.ExpatError: it is no XML.
     """
     bounded = _Bounded(handler)
-    parser = _parser(bounded)
+    parser = _create_parser(bounded)
     silent = 0
     while block := part.read(BLOCK):
         before = bounded.events
@@ -66,7 +66,7 @@ def parsed(part: IO[bytes], handler: Handler) -> Iterator[None]:
     yield
 
 
-def _parser(bounded: _Bounded) -> expat.XMLParserType:
+def _create_parser(bounded: _Bounded) -> expat.XMLParserType:
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _no_document_type
@@ -77,7 +77,7 @@ def _parser(bounded: _Bounded) -> expat.XMLParserType:
 
 
 @lru_cache(64)
-def _local(name: str) -> str:
+def _local_name(name: str) -> str:
     return name.rpartition(" ")[2]
 
 

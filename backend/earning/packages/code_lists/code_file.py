@@ -133,11 +133,11 @@ class CodeFile:
             texts = [" ".join(cell.text for cell in row.cells) for row in (first, *second)]
             found = _table_of([cell.text for cell in first.cells], texts[0], texts[-1])
             if found:
-                self._map([cell.text for cell in first.cells], found)
+                self._map_columns([cell.text for cell in first.cells], found)
             rows = itertools.chain([] if found else [first], second, table.rows)
             yield from (self._row_of_cells(row, found or CodeColumn(0, 1)) for row in rows)
 
-    def _map(self, headers: Sequence[str], table: CodeColumn) -> None:
+    def _map_columns(self, headers: Sequence[str], table: CodeColumn) -> None:
         self.columns = {headers[table.place]: "code"}
         others = [header[:LONGEST_HEADER] for place, header in enumerate(headers) if place != table.place]
         self.ignored_columns = [header for header in others if header]
@@ -168,12 +168,12 @@ class CodeFile:
         separator_line = SEP_LINE.fullmatch(first)
         if separator_line:
             first = lines.first()
-        delimiter = separator_line["sign"].replace("\\t", "\t") if separator_line else _delimiter(first)
-        headers = _cells(first, delimiter)
+        delimiter = separator_line["sign"].replace("\\t", "\t") if separator_line else _detect_delimiter(first)
+        headers = _split_cells(first, delimiter)
         found = _table_of(headers, first.strip(), lines.peek().strip())
         self.source = Source("csv", encoding, delimiter if len(headers) > 1 else "")
         if found:
-            self._map([header.strip() for header in headers], found)
+            self._map_columns([header.strip() for header in headers], found)
         yield from (CodeRow(number, "", "too_long") for number in lines.take_too_long())
         if found is not None and found.columns > 1:
             yield from self._csv_rows(lines, delimiter, found, encoding)
@@ -189,7 +189,7 @@ class CodeFile:
         try:
             for cells in rows:
                 if any(cell.strip() for cell in cells):
-                    yield self._row_of_cells(TableRow(line, [_cell(cell, encoding) for cell in cells]), table)
+                    yield self._row_of_cells(TableRow(line, [_read_cell(cell, encoding) for cell in cells]), table)
                 line = before + rows.line_num + 1
                 yield from (CodeRow(number, "", "too_long") for number in lines.take_too_long())
         except csv.Error as error:
@@ -208,7 +208,7 @@ class CodeFile:
         if not is_quoted and self.is_ambiguous(code):
             yield CodeRow(number, "", "second_column")
             return
-        yield self._checked_row(number, _cell(code, encoding))
+        yield self._checked_row(number, _read_cell(code, encoding))
 
 
 class _Lines(Iterator[str | None]):
@@ -262,11 +262,11 @@ def _refuse_cut_row(rows: Iterator[CodeRow], lines: _Lines) -> Iterator[CodeRow]
         yield row
 
 
-def _delimiter(line: str) -> str:
-    return max(SEPARATORS, key=lambda sign: (count_code_headers(_cells(line, sign)), line.count(sign)))
+def _detect_delimiter(line: str) -> str:
+    return max(SEPARATORS, key=lambda sign: (count_code_headers(_split_cells(line, sign)), line.count(sign)))
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def _split_cells(line: str, delimiter: str) -> list[str]:
     with contextlib.suppress(csv.Error):
         return next(csv.reader([line], delimiter=delimiter), [])
     return [line]
@@ -306,5 +306,5 @@ def _is_title(line: str, following: str) -> bool:
     return bool(rest and following) and " " not in following and _TITLE_WORD.fullmatch(first) is not None
 
 
-def _cell(text: str, encoding: str) -> Cell:
+def _read_cell(text: str, encoding: str) -> Cell:
     return Cell("", "broken") if damage.is_broken(text, encoding) else Cell(unguarded(text.strip()))

@@ -122,7 +122,7 @@ async def import_codes(
     await session.execute(LONG_STATEMENT)
     await session.execute(CREATE_STAGED)
     try:
-        counts = await _stage(session, codes, stored_form)
+        counts = await _stage_codes(session, codes, stored_form)
     except FileUnreadable as error:
         raise ListUnreadable from error
     if batch.origin == "marked":
@@ -130,7 +130,7 @@ async def import_codes(
     else:
         listed = await staged_codes.add_codes(session, batch)
     batch.count = listed.total
-    report = _report(counts, listed)
+    report = _import_report(counts, listed)
     report = msgspec.structs.replace(
         report, source=codes.source, columns=codes.columns, ignored_columns=codes.ignored_columns
     )
@@ -150,21 +150,21 @@ def _check_and_form(batch: Batch, gtin: str, peppers: Keyring, number: int) -> t
     """The check of a row, and the function to its stored form."""
     if batch.origin == "marked":
         return marking_check(gtin), lambda serial: (serial.encode(), None)
-    return check_code, lambda code: _digests(peppers, number, code)
+    return check_code, lambda code: _code_digests(peppers, number, code)
 
 
-def _digests(peppers: Keyring, number: int, code: str) -> tuple[bytes, bytes | None]:
+def _code_digests(peppers: Keyring, number: int, code: str) -> tuple[bytes, bytes | None]:
     digest, older = listed_code_digests(peppers, code)[number - 1], older_code_digests(peppers, code)[number - 1]
     return digest, older if older != digest else None
 
 
-async def _stage(session: AsyncSession, codes: CodeFile, stored_form: StoredForm) -> RowCounts:
+async def _stage_codes(session: AsyncSession, codes: CodeFile, stored_form: StoredForm) -> RowCounts:
     """Copy the accepted rows into the staging table."""
     raw: Any = (await (await session.connection()).get_raw_connection()).driver_connection
     counts, sequence = RowCounts(), SequenceDetector()
     with contextlib.closing(codes.rows()) as rows:
         async with raw.cursor() as cursor, cursor.copy(COPY_STAGED) as copy:
-            async for chunk in _chunks(rows):
+            async for chunk in _chunk_rows(rows):
                 counts.add(chunk)
                 good = [row for row in chunk if not row.reason]
                 await copy.write(await asyncio.to_thread(_copy_lines, good, stored_form, sequence))
@@ -175,7 +175,7 @@ async def _stage(session: AsyncSession, codes: CodeFile, stored_form: StoredForm
     return counts
 
 
-async def _chunks(rows: Iterator[CodeRow]) -> AsyncIterator[list[CodeRow]]:
+async def _chunk_rows(rows: Iterator[CodeRow]) -> AsyncIterator[list[CodeRow]]:
     """Rows in chunks, read and checked in a thread, since classifying codes takes time."""
     while chunk := await asyncio.to_thread(lambda: refuse_damaged(list(itertools.islice(rows, CHUNK_ROWS)))):
         yield chunk
@@ -186,14 +186,16 @@ def _copy_lines(rows: list[CodeRow], stored_form: StoredForm, sequence: Sequence
     for row in rows:
         sequence.watch(row.code)
     return "".join(
-        f"{row.line}\t{_hex(code)}\t{_hex(older)}\n" for row in rows for code, older in [stored_form(row.code)]
+        f"{row.line}\t{_copy_hex(code)}\t{_copy_hex(older)}\n"
+        for row in rows
+        for code, older in [stored_form(row.code)]
     )
 
 
-def _hex(value: bytes | None) -> str:
+def _copy_hex(value: bytes | None) -> str:
     return "\\N" if value is None else f"\\\\x{value.hex()}"
 
 
-def _report(counts: RowCounts, listed: ListedRows) -> CodeListReport:
+def _import_report(counts: RowCounts, listed: ListedRows) -> CodeListReport:
     named = sorted([*counts.named, *listed.named], key=lambda row: row.line)
     return CodeListReport(counts.rows, listed.accepted, {**listed.refused, **counts.refused}, named[:MAX_NAMED_ROWS])

@@ -78,14 +78,14 @@ async def put_codes(
     changes nothing. Codes are stored as keyed hashes only.
     """
     time_spent = import_time.charge_time(db, settings, staff, request.state.network, now)
-    async with _received(request, spool) as file, time_spent, brand_transaction(db, staff) as session:
+    async with _receive_file(request, spool) as file, time_spent, brand_transaction(db, staff) as session:
         batch = await batches.lock_batch(session, staff.brand_id, key)
         _, product = await batches.get_batch(session, staff.brand_id, key)
         return ListOut.of(await imports.import_codes(session, settings.peppers, batch, product, file, staff.staff_id))
 
 
 @asynccontextmanager
-async def _received(request: Request[Any, Any, Any], spool: Spool) -> AsyncIterator[BinaryIO]:
+async def _receive_file(request: Request[Any, Any, Any], spool: Spool) -> AsyncIterator[BinaryIO]:
     """The body as a temporary file: it is received completely before the transaction begins, and never held in memory.
 
     Raises:

@@ -32,13 +32,13 @@ async def order_files(session: AsyncSession, batch: Batch, run: PrintRun, staff_
     Raises:
         FileDiffers: they were ordered with another design. BatchOver: the batch is closed or revoked.
     """
-    found = await session.scalar(_by(batch, run.kind).with_for_update())
+    found = await session.scalar(_batch_files_query(batch, run.kind).with_for_update())
     if found is None:
         if batch.state in ("closed", "revoked"):
             raise BatchOver
         try:
             async with session.begin_nested():
-                found = await _add(session, batch, run, staff_id)
+                found = await _add_file(session, batch, run, staff_id)
         except IntegrityError:
             # A concurrent request placed the same order.
             found = await find_file(session, batch, run.kind)
@@ -52,7 +52,7 @@ async def order_files(session: AsyncSession, batch: Batch, run: PrintRun, staff_
 
 async def find_file(session: AsyncSession, batch: Batch, kind: Format) -> BatchFile:
     """A batch's file in a format. Raises FileUnknown."""
-    found = await session.scalar(_by(batch, kind))
+    found = await session.scalar(_batch_files_query(batch, kind))
     if found is None:
         raise FileUnknown
     return found
@@ -108,11 +108,11 @@ async def remove_files(session: AsyncSession, batch: Batch, kind: Format, staff_
     await jobs.enqueue(session, print_jobs.remove_parts, folder=print_jobs.parts_folder(file.brand_id, file.id))
 
 
-def _by(batch: Batch, kind: Format) -> Select[BatchFile]:
+def _batch_files_query(batch: Batch, kind: Format) -> Select[BatchFile]:
     return select(BatchFile).where(BatchFile.batch_id == batch.id, BatchFile.format == kind)
 
 
-async def _add(session: AsyncSession, batch: Batch, run: PrintRun, staff_id: int | None) -> BatchFile:
+async def _add_file(session: AsyncSession, batch: Batch, run: PrintRun, staff_id: int | None) -> BatchFile:
     file = BatchFile(
         brand_id=batch.brand_id,
         batch_id=batch.id,

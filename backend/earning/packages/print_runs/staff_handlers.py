@@ -127,10 +127,10 @@ async def get_print_part(
         batch, _ = await batches.get_batch(session, staff.brand_id, key)
         file = await printfiles.find_file(session, batch, kind)
         part = await printfiles.record_download(session, file, number, staff.staff_id)
-    return await _download(files, file, part)
+    return await _download_response(files, file, part)
 
 
-async def _download(files: Files, file: BatchFile, part: BatchFilePart) -> Response[Any]:
+async def _download_response(files: Files, file: BatchFile, part: BatchFilePart) -> Response[Any]:
     name = f"{print_jobs.parts_folder(file.brand_id, file.id)}/{part.name}"
     link = await files.link(name, seconds=LINK_SECONDS, download_as=part.name)
     if link is not None:

@@ -46,7 +46,7 @@ class PromoCodeOver(Conflict):
     code = "promo_code_over"
 
 
-def _responses(kind: CardFormat) -> dict[int, ResponseSpec]:
+def _card_responses(kind: CardFormat) -> dict[int, ResponseSpec]:
     text = "The card, verified to be readable. The PDF of a business card is an A4 sheet of ten with cut marks."
     card = ResponseSpec(bytes, media_type=MEDIA_TYPES[kind], description=text, generate_examples=False)
     redirect = ResponseSpec(None, description="The card is at the address in `Location` for five minutes.")
@@ -92,19 +92,19 @@ async def own_card(
 TheCard = NamedDependency[OwnCard]
 
 
-@get("/{key:uuid}/card.png", responses=_responses(CardFormat.PNG), response_headers=[ETAG_HEADER])
+@get("/{key:uuid}/card.png", responses=_card_responses(CardFormat.PNG), response_headers=[ETAG_HEADER])
 async def card_png(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[Any]:
     """A PNG card for messengers and posts, with a QR code of the short link."""
     return await own.response(size, CardFormat.PNG)
 
 
-@get("/{key:uuid}/card.svg", responses=_responses(CardFormat.SVG), response_headers=[ETAG_HEADER])
+@get("/{key:uuid}/card.svg", responses=_card_responses(CardFormat.SVG), response_headers=[ETAG_HEADER])
 async def card_svg(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[Any]:
     """The card as SVG, for use in other layouts."""
     return await own.response(size, CardFormat.SVG)
 
 
-@get("/{key:uuid}/card.pdf", responses=_responses(CardFormat.PDF), response_headers=[ETAG_HEADER])
+@get("/{key:uuid}/card.pdf", responses=_card_responses(CardFormat.PDF), response_headers=[ETAG_HEADER])
 async def card_pdf(own: TheCard, size: SizeQuery = Size.BUSINESS) -> Response[Any]:
     """The card as PDF for a print shop. Business cards are ten on an A4 sheet with cut marks."""
     return await own.response(size, CardFormat.PDF)

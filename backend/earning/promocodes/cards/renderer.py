@@ -68,7 +68,7 @@ class CardRenderer:
         """
         name = f"{folder(code_id)}/{fingerprint(card, size, kind)}.{kind}"
         # Requests for the same card share one task, and a caller that disconnects does not cancel it.
-        await asyncio.shield(self._tasks.get(name) or self._start(name, card, size, kind, caller))
+        await asyncio.shield(self._tasks.get(name) or self._start_task(name, card, size, kind, caller))
         if self._db:
             await self._db.rows(RECORD_USE, name=name)
         return name
@@ -84,7 +84,7 @@ class CardRenderer:
         except FileMissing as error:
             raise CardRendererBusy(retry_after=1) from error
 
-    def _start(
+    def _start_task(
         self, name: str, card: Card, size: Size, kind: CardFormat, caller: CardCaller | None
     ) -> asyncio.Task[None]:
         task = asyncio.create_task(self._draw_and_store(name, card, size, kind, caller))

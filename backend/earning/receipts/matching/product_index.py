@@ -32,7 +32,7 @@ class Catalogue:
             names.wording_key(" ".join((*product.maker_names, *product.names))) for product in self._products
         ]
         self._features: dict[str, int] = {}
-        self._starts, self._owners = self._postings()
+        self._starts, self._owners = self._build_postings()
         self._by_gtin = group_by_key(
             (articles.normalize_gtin(product.gtin), at) for at, product in enumerate(self._products)
         )
@@ -69,35 +69,35 @@ class Catalogue:
         by_gtin, by_name = self._by_gtin.get(number, ()), self._by_exact_name(plain, truncated)
         by_article = self._by_articles(plain, lead, truncated)
         last_code = names.RUN.findall(names.fold_text(plain))[-1] if truncated else ""
-        places = dict.fromkeys((*by_gtin, *by_name, *chain(*by_article.values()), *self._similar(plain)))
+        places = dict.fromkeys((*by_gtin, *by_name, *chain(*by_article.values()), *self._similar_products(plain)))
         line = decision.LineEvidence(
             gtin=number,
             brands=frozenset(self._brands_in(plain)),
-            foreign=any(len(word) >= UNKNOWN_WORD_LENGTH and not self._knows(word) for word in parts.words),
+            foreign=any(len(word) >= UNKNOWN_WORD_LENGTH and not self._knows_word(word) for word in parts.words),
             by_gtin=by_gtin,
             by_name=by_name,
             exact=frozenset(at for at in by_name if (names.wording_key(plain), at) in self._exact),
             by_article=by_article,
-            scores=tuple(score_product(at, self._products[at], parts, last_code, self._weight) for at in places),
+            scores=tuple(score_product(at, self._products[at], parts, last_code, self._word_weight) for at in places),
         )
         return decision.decide_match(line, self._products)
 
-    def _weight(self, word: str) -> float:
+    def _word_weight(self, word: str) -> float:
         """The weight of a word: more for a rarer one."""
         for part in reversed(word_features(word)):
             if part in self._features:
-                return self._rareness(self._features[part])
+                return self._feature_rareness(self._features[part])
         return UNKNOWN_WEIGHT
 
-    def _rareness(self, feature: int) -> float:
+    def _feature_rareness(self, feature: int) -> float:
         count = int(self._starts[feature + 1] - self._starts[feature])
         return log((len(self._products) + 1) / count) + MIN_WEIGHT
 
-    def _knows(self, word: str) -> bool:
+    def _knows_word(self, word: str) -> bool:
         """Whether any product has a word with this prefix."""
         return all(part in self._features for part in word_features(word))
 
-    def _postings(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    def _build_postings(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """An inverted index: where the products of each feature start, and the products in the order of features."""
         kinds, owners = array("i"), array("i")
         for at, text in enumerate(self._texts):
@@ -109,7 +109,7 @@ class Catalogue:
         starts = np.searchsorted(kinds_array[order], np.arange(len(self._features) + 1))
         return starts, np.array(owners, dtype=np.int32)[order]
 
-    def _similar(self, name: str) -> tuple[int, ...]:
+    def _similar_products(self, name: str) -> tuple[int, ...]:
         """The few products with the most similar wording."""
         plain = names.wording_key(name)
         scores = np.zeros(len(self._products), dtype=np.float32)
@@ -117,7 +117,7 @@ class Catalogue:
             feature = self._features.get(part)
             if feature is not None:
                 start, end = self._starts[feature], self._starts[feature + 1]
-                scores[self._owners[start:end]] += self._rareness(feature)
+                scores[self._owners[start:end]] += self._feature_rareness(feature)
         many = min(SHORTLIST, int(np.count_nonzero(scores)))
         if not many:
             return ()
@@ -153,13 +153,13 @@ class Catalogue:
                 if start < after or (start and words[start - 1] in names.MEANT_FOR):
                     continue
                 for end in range(min(start + self._longest_brand, len(words)), start, -1):
-                    brand = self._brand(" ".join(words[start:end]))
+                    brand = self._find_brand(" ".join(words[start:end]))
                     if brand:
                         yield brand
                         after = end
                         break
 
-    def _brand(self, words: str) -> str:
+    def _find_brand(self, words: str) -> str:
         """The maker with this name, or "". A long name may have a typing error if no product has such a word."""
         if words in self._brands:
             return words

@@ -71,7 +71,7 @@ class FnsProvider:
         count = RequestCount()
         try:
             async with asyncio.timeout(MAX_TIMEOUTS * self.settings.timeout):
-                return await self._find(query, count)
+                return await self._find_receipt(query, count)
         except ProviderError as error:
             return error.to_answer(self.settings, shape=count.shape, spent=count.spent)
         except TimeoutError:
@@ -80,7 +80,7 @@ class FnsProvider:
     async def close(self) -> None:
         await self.client.aclose()
 
-    async def _find(self, query: ReceiptQuery, count: RequestCount) -> ProviderAnswer:
+    async def _find_receipt(self, query: ReceiptQuery, count: RequestCount) -> ProviderAnswer:
         """Query once. A few tills print a rounded-up time, so the minute before is queried too, once.
 
         The service forbids further queries after 406, so a QR code with seconds is not queried again.
@@ -96,42 +96,42 @@ class FnsProvider:
 
     async def _query_at(self, query: ReceiptQuery, at: datetime, count: RequestCount) -> ProviderAnswer:
         request = fns_messages.ticket_request(query, at)
-        message_id = await self._call(SEND, request, fns_messages.read_message_id, count)
-        ticket = await self._fetch(message_id)
+        message_id = await self._call_action(SEND, request, fns_messages.read_message_id, count)
+        ticket = await self._fetch_ticket(message_id)
         result = RESULTS.get(ticket.code, "unavailable")
         return ProviderAnswer(result, ticket.receipt, ticket.code, http=200, shape=count.shape, spent=count.spent)
 
-    async def _fetch(self, message_id: str) -> fns_messages.Ticket:
+    async def _fetch_ticket(self, message_id: str) -> fns_messages.Ticket:
         """Poll for the answer twice a second until it is ready or the timeout is over."""
         request = fns_messages.message_request(message_id)
         deadline = time.monotonic() + min(self.settings.timeout, ANSWER_TTL_SECONDS)
         while time.monotonic() < deadline:
             await asyncio.sleep(POLL_SECONDS)
-            ticket = await self._call(FETCH, request, fns_messages.read_ticket)
+            ticket = await self._call_action(FETCH, request, fns_messages.read_ticket)
             if ticket is not None:
                 return ticket
         raise ProviderError("processing", 200)
 
-    async def _call(
+    async def _call_action(
         self, action: str, request: bytes, read: Callable[[Reply], T], count: RequestCount | None = None
     ) -> T:
         """Send a request with a token; if that is refused, once more with a new one. `count`: if it counts."""
         token = await self._valid_token()
         try:
-            return await self._send(action, request, read, token, count)
+            return await self._send_request(action, request, read, token, count)
         except AuthenticationFault:
             self._discard_token(token)
         if count and not await self.acquire_permit():
             raise ProviderError("authentication", 500)
         try:
-            return await self._send(action, request, read, await self._valid_token(), count)
+            return await self._send_request(action, request, read, await self._valid_token(), count)
         except AuthenticationFault as fault:
             raise ProviderError("authentication", 500) from fault
 
-    async def _send(
+    async def _send_request(
         self, action: str, request: bytes, read: Callable[[Reply], T], token: Token, count: RequestCount | None
     ) -> T:
-        headers = _headers(action) | {"FNS-OpenApi-Token": token.value, "FNS-OpenApi-UserToken": self.user}
+        headers = _request_headers(action) | {"FNS-OpenApi-Token": token.value, "FNS-OpenApi-UserToken": self.user}
         if count:
             count.spent += 1
         return read(await exchange.post(self.client, self.settings, TICKET_PATH, headers=headers, content=request))
@@ -145,7 +145,9 @@ class FnsProvider:
 
     async def _new_token(self) -> Token:
         request = fns_messages.auth_request(self.settings.token)
-        reply = await exchange.post(self.client, self.settings, AUTH_PATH, headers=_headers(FETCH), content=request)
+        reply = await exchange.post(
+            self.client, self.settings, AUTH_PATH, headers=_request_headers(FETCH), content=request
+        )
         try:
             return fns_messages.read_token(reply)
         except AuthenticationFault as fault:
@@ -157,5 +159,5 @@ class FnsProvider:
             self.token = None
 
 
-def _headers(action: str) -> dict[str, str]:
+def _request_headers(action: str) -> dict[str, str]:
     return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": action}

@@ -57,7 +57,7 @@ class _DepthLimitedBuilder(ET.TreeBuilder):
 
 def auth_request(master_token: str) -> bytes:
     """A request for a temporary token."""
-    envelope, body = _envelope()
+    envelope, body = _create_envelope()
     message = _add_elements(body, SYNC, "GetMessageRequest", "Message")
     _add_elements(message, AUTH, "AuthRequest", "AuthAppInfo", "MasterToken").text = master_token
     return _to_bytes(envelope)
@@ -65,7 +65,7 @@ def auth_request(master_token: str) -> bytes:
 
 def ticket_request(query: ReceiptQuery, at: datetime) -> bytes:
     """A request for a receipt; the sum is in kopecks, the time is the shop's wall time."""
-    envelope, body = _envelope()
+    envelope, body = _create_envelope()
     message = _add_elements(body, ASYNC, "SendMessageRequest", "Message")
     info = _add_elements(message, TICKET, "GetTicketRequest", "GetTicketInfo")
     for name, value in (
@@ -82,12 +82,12 @@ def ticket_request(query: ReceiptQuery, at: datetime) -> bytes:
 
 def message_request(message_id: str) -> bytes:
     """A request for the answer to an earlier one."""
-    envelope, body = _envelope()
+    envelope, body = _create_envelope()
     _add_elements(body, ASYNC, "GetMessageRequest", "MessageId").text = message_id
     return _to_bytes(envelope)
 
 
-def _envelope() -> tuple[ET.Element, ET.Element]:
+def _create_envelope() -> tuple[ET.Element, ET.Element]:
     envelope = ET.Element(f"{{{SOAP}}}Envelope")
     ET.SubElement(envelope, f"{{{SOAP}}}Header")
     return envelope, ET.SubElement(envelope, f"{{{SOAP}}}Body")

@@ -157,7 +157,7 @@ class _ProcessPool:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
-        await asyncio.gather(*(self._add() for _ in range(self._workers)))
+        await asyncio.gather(*(self._add_child() for _ in range(self._workers)))
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -170,9 +170,11 @@ class _ProcessPool:
         self, request: Read | Shrink, seconds: float, payer: Payer | None, kind: type[T], *, is_costly: bool
     ) -> T:
         """The response of a process. Shielded: a cancelled caller must not leave a half-read response in the pipe."""
-        return await asyncio.shield(self._run(self._send(request, seconds, payer, kind, is_costly=is_costly)))
+        return await asyncio.shield(
+            self._run_task(self._send_to_child(request, seconds, payer, kind, is_costly=is_costly))
+        )
 
-    async def _send(
+    async def _send_to_child(
         self, request: Read | Shrink, seconds: float, payer: Payer | None, kind: type[T], *, is_costly: bool
     ) -> T:
         caller = object() if payer is None else payer.account_id
@@ -180,7 +182,7 @@ class _ProcessPool:
         try:
             async with self._queue.place(caller, len(request.picture), is_costly=is_costly):
                 try:
-                    answer = await self._exchange(await self._free_child(), request, seconds, cost)
+                    answer = await self._exchange_messages(await self._free_child(), request, seconds, cost)
                 finally:
                     self._queue.spend(caller, cost.seconds)
         finally:
@@ -204,11 +206,13 @@ class _ProcessPool:
                     child = await self._idle.get()
                     if child.is_running:
                         return child
-                    self._replace(child, "it was killed")
+                    self._replace_child(child, "it was killed")
         except TimeoutError as error:
             raise DecoderBusy(retry_after=1) from error
 
-    async def _exchange(self, child: PictureProcess, request: Request, seconds: float, cost: "_Cost") -> Answer:
+    async def _exchange_messages(
+        self, child: PictureProcess, request: Request, seconds: float, cost: "_Cost"
+    ) -> Answer:
         """Send one picture to one child, which is idle again or replaced afterwards in every case."""
         lost: BaseException | None = None
         begun, used = time.monotonic(), child.cpu_seconds
@@ -230,15 +234,15 @@ class _ProcessPool:
             raise
         finally:
             if lost is not None:
-                self._replace(child, type(lost).__name__)
+                self._replace_child(child, type(lost).__name__)
             elif child.pictures >= self._pictures_per_child:
-                self._replace(child, "it is old")
+                self._replace_child(child, "it is old")
             else:
                 self._idle.put_nowait(child)
 
-    def _replace(self, child: PictureProcess, reason: str) -> None:
+    def _replace_child(self, child: PictureProcess, reason: str) -> None:
         log.info("picture_process_replaced", pid=child.pid, reason=reason, pictures=child.pictures)
-        self._run(self._start_replacement(child))
+        self._run_task(self._start_replacement(child))
 
     async def _start_replacement(self, child: PictureProcess) -> None:
         await child.stop()
@@ -246,25 +250,25 @@ class _ProcessPool:
         pause = 0.1
         while True:
             try:
-                return await self._add()
+                return await self._add_child()
             except _LOST as error:
                 log.warning("picture_process_not_started", error=repr(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 5.0)
 
-    async def _add(self) -> None:
+    async def _add_child(self) -> None:
         child = await PictureProcess.start(self._setup)
         self._children.add(child)
         self.engines = child.engines
         self._idle.put_nowait(child)
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def _run_task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._finished)
+        task.add_done_callback(self._finish_task)
         return task
 
-    def _finished(self, task: asyncio.Task[Any]) -> None:
+    def _finish_task(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # retrieved, even if the caller was cancelled

@@ -45,8 +45,8 @@ class PictureProcess:
         child = cls(process)
         try:
             async with asyncio.timeout(START_SECONDS):
-                await child._send(msgspec.msgpack.encode(setup))
-                child.engines = msgspec.msgpack.decode(await child._receive(), type=Hello).engines
+                await child._send_body(msgspec.msgpack.encode(setup))
+                child.engines = msgspec.msgpack.decode(await child._receive_answer(), type=Hello).engines
         except BaseException:
             await child.stop()
             raise
@@ -68,8 +68,8 @@ class PictureProcess:
     async def exchange(self, request: Request) -> Answer:
         """Send a request and read the response. Raises EOFError, OSError or MsgspecError if the process has failed."""
         self.pictures += 1
-        await self._send(msgspec.msgpack.encode(request))
-        answer: Answer = msgspec.msgpack.decode(await self._receive(), type=Answer)
+        await self._send_body(msgspec.msgpack.encode(request))
+        answer: Answer = msgspec.msgpack.decode(await self._receive_answer(), type=Answer)
         return answer
 
     async def stop(self) -> None:
@@ -79,12 +79,12 @@ class PictureProcess:
         self._to.close()
         await self._process.wait()
 
-    async def _send(self, body: bytes) -> None:
+    async def _send_body(self, body: bytes) -> None:
         self._to.write(len(body).to_bytes(LENGTH_BYTES))
         self._to.write(body)
         await self._to.drain()
 
-    async def _receive(self) -> bytes:
+    async def _receive_answer(self) -> bytes:
         length = int.from_bytes(await self._from.readexactly(LENGTH_BYTES))
         if length > LONGEST_ANSWER:
             raise EOFError("the process answers nonsense")

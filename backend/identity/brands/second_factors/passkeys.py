@@ -62,7 +62,7 @@ async def start_registration(
     options = authenticator.creation_options(
         site,
         challenge,
-        handle=_handle(settings, member.staff_id),
+        handle=_user_handle(settings, member.staff_id),
         user_name=staff.email,
         known=[passkey.credential_id for passkey in await list_passkeys(session, member)],
     )
@@ -139,12 +139,12 @@ async def verify_passkey(db: Database, settings: Settings, sent: Assertion, staf
     asked for the challenge, None when signing in."""
 
     def handle(owner_id: int) -> bytes:
-        return _handle(settings, owner_id)
+        return _user_handle(settings, owner_id)
 
     passkey = await passkey_challenges.verify_assertion(db, settings, STATEMENTS, sent, staff_id, handle)
     return passkey.owner_id if passkey else None
 
 
-def _handle(settings: Settings, staff_id: int) -> bytes:
+def _user_handle(settings: Settings, staff_id: int) -> bytes:
     """The user handle of a member (section 5.4.3): not the row's id, and never an agent's handle."""
     return hmac.digest(settings.pepper, b"staff handle:%d" % staff_id, "sha256")

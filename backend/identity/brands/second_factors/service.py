@@ -77,7 +77,7 @@ async def create_totp(session: AsyncSession, settings: Settings, member: Member)
     if staff.totp_confirmed_at is not None:
         raise TotpConflict
     secret = pyotp.random_base32()
-    staff.totp_secret = _seal(settings, staff.id, secret)
+    staff.totp_secret = _encrypt_secret(settings, staff.id, secret)
     return secret, pyotp.TOTP(secret).provisioning_uri(name=staff.email, issuer_name="Scanback")
 
 
@@ -94,7 +94,7 @@ async def confirm_totp(
         raise TotpNotFound
     if staff.totp_confirmed_at is not None:
         raise TotpConflict
-    step = _step(_unseal(settings, staff.id, staff.totp_secret), code, now)
+    step = _matching_step(_decrypt_secret(settings, staff.id, staff.totp_secret), code, now)
     if step is None:
         raise CodeInvalid
     staff.totp_confirmed_at, staff.totp_step = now, step
@@ -214,7 +214,7 @@ async def use_totp(db: Database, settings: Settings, staff_id: int, code: str, n
     rows = await db.rows(TOTP, staff=staff_id)
     if not rows:
         return False
-    step = _step(_unseal(settings, staff_id, bytes(rows[0].totp_secret)), code, now)
+    step = _matching_step(_decrypt_secret(settings, staff_id, bytes(rows[0].totp_secret)), code, now)
     return step is not None and bool(await db.rows(USE_STEP, staff=staff_id, step=step))
 
 
@@ -224,7 +224,7 @@ async def use_recovery_code(db: Database, settings: Settings, staff_id: int, cod
     return bool(await db.rows(USE_CODE, staff=staff_id, digests=candidates))
 
 
-def _step(secret: str, code: str, now: datetime) -> int | None:
+def _matching_step(secret: str, code: str, now: datetime) -> int | None:
     """The time step whose code this is, among those around now."""
     totp, current = pyotp.TOTP(secret, interval=STEP_SECONDS), int(now.timestamp()) // STEP_SECONDS
     around = range(current - STEPS_BESIDE, current + STEPS_BESIDE + 1)
@@ -236,9 +236,9 @@ def _hashed_text(staff_id: int, code: str) -> bytes:
     return b"%d:" % staff_id + code.encode("utf-8", "replace")
 
 
-def _seal(settings: Settings, staff_id: int, secret: str) -> bytes:
+def _encrypt_secret(settings: Settings, staff_id: int, secret: str) -> bytes:
     return encryption.encrypt(settings.master_keys, PURPOSE, b"%d" % staff_id, secret.encode())
 
 
-def _unseal(settings: Settings, staff_id: int, sealed: bytes) -> str:
+def _decrypt_secret(settings: Settings, staff_id: int, sealed: bytes) -> str:
     return encryption.decrypt(settings.master_keys, PURPOSE, b"%d" % staff_id, sealed).decode()

@@ -84,7 +84,7 @@ async def statement_file(
     db: Database, versions: RuleVersionCache, period: StatementPeriod, kind: Format, language: Language
 ) -> AsyncIterator[bytes]:
     """The file in pieces."""
-    file, words, zone = _file(kind, period, language), WORDS[language], ZoneInfo(period.timezone)
+    file, words, zone = _create_file(kind, period, language), WORDS[language], ZoneInfo(period.timezone)
     yield file.rows(
         [[column.title(language) for column in COLUMNS], _balance_row(words["opening"], period, period.opening)]
     )
@@ -95,32 +95,34 @@ async def statement_file(
             break
         after = page[-1].seq
         statements.movement_totals(page, sums)
-        yield await asyncio.to_thread(file.rows, [_cells(row, period, zone, words) for row in page])
-    last = [_balance_row(words["closing"], period, period.closing), *_totals(sums, period, words)]
+        yield await asyncio.to_thread(file.rows, [_row_cells(row, period, zone, words) for row in page])
+    last = [_balance_row(words["closing"], period, period.closing), *_total_rows(sums, period, words)]
     yield file.rows(last) + await asyncio.to_thread(file.end)
 
 
-def _cells(row: StatementRow, period: StatementPeriod, zone: ZoneInfo, words: dict[str, str]) -> Sequence[Cell]:
+def _row_cells(row: StatementRow, period: StatementPeriod, zone: ZoneInfo, words: dict[str, str]) -> Sequence[Cell]:
     amounts = (row.amount, row.available_after, row.pending_after, row.held_after)
     at = row.at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-    return [at, str(row.id), words[row.kind], row.text, *(_units(amount, period) for amount in amounts)]
+    return [at, str(row.id), words[row.kind], row.text, *(_format_units(amount, period) for amount in amounts)]
 
 
 def _balance_row(name: str, period: StatementPeriod, balances: BalancesOut) -> Sequence[Cell]:
     amounts = (balances.available, balances.pending, balances.held)
-    return ["", "", name, "", "", *(_units(amount, period) for amount in amounts)]
+    return ["", "", name, "", "", *(_format_units(amount, period) for amount in amounts)]
 
 
-def _totals(sums: Totals, period: StatementPeriod, words: dict[str, str]) -> list[Sequence[Cell]]:
+def _total_rows(sums: Totals, period: StatementPeriod, words: dict[str, str]) -> list[Sequence[Cell]]:
     named = [(name, getattr(sums, name)) for name in sums.__struct_fields__]
-    return [["", "", words["total"], words[name], _units(sum_, period), "", "", ""] for name, sum_ in named if sum_]
+    return [
+        ["", "", words["total"], words[name], _format_units(sum_, period), "", "", ""] for name, sum_ in named if sum_
+    ]
 
 
-def _units(amount: int, period: StatementPeriod) -> Cell:
+def _format_units(amount: int, period: StatementPeriod) -> Cell:
     return amount if period.currency == "PTS" else Decimal(amount).scaleb(-2)
 
 
-def _file(kind: Format, period: StatementPeriod, language: Language) -> TableFile:
+def _create_file(kind: Format, period: StatementPeriod, language: Language) -> TableFile:
     if kind == "pdf":
         words = WORDS[language]
         days = [format_date(day, "long", language) for day in (period.since, period.until)]

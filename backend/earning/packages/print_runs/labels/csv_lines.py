@@ -12,15 +12,15 @@ HEADER = ("position", "code", "grouped", "url")
 
 def header_line() -> bytes:
     """The first line of a file."""
-    return _encoded([HEADER])
+    return _encode_rows([HEADER])
 
 
 def code_lines(labels: Iterable[Label]) -> bytes:
     """The lines of labels, each with CR LF at its end."""
-    return _encoded((label.serial_no, label.code, package.grouped(label.code), label.url) for label in labels)
+    return _encode_rows((label.serial_no, label.code, package.grouped(label.code), label.url) for label in labels)
 
 
-def _encoded(rows: Iterable[tuple[object, ...]]) -> bytes:
+def _encode_rows(rows: Iterable[tuple[object, ...]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue().encode()

@@ -97,9 +97,9 @@ def render_part(kind: Format, part: FilePart, labels: Iterable[Label], design: L
     """
     checked = _check_order(kind, part, labels)
     if kind is Format.CSV:
-        return _csv(part, checked)
+        return _csv_blocks(part, checked)
     if kind is Format.ZPL:
-        return (zpl.labels_zpl(block, design) for block in _blocks(checked, BLOCK_SIZES[kind]))
+        return (zpl.labels_zpl(block, design) for block in _label_blocks(checked, BLOCK_SIZES[kind]))
     if kind is Format.PDF:
         return sheets.write_sheets(checked, design, title=part.name)
     draw = label_picture.draw_symbol_svg if kind is Format.SVG else label_picture.draw_symbol_png
@@ -128,12 +128,12 @@ def _check_start(kind: Format, part: FilePart, serial_no: int) -> int:
     return serial_no
 
 
-def _csv(part: FilePart, labels: Iterator[Label]) -> Iterator[bytes]:
-    for block in _blocks(labels, BLOCK_SIZES[Format.CSV]):
+def _csv_blocks(part: FilePart, labels: Iterator[Label]) -> Iterator[bytes]:
+    for block in _label_blocks(labels, BLOCK_SIZES[Format.CSV]):
         start = csv_lines.header_line() if block[0].serial_no == part.first else b""
         yield start + csv_lines.code_lines(block)
 
 
-def _blocks(labels: Iterator[Label], size: int) -> Iterator[list[Label]]:
+def _label_blocks(labels: Iterator[Label], size: int) -> Iterator[list[Label]]:
     while block := list(itertools.islice(labels, size)):
         yield block

@@ -22,17 +22,17 @@ def draw_label(label: Label, design: LabelDesign) -> bytes:
     placed = layout.plan_layout(design, qr_code.symbol_side(label.url), DOTS_PER_MM)
     size = round(design.width_mm * DOTS_PER_MM), round(design.height_mm * DOTS_PER_MM)
     paper = Image.new("L", size, color=255)
-    code = _enlarged(label.url, module=round(placed.module * DOTS_PER_MM), quiet=0)
+    code = _enlarged_symbol(label.url, module=round(placed.module * DOTS_PER_MM), quiet=0)
     paper.paste(code, (round(placed.x * DOTS_PER_MM), round(placed.y * DOTS_PER_MM)))
     lines = [*placed.lines, *placed.typed(package.grouped(label.code))]
     draw_lines(ImageDraw.Draw(paper), lines, DOTS_PER_MM, ink=0)
-    return _png(paper)
+    return _encode_png(paper)
 
 
 def draw_symbol_png(label: Label, design: LabelDesign) -> bytes:
     """A PNG, black and white, of a label's QR code with its quiet zone; raises `LabelRefused`."""
     module = layout.round_up_to_dots(design.module_mm, DOTS_PER_MM) * DOTS_PER_MM
-    return _png(_enlarged(label.url, module=round(module), quiet=QUIET))
+    return _encode_png(_enlarged_symbol(label.url, module=round(module), quiet=QUIET))
 
 
 def draw_symbol_svg(label: Label, design: LabelDesign) -> bytes:
@@ -55,12 +55,12 @@ def draw_lines(paper: ImageDraw.ImageDraw, lines: Iterable[TextLine], dots_per_m
         paper.text(place, line.text, fill=ink, font=font, anchor="ms" if line.centred else "ls")
 
 
-def _enlarged(url: str, *, module: int, quiet: int) -> Image.Image:
+def _enlarged_symbol(url: str, *, module: int, quiet: int) -> Image.Image:
     light = np.pad(~qr_code.symbol_modules(url), quiet, constant_values=True)
     return Image.fromarray(light.repeat(module, axis=0).repeat(module, axis=1))
 
 
-def _png(paper: Image.Image) -> bytes:
+def _encode_png(paper: Image.Image) -> bytes:
     file = io.BytesIO()
     paper.save(file, format="PNG", dpi=(DPI, DPI))
     return file.getvalue()

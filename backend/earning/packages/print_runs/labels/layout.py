@@ -124,9 +124,9 @@ def _static_lines(design: LabelDesign, column: _Column, *, top: float, height: f
     if height + TOLERANCE < sku_height or (design.name and name_rows < 1):
         raise LabelRefused("The name or the SKU does not fit on the label: leave them out or make it larger.")
 
-    texts = [(text, typeface.REGULAR, NAME_SIZE) for text in _wrapped(design.name, column.width, name_rows)]
+    texts = [(text, typeface.REGULAR, NAME_SIZE) for text in _wrap_text(design.name, column.width, name_rows)]
     if design.sku:
-        texts.append((_cut(design.sku, typeface.BOLD, SKU_SIZE, column.width), typeface.BOLD, SKU_SIZE))
+        texts.append((_truncate_text(design.sku, typeface.BOLD, SKU_SIZE, column.width), typeface.BOLD, SKU_SIZE))
     lines = []
     for text, font, size in texts:
         lines.append(TextLine(text, font, size, column.anchor, top + size, column.centred))
@@ -134,26 +134,26 @@ def _static_lines(design: LabelDesign, column: _Column, *, top: float, height: f
     return tuple(lines)
 
 
-def _wrapped(text: str, width: float, max_lines: int) -> list[str]:
+def _wrap_text(text: str, width: float, max_lines: int) -> list[str]:
     """Words on at most so many lines; an ellipsis replaces what does not fit."""
     lines: list[str] = []
     words = text.split()
     while words and len(lines) < max_lines - 1:
         count = 1
-        while count < len(words) and _fits(" ".join(words[: count + 1]), width):
+        while count < len(words) and _fits_width(" ".join(words[: count + 1]), width):
             count += 1
-        lines.append(_cut(" ".join(words[:count]), typeface.REGULAR, NAME_SIZE, width))
+        lines.append(_truncate_text(" ".join(words[:count]), typeface.REGULAR, NAME_SIZE, width))
         words = words[count:]
     if words:
-        lines.append(_cut(" ".join(words), typeface.REGULAR, NAME_SIZE, width))
+        lines.append(_truncate_text(" ".join(words), typeface.REGULAR, NAME_SIZE, width))
     return lines
 
 
-def _fits(text: str, width: float) -> bool:
+def _fits_width(text: str, width: float) -> bool:
     return typeface.width(text, typeface.REGULAR, NAME_SIZE) <= width
 
 
-def _cut(text: str, font: str, size: float, width: float) -> str:
+def _truncate_text(text: str, font: str, size: float, width: float) -> str:
     if typeface.width(text, font, size) <= width:
         return text
     while text and typeface.width(text + ELLIPSIS, font, size) > width:

@@ -34,16 +34,16 @@ def write_sheets(labels: Iterable[Label], design: LabelDesign, *, title: str) ->
     canvas = Canvas(buffer, pagesize=A4_POINTS, pageCompression=1, invariant=1)
     canvas.setTitle(title)
     typeface.print_to_scale(canvas)
-    _draw(canvas, labels, design)
+    _draw_labels(canvas, labels, design)
     canvas.save()
     view = buffer.getbuffer()
     for start in range(0, len(view), SLICE_BYTES):
         yield bytes(view[start : start + SLICE_BYTES])
 
 
-def _draw(canvas: Canvas, labels: Iterable[Label], design: LabelDesign) -> None:
+def _draw_labels(canvas: Canvas, labels: Iterable[Label], design: LabelDesign) -> None:
     across, down = design.sheet
-    left, top = _corner(design)
+    left, top = _first_corner(design)
     for index, label in enumerate(labels):
         row, column = divmod(index % (across * down), across)
         if row == column == 0:
@@ -56,7 +56,7 @@ def _draw(canvas: Canvas, labels: Iterable[Label], design: LabelDesign) -> None:
         canvas.restoreState()
 
 
-def _corner(design: LabelDesign) -> tuple[float, float]:
+def _first_corner(design: LabelDesign) -> tuple[float, float]:
     """The corner of the first label on a sheet with centred labels."""
     across, down = design.sheet
     return (A4_MM[0] - across * design.width_mm) / 2, (A4_MM[1] - down * design.height_mm) / 2
@@ -77,7 +77,7 @@ def _begin_page(canvas: Canvas, design: LabelDesign, *, first: bool) -> None:
 def _draw_marks(canvas: Canvas, design: LabelDesign) -> None:
     """A small cross where corners of labels meet; its arms stay within the labels' margins."""
     across, down = design.sheet
-    left, top = _corner(design)
+    left, top = _first_corner(design)
     arm = MARK_MM * POINTS
     canvas.setLineWidth(MARK_WIDTH_MM * POINTS)
     for column in range(across + 1):

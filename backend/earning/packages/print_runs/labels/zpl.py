@@ -23,18 +23,18 @@ def labels_zpl(labels: Sequence[Label], design: LabelDesign) -> bytes:
     firmware. After a power cut the printer prints correctly from the next block on.
     """
     dots = DOTS_PER_MM[design.dpi]
-    shared = _shared(layout.plan_layout(design, qr_code.symbol_side(labels[0].url), dots), design)
-    return (shared + "".join(_label(label, design) for label in labels)).encode("ascii")
+    shared = _shared_graphic_commands(layout.plan_layout(design, qr_code.symbol_side(labels[0].url), dots), design)
+    return (shared + "".join(_label_commands(label, design) for label in labels)).encode("ascii")
 
 
-def _label(label: Label, design: LabelDesign) -> str:
+def _label_commands(label: Label, design: LabelDesign) -> str:
     dots = DOTS_PER_MM[design.dpi]
     placed = layout.plan_layout(design, qr_code.symbol_side(label.url), dots)
-    return f"{_head(placed, design)}{label.url}^FS\n{_typed(placed, label.code, design)}^XZ\n"
+    return f"{_head_commands(placed, design)}{label.url}^FS\n{_typed_code_commands(placed, label.code, design)}^XZ\n"
 
 
 @lru_cache(maxsize=16)
-def _head(placed: Layout, design: LabelDesign) -> str:
+def _head_commands(placed: Layout, design: LabelDesign) -> str:
     """The start of a label up to the QR code's data: size, graphic, place; level M, automatic mode (^FDMA)."""
     dots = DOTS_PER_MM[design.dpi]
     magnification = round(placed.module * dots)
@@ -46,7 +46,7 @@ def _head(placed: Layout, design: LabelDesign) -> str:
     return f"^XA^PW{width}^LL{height}^LH0,0\n{shared}^BY2,3,{BAR_CODE_HEIGHT}^FO{x},{y}^BQN,2,{magnification}^FDMA,"
 
 
-def _typed(placed: Layout, code: str, design: LabelDesign) -> str:
+def _typed_code_commands(placed: Layout, code: str, design: LabelDesign) -> str:
     dots = DOTS_PER_MM[design.dpi]
     fields = []
     for line in placed.typed(package.grouped(code)):
@@ -61,7 +61,7 @@ def _typed(placed: Layout, code: str, design: LabelDesign) -> str:
 
 
 @lru_cache(maxsize=16)
-def _shared(placed: Layout, design: LabelDesign) -> str:
+def _shared_graphic_commands(placed: Layout, design: LabelDesign) -> str:
     """The download (~DG) of the graphic with name and SKU; empty if there is neither."""
     if not placed.lines:
         return ""

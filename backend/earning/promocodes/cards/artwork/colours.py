@@ -18,7 +18,7 @@ def channels(colour: str) -> tuple[int, int, int]:
 
 def contrast(first: str, second: str) -> float:
     """How far two colours are from each other in light, 1 to 21."""
-    darker, lighter = sorted([_luminance(first), _luminance(second)])
+    darker, lighter = sorted([_relative_luminance(first), _relative_luminance(second)])
     return (lighter + 0.05) / (darker + 0.05)
 
 
@@ -27,11 +27,11 @@ def readable_on(colour: str) -> str:
     return max(DARK, LIGHT, key=lambda ink: contrast(ink, colour))
 
 
-def _luminance(colour: str) -> float:
+def _relative_luminance(colour: str) -> float:
     """Relative luminance: WCAG 2.2, definition of that name."""
-    red, green, blue = (_linear(value / 255) for value in channels(colour))
+    red, green, blue = (_linear_channel(value / 255) for value in channels(colour))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _linear(value: float) -> float:
+def _linear_channel(value: float) -> float:
     return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)

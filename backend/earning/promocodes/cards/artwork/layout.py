@@ -32,14 +32,14 @@ def lay_out(card: Card, size: Size, attempt: Attempt = ATTEMPTS[0]) -> Drawing:
     """Lay a card out. Pure."""
     boxes = (LARGER if attempt.larger else USUAL)[size]
     style = card.style
-    panels = (_panel(boxes.symbol, colours.LIGHT), _panel(boxes.code, style.accent))
+    panels = (_rounded_panel(boxes.symbol, colours.LIGHT), _rounded_panel(boxes.code, style.accent))
     logo = Logo(_logo_box(boxes.header, card), style.logo) if style.logo else None
-    lines = [*_heading(boxes, card), *_typed_code(boxes.code, card), *_small_print(boxes, card)]
+    lines = [*_heading_lines(boxes, card), *_typed_code(boxes.code, card), *_small_print(boxes, card)]
     qr_code = Symbol(boxes.symbol, symbol.qr_modules(card.link, attempt.grade))
     return Drawing(PAPERS[size], style.background, panels, logo, tuple(lines), qr_code)
 
 
-def _panel(box: Box, fill: str) -> Panel:
+def _rounded_panel(box: Box, fill: str) -> Panel:
     return Panel(box, ROUND * min(box.width, box.height), fill)
 
 
@@ -53,7 +53,7 @@ def _aspect_ratio(png: bytes) -> float:
     return int.from_bytes(png[16:20]) / int.from_bytes(png[20:24])
 
 
-def _heading(boxes: Boxes, card: Card) -> list[TextLine]:
+def _heading_lines(boxes: Boxes, card: Card) -> list[TextLine]:
     """The brand, the offer, and below it the offer's last day."""
     ink, left, centred = card.style.ink, boxes.header, boxes.centred
     if card.style.logo:

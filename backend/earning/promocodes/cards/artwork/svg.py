@@ -17,7 +17,7 @@ WEIGHTS = {typeface.REGULAR: "400", typeface.BOLD: "700"}
 def draw_svg(drawing: Drawing, title: str) -> bytes:
     """An SVG file; `title` is the text for screen readers."""
     paper = drawing.paper
-    width, height = _decimal(paper.width), _decimal(paper.height)
+    width, height = _decimal_text(paper.width), _decimal_text(paper.height)
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}{paper.unit}" height="{height}{paper.unit}"'
@@ -36,7 +36,7 @@ def draw_svg(drawing: Drawing, title: str) -> bytes:
 
 
 def _panel_element(panel: Panel) -> str:
-    corners = f' rx="{_decimal(panel.radius)}"' if panel.radius else ""
+    corners = f' rx="{_decimal_text(panel.radius)}"' if panel.radius else ""
     return f'<rect {_box_attributes(panel.box)}{corners} fill="{panel.fill}"/>'
 
 
@@ -49,23 +49,23 @@ def _logo_element(logo: Logo) -> str:
 def _text_element(line: TextLine) -> str:
     anchor = ' text-anchor="middle"' if line.centred else ""
     return (
-        f'<text x="{_decimal(line.x)}" y="{_decimal(line.baseline)}" font-size="{_decimal(line.size)}"'
-        f' font-weight="{WEIGHTS[line.font]}" textLength="{_decimal(line.width)}" lengthAdjust="spacingAndGlyphs"'
+        f'<text x="{_decimal_text(line.x)}" y="{_decimal_text(line.baseline)}" font-size="{_decimal_text(line.size)}"'
+        f' font-weight="{WEIGHTS[line.font]}" textLength="{_decimal_text(line.width)}" lengthAdjust="spacingAndGlyphs"'
         f'{anchor} fill="{line.fill}">{escape(line.text)}</text>'
     )
 
 
 def _symbol_element(symbol: Symbol) -> str:
     box, side = symbol.box, len(symbol.rows) + 2 * QUIET
-    scale = f"translate({_decimal(box.x)} {_decimal(box.y)}) scale({box.width / side:.6f})"
+    scale = f"translate({_decimal_text(box.x)} {_decimal_text(box.y)}) scale({box.width / side:.6f})"
     path = symbols.svg_path(symbol.rows)
     return f'<path transform="{scale}" shape-rendering="crispEdges" fill="{colours.DARK}" d="{path}"/>'
 
 
 def _box_attributes(box: Box) -> str:
-    x, y, width, height = map(_decimal, box)
+    x, y, width, height = map(_decimal_text, box)
     return f'x="{x}" y="{y}" width="{width}" height="{height}"'
 
 
-def _decimal(value: float) -> str:
+def _decimal_text(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")

@@ -87,31 +87,31 @@ def _fit_size(text: str, style: TextStyle, box: Box) -> tuple[float, list[str]]:
     while True:
         most = max(1, min(style.most_lines, int((box.height / size - CAP) / LEADING) + 1))
         rows = _wrap_lines(text, style.font, size, box.width)
-        if len(rows) <= most and all(_fits(row, style.font, size, box.width) for row in rows):
+        if len(rows) <= most and all(_fits_width(row, style.font, size, box.width) for row in rows):
             return size, rows
         if size <= style.smallest:
             cut = [*rows[: most - 1], " ".join(rows[most - 1 :])]
-            return size, [_truncate(row, style.font, size, box.width) for row in cut]
+            return size, [_truncate_text(row, style.font, size, box.width) for row in cut]
         size = max(style.smallest, size * SHRINK)
 
 
 def _wrap_lines(text: str, font: str, size: float, width: float) -> list[str]:
     rows: list[str] = []
     for word in text.split(" "):
-        if rows and _fits(f"{rows[-1]} {word}", font, size, width):
+        if rows and _fits_width(f"{rows[-1]} {word}", font, size, width):
             rows[-1] = f"{rows[-1]} {word}"
         else:
             rows.append(word)
     return rows
 
 
-def _fits(text: str, font: str, size: float, width: float) -> bool:
+def _fits_width(text: str, font: str, size: float, width: float) -> bool:
     return typeface.width(text, font, size) <= width
 
 
-def _truncate(text: str, font: str, size: float, width: float) -> str:
-    if _fits(text, font, size, width):
+def _truncate_text(text: str, font: str, size: float, width: float) -> str:
+    if _fits_width(text, font, size, width):
         return text
-    while text and not _fits(text + ELLIPSIS, font, size, width):
+    while text and not _fits_width(text + ELLIPSIS, font, size, width):
         text = text[:-1].rstrip()
     return text + ELLIPSIS
