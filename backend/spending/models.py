@@ -9,11 +9,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
+from backend.spending.reward_kinds import Fulfilment, RewardKind, TaxNature
 from payouts.models import Base
 
-RewardKind = Literal["certificate", "goods", "service", "discount", "charity", "marketing", "invoice"]
-# By a code in stock, by us, by a supplier over HTTP, by staff, or at once without any action.
-Fulfilment = Literal["stock", "own", "supplier", "person", "instant"]
 OrderState = Literal["held", "done", "refused"]
 
 
@@ -57,8 +55,7 @@ class Reward(Base):
     stock: Mapped[int | None]
     # The required verification level: 0 anonymous, 1 named, 2 company or self-employed.
     rung: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    # The tax nature: gift, discount, service, charity, marketing, settlement.
-    tax: Mapped[str] = mapped_column(String(12))
+    tax: Mapped[TaxNature] = mapped_column(String(12))
     places: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     valid_days: Mapped[int | None]
     # Months by which a service extends the warranty of one of the agent's units.

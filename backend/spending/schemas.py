@@ -10,8 +10,8 @@ from msgspec import Meta, field
 from backend.core.http.models import RequestModel, ResponseModel
 from backend.core.language import localized, translate
 from backend.spending.reasons import DELIVERIES, REASONS
+from backend.spending.reward_kinds import RewardKind
 
-RewardKindName = Literal["certificate", "goods", "service", "discount", "charity", "marketing", "invoice"]
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[17])]
 Kopecks = Annotated[int, Meta(ge=1, le=10**12, description="Kopecks.", examples=[100000])]
 
@@ -20,7 +20,7 @@ class OfferOut(ResponseModel):
     """An offer of the catalogue: `nominal` is the face value in kopecks, `price` what the wallet pays."""
 
     id: Id
-    kind: Annotated[RewardKindName, Meta(examples=["certificate"])]
+    kind: Annotated[RewardKind, Meta(examples=["certificate"])]
     name: Annotated[str, Meta(examples=["Certificate of a tool shop"])]
     programme_id: Annotated[int, Meta(examples=[3])]
     currency: Annotated[str, Meta(examples=["RUB"])]

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.security import gift_card_codes
 from backend.core.settings import Settings
 from backend.programmes.models import Programme
-from backend.spending.models import Fulfilment, Reward, RewardKind, StockCode
+from backend.spending.models import Reward, StockCode
+from backend.spending.reward_kinds import Fulfilment, RewardKind
 
 SUPPLIER = "stand-in-books"  # as backend/cli/server/simulator_process.py names it
 STOCK, STOCK_NOMINAL = 20, 50_00

@@ -1,7 +1,7 @@
 """Legal limits of a calendar year and a day, from dated settings. None of it is advice."""
 
 from datetime import date, datetime
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -10,11 +10,11 @@ from sqlalchemy import text
 from backend.core.db.database import Database
 from backend.core.language import money, translate
 from backend.core.settings import Settings
+from backend.spending.reward_kinds import TaxNature
 
 # The tax year is the calendar year in the payer's time zone.
 YEAR_ZONE = ZoneInfo("Europe/Moscow")
-Nature = Literal["gift", "discount", "service", "charity", "marketing", "settlement"]
-NATURES: tuple[Nature, ...] = get_args(Nature)
+NATURES: tuple[TaxNature, ...] = get_args(TaxNature)
 # The suffix of a number's name by verification level.
 LEVEL_SUFFIXES = ("", "_named", "_company")
 # Why an order waits at a legal limit, as its placing writes it (../sql/48_orders.sql).

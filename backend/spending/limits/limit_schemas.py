@@ -8,7 +8,8 @@ from msgspec import Meta
 from backend.core.http.models import ResponseModel
 from backend.core.settings import Settings
 from backend.spending.accounting import tax
-from backend.spending.accounting.tax import Nature, YearLimit
+from backend.spending.accounting.tax import YearLimit
+from backend.spending.reward_kinds import TaxNature
 from backend.spending.schemas import OrderOut
 
 
@@ -17,7 +18,7 @@ class LimitOut(ResponseModel):
 
     brand_id: Annotated[int, Meta(examples=[3])]
     brand: Annotated[str, Meta(examples=["Teplomaster"])]
-    nature: Annotated[Nature, Meta(examples=["gift"])]
+    nature: Annotated[TaxNature, Meta(examples=["gift"])]
     used: Annotated[int, Meta(examples=[310000])]
     limit: Annotated[int | None, Meta(examples=[400000])] = None
     warning: Annotated[str | None, Meta(description="For people.", examples=["You have had 31 of 40."])] = None

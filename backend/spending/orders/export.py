@@ -15,7 +15,7 @@ from backend.core.http.errors import Invalid
 from backend.core.language import Language
 from backend.core.tabular.output.table_files import Cell, csv_file
 from backend.identity.brands.authentication import Member, brand_transaction
-from backend.spending.models import RewardKind
+from backend.spending.reward_kinds import RewardKind
 
 PAGE_ROWS = 500
 # The English names are released: programs read the columns by them. A Russian file has Russian names.

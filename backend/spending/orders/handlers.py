@@ -38,8 +38,9 @@ from backend.spending.orders.service import (
     UnitInvalid,
     VerificationLevelTooLow,
 )
+from backend.spending.reward_kinds import RewardKind
 from backend.spending.rewards import catalogue
-from backend.spending.schemas import OfferPage, OrderIn, OrderOut, OrderPage, RewardKindName, order_out, orders_out
+from backend.spending.schemas import OfferPage, OrderIn, OrderOut, OrderPage, order_out, orders_out
 
 Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")]
 
@@ -52,7 +53,7 @@ async def list_offers(
     now: Now,
     after: Cursor = None,
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
-    kind: Annotated[RewardKindName | None, QueryParameter(description="Offers of one kind.")] = None,
+    kind: Annotated[RewardKind | None, QueryParameter(description="Offers of one kind.")] = None,
     shelf: Annotated[str | None, QueryParameter(max_length=40)] = None,
     programme_id: Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1)] = None,
     affordable: Annotated[bool, QueryParameter(description="Only offers that the caller's wallets cover now.")] = False,

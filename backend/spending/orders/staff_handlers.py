@@ -25,10 +25,10 @@ from backend.identity.brands.authentication import (
     CurrentMember,
     RoleForbids,
 )
-from backend.spending.models import RewardKind
 from backend.spending.orders import decisions
 from backend.spending.orders import export as order_export
 from backend.spending.orders.decision_schemas import DeliveryIn, OrderDecisionIn, OrderKept, OrderKeptPage
+from backend.spending.reward_kinds import RewardKind
 
 CSV = "text/csv"
 Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="The order's number.")]

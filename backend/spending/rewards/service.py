@@ -14,30 +14,12 @@ from backend.core.settings import Settings
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member
 from backend.programmes import service
-from backend.spending.models import Fulfilment, Reward, RewardKind, StockCode
+from backend.spending.models import Reward, StockCode
+from backend.spending.reward_kinds import REWARD_KINDS
 from backend.spending.rewards import prices
-from backend.spending.rewards.staff_schemas import OfferIn, Tax
+from backend.spending.rewards.staff_schemas import OfferIn
 from payouts.partners.configuration import read_suppliers_file
 
-# The ways to fulfil each kind. What is handed over or accepted needs staff; codes come from suppliers, stock or us.
-FULFILMENTS: dict[RewardKind, frozenset[Fulfilment]] = {
-    "certificate": frozenset({"stock", "own", "supplier", "person"}),
-    "discount": frozenset({"stock", "own"}),
-    "goods": frozenset({"person"}),
-    "service": frozenset({"person", "instant"}),
-    "charity": frozenset({"person", "instant"}),
-    "marketing": frozenset({"person", "instant"}),
-    "invoice": frozenset({"person"}),
-}
-TAXES: dict[RewardKind, Tax] = {
-    "certificate": "gift",
-    "goods": "gift",
-    "discount": "discount",
-    "service": "service",
-    "charity": "charity",
-    "marketing": "marketing",
-    "invoice": "settlement",
-}
 # Encrypted codes, yearly sums and wallets depend on these; and agents order by id what they were shown.
 FIXED_FIELDS = ("programme_id", "kind", "fulfilment", "tax", "extends_months", "defers_days")
 
@@ -182,9 +164,10 @@ def check_reward(new: OfferIn) -> None:
         FulfilmentInvalid, FaceValuesInvalid, DatesInvalid, SuppliersInvalid, StockCountInvalid, PlacesInvalid,
         ServiceInvalid, DeferralInvalid.
     """
+    kind = REWARD_KINDS[new.kind]
     max_amount = new.least if new.most is None else new.most
     names = [supplier.name for supplier in new.suppliers]
-    if new.fulfilment not in FULFILMENTS[new.kind]:
+    if new.fulfilment not in kind.fulfilments:
         raise FulfilmentInvalid
     if max_amount < new.least or (new.price is not None and max_amount != new.least):
         raise FaceValuesInvalid
@@ -194,12 +177,12 @@ def check_reward(new: OfferIn) -> None:
         raise SuppliersInvalid
     if new.stock is not None and new.fulfilment != "person":
         raise StockCountInvalid
-    if new.places and new.kind != "goods":
+    if new.places and not kind.has_places:
         raise PlacesInvalid
     extends, is_instant = new.extends_months is not None, new.fulfilment == "instant"
-    if (extends and new.kind != "service") or (is_instant and new.kind == "service" and not extends):
+    if (extends and not kind.extends_warranty) or (is_instant and kind.extends_warranty and not extends):
         raise ServiceInvalid
-    if new.defers_days is not None and (new.kind != "invoice" or max_amount != new.least):
+    if new.defers_days is not None and (not kind.defers_invoice or max_amount != new.least):
         raise DeferralInvalid
 
 
@@ -214,7 +197,7 @@ def _column_values(new: OfferIn) -> dict[str, Any]:
         "name_ru": new.name_ru.strip(),
         "name_en": new.name_en.strip(),
         "most": new.least if new.most is None else new.most,
-        "tax": new.tax or TAXES[new.kind],
+        "tax": new.tax or REWARD_KINDS[new.kind].tax,
         "suppliers": msgspec.to_builtins(new.suppliers),
     }
 

@@ -1,14 +1,13 @@
 """Wire format of offers and rates for staff. Face values in kopecks, prices in the programme's minor units."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from msgspec import Meta, field
 
 from backend.core.http.models import LINE, LINE_OR_NOTHING, RequestModel, ResponseModel
-from backend.spending.models import Fulfilment, Rate, Reward, RewardKind
-
-Tax = Literal["gift", "discount", "service", "charity", "marketing", "settlement"]
+from backend.spending.models import Rate, Reward
+from backend.spending.reward_kinds import Fulfilment, RewardKind, TaxNature
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[3])]
 KindName = Annotated[RewardKind, Meta(examples=["certificate"])]
@@ -37,7 +36,7 @@ Price = Annotated[
 ]
 Units = Annotated[int, Meta(ge=0, le=10**9, description="Units left; unlimited if left out.", examples=[40])]
 LevelNumber = Annotated[int, Meta(ge=0, le=2, description="0 anonymous, 1 named, 2 company or self-employed.")]
-TaxName = Annotated[Tax, Meta(description="The tax nature; by its kind if left out.", examples=["gift"])]
+TaxName = Annotated[TaxNature, Meta(description="The tax nature; by its kind if left out.", examples=["gift"])]
 Place = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE, examples=["Kazan, Dekabristov 85"])]
 Days = Annotated[int, Meta(ge=1, le=3660, description="Days of validity.", examples=[365])]
 Months = Annotated[
