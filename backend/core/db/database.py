@@ -1,6 +1,6 @@
 """PostgreSQL: sessions with one transaction a request, and single statements for hot operations."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import TextClause, make_url, text
 from sqlalchemy.dialects.postgresql.psycopg import dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from backend.core.db.batching import WAIT_SECONDS, Batcher, ExecuteBatch, Operation, Result
@@ -116,6 +117,24 @@ class Database:
         """Open a session whose transaction ends with the block."""
         async with self.sessions.begin() as session:
             yield session
+
+    async def transaction(self, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
+        """Run a function in a transaction of its own and return its result. Retries as `rows` does, so the function
+        must be safe to run twice.
+
+        Raises:
+            DBAPIError: a statement failed. Other errors are the function's own, which roll back.
+        """
+        for attempts_left in reversed(range(ATTEMPTS)):
+            try:
+                async with self.begin() as session:
+                    return await work(session)
+            except DBAPIError as error:
+                if not attempts_left or not (
+                    error.connection_invalidated or isinstance(error.orig, DeadlockDetected | SerializationFailure)
+                ):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     async def close(self) -> None:
         """Close all connections."""
