@@ -1,13 +1,18 @@
 """Clawback by return receipts. A return does not name its sale, so the sale is found by its goods."""
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
+from backend.earning import fraud_rules
+from backend.earning.receipts.awards.clawbacks import ReturnedLine, take_back
+from backend.earning.receipts.awards.signals import flag_line
 from backend.earning.receipts.matching import wording_key
 from scanning.document import Document, Line
 
@@ -20,11 +25,9 @@ RETURNABLE_LINES = text("""
         AND l.state IN ('paid', 'review') AND l.returned_quantity < l.quantity
     ORDER BY c.bought_at DESC, l.id
 """)
-TAKE_BACK = text("SELECT receipts_take_back(:line, :quantity, :country, :identity, :n) AS amount")
 # A return whose sale was found before a crash does not flag other sales.
-FLAG_LINE = text("""
-    SELECT receipts_doubt(:line, 'unclear_return', 10, CAST(:inputs AS jsonb), :decide_by)
-    WHERE NOT EXISTS (SELECT FROM receipt_line_returns o WHERE o.country = 'RU' AND o.identity = :identity AND o.n = :n)
+RETURN_IS_USED = text("""
+    SELECT count(*) FROM receipt_line_returns WHERE country = :country AND identity = :identity AND n = :n
 """)
 # Returns that an agent sent before their sale was verified.
 EARLIER_RETURNS = text("""
@@ -48,9 +51,10 @@ async def claw_back_return(db: Database, document: Document, sender: int, decide
     for line in document.lines:
         candidates = [row for row in sold if _is_same_goods(row, line, document)]
         mine = [row for row in candidates if row.account_id == sender or _names_sale(row, line, document)]
-        changed += await _claw_back_line(db, document, line, mine)
+        returned = ReturnedLine("RU", f"{document.fn}:{document.fd}", line.n, line.quantity)
+        changed += await _claw_back_line(db, returned, mine)
         if candidates and not mine:
-            await _flag_lines(db, candidates, document, line.n, decide_by)
+            await _flag_lines(db, returned, candidates, decide_by)
     return changed
 
 
@@ -75,24 +79,21 @@ def _names_sale(row: Any, line: Line, document: Document) -> bool:
     return None not in (line.serial, row.serial) or (document.corrects is not None and document.corrects.fp is not None)
 
 
-async def _claw_back_line(db: Database, document: Document, line: Line, candidates: Sequence[Any]) -> int:
+async def _claw_back_line(db: Database, returned: ReturnedLine, candidates: Sequence[Any]) -> int:
     changed = 0
     for row in candidates:
-        # The SQL function counts what is left of the return's line: it may have clawed back a part before a crash.
-        (result,) = await db.rows(
-            TAKE_BACK,
-            line=row.id,
-            quantity=line.quantity,
-            country="RU",
-            identity=f"{document.fn}:{document.fd}",
-            n=line.n,
-        )
-        changed += result.amount is not None
+        amount = await db.transaction(functools.partial(take_back, line_id=row.id, returned=returned))
+        changed += amount is not None
     return changed
 
 
-async def _flag_lines(db: Database, candidates: Sequence[Any], document: Document, n: int, decide_by: datetime) -> None:
-    identity = f"{document.fn}:{document.fd}"
-    inputs = msgspec.json.encode({"return": identity}).decode()
+async def _flag_lines(db: Database, returned: ReturnedLine, candidates: Sequence[Any], decide_by: datetime) -> None:
+    signal = fraud_rules.unclear_return(returned.identity)
+
+    async def flag(session: AsyncSession, line_id: int) -> None:
+        key = {"country": returned.country, "identity": returned.identity, "n": returned.n}
+        if not await session.scalar(RETURN_IS_USED, key):
+            await flag_line(session, line_id, signal, decide_by)
+
     for row in candidates:
-        await db.rows(FLAG_LINE, line=row.id, inputs=inputs, decide_by=decide_by, identity=identity, n=n)
+        await db.transaction(functools.partial(flag, line_id=row.id))

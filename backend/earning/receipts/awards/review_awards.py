@@ -1,4 +1,4 @@
-"""Awards by the current rules for lines in review, for the SQL functions of reviewers."""
+"""Awards by the current rules for lines in review."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -25,7 +25,6 @@ PAID_LINES = text("""
     SELECT l.receipt_id, l.n, l.name, l.quantity, l.sum, l.product_id FROM receipt_lines l
     WHERE l.brand_id = :brand AND l.receipt_id = ANY(:receipts) AND l.state = 'paid' ORDER BY l.receipt_id, l.n
 """)
-RETRY_SQLSTATES = ("SB010", "SB011")
 ATTEMPTS = 5
 
 
@@ -89,11 +88,6 @@ async def reprice_lines(
 def refuse_lines(lines: Iterable[int], reason: str) -> list[RepricedLine]:
     """Lines that a reviewer refuses."""
     return [RepricedLine(line, None, "refused", reason) for line in lines]
-
-
-def to_json(value: object) -> str:
-    """Encode a value for a jsonb parameter."""
-    return msgspec.json.encode(value).decode()
 
 
 def _settlement_line(brand_id: int, row: Any) -> SettlementLine:

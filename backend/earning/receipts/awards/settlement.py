@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
-import psycopg
 from sqlalchemy import text
 
 from backend.core.db.database import Database
 from backend.core.settings import Settings
 from backend.earning.receipts.awards import pricing, signals
+from backend.earning.receipts.awards.current_prices import decide_at_current_prices
+from backend.earning.receipts.awards.payment_steps import PricesOutdated
 from backend.earning.receipts.awards.pricing import ReceiptAge, SettlementLine
+from backend.earning.receipts.awards.receipt_claims import ClaimFields, Settlement, settle
 from backend.earning.receipts.catalogues import BrandCatalogue, CatalogueCache
 from backend.earning.receipts.matching import wording_key
 from backend.earning.receipts.models import ALL_SHOPS
@@ -19,10 +22,6 @@ from backend.earning.receipts.submission import is_quick_submission
 from backend.programmes.rules.rule_cache import RuleCache
 from scanning.document import Document, Line
 
-SETTLE = text("""
-    SELECT receipts_settle(:receipt, CAST(:claim AS jsonb), CAST(:lines AS jsonb), CAST(:signals AS jsonb),
-        CAST(:limits AS jsonb), :decide_by)
-""")
 SELLER_DECISIONS = text("""
     SELECT s.brand_id, s.inn, s.allowed FROM receipt_sellers s
     WHERE s.brand_id = ANY(:brands) AND (s.allowed OR s.inn = ANY(:inns))
@@ -32,7 +31,6 @@ LINE_ALIASES = text("""
     WHERE brand_id = ANY(:brands) AND seller_inn IN (:seller, :everywhere) AND key = ANY(:keys)
     ORDER BY brand_id, key, seller_inn = :everywhere -- a decision about the shop precedes the general one
 """)
-RETRY_SQLSTATES = ("SB010", "SB011")
 ATTEMPTS = 3
 FULL_SETTLEMENT = (4, None)  # tag 1214; old formats do not have it
 MAX_NAME_LENGTH = 200  # of a line, as it is stored
@@ -73,42 +71,29 @@ async def settle_receipt(
     found_signals = await signals.distance_signals(db, found.account_id, found.document)
     limits = await signals.signal_limits(db, settings, now)
     age = ReceiptAge.of(found.bought_at, found.sent_at, settings.numbers.at("receipt_age_hours", now.date()))
-    for _ in range(ATTEMPTS):
-        lines, programmes = await pricing.price_lines(db, rule_cache, goods, matched, found.sent_at, now, age)
-        try:
-            await db.rows(
-                SETTLE,
-                receipt=found.id,
-                claim=_to_json(_claim(found)),
-                lines=_to_json(lines),
-                signals=_to_json(found_signals),
-                limits=_to_json(limits),
-                decide_by=now + timedelta(hours=settings.numbers.at("review_hours", now.date())),
-            )
-        except psycopg.Error as error:
-            if error.sqlstate not in RETRY_SQLSTATES:
-                raise
-            for programme in programmes:
-                rule_cache.forget(programme)
-        else:
-            return
-    raise SettlementConflict(found.id)
+    decide_by = now + timedelta(hours=settings.numbers.at("review_hours", now.date()))
+
+    async def decide(lines: list[SettlementLine]) -> None:
+        settlement = Settlement(found.id, _claim_fields(found), lines, found_signals, limits, decide_by)
+        await db.transaction(partial(settle, settlement=settlement))
+
+    price = partial(pricing.price_lines, db, rule_cache, goods, matched, found.sent_at, now, age)
+    try:
+        await decide_at_current_prices(rule_cache, ATTEMPTS, price, decide)
+    except PricesOutdated as error:
+        raise SettlementConflict(found.id) from error
 
 
-def _claim(found: VerifiedReceipt) -> dict[str, Any]:
+def _claim_fields(found: VerifiedReceipt) -> ClaimFields:
     document = found.document
-    return {
-        "seller_inn": document.seller_inn,
-        "till": document.fn,
-        "region": document.region,
-        "bought_at": document.at,
-        "number": document.fd,
-        "quick": is_quick_submission(document.at, found.sent_at),
-    }
-
-
-def _to_json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return ClaimFields(
+        document.seller_inn,
+        document.fn,
+        document.region,
+        document.at,
+        document.fd,
+        is_quick_submission(document.at, found.sent_at),
+    )
 
 
 async def match_lines(db: Database, goods: Sequence[BrandCatalogue], document: Document) -> list[SettlementLine]:

@@ -13,6 +13,7 @@ from backend.core.http.models import CurrentSettings, Now, ResponseModel
 from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, encode_cursor, number_from_cursor
 from backend.core.http.problems import error_responses
 from backend.earning.receipts.review import manual_lines, wordings
+from backend.earning.receipts.review.manual_decisions import ReceiptDecided
 from backend.earning.receipts.review.schemas import Id, Minor, Moment
 from backend.earning.receipts.review.wording_schemas import NamedIn, NamedOut, ReadIn, WordingPage
 from backend.earning.receipts.schemas import SlipOut, requisites_out
@@ -110,7 +111,7 @@ async def list_waiting_receipts(
     responses=error_responses(
         RoleForbids,
         manual_lines.ReceiptNotWaiting,
-        manual_lines.ReceiptDecided,
+        ReceiptDecided,
         manual_lines.AmountsTooLarge,
         manual_lines.QuantityInvalid,
         ProductUnknown,

@@ -3,19 +3,25 @@
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-import psycopg
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
-from backend.core.http.errors import Busy, Conflict, Invalid, NotFound
+from backend.core.http.errors import Busy, Invalid, NotFound
 from backend.core.http.pagination import CursorInvalid, split_page, text_from_cursor
 from backend.core.settings import Settings
+from backend.earning import fraud_rules
 from backend.earning.receipts.awards import pricing, signals
+from backend.earning.receipts.awards.current_prices import decide_at_current_prices
+from backend.earning.receipts.awards.payment_steps import PricesOutdated
 from backend.earning.receipts.awards.pricing import ReceiptAge, SettlementLine
-from backend.earning.receipts.awards.review_awards import ATTEMPTS, RETRY_SQLSTATES, load_payer, to_json
+from backend.earning.receipts.awards.receipt_claims import ClaimFields, Settlement
+from backend.earning.receipts.awards.review_awards import ATTEMPTS, load_payer
+from backend.earning.receipts.review.manual_decisions import pass_receipt, settle_manual_lines
+from backend.earning.receipts.review.reviewing_brands import is_reviewing_brand
 from backend.earning.receipts.review.wording_schemas import ReadLine
 from backend.earning.receipts.submission import is_quick_submission
 from backend.identity.brands.authentication import Member, brand_transaction
@@ -33,22 +39,15 @@ UNREAD_RECEIPTS = """
     WHERE r.state = 'review' AND r.operation IS DISTINCT FROM 2
         AND NOT EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
         AND NOT EXISTS (SELECT FROM receipt_passes p WHERE p.receipt_id = r.id AND p.brand_id = :brand)
-        AND :brand IN (SELECT receipts_lookers())
 """
 PAGE = text(f"""
     SELECT * FROM ({UNREAD_RECEIPTS}) AS x WHERE (-rank, id) > (:rank, :id) ORDER BY rank DESC, id LIMIT :limit
 """)  # noqa: S608 - constants
 RECEIPT = text("""
     SELECT r.* FROM receipts r WHERE r.id = :receipt AND r.operation IS DISTINCT FROM 2
-        AND :brand IN (SELECT receipts_lookers())
         AND (r.state = 'review' OR EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
             OR EXISTS (SELECT FROM receipt_passes p WHERE p.receipt_id = r.id AND p.brand_id = :brand))
 """)
-SETTLE = text("""
-    SELECT receipts_by_hand(:brand, :receipt, :staff, CAST(:claim AS jsonb), CAST(:lines AS jsonb),
-        CAST(:signals AS jsonb), CAST(:limits AS jsonb), :decide_by) AS result
-""")
-PASS_RECEIPT = text("SELECT receipts_pass(:brand, :receipt, :staff) AS result")
 RECEIPT_STATE = text("""
     SELECT r.state, r.reason, (SELECT coalesce(sum(l.amount), 0) FROM receipt_lines l
         WHERE l.receipt_id = r.id AND l.brand_id = :brand) AS amount FROM receipts r WHERE r.id = :receipt
@@ -61,12 +60,6 @@ class ReceiptNotWaiting(NotFound):
     """No such receipt waits for your brand."""
 
     code = "receipt_not_waiting"
-
-
-class ReceiptDecided(Conflict):
-    """This receipt has already been decided."""
-
-    code = "receipt_decided"
 
 
 class AmountsTooLarge(Invalid):
@@ -93,6 +86,8 @@ async def unread_receipts(
     match = CURSOR.fullmatch(position) if position is not None else None
     if position is not None and match is None:
         raise CursorInvalid
+    if not await is_reviewing_brand(session, member.brand_id):
+        return [], None
     rank, number = map(int, match.groups()) if match else FIRST_POSITION
     values = {"brand": member.brand_id, "rank": rank, "id": number, "limit": limit + 1}
     rows = (await session.execute(PAGE, values)).all()
@@ -115,18 +110,22 @@ async def record_lines(
         ReceiptNotWaiting, ReceiptDecided, ProductUnknown, AmountsTooLarge, QuantityInvalid.
         Busy: the rules changed during each attempt.
     """
-    rows = await db.rows(RECEIPT, receipt=receipt, brand=member.brand_id)
-    if not rows:
-        raise ReceiptNotWaiting
+    row = await _waiting_receipt(db, member, receipt)
     if lines:
-        result = await _settle(
-            db, settings, rule_cache, member, rows[0], await _settlement_lines(db, member, rows[0], lines), now
-        )
+        settlement_lines = await _settlement_lines(db, member, row, lines)
+        await _settle(db, settings, rule_cache, member, row, settlement_lines, now)
     else:
-        result = (await db.call(PASS_RECEIPT, brand=member.brand_id, receipt=receipt, staff=member.staff_id)).result
-    if result == "other":
-        raise ReceiptDecided
+        await db.transaction(partial(pass_receipt, member=member, receipt_id=receipt))
     return await db.call(RECEIPT_STATE, receipt=receipt, brand=member.brand_id)
+
+
+async def _waiting_receipt(db: Database, member: Member, receipt: int) -> Any:
+    async with db.begin() as session:
+        found = await session.execute(RECEIPT, {"receipt": receipt, "brand": member.brand_id})
+        row = found.one_or_none()
+        if row is None or not await is_reviewing_brand(session, member.brand_id):
+            raise ReceiptNotWaiting
+        return row
 
 
 async def _settlement_lines(db: Database, member: Member, row: Any, lines: list[ReadLine]) -> list[SettlementLine]:
@@ -165,54 +164,36 @@ async def _settle(
     row: Any,
     lines_read: list[SettlementLine],
     now: datetime,
-) -> str:
+) -> None:
     goods = await load_payer(db, member.brand_id)
     limits = await signals.signal_limits(db, settings, now)
     above = settings.numbers.at("second_person_above", now.date())
     decide_by = now + timedelta(hours=settings.numbers.at("review_hours", now.date()))
     seen_at = row.scanned_at or row.sent_at
     age = ReceiptAge.of(row.at, seen_at, settings.numbers.at("receipt_age_hours", now.date()))
-    for _ in range(ATTEMPTS):
-        lines, programmes = await pricing.price_lines(db, rule_cache, [goods], lines_read, seen_at, now, age)
-        try:
-            answer = await db.call(
-                SETTLE,
-                brand=member.brand_id,
-                receipt=row.id,
-                staff=member.staff_id,
-                claim=to_json(_claim_fields(row)),
-                lines=to_json(lines),
-                signals=to_json(_amount_signals(lines, above)),
-                limits=to_json(limits),
-                decide_by=decide_by,
-            )
-        except psycopg.Error as error:
-            if error.sqlstate not in RETRY_SQLSTATES:
-                raise
-            for programme in programmes:
-                rule_cache.forget(programme)
-        else:
-            return str(answer.result)
-    raise Busy
+
+    async def decide(lines: list[SettlementLine]) -> None:
+        large = fraud_rules.large_amount(sum(line.worth for line in lines), above)
+        found = [large] if large else []
+        settlement = Settlement(row.id, _claim_fields(row), lines, found, limits, decide_by)
+        await db.transaction(partial(settle_manual_lines, member=member, settlement=settlement))
+
+    price = partial(pricing.price_lines, db, rule_cache, [goods], lines_read, seen_at, now, age)
+    try:
+        await decide_at_current_prices(rule_cache, ATTEMPTS, price, decide)
+    except PricesOutdated as error:
+        raise Busy from error
 
 
-def _amount_signals(lines: list[SettlementLine], above: int) -> list[dict[str, Any]]:
-    """A signal for an amount above what one person may release, which sends the lines to the review queue."""
-    value = sum(line.worth for line in lines)
-    inputs = {"amount": value, "above": above}
-    return [{"rule": "large_by_hand", "points": 20, "inputs": inputs}] if value > above else []
-
-
-def _claim_fields(row: Any) -> dict[str, Any]:
+def _claim_fields(row: Any) -> ClaimFields:
     """The claim of a receipt without a document: its shop is unknown, its till is known only in Russia."""
     fn, _, fd = row.identity.partition(":")
-    at = row.at or row.sent_at.replace(tzinfo=None)
-    russian = row.country == "RU"
-    return {
-        "seller_inn": None,
-        "till": fn if russian else f"{row.country}:{row.identity}"[:40],
-        "region": None,
-        "bought_at": at,
-        "number": int(fd) if russian else 0,
-        "quick": row.at is not None and is_quick_submission(row.at, row.scanned_at or row.sent_at),
-    }
+    is_russian = row.country == "RU"
+    return ClaimFields(
+        seller_inn=None,
+        till=fn if is_russian else f"{row.country}:{row.identity}"[:40],
+        region=None,
+        bought_at=row.at or row.sent_at.replace(tzinfo=None),
+        number=int(fd) if is_russian else 0,
+        is_quick=row.at is not None and is_quick_submission(row.at, row.scanned_at or row.sent_at),
+    )

@@ -11,6 +11,7 @@ from backend.core.http.problems import error_responses
 from backend.core.storage.store import InjectedFiles
 from backend.earning.receipts import photos
 from backend.earning.receipts.photos import PHOTO, PhotoUnknown
+from backend.earning.receipts.review.reviewing_brands import is_reviewing_brand
 from backend.identity.brands.authentication import REVIEWERS, CurrentMember, RoleForbids
 
 # A brand sees receipts with a line of its own, and unread receipts. Photos of closed accounts are hidden, even in the
@@ -20,7 +21,7 @@ VISIBLE_PHOTO = text("""
     WHERE r.id = :receipt AND (
         EXISTS (SELECT FROM receipt_lines l WHERE l.receipt_id = r.id AND l.brand_id = :brand)
         OR r.state = 'review' AND NOT EXISTS (SELECT FROM receipt_claims c WHERE c.receipt_id = r.id)
-            AND :brand IN (SELECT receipts_lookers()))
+            AND :is_reviewing)
 """)
 
 
@@ -36,7 +37,9 @@ async def get_photo_for_review(
     receipt_id: Annotated[int, PathParameter(ge=1, le=2**63 - 1)],
 ) -> Response[bytes]:
     """The photo of a receipt with a line of the brand, or of an unread receipt."""
-    row = (await session.execute(VISIBLE_PHOTO, {"receipt": receipt_id, "brand": staff.brand_id})).one_or_none()
+    is_reviewing = await is_reviewing_brand(session, staff.brand_id)
+    values = {"receipt": receipt_id, "brand": staff.brand_id, "is_reviewing": is_reviewing}
+    row = (await session.execute(VISIBLE_PHOTO, values)).one_or_none()
     return await photos.stream_photo(files, row.photo if row else None)  # type: ignore[return-value]  # it is streamed
 
 

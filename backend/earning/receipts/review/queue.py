@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.http.pagination import CursorInvalid, split_page, text_from_cursor
 from backend.earning.receipts.awards.review_awards import RepricedLine
+from backend.earning.receipts.review.review_decisions import ReviewUnknown
 from backend.earning.receipts.review.schemas import (
     Figures,
     Finding,
@@ -20,7 +21,6 @@ from backend.earning.receipts.review.schemas import (
     RuleFigures,
     Step,
 )
-from backend.earning.receipts.review.service import ReviewUnknown
 from backend.identity.brands.authentication import Member
 
 ITEM = """

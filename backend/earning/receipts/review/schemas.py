@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -19,6 +20,18 @@ Minor = Annotated[int, Meta(description="Minor units.", examples=[5400])]
 Kopecks = Annotated[int, Meta(description="Kopecks.", examples=[90000])]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T15:31:00Z"])]
 Points = Annotated[int, Meta(description="The sum over the rules.", examples=[40])]
+
+
+class ReviewAction(StrEnum):
+    """What a reviewer does about an item; docs/review.md says what each does to lines."""
+
+    RELEASE = "release"
+    RULE_WRONG = "rule_wrong"
+    CLAW_BACK = "claw_back"
+    FREEZE = "freeze"
+
+
+PAYING_ACTIONS = (ReviewAction.RELEASE, ReviewAction.RULE_WRONG)
 
 
 class DecisionIn(RequestModel):

@@ -1,31 +1,25 @@
 """Decisions about an agent in the review queue: release, claw back, freeze, or overturn a rule."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-import psycopg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
-from backend.core.http.errors import Busy, Conflict, Invalid, NotFound
+from backend.core.http.errors import Busy, Invalid, NotFound
 from backend.core.settings import Settings
-from backend.earning.receipts.awards.review_awards import (
-    ATTEMPTS,
-    RETRY_SQLSTATES,
-    RepricedLine,
-    WaitingLine,
-    reprice_lines,
-    to_json,
-)
-from backend.earning.receipts.review.schemas import DecisionIn
+from backend.earning.receipts.awards.current_prices import decide_at_current_prices
+from backend.earning.receipts.awards.payment_steps import PricesOutdated
+from backend.earning.receipts.awards.review_awards import ATTEMPTS, RepricedLine, WaitingLine, reprice_lines
+from backend.earning.receipts.review import review_decisions
+from backend.earning.receipts.review.review_decisions import DecisionResult
+from backend.earning.receipts.review.schemas import PAYING_ACTIONS, DecisionIn
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member
 from backend.programmes.rules.rule_cache import RuleCache
 
-DECIDE = text("""
-    SELECT reviews_decide(:brand, :review, :staff, :action, :rule, :note, CAST(:lines AS jsonb), :above) AS result
-""")
 WAITING = text("""
     SELECT l.id, l.receipt_id, coalesce(r.scanned_at, r.sent_at) AS sent_at, r.at AS bought_at, l.n, l.name,
         l.quantity, l.sum, l.product_id
@@ -40,25 +34,6 @@ UNFREEZE = text("""
     DELETE FROM freezes f USING accounts a
     WHERE f.brand_id = :brand AND a.id = f.account_id AND a.card_number = :card RETURNING f.account_id
 """)
-PAYING_ACTIONS = ("release", "rule_wrong")
-
-
-class ReviewUnknown(NotFound):
-    """Your brand has no such item to review."""
-
-    code = "review_unknown"
-
-
-class ReviewDecided(Conflict):
-    """This has already been decided differently."""
-
-    code = "review_decided"
-
-
-class SecondPersonNeeded(Conflict):
-    """This is more than one person may release. Another person of your brand has to confirm it."""
-
-    code = "second_person_needed"
 
 
 class RuleNotFound(Invalid):
@@ -91,29 +66,20 @@ async def decide_review(
     if decision.rule is not None:
         await _check_rule(db, member, review, decision)
     above = settings.numbers.at("second_person_above", now.date())
-    for _ in range(ATTEMPTS):
-        lines, programmes = await price_waiting_lines(db, settings, rule_cache, member, review, decision.action, now)
-        try:
-            row = await db.call(
-                DECIDE,
-                brand=member.brand_id,
-                review=review,
-                staff=member.staff_id,
-                action=decision.action,
-                rule=decision.rule,
-                note=decision.note,
-                lines=to_json(lines),
-                above=above,
+
+    async def decide(lines: list[RepricedLine]) -> DecisionResult:
+        return await db.transaction(
+            partial(
+                review_decisions.decide, member=member, review_id=review, decision=decision, lines=lines, above=above
             )
-        except psycopg.Error as error:
-            if error.sqlstate not in RETRY_SQLSTATES:
-                raise
-            for programme in programmes:
-                rule_cache.forget(programme)
-            continue
-        if row.result != "changed":
-            return _is_decided(row.result)
-    raise Busy
+        )
+
+    price = partial(price_waiting_lines, db, settings, rule_cache, member, review, decision.action, now)
+    try:
+        result = await decide_at_current_prices(rule_cache, ATTEMPTS, price, decide)
+    except PricesOutdated as error:
+        raise Busy from error
+    return result is not DecisionResult.PROPOSED
 
 
 async def _check_rule(db: Database, member: Member, review: int, decision: DecisionIn) -> None:
@@ -144,13 +110,6 @@ def waiting_line(row: Any, product: int | None = None) -> WaitingLine:
     return WaitingLine(
         row.id, row.receipt_id, row.sent_at, row.n, row.name, row.quantity, row.sum, product_id, row.bought_at
     )
-
-
-def _is_decided(result: str) -> bool:
-    refusals = {"unknown": ReviewUnknown, "other": ReviewDecided, "same_person": SecondPersonNeeded}
-    if result in refusals:
-        raise refusals[result]
-    return result != "proposed"
 
 
 async def unfreeze_account(session: AsyncSession, member: Member, card: str) -> None:

@@ -15,6 +15,8 @@ from backend.core.http.problems import error_responses
 from backend.core.settings import Settings
 from backend.earning.receipts.review import queue as review_queue
 from backend.earning.receipts.review import service as reviewing
+from backend.earning.receipts.review.review_decisions import ReviewDecided, ReviewUnknown
+from backend.earning.receipts.review.review_steps import SecondPersonNeeded
 from backend.earning.receipts.review.schemas import DecisionIn, Figures, ReviewOut, ReviewPage
 from backend.identity.brands.authentication import REVIEWERS, CurrentMember, Member, RoleForbids, brand_transaction
 from backend.programmes.rules.rule_cache import CurrentRuleCache, RuleCache
@@ -41,7 +43,7 @@ async def get_review_figures(staff: CurrentMember, session: Session) -> Figures:
     return await review_queue.rule_figures(session, staff)
 
 
-@get("/reviews/{review:int}", opt=REVIEWERS, responses=error_responses(RoleForbids, reviewing.ReviewUnknown))
+@get("/reviews/{review:int}", opt=REVIEWERS, responses=error_responses(RoleForbids, ReviewUnknown))
 async def get_review(
     staff: CurrentMember, db: Db, settings: CurrentSettings, rule_cache: CurrentRuleCache, now: Now, review: Number
 ) -> ReviewOut:
@@ -55,9 +57,9 @@ async def get_review(
     responses={202: PROPOSED}
     | error_responses(
         RoleForbids,
-        reviewing.ReviewUnknown,
-        reviewing.ReviewDecided,
-        reviewing.SecondPersonNeeded,
+        ReviewUnknown,
+        ReviewDecided,
+        SecondPersonNeeded,
         reviewing.RuleNotFound,
         Busy,
     ),

@@ -1,10 +1,10 @@
 """Unclear wordings of shops: a reviewer sets the product once for all lines in review with this wording."""
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import msgspec
-import psycopg
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,16 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.db.database import Database
 from backend.core.http.errors import Busy, NotFound
 from backend.core.settings import Settings
-from backend.earning.receipts.awards.review_awards import (
-    ATTEMPTS,
-    RETRY_SQLSTATES,
-    RepricedLine,
-    refuse_lines,
-    reprice_lines,
-    to_json,
-)
+from backend.earning.receipts.awards.current_prices import decide_at_current_prices
+from backend.earning.receipts.awards.payment_steps import PricesOutdated
+from backend.earning.receipts.awards.review_awards import ATTEMPTS, RepricedLine, refuse_lines, reprice_lines
 from backend.earning.receipts.matching import wording_key
 from backend.earning.receipts.models import ALL_SHOPS, LineAlias
+from backend.earning.receipts.review.named_lines import ReviewLimits, decide_lines
 from backend.earning.receipts.review.service import waiting_line
 from backend.earning.receipts.review.wording_schemas import LikelyProduct, NamedIn, NamedOut, Wording
 from backend.identity.brands import audit_log
@@ -58,9 +54,6 @@ WAITING_LINES = text("""
                 AND a.key = :key))
     ORDER BY l.receipt_id, l.id
 """)
-NAME_LINES = text("""
-    SELECT receipts_name_lines(:brand, :receipt, CAST(:lines AS jsonb), :staff, :decide_by, :above) AS decided
-""")
 
 
 class LineUnknown(NotFound):
@@ -78,15 +71,6 @@ class WordingDecision(msgspec.Struct, frozen=True):
     inn: str
     place: str  # for which shop it goes: its tax number, "" where none is known, or EVERYWHERE
     product_id: int | None
-
-
-class ReviewLimits(NamedTuple):
-    """When a held line must be decided, the minor units of a receipt beyond which it is held, and the maximum age of a
-    receipt for campaigns without one of their own."""
-
-    decide_by: datetime
-    above: int
-    age_hours: int
 
 
 async def wording_page(
@@ -193,26 +177,16 @@ async def _decide_receipt(
     now: datetime,
     limits: ReviewLimits,
 ) -> int:
-    for _ in range(ATTEMPTS):
-        lines, programmes = await _priced_lines(db, rule_cache, member, rows, named, now, limits)
-        try:
-            row = await db.call(
-                NAME_LINES,
-                brand=member.brand_id,
-                receipt=receipt,
-                lines=to_json(lines),
-                staff=member.staff_id,
-                decide_by=limits.decide_by,
-                above=limits.above,
-            )
-        except psycopg.Error as error:
-            if error.sqlstate not in RETRY_SQLSTATES:
-                raise
-            for programme in programmes:
-                rule_cache.forget(programme)
-        else:
-            return int(row.decided)
-    raise Busy
+    async def decide(lines: list[RepricedLine]) -> int:
+        return await db.transaction(
+            partial(decide_lines, member=member, receipt_id=receipt, lines=lines, limits=limits)
+        )
+
+    price = partial(_priced_lines, db, rule_cache, member, rows, named, now, limits)
+    try:
+        return await decide_at_current_prices(rule_cache, ATTEMPTS, price, decide)
+    except PricesOutdated as error:
+        raise Busy from error
 
 
 async def _priced_lines(

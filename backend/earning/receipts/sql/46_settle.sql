@@ -1,36 +1,5 @@
--- Settlement of a verified receipt: its claim, signals of fraud rules, payment of its lines. One transaction.
--- Order of locks: the account -> the receipt -> the claim's key -> reviews -> units -> wallets -> budgets.
-
--- Signals of the rules 7 to 9 (ledger.md, 6), by the time of purchase. p_limits: day, hour, shop, quick, share, least,
--- `shadow`, the rules in shadow for all brands, and `shadow_of`, by brand, those that its reviewers overturn.
-CREATE OR REPLACE FUNCTION receipts_signals(c receipt_claims, p_limits jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
-DECLARE day int; hour int; shop int; quick int; mine int; range bigint; found jsonb := '[]';
-BEGIN
-    SELECT count(*), count(*) FILTER (WHERE bought_at BETWEEN c.bought_at - interval '1 hour' AND c.bought_at + interval '1 hour'),
-        count(*) FILTER (WHERE seller_inn = c.seller_inn
-            AND bought_at BETWEEN c.bought_at - interval '10 minutes' AND c.bought_at + interval '10 minutes')
-    INTO day, hour, shop FROM receipt_claims
-    WHERE account_id = c.account_id AND bought_at BETWEEN c.bought_at - interval '1 day' AND c.bought_at + interval '1 day';
-    IF day > (p_limits ->> 'day')::int OR hour > (p_limits ->> 'hour')::int OR shop > (p_limits ->> 'shop')::int THEN
-        found := found || jsonb_build_object('rule', 'receipt_velocity', 'points', 20,
-            'inputs', jsonb_build_object('day', day, 'hour', hour, 'shop', shop));
-    END IF;
-    SELECT count(*) INTO quick FROM receipt_claims o
-    WHERE o.account_id = c.account_id AND o.till = c.till AND o.quick
-        AND o.bought_at BETWEEN c.bought_at - interval '7 days' AND c.bought_at + interval '7 days';
-    IF c.quick AND quick >= (p_limits ->> 'quick')::int THEN
-        found := found || jsonb_build_object('rule', 'cashier_pattern', 'points', 40,
-            'inputs', jsonb_build_object('till', c.till, 'quick', quick));
-    END IF;
-    SELECT count(*) FILTER (WHERE o.account_id = c.account_id), max(o.number) - min(o.number) + 1 INTO mine, range
-    FROM receipt_claims o WHERE o.till = c.till
-        AND o.bought_at >= date_trunc('day', c.bought_at) AND o.bought_at < date_trunc('day', c.bought_at) + interval '1 day';
-    IF mine >= (p_limits ->> 'least')::int AND mine * 100 > range * (p_limits ->> 'share')::int THEN
-        found := found || jsonb_build_object('rule', 'till_share', 'points', 60,
-            'inputs', jsonb_build_object('till', c.till, 'receipts', mine, 'of', range));
-    END IF;
-    RETURN found;
-END $$;
+-- The steps of the settlement of a verified receipt, which are one transaction (awards/receipt_claims.py): its claim, and the payment
+-- of its lines. Order of locks: the account -> the receipt -> the claim's key -> reviews -> units -> wallets -> budgets.
 
 -- Pays lines in review by their awards; a line that cannot be paid is refused with its reason. A marked unit is paid under
 -- its own number (cause 3), so it pays once, whichever way it came.
@@ -117,61 +86,50 @@ CREATE OR REPLACE FUNCTION receipts_for_people(p_receipt bigint) RETURNS void LA
     WHERE id = p_receipt AND state = 'pending'
 $$;
 
--- Claims a verified receipt for its sender, once in the world; its lines are paid or go to review. Idempotent. Raises SB010,
--- SB011 if the budget or the rules have changed: price the lines again.
-CREATE OR REPLACE FUNCTION receipts_settle(
-    p_receipt bigint, p_claim jsonb, p_lines jsonb, p_signals jsonb, p_limits jsonb, p_decide_by timestamptz
-) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE r receipts; c receipt_claims; seen jsonb; b bigint; item bigint; points int; held bigint[] := '{}'; ready jsonb;
-    noted jsonb;
+-- Claims a verified receipt for its sender, once in the world. Returns the account; null if the receipt is decided already,
+-- or is refused now: the account is closed, or another one has claimed it.
+CREATE OR REPLACE FUNCTION receipts_claim(p_receipt bigint, p_claim jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE r receipts;
 BEGIN
     SELECT * INTO r FROM receipts WHERE id = p_receipt;
     PERFORM pg_advisory_xact_lock(20311, (r.account_id % 2147483647)::int);
     SELECT * INTO r FROM receipts WHERE id = p_receipt FOR UPDATE;
     IF r.state NOT IN ('pending', 'review') OR EXISTS (SELECT FROM receipt_claims o WHERE o.receipt_id = r.id) THEN
-        RETURN;
+        RETURN NULL;
     END IF;
     IF NOT EXISTS (SELECT FROM accounts o WHERE o.id = r.account_id AND o.closed_at IS NULL) THEN
         PERFORM receipts_refuse(r.id, 'account_closed');
-        RETURN;
+        RETURN NULL;
     END IF;
-    INSERT INTO receipt_claims AS o (country, identity, receipt_id, account_id, seller_inn, till, region, bought_at, number, quick)
+    INSERT INTO receipt_claims (country, identity, receipt_id, account_id, seller_inn, till, region, bought_at, number, quick)
     SELECT r.country, r.identity, r.id, r.account_id, x.seller_inn, x.till, x.region, x.bought_at, x.number, x.quick
     FROM jsonb_to_record(p_claim) AS x (seller_inn text, till text, region text, bought_at timestamp, number bigint, quick boolean)
-    ON CONFLICT (country, identity) DO NOTHING RETURNING * INTO c;
+    ON CONFLICT (country, identity) DO NOTHING;
     IF NOT FOUND THEN
         PERFORM receipts_refuse(r.id, 'already_claimed');
-        RETURN;
+        RETURN NULL;
     END IF;
-    seen := p_signals || receipts_signals(c, p_limits);
-    FOR b IN SELECT DISTINCT (x ->> 'brand')::bigint AS brand FROM jsonb_array_elements(p_lines) AS x
-            WHERE x ->> 'state' <> 'refused' ORDER BY 1 LOOP
-        item := NULL;
-        noted := (p_limits -> 'shadow') || coalesce(p_limits -> 'shadow_of' -> b::text, '[]');
-        SELECT coalesce(sum((x ->> 'points')::int), 0) INTO points FROM jsonb_array_elements(seen) AS x
-        WHERE NOT noted ? (x ->> 'rule');
-        IF points > 0 OR EXISTS (SELECT FROM freezes f WHERE f.brand_id = b AND f.account_id = r.account_id) THEN
-            held := held || b;
-            INSERT INTO reviews AS v (brand_id, account_id, points, decide_by) VALUES (b, r.account_id, points, p_decide_by)
-            ON CONFLICT (brand_id, account_id) WHERE decided_at IS NULL DO UPDATE SET points = v.points + excluded.points
-            RETURNING v.id INTO item;
-        END IF;
-        INSERT INTO receipt_signals (brand_id, receipt_id, review_id, rule, version, shadow, points, inputs)
-        SELECT b, r.id, item, x ->> 'rule', 1, noted ? (x ->> 'rule'), (x ->> 'points')::int, x -> 'inputs'
-        FROM jsonb_array_elements(seen) AS x;
-    END LOOP;
+    RETURN r.account_id;
+END $$;
+
+-- Stores the lines of a claimed receipt and pays those with an award; lines of the brands in p_held go to review instead.
+-- Raises SB010, SB011 if the budget or the rules have changed: price the lines again.
+CREATE OR REPLACE FUNCTION receipts_pay_lines(p_receipt bigint, p_lines jsonb, p_held bigint[], p_decide_by timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE ready jsonb;
+BEGIN
     INSERT INTO receipt_lines (receipt_id, brand_id, n, name, quantity, sum, gtin, serial, product_id, how, score, candidates,
         state, reason)
-    SELECT r.id, x.brand, x.n, x.name, x.quantity, x.sum, x.gtin, x.serial, x.product, x.how, x.score,
+    SELECT p_receipt, x.brand, x.n, x.name, x.quantity, x.sum, x.gtin, x.serial, x.product, x.how, x.score,
         coalesce(x.candidates, '[]'), CASE WHEN x.state = 'paid' THEN 'review' ELSE x.state END,
-        CASE WHEN x.state = 'paid' AND x.brand = ANY (held) THEN 'checked' ELSE x.reason END
+        CASE WHEN x.state = 'paid' AND x.brand = ANY (p_held) THEN 'checked' ELSE x.reason END
     FROM jsonb_to_recordset(p_lines) AS x (brand bigint, n int, name text, quantity numeric, sum bigint, gtin text,
         serial text, product bigint, how text, score float8, candidates jsonb, state text, reason text);
     SELECT coalesce(jsonb_agg(x || jsonb_build_object('line', l.id)), '[]') INTO ready
     FROM jsonb_array_elements(p_lines) AS x
-    JOIN receipt_lines l ON l.receipt_id = r.id AND l.brand_id = (x ->> 'brand')::bigint AND l.n = (x ->> 'n')::int
-    WHERE x ->> 'state' = 'paid' AND NOT (x ->> 'brand')::bigint = ANY (held);
-    PERFORM receipts_award(r.account_id, ready, NULL);
-    UPDATE receipts SET decide_by = p_decide_by WHERE id = r.id;
-    PERFORM receipts_conclude(r.id, 'no_products', NULL);
+    JOIN receipt_lines l ON l.receipt_id = p_receipt AND l.brand_id = (x ->> 'brand')::bigint AND l.n = (x ->> 'n')::int
+    WHERE x ->> 'state' = 'paid' AND NOT (x ->> 'brand')::bigint = ANY (p_held);
+    PERFORM receipts_award((SELECT account_id FROM receipts WHERE id = p_receipt), ready, NULL);
+    UPDATE receipts SET decide_by = p_decide_by WHERE id = p_receipt;
+    PERFORM receipts_conclude(p_receipt, 'no_products', NULL);
 END $$;

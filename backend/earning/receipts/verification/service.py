@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core.db import jobs
 from backend.core.db.database import Database
@@ -105,7 +106,7 @@ async def _verify_or_log(verifier: Verifier, row: Any) -> None:
     review when its time is over."""
     try:
         await verify_receipt(verifier, row)
-    except (psycopg.Error, LookupError, ValueError, TypeError) as error:
+    except (psycopg.Error, SQLAlchemyError, LookupError, ValueError, TypeError) as error:
         log.exception("receipt_failed", receipt=row.id, error=type(error).__name__)
         # A reviewer cannot decide a return; the error may be temporary.
         if row.operation != RETURN_OPERATION and _now() > row.decide_by - REVIEW_TIME:
