@@ -38,8 +38,8 @@ class ReceiptThresholds(msgspec.Struct, frozen=True):
     hour: int
     shop: int
     quick: int
-    share: int  # per cent
-    least: int  # receipts of an agent that say something about a till
+    share_percent: int
+    min_own: int  # fewer receipts of an agent do not describe a till
 
 
 def receipt_signals(
@@ -72,7 +72,7 @@ def cashier_pattern(
 
 def till_share(counts: ReceiptCounts, thresholds: ReceiptThresholds, till: str) -> FoundSignal | None:
     """Rule 9: a large share of a till's receipts of a day goes to one agent."""
-    if counts.own < thresholds.least or counts.own * 100 <= counts.numbers * thresholds.share:
+    if counts.own < thresholds.min_own or counts.own * 100 <= counts.numbers * thresholds.share_percent:
         return None
     return FoundSignal("till_share", 60, {"till": till, "receipts": counts.own, "of": counts.numbers})
 

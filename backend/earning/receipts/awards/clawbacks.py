@@ -84,12 +84,12 @@ async def _quantity_left(session: AsyncSession, returned: ReturnedLine) -> Decim
     )
     # Locked after the account and the line; no lock of another account is taken after it.
     await session.execute(document.with_for_update())
-    taken = select(func.coalesce(func.sum(ReceiptLineReturn.quantity), 0)).where(
+    earlier = select(func.coalesce(func.sum(ReceiptLineReturn.quantity), 0)).where(
         ReceiptLineReturn.country == returned.country,
         ReceiptLineReturn.identity == returned.identity,
         ReceiptLineReturn.n == returned.n,
     )
-    return round_quantity(returned.quantity) - (await session.execute(taken)).scalar_one()
+    return round_quantity(returned.quantity) - (await session.execute(earlier)).scalar_one()
 
 
 async def _insert_return(

@@ -46,7 +46,7 @@ class ReceiptAge(msgspec.Struct, frozen=True):
 
 
 class SettlementLine(Award, kw_only=True):
-    """A line, as `receipts_settle` reads it. Without an award it is in review or refused."""
+    """A line, as `receipts_pay_lines` reads it. Without an award it is in review or refused."""
 
     brand: int
     n: int

@@ -21,8 +21,8 @@ THRESHOLDS = {
     "hour": "receipts_agent_hour",
     "shop": "receipts_agent_shop",
     "quick": "receipts_quick_week",
-    "share": "till_share_percent",
-    "least": "till_share_least",
+    "share_percent": "till_share_percent",
+    "min_own": "till_share_least",
 }
 NEAREST_PURCHASES = text("""
     (SELECT region, bought_at FROM receipt_claims

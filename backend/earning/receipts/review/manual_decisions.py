@@ -1,6 +1,6 @@
 """A brand's decision about a receipt that people read, in one transaction.
 
-Order of locks: the account -> the receipt -> as in receipts_settle.
+Order of locks: the account -> the receipt -> the claim's key, and what follows in a settlement.
 """
 
 from sqlalchemy import select, update

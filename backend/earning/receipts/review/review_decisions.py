@@ -1,6 +1,6 @@
 """The decision of a reviewer about an item, in one transaction with its payments.
 
-Order of locks: the account -> its receipts by id -> the item -> units -> wallets -> budgets, as in receipts_settle.
+Order of locks: the account -> its receipts by id -> the item -> units -> wallets -> budgets, as a settlement does.
 Receipts and the item are locked with NO KEY UPDATE: flag_line holds the item and reads the receipt by its foreign key.
 """
 
@@ -62,16 +62,32 @@ class ReviewScope(msgspec.Struct, frozen=True):
     amount: int
 
 
-async def decide(
-    session: AsyncSession,
-    member: Member,
-    review_id: int,
-    decision: DecisionIn,
-    lines: Sequence[RepricedLine],
-    above: int,
-) -> DecisionResult:
-    """Decide an item of the queue and pay its lines as they were priced. Idempotent. `above`: the minor units that one
-    person may release.
+class PricedDecision(msgspec.Struct, frozen=True):
+    """A reviewer's decision, with the awards of the lines in review by the current rules, none if it does not pay.
+    `above`: the minor units that one person may release."""
+
+    request: DecisionIn
+    lines: Sequence[RepricedLine]
+    above: int
+
+    @property
+    def action(self) -> ReviewAction:
+        """What is to be done."""
+        return ReviewAction(self.request.action)
+
+    @property
+    def pays(self) -> bool:
+        """Whether the lines in review are paid."""
+        return self.action in PAYING_ACTIONS
+
+    @property
+    def worth(self) -> int:
+        """What it pays before caps, in minor units."""
+        return sum(line.worth for line in self.lines)
+
+
+async def decide(session: AsyncSession, member: Member, review_id: int, decision: PricedDecision) -> DecisionResult:
+    """Decide an item of the queue and pay its lines as they were priced. Idempotent.
 
     Raises:
         ReviewUnknown, ReviewDecided, SecondPersonNeeded.
@@ -79,29 +95,22 @@ async def decide(
     """
     account_id = await _account_of(session, member, review_id)
     await lock_account(session, account_id)
-    action = ReviewAction(decision.action)
-    scope = await _lock_receipts(session, member, review_id, account_id, action)
+    scope = await _lock_receipts(session, member, review_id, account_id, decision.action)
     review = await _lock_review(session, review_id)
     if review.decided_at is not None:
-        return await _repeated(session, review, decision)
-    if action is ReviewAction.FREEZE:
-        await freeze_account(session, member, review, decision)
+        return await _repeated(session, review, decision.request)
+    if decision.action is ReviewAction.FREEZE:
+        await freeze_account(session, member, review, decision.request)
         return DecisionResult.FROZEN
-    value = sum(line.worth for line in lines)
-    if action in PAYING_ACTIONS:
-        if scope.waiting != sorted(line.line for line in lines):
-            raise PricesOutdated
-        if value > above and not await is_confirmation(session, member, review, decision, value):
-            await propose(session, member, review, decision, value)
-            return DecisionResult.PROPOSED
-    await _close(session, member, review, decision, value if action in PAYING_ACTIONS else 0)
-    if action in PAYING_ACTIONS:
-        await pay_lines(session, account_id, lines, member.staff_id)
-    else:
-        await _claw_back(session, member, scope)
-    for receipt_id in scope.receipts:
-        await refresh_state(session, receipt_id, "no_products", member.brand_id)
-    await _record_decision(session, member, review, decision, scope)
+    if decision.pays and scope.waiting != sorted(line.line for line in decision.lines):
+        raise PricesOutdated
+    if decision.worth > decision.above and not await is_confirmation(
+        session, member, review, decision.request, decision.worth
+    ):
+        await propose(session, member, review, decision.request, decision.worth)
+        return DecisionResult.PROPOSED
+    await _close(session, member, review, decision)
+    await _apply(session, member, review, decision, scope)
     return DecisionResult.DECIDED
 
 
@@ -148,18 +157,32 @@ async def _repeated(session: AsyncSession, review: Review, decision: DecisionIn)
     return DecisionResult.REPEATED
 
 
-async def _close(session: AsyncSession, member: Member, review: Review, decision: DecisionIn, value: int) -> None:
-    closed = {"decided_at": func.now(), "decision": decision.action, "note": decision.note}
+async def _close(session: AsyncSession, member: Member, review: Review, decision: PricedDecision) -> None:
+    request = decision.request
+    closed = {"decided_at": func.now(), "decision": request.action, "note": request.note}
     await session.execute(update(Review).where(Review.id == review.id).values(**closed, staff_id=member.staff_id))
-    add_step(session, member, review, decision, value, final=True)
+    add_step(session, member, review, request, decision.worth, final=True)
     await session.flush()
+
+
+async def _apply(
+    session: AsyncSession, member: Member, review: Review, decision: PricedDecision, scope: ReviewScope
+) -> None:
+    """Pay or claw back the lines, refresh their receipts and write the event."""
+    if decision.pays:
+        await pay_lines(session, review.account_id, decision.lines, member.staff_id)
+    else:
+        await _claw_back(session, member, scope)
+    for receipt_id in scope.receipts:
+        await refresh_state(session, receipt_id, "no_products", member.brand_id)
+    await _record_decision(session, member, review, decision.request, scope)
 
 
 async def _claw_back(session: AsyncSession, member: Member, scope: ReviewScope) -> None:
     """Refuse the lines in review, and take back the paid lines of the flagged receipts."""
-    taken = {"reason": "clawed_back", "staff_id": member.staff_id}
+    changes = {"reason": "clawed_back", "staff_id": member.staff_id}
     # Lines in review first: a clawback must not refresh the state of a receipt whose lines are about to be refused.
-    refused = update(ReceiptLine).where(ReceiptLine.id.in_(scope.waiting)).values(state="refused", **taken)
+    refused = update(ReceiptLine).where(ReceiptLine.id.in_(scope.waiting)).values(state="refused", **changes)
     await session.execute(refused)
     paid = select(ReceiptLine.id).where(
         ReceiptLine.receipt_id.in_(scope.flagged),
@@ -169,7 +192,7 @@ async def _claw_back(session: AsyncSession, member: Member, scope: ReviewScope) 
     )
     for line_id in (await session.scalars(paid.order_by(ReceiptLine.id))).all():
         await take_back(session, line_id)
-        await session.execute(update(ReceiptLine).where(ReceiptLine.id == line_id).values(**taken))
+        await session.execute(update(ReceiptLine).where(ReceiptLine.id == line_id).values(**changes))
 
 
 async def _record_decision(

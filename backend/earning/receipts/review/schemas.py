@@ -23,7 +23,7 @@ Points = Annotated[int, Meta(description="The sum over the rules.", examples=[40
 
 
 class ReviewAction(StrEnum):
-    """What a reviewer does about an item; docs/review.md says what each does to lines."""
+    """What a reviewer does about an item; docs/review.md describes what each does to lines."""
 
     RELEASE = "release"
     RULE_WRONG = "rule_wrong"

@@ -14,7 +14,7 @@ from backend.earning.receipts.awards.current_prices import decide_at_current_pri
 from backend.earning.receipts.awards.payment_steps import PricesOutdated
 from backend.earning.receipts.awards.review_awards import ATTEMPTS, RepricedLine, WaitingLine, reprice_lines
 from backend.earning.receipts.review import review_decisions
-from backend.earning.receipts.review.review_decisions import DecisionResult
+from backend.earning.receipts.review.review_decisions import DecisionResult, PricedDecision
 from backend.earning.receipts.review.schemas import PAYING_ACTIONS, DecisionIn
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member
@@ -68,11 +68,8 @@ async def decide_review(
     above = settings.numbers.at("second_person_above", now.date())
 
     async def decide(lines: list[RepricedLine]) -> DecisionResult:
-        return await db.transaction(
-            partial(
-                review_decisions.decide, member=member, review_id=review, decision=decision, lines=lines, above=above
-            )
-        )
+        priced = PricedDecision(decision, lines, above)
+        return await db.transaction(partial(review_decisions.decide, member=member, review_id=review, decision=priced))
 
     price = partial(price_waiting_lines, db, settings, rule_cache, member, review, decision.action, now)
     try:
