@@ -27,7 +27,7 @@ from backend.programmes.models import Campaign, CampaignVersion, Product, Progra
 from backend.programmes.rules.rule import Fixed, Rule
 from local_postgres import data_folder
 from local_postgres import server as postgres_server
-from scanning import package
+from scanning.codes import package
 
 SLOT, SERIALS = 7, 2**37
 ACCOUNTS = 2000

@@ -29,7 +29,7 @@ from demo.story_receipt import receipt_story
 from demo.story_shop import shop_story
 from demo.story_spending import spending_story
 from demo.tamper_demo import audit_altered_copy
-from scanning import symbols
+from scanning.codes import symbols
 
 READY_SECONDS = 60
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["scanning"]):
-    from scanning import countries, payload, receipt
+    from scanning import payload
     from scanning.problem import FieldsInvalid, Problem, ReceiptProblem
+    from scanning.receipts import countries, receipt
 
 LONGEST_INPUT = 700  # bytes; some codes of other countries have so many
 

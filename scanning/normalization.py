@@ -2,7 +2,7 @@
 
 Text copied from messengers, web pages and spreadsheets carries zero-width characters, spaces of many kinds, full-width
 letters and digits, quotes and a full stop. `remove_invisible` is for text that is stored as shown (an SKU, a name, a
-partner's code), `strip_punctuation` for text that is parsed as a code. `scanning.symbols.fold` starts with the latter.
+partner's code), `strip_punctuation` for text that is parsed as a code. `codes.symbols.fold` starts with the latter.
 """
 
 import unicodedata

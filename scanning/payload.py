@@ -5,9 +5,11 @@ from collections.abc import Collection
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
-from scanning import countries, gs1, keyboard, normalization, package, receipt, receipt_text, symbols
-from scanning.countries import ForeignInvalid
+from scanning import keyboard, normalization
+from scanning.codes import gs1, package, symbols
 from scanning.problem import MarkingCode, NotFiscal, Problem, TooLong
+from scanning.receipts import countries, receipt, receipt_text
+from scanning.receipts.countries import ForeignInvalid
 
 Kind = Literal["package", "receipt", "promo", "certificate", "marking", "barcode", "unknown"]
 

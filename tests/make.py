@@ -21,7 +21,7 @@ from backend.identity.brands.models import Brand, Staff, StaffSession
 from backend.programmes.models import BudgetSlice, Campaign, CampaignVersion, Product, Programme
 from backend.programmes.rules.rule import Fixed, Percent, Rule
 from backend.shops.models import BrandShop, Shop, Till
-from scanning import package
+from scanning.codes import package
 
 COUNT = itertools.count(1)
 

@@ -23,7 +23,7 @@ from backend.earning.packages import slot_keys
 from backend.identity.brands.second_factors import service as second_factors
 from backend.imports import service as imports
 from backend.notifications.webhooks import signatures
-from scanning import package
+from scanning.codes import package
 
 REFRESH_SECONDS = 2.0
 # After a key was added: each process of the installation has read it by then.

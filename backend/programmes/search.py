@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy.engine.default import DefaultExecutionContext
 
-from scanning import normalization, symbols
+from scanning import normalization
+from scanning.codes import symbols
 
 
 def fold_text(text: str) -> str:

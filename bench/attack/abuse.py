@@ -13,7 +13,7 @@ from httpx2 import Client
 
 from bench.attack import payloads
 from bench.attack.target import Honest, Target
-from scanning import symbols
+from scanning.codes import symbols
 
 ABUSERS, THREADS = 4, 20
 HONEST_P95_SECONDS = 0.3

@@ -5,7 +5,7 @@ import time
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from scanning import package
+from scanning.codes import package
 
 COUNT = 1_000_000
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
-from scanning import receipt
+from scanning.receipts import receipt
 
 COUNT, ROUNDS = 20_000, 7
 MOST_SLOWER = 5.0

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from backend.earning.promocodes.models import PromoCode
 from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
-from scanning import symbols
+from scanning.codes import symbols
 from tests.make import World
 
 COUNT = count(1)

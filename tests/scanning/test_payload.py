@@ -2,9 +2,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scanning import package, payload
+from scanning import payload
+from scanning.codes import package
+from scanning.codes.symbols import ALPHABET, has_valid_check
 from scanning.payload import Payload, classify
-from scanning.symbols import ALPHABET, has_valid_check
 
 KEY = package.slot_key(bytes(range(32)), 7)
 CODE = package.encode(KEY, 7, 123_456)

@@ -4,7 +4,8 @@ import pytest
 from cryptography.exceptions import InvalidTag
 
 from backend.core.security import gift_card_codes
-from scanning import payload, symbols
+from scanning import payload
+from scanning.codes import symbols
 
 
 def test_code_has_five_groups_and_is_unique():

@@ -13,7 +13,7 @@ from backend.core.db.database import Database
 from backend.earning.packages.slot_keys import slot_key
 from backend.identity.accounts.schemas import AccountNew
 from backend.programmes.rules.rule import Fixed, Rule
-from scanning import package
+from scanning.codes import package
 from tests.earning.receipts.receipt_builders import Buying, document, goods, line
 from tests.make import World, bearer
 from tests.spending.scenario import SpendingScenario, spending_scenario

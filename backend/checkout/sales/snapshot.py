@@ -11,7 +11,7 @@ from backend.checkout.schemas import BasketLine
 from backend.core.db.database import Database
 from backend.core.http.errors import Unauthenticated
 from backend.shops.authentication import TillIdentity
-from scanning import gs1
+from scanning.codes import gs1
 from scanning.problem import Problem
 
 READ_SNAPSHOT = text("SELECT n, found FROM checkout_snapshot(CAST(:requests AS jsonb))")

@@ -22,7 +22,7 @@ from backend.identity.accounts.schemas import AccountNew
 from backend.identity.brands.models import Brand, Staff
 from backend.programmes.models import Campaign, CampaignVersion, Product, Programme
 from backend.programmes.rules.rule import Fixed, Percent, Rule
-from scanning import package
+from scanning.codes import package
 
 CODES, BATCH = 10, 1000
 EMAIL = "owner@demo.example"

@@ -18,7 +18,7 @@ from backend.programmes.models import Campaign, CampaignVersion, Programme
 from backend.programmes.rules.rule import Percent, Promo, Rule
 from backend.shops.authentication import PREFIX
 from backend.shops.models import BrandShop, Shop, Till
-from scanning import symbols
+from scanning.codes import symbols
 
 CODE = "DEMO5"
 

@@ -5,14 +5,15 @@ import secrets
 
 from backend.core.security import encryption
 from backend.core.settings import Settings
-from scanning import payload, symbols
+from scanning import payload
+from scanning.codes import symbols
 
 SYMBOLS, GROUP = 19, 4  # 95 random bits; the check symbol makes it five groups of four
 PURPOSE = b"scanback certificate codes"
 
 
 def fresh() -> str:
-    """A code drawn by chance, as people see it: `7K2M-QX9A-...`, its last symbol a check (see scanning.symbols)."""
+    """A random code as people see it: `7K2M-QX9A-...`; its last symbol is a check (see scanning.codes.symbols)."""
     body = "".join(symbols.ALPHABET[byte % len(symbols.ALPHABET)] for byte in secrets.token_bytes(SYMBOLS))
     code = body + symbols.check_symbol(body)
     return "-".join(code[place : place + GROUP] for place in range(0, len(code), GROUP))

@@ -8,7 +8,7 @@ from backend.core.keyring import Keyring
 from backend.core.security import digests
 from backend.core.settings import Settings
 from backend.earning.packages.slot_keys import key_of
-from scanning import gs1, package, symbols
+from scanning.codes import gs1, package, symbols
 from scanning.problem import NotIssued, Problem, TypingError
 
 

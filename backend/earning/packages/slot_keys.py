@@ -11,7 +11,7 @@ from backend.core.db.database import Database
 from backend.core.keyring import Keyring
 from backend.core.security import encryption
 from backend.core.settings import Settings
-from scanning import package
+from scanning.codes import package
 
 PURPOSE = b"scanback slot keys"
 KEY_BYTES = 16

@@ -18,7 +18,7 @@ from backend.earning.promocodes.offer_text import offer_text
 from backend.earning.promocodes.words import code_parser
 from backend.earning.promocodes.words.code_parser import SpelledCode
 from backend.programmes.rules.rule import Rule
-from scanning import symbols
+from scanning.codes import symbols
 
 GROUP = 4  # symbols of a generated code in one group
 WITH_LOGO, WITHOUT_LOGO = "l.logo", "NULL::bytea"

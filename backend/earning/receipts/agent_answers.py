@@ -10,7 +10,7 @@ from backend.core.http.errors import Conflict, Invalid
 from backend.earning.receipts.models import Receipt
 from backend.earning.receipts.photos import ReceiptDecided
 from backend.earning.receipts.receipt_list import ReceiptUnknown
-from scanning import personal
+from scanning.receipts import personal
 
 
 class AnswerGiven(Conflict):

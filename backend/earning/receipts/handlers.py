@@ -22,8 +22,8 @@ from backend.earning.receipts.submission import SubmittedReceipt
 from backend.identity.accounts.authentication import CurrentAgent, translate_database_errors
 from backend.notifications.watchers import CurrentWatchers, WatchedState
 from backend.programmes.rules.explanation import CurrentRuleVersions
-from scanning import receipt
 from scanning.problem import Fault, FieldsInvalid
+from scanning.receipts import receipt
 
 # Retry-After: a provider answers within seconds, its retry follows minutes later, and a review takes hours.
 POLL_SECONDS, RETRY_POLL_SECONDS = {"pending": 5, "review": 900}, 300

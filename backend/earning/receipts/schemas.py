@@ -21,7 +21,7 @@ from backend.programmes.rules.explanation import (
     additional_out,
     explain_accrual,
 )
-from scanning.document import Document
+from scanning.receipts.document import Document
 
 Number = Annotated[str, Meta(min_length=1, max_length=40)]
 Fn = Annotated[str, Meta(description="Fiscal drive (ФН), 16 digits.", examples=["7380440902582955"])]
@@ -40,7 +40,7 @@ class ReceiptIn(RequestModel):
     operation: Annotated[int, Meta(ge=1, le=4, description="1 is a purchase, 2 its return.", examples=[1])] = 1
 
     def texts(self) -> dict[str, str]:
-        """The fields as `scanning.receipt.typed` reads them."""
+        """The fields as `scanning.receipts.receipt.typed` reads them."""
         total = f"{self.total // 100}.{self.total % 100:02}" if isinstance(self.total, int) else self.total
         return {"fn": self.fn, "fd": str(self.fd), "fp": str(self.fp), "at": self.at, "total": total}
 

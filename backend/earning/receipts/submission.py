@@ -11,10 +11,10 @@ from backend.core.db import rate_limits
 from backend.core.db.database import Database
 from backend.core.settings import Settings
 from backend.identity.accounts.authentication import Agent
-from scanning import countries, receipt
-from scanning.countries import Foreign
 from scanning.problem import Problem
-from scanning.receipt import Receipt
+from scanning.receipts import countries, receipt
+from scanning.receipts.countries import Foreign
+from scanning.receipts.receipt import Receipt
 
 SUBMIT_RECEIPT = text("""
     SELECT * FROM receipts_submit(:account, :device, :key, :country, :identity, :fp, :canonical, :at, :total,

@@ -14,9 +14,9 @@ from backend.core.http.models import ResponseModel
 from backend.core.language import language
 from backend.earning.scans.outcomes import ScanOutcome
 from backend.identity.accounts.authentication import Agent
-from scanning import gs1, package
-from scanning.decode import Symbol
+from scanning.codes import gs1, package
 from scanning.payload import Payload
+from scanning.pictures.decode import Symbol
 
 MAX_TEXT_LENGTH = 100  # characters of a text that is no code of ours
 CERTIFICATE_TAIL = 4  # symbols; the whole code can be spent

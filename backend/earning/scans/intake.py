@@ -22,8 +22,8 @@ from backend.earning.scans.code_details import PictureCode
 from backend.earning.scans.pictures.decoder import Decoder, Payer
 from backend.earning.scans.schemas import SCAN_TIME_DESCRIPTION, ScanIn
 from scanning import payload
-from scanning.header import Limits
 from scanning.payload import Payload
+from scanning.pictures.header import Limits
 from scanning.problem import PictureTooLarge, PictureUnreadable, PictureUnsupported
 
 TEXT_BYTES = 16 * 1024

@@ -14,10 +14,10 @@ from backend.earning.receipts.schemas import SlipOut, requisites_out
 from backend.earning.receipts.submission import SubmissionResult
 from backend.earning.scans.outcomes import ScannedText, ScanOutcome
 from backend.identity.accounts.authentication import Agent, translate_database_errors
-from scanning import receipt
-from scanning.countries import ForeignInvalid
 from scanning.payload import Payload
 from scanning.problem import Problem
+from scanning.receipts import receipt
+from scanning.receipts.countries import ForeignInvalid
 
 RECEIPT_CAUSE = 9  # the scan refers to a receipt, which is no cause of an award by itself
 REVIEW_REASONS = ("photo_needed", "being_checked")

@@ -5,7 +5,7 @@ import secrets
 
 from stdnum import luhn
 
-from scanning import symbols
+from scanning.codes import symbols
 
 RECOVERY_SYMBOLS = 20  # 100 bits, and one symbol more that catches typing errors
 

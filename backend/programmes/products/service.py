@@ -14,7 +14,8 @@ from backend.identity.brands.authentication import Member
 from backend.programmes import search, service
 from backend.programmes.models import Product
 from backend.programmes.schemas import ProductIn
-from scanning import gs1, normalization
+from scanning import normalization
+from scanning.codes import gs1
 from scanning.problem import GtinInvalid as WrongDigits
 
 NAMES = ("gtin", "name_ru", "name_en", "aliases", "articles", "maker", "trade_marks", "exact_aliases")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backend.earning.packages.slot_keys import slot_key
-from scanning import package
+from scanning.codes import package
 from tests.make import World
 
 

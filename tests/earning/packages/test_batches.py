@@ -16,7 +16,7 @@ from backend.earning.packages.models import Batch, ImportedCode, Range, Slot
 from backend.earning.packages.slot_keys import slot_key
 from backend.programmes.products.service import ProductUnknown
 from backend.programmes.service import ProgrammeUnknown
-from scanning import package
+from scanning.codes import package
 from tests.make import World
 
 HUNDRED_MILLION = 100_000_000

@@ -18,7 +18,7 @@ from backend.earning.packages.code_lists.code_list import (
     marking_check,
     refuse_damaged,
 )
-from scanning import package
+from scanning.codes import package
 from tests.core.tabular.workbooks import book, row, text_cell
 
 GTIN = "04600439931256"

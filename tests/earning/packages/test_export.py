@@ -21,7 +21,7 @@ from backend.earning.packages.models import Batch
 from backend.earning.packages.print_runs.labels import files
 from backend.earning.packages.print_runs.labels.files import Format
 from backend.earning.packages.print_runs.print_run import DesignRefused, LabelStyle, PrintRun, plan_run
-from scanning import package
+from scanning.codes import package
 
 KEY = bytes(range(16))
 SETTINGS = Settings(code_host="HTTPS://EX.RU", master_key=bytes(32))

@@ -16,7 +16,7 @@ from backend.earning.packages.code_lists import imports
 from backend.earning.packages.code_lists.imports import RefusedLine
 from backend.earning.packages.models import ImportedCode, MarkedUnit
 from backend.earning.packages.service import older_code_digests
-from scanning.symbols import ALPHABET
+from scanning.codes.symbols import ALPHABET
 from tests.make import World
 
 GTIN = "04600439931256"

@@ -14,7 +14,7 @@ import pytest
 from backend.earning.packages.print_runs.labels import files
 from backend.earning.packages.print_runs.labels.files import BLOCK_SIZES, Format, LabelsOutOfOrder
 from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign, LabelRefused
-from scanning.symbols import ALPHABET
+from scanning.codes.symbols import ALPHABET
 
 DESIGN = LabelDesign(name="Радиатор «Тепло-500»", sku="RB-500/10")
 ZPL_LABEL = re.compile(

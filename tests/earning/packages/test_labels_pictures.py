@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 from backend.earning.packages.print_runs.labels import files, label_picture
 from backend.earning.packages.print_runs.labels.files import Format
 from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
-from scanning.symbols import ALPHABET
+from scanning.codes.symbols import ALPHABET
 
 DESIGN = LabelDesign(name="Радиатор «Тепло-500», 10 секций", sku="RB-500/10")
 SMALL = LabelDesign(name="Кран", sku="K-1/2", width_mm=25, height_mm=32, module_mm=0.4)

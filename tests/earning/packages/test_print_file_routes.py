@@ -12,7 +12,7 @@ from backend.core.storage.bucket import Bucket
 from backend.earning.packages.print_runs import print_jobs
 from backend.earning.packages.print_runs.labels import files as formats
 from backend.earning.packages.print_runs.labels.files import Format
-from scanning import package
+from scanning.codes import package
 from tests.make import World
 from tests.worker.local_worker import until, working
 

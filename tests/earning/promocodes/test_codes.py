@@ -12,7 +12,7 @@ from backend import migrations
 from backend.earning.promocodes.models import PromoCode
 from backend.earning.promocodes.words import code_parser
 from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
-from scanning import symbols
+from scanning.codes import symbols
 from tests.make import World, bearer
 
 

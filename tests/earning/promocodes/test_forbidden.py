@@ -4,7 +4,7 @@ import pytest
 
 from backend.core.settings import SettingMissing, Settings
 from backend.earning.promocodes.words.forbidden import is_forbidden
-from scanning import symbols
+from scanning.codes import symbols
 
 
 @pytest.mark.parametrize("word", ["ADMIN", "admin7", "Тест", "TECT1", "xfuckx", "СУКА", "CYKA", "нахуй", "ПИД0Р"])

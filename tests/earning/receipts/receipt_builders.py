@@ -18,7 +18,7 @@ from backend.earning.receipts.verification.service import Verifier
 from backend.identity.accounts.schemas import AccountNew
 from backend.programmes.models import Campaign, Product, Programme
 from backend.programmes.rules.rule import Percent, Rule
-from scanning.document import Document, Line
+from scanning.receipts.document import Document, Line
 from tests.make import World, bearer
 
 NUMBERS = itertools.count(100)

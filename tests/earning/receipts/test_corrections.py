@@ -9,7 +9,7 @@ from httpx2 import Response
 from sqlalchemy import text
 
 from backend.identity.accounts.schemas import AccountNew
-from scanning.document import Document
+from scanning.receipts.document import Document
 from tests.earning.receipts.receipt_builders import Buying, bought, document, goods, qr
 from tests.make import World, bearer
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from scanning.document import Correction
+from scanning.receipts.document import Correction
 from tests import budgets
 from tests.earning.receipts.receipt_builders import OTHER_SELLER, SOCKET, Buying, document, goods, line
 from tests.make import World

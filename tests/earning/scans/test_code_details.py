@@ -7,9 +7,10 @@ from PIL import Image
 from sqlalchemy import text
 
 from backend.earning.scans.code_details import human_readable
-from scanning import package, payload
+from scanning import payload
+from scanning.codes import package
 from tests.make import World, bearer
-from tests.scanning import draw
+from tests.scanning.pictures import draw
 
 
 def sheet(*codes: str) -> bytes:

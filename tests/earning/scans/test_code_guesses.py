@@ -15,7 +15,7 @@ from backend.earning.packages.service import CodeLookup, RefusedCode
 from backend.earning.packages.slot_keys import slot_key
 from backend.identity.accounts.schemas import AccountNew
 from backend.programmes.rules.rule import Fixed, Rule
-from scanning import package, symbols
+from scanning.codes import package, symbols
 from tests.make import World, bearer
 
 GUESSES, ATTEMPTS = 100_000, 3

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from backend.earning.scans.pictures.decoder import Decoder, DecoderBusy, Payer
-from scanning import decode
-from scanning.header import Limits
+from scanning.pictures import decode
+from scanning.pictures.header import Limits
 from scanning.problem import PictureTooLarge, PictureUnreadable, PictureUnsupported, Problem
-from tests.scanning import bombs, draw
-from tests.scanning.draw import URL
+from tests.scanning.pictures import bombs, draw
+from tests.scanning.pictures.draw import URL
 
 LABEL = draw.file(draw.photo(draw.qr()), "JPEG")
 SLOW = draw.file(draw.photo(draw.qr(), size=(5700, 4200)), "WEBP", lossless=True, method=0, quality=0)
@@ -362,7 +362,7 @@ def test_processes_end_with_their_parent(tmp_path):
 
 
 def test_process_without_input_exits():
-    command = [sys.executable, "-m", "scanning.child"]
+    command = [sys.executable, "-m", "scanning.pictures.child"]
     done = subprocess.run(
         command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=True
     )

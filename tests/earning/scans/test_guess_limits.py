@@ -16,9 +16,9 @@ from backend.earning.packages import service as packages
 from backend.earning.packages.service import CodeLookup
 from backend.earning.packages.slot_keys import slot_key
 from backend.identity.accounts.schemas import AccountNew
-from scanning import package, symbols
+from scanning.codes import package, symbols
 from tests.make import World, bearer, caller
-from tests.scanning import draw
+from tests.scanning.pictures import draw
 
 
 def guess() -> str:

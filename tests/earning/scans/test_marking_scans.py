@@ -19,7 +19,7 @@ from backend.earning.packages.code_lists import imports
 from backend.earning.packages.models import MarkedUnit
 from backend.programmes.rules.rule import Fixed, Rule
 from tests.make import World, bearer
-from tests.scanning.marking_spellings import layout
+from tests.scanning.codes.marking_spellings import layout
 
 GTIN = "04600439931256"
 SERIAL = "5a'bC,d%&x*1"

@@ -5,7 +5,7 @@ import pytest
 from backend.core.security import gift_card_codes
 from backend.earning.promocodes.models import PromoCode
 from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
-from scanning import package
+from scanning.codes import package
 from tests.make import World
 
 RULE = Rule(ways=frozenset({"promo"}), amount=Percent(1000), hold_days=14, promo=Promo(Percent(500)))

@@ -9,7 +9,7 @@ from PIL import Image
 from backend.earning.scans.pictures.decoder import Decoder, DecoderBusy
 from scanning.problem import PictureTooLarge, PictureUnreadable, PictureUnsupported
 from tests.earning.receipts.pictures import photo
-from tests.scanning import bombs, draw
+from tests.scanning.pictures import bombs, draw
 
 
 @pytest.fixture(scope="module")

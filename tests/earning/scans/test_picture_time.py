@@ -9,7 +9,7 @@ from litestar import Litestar
 from sqlalchemy import text
 
 from tests.make import World, bearer
-from tests.scanning import bombs, draw
+from tests.scanning.pictures import bombs, draw
 
 LABEL = draw.file(draw.photo(draw.qr("HTTPS://EX.RU/P/SPRING")), "JPEG")  # not a code that counts as made up
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backend.identity.accounts import secrets
-from scanning import symbols
+from scanning.codes import symbols
 from tests.identity.accounts.owners import come_back, end_hold, signed
 from tests.make import World, bearer
 

@@ -15,7 +15,7 @@ from backend.core.tabular.headers import folded
 from backend.core.tabular.line_reader import LineReader
 from backend.core.tabular.reader import ZIP, FileUnreadable, Limits, LineBroken
 from backend.earning.packages.code_lists.code_list import CodeCheck, CodeRow, Reason, is_guessable
-from scanning import symbols
+from scanning.codes import symbols
 
 LONGEST_LINE, LONGEST_HEADER = 4_000, 100  # characters
 LIMITS = Limits(unpacked_bytes=128 * 2**20, texts=2_000_000)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from backend.core.tabular import lost_zeros
-from scanning import gs1, payload, symbols
+from scanning import payload
+from scanning.codes import gs1, symbols
 from scanning.problem import Problem
 
 Reason = Literal[

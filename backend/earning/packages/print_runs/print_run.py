@@ -12,7 +12,7 @@ from backend.earning.packages.models import Batch
 from backend.earning.packages.print_runs.labels import files
 from backend.earning.packages.print_runs.labels.files import FilePart, Format
 from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign, LabelRefused
-from scanning import package
+from scanning.codes import package
 
 TRIAL_KEY = bytes(16)  # the layout of a label does not depend on the key
 CHUNK_CODES = 10_000  # the overhead of a cipher call is that of some hundred codes

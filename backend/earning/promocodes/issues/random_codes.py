@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from scanning import symbols
+from scanning.codes import symbols
 
 # Possible codes for each issued code: one guess in ten thousand finds a code.
 CODES_PER_ISSUED = 10_000

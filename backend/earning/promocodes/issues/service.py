@@ -22,7 +22,7 @@ from backend.earning.promocodes.words.forbidden import is_forbidden
 from backend.identity.brands.models import Brand
 from backend.programmes.campaigns.service import CampaignEnded, CampaignUnknown
 from backend.programmes.models import Campaign, CampaignVersion
-from scanning import package, symbols
+from scanning.codes import package, symbols
 
 CSV_BATCH = 20_000
 CSV_LINES = text("SELECT last, lines FROM promo_issue_lines(:issue, :after, :most, :link, :prefix)")

@@ -4,7 +4,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote
 
-from scanning import normalization, payload, symbols
+from scanning import normalization, payload
+from scanning.codes import symbols
 
 SHORTEST, LONGEST = 3, 24  # symbols of a folded code, issued codes included
 LAST_RUN = 99

@@ -7,7 +7,8 @@ from backend.core.http.errors import Invalid
 from backend.earning.promocodes.words import code_parser
 from backend.earning.promocodes.words.forbidden import is_forbidden
 from backend.programmes.rules.rule import Promo
-from scanning import normalization, package, payload, symbols
+from scanning import normalization, payload
+from scanning.codes import package, symbols
 
 DRAWN_LENGTH = 8  # symbols, including the check symbol at the end
 

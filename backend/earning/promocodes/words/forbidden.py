@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from scanning import symbols
+from scanning.codes import symbols
 
 PACKAGED = Path(__file__).with_name("forbidden.txt")
 

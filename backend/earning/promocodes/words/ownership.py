@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.earning.promocodes.models import PromoCode
 from backend.earning.promocodes.words.code_words import RequestedWordForbidden
-from scanning import symbols
+from scanning.codes import symbols
 
 RELEASED_PREFIX = "~"  # of the code of a row without a word
 BRAND_NAMES = text("SELECT name FROM brands")

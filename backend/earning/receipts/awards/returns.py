@@ -14,7 +14,7 @@ from backend.earning import fraud_rules
 from backend.earning.receipts.awards.clawbacks import ReturnedLine, take_back
 from backend.earning.receipts.awards.signals import flag_line
 from backend.earning.receipts.matching import wording_key
-from scanning.document import Document, Line
+from scanning.receipts.document import Document, Line
 
 WINDOW = timedelta(days=60)
 # Lines that were bought in the same shop before and are not fully returned.

@@ -20,7 +20,7 @@ from backend.earning.receipts.matching import wording_key
 from backend.earning.receipts.models import ALL_SHOPS
 from backend.earning.receipts.submission import is_quick_submission
 from backend.programmes.rules.rule_cache import RuleCache
-from scanning.document import Document, Line
+from scanning.receipts.document import Document, Line
 
 SELLER_DECISIONS = text("""
     SELECT s.brand_id, s.inn, s.allowed FROM receipt_sellers s
@@ -34,7 +34,7 @@ LINE_ALIASES = text("""
 ATTEMPTS = 3
 FULL_SETTLEMENT = (4, None)  # tag 1214; old formats do not have it
 MAX_NAME_LENGTH = 200  # of a line, as it is stored
-# Warnings of scanning.document about sums that are too unreliable to pay for.
+# Warnings of scanning.receipts.document about sums that are too unreliable to pay for.
 UNRELIABLE_SUMS = frozenset({"sums_computed", "lines_unclear"})
 MAX_SERIAL_LENGTH = 20  # GS1, AI 21: a longer text is not the serial number of a unit
 

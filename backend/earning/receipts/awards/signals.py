@@ -13,8 +13,8 @@ from backend.core.db.database import Database
 from backend.core.settings import Settings
 from backend.earning.fraud_rules import FALLIBLE_RULES, VERSION, FoundSignal, ReceiptCounts, ReceiptThresholds
 from backend.earning.receipts.models import Receipt, ReceiptLine, ReceiptSignal, Review
-from scanning import regions
-from scanning.document import Document
+from scanning.receipts import regions
+from scanning.receipts.document import Document
 
 THRESHOLDS = {
     "day": "receipts_agent_day",

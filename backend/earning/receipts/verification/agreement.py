@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from scanning.document import Document
+from scanning.receipts.document import Document
 
 TIME_TOLERANCE = timedelta(minutes=5)  # tills round times, and their clocks are off
 CORRECTIONS = (31, 41)

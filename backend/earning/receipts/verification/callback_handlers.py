@@ -22,7 +22,7 @@ from backend.earning.receipts.providers.configuration import read_settings
 from backend.earning.receipts.providers.queries import ProviderAnswer
 from backend.earning.receipts.verification import service as verification
 from backend.earning.receipts.verification.provider_requests import FAILED_RESULTS, RECORD_RESULT, callback_secrets
-from scanning.document import DocumentUnreadable
+from scanning.receipts.document import DocumentUnreadable
 
 log = structlog.get_logger("scanback")
 

@@ -23,8 +23,8 @@ from backend.earning.receipts.submission import RETRY_STEPS
 from backend.earning.receipts.verification.agreement import mismatch_reason
 from backend.earning.receipts.verification.provider_requests import FAILED_RESULTS, ProviderPool, receipt_query
 from backend.programmes.rules.rule_cache import RuleCache
-from scanning import document, personal
-from scanning.document import Document, DocumentUnreadable
+from scanning.receipts import document, personal
+from scanning.receipts.document import Document, DocumentUnreadable
 
 log = structlog.get_logger("scanback")
 

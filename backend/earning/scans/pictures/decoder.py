@@ -1,8 +1,8 @@
 """Reads pictures in separate processes, so that a hostile picture cannot harm the service.
 
-The header is read here, with no codec (`scanning.header`); all else happens in `scanning.child`, under limits of
-memory and time. A process that hangs, crashes or has read enough pictures is replaced while the others continue. PDFs
-have processes of their own, so that photos from phones do not wait for them.
+The header is read here, with no codec (`scanning.pictures.header`); all else happens in `scanning.pictures.child`,
+under limits of memory and time. A process that hangs, crashes or has read enough pictures is replaced while the others
+continue. PDFs have processes of their own, so that photos from phones do not wait for them.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ import structlog
 from backend.core.fair_queue import WAIT_SECONDS, FairQueue
 from backend.core.http.errors import Busy
 from backend.earning.scans.pictures.picture_process import PictureProcess
-from scanning import header
-from scanning.decode import Symbol
-from scanning.header import Header, Limits
-from scanning.messages import Answer, Found, Photo, Read, Refused, Request, Setup, Shrink
+from scanning.pictures import header
+from scanning.pictures.decode import Symbol
+from scanning.pictures.header import Header, Limits
+from scanning.pictures.messages import Answer, Found, Photo, Read, Refused, Request, Setup, Shrink
 from scanning.problem import PictureUnreadable
 
 __all__ = ["Decoder", "DecoderBusy", "Payer"]
@@ -122,7 +122,7 @@ class Decoder:
         return (await pool.send(request, seconds, payer, Found, is_costly=_is_costly(head))).symbols
 
     async def clean(self, data: bytes, payer: Payer | None = None) -> bytes:
-        """A picture, or the pages of a PDF, as a JPEG for storage: see `scanning.photo.clean`.
+        """A picture, or the pages of a PDF, as a JPEG for storage: see `scanning.pictures.photo.clean`.
 
         Raises the same as `read`.
         """

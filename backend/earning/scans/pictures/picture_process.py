@@ -1,4 +1,4 @@
-"""One process that opens pictures, and the messages with it. The process runs `scanning.child`."""
+"""One process that opens pictures, and the messages with it. The process runs `scanning.pictures.child`."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ import msgspec
 import psutil
 
 from scanning.child_process import LENGTH_BYTES, environment
-from scanning.messages import LONGEST_ANSWER, Answer, Hello, Request, Setup
+from scanning.pictures.messages import LONGEST_ANSWER, Answer, Hello, Request, Setup
 
 START_SECONDS = 30.0
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of the libraries for images
@@ -36,7 +36,7 @@ class PictureProcess:
             sys.executable,
             "-P",
             "-m",
-            "scanning.child",
+            "scanning.pictures.child",
             stdin=PIPE,
             stdout=PIPE,
             env=environment() | ONE_THREAD,

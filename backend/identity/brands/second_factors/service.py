@@ -21,7 +21,7 @@ from backend.core.settings import Settings
 from backend.identity.brands import audit_log, sessions
 from backend.identity.brands.authentication import Member
 from backend.identity.brands.models import Staff, StaffPasskey, StaffRecoveryCode
-from scanning import symbols
+from scanning.codes import symbols
 
 HOUR = 3600  # seconds
 PURPOSE = b"staff totp"

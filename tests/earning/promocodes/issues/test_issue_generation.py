@@ -11,7 +11,7 @@ from backend.earning.promocodes.issues import generation as code_generation
 from backend.earning.promocodes.issues.random_codes import Design, draw_codes, shortest_length
 from backend.earning.promocodes.models import PromoIssue
 from backend.earning.promocodes.words.forbidden import is_forbidden
-from scanning import symbols
+from scanning.codes import symbols
 from tests.earning.promocodes.issues.issue_client import JOBS, codes_of, made, one_step, order, path
 from tests.worker.local_worker import until, working
 

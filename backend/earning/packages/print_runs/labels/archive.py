@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from backend.earning.packages.print_runs.labels import csv_lines
 from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
-from scanning import package
+from scanning.codes import package
 
 SLICE_BYTES = 1 << 16
 # The earliest time in a ZIP: the archive must not depend on the time of its creation.

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable
 
 from backend.earning.packages.print_runs.labels.label_design import Label
-from scanning import package
+from scanning.codes import package
 
 HEADER = ("position", "code", "grouped", "url")
 

@@ -11,7 +11,7 @@ from backend.earning.packages.print_runs.labels import layout, qr_code
 from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
 from backend.earning.packages.print_runs.labels.layout import TextLine
 from backend.earning.packages.print_runs.labels.qr_code import QUIET
-from scanning import package
+from scanning.codes import package
 
 DPI = 300
 DOTS_PER_MM = DPI / 25.4

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from backend.core.tabular.output import typeface
 from backend.earning.packages.print_runs.labels.label_design import LabelDesign, LabelRefused
 from backend.earning.packages.print_runs.labels.qr_code import QUIET
-from scanning.symbols import ALPHABET
+from scanning.codes.symbols import ALPHABET
 
 MARGIN = 1.5
 LEADING = 1.25  # line height for a type size of 1

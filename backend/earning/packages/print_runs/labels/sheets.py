@@ -12,7 +12,7 @@ from backend.core.tabular.output import typeface
 from backend.earning.packages.print_runs.labels import layout, qr_code
 from backend.earning.packages.print_runs.labels.label_design import A4_MM, Label, LabelDesign
 from backend.earning.packages.print_runs.labels.layout import Layout, TextLine
-from scanning import package
+from scanning.codes import package
 
 POINTS = 72 / 25.4  # in a millimetre
 A4_POINTS = (A4_MM[0] * POINTS, A4_MM[1] * POINTS)

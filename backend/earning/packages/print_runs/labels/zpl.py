@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from backend.earning.packages.print_runs.labels import label_picture, layout, qr_code
 from backend.earning.packages.print_runs.labels.label_design import DOTS_PER_MM, Label, LabelDesign, LabelRefused
 from backend.earning.packages.print_runs.labels.layout import Layout
-from scanning import package
+from scanning.codes import package
 
 GRAPHIC = "R:SBLABEL.GRF"
 LARGEST_MAGNIFICATION = 10

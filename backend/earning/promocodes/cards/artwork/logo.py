@@ -6,8 +6,8 @@ import zlib
 
 from PIL import Image
 
-from scanning import header
-from scanning.header import Limits
+from scanning.pictures import header
+from scanning.pictures.header import Limits
 from scanning.problem import Problem
 
 MAX_BYTES = 1 << 20

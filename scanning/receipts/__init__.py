@@ -1,0 +1,1 @@
+"""Receipts: texts of fiscal receipts by country, and the documents that providers send."""
