@@ -51,6 +51,7 @@ class CodeRow(NamedTuple):
 
 _BLANKS = re.compile(r"[^\S\x1c-\x1f]+")  # GS separates the values of a marking code
 _RUSSIAN_WORD = re.compile("[а-яё]{3}")
+_SERIES = re.compile("[A-Z]{1,2}")
 _LINK_PARTS = re.compile(r"[/=?&#]")
 
 # The code to store, or "" and the reason why it is refused.
@@ -100,8 +101,11 @@ def is_two_columns(code: str) -> bool:
 
 def _has_more_than_code(parts: Sequence[str]) -> bool:
     """Whether parts between blanks are a heading, or one of them is a code by itself, so that the others are more than
-    it: `1. CODE`, `CODE 16A`. A code that is printed in groups has no such part."""
+    it: `1. CODE`, `CODE 16A`. A code that is printed in groups has no such part, except after the one or two letters
+    of its series: `Q CODE`."""
     if len(parts) < 2:
+        return False
+    if len(parts) == 2 and _SERIES.fullmatch(parts[0]):
         return False
     return any(not is_guessable(part) or _RUSSIAN_WORD.search(part) for part in parts)
 
