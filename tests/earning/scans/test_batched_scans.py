@@ -14,8 +14,8 @@ from backend.core.db.database import Database
 from backend.identity.accounts.schemas import AccountNew
 from backend.programmes.rules.rule import Fixed, Rule
 from tests.batches import LOCK_ACCOUNT, send_in_one_batch, sequential_scans
+from tests.earning.scans.pictures.test_memory import END
 from tests.earning.scans.test_guess_limits import guess
-from tests.earning.scans.test_memory import END
 from tests.earning.scans.test_races import MOST, deadlocks
 from tests.make import World, bearer, caller
 

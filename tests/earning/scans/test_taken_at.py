@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from backend.identity.accounts.schemas import AccountNew
 from backend.programmes.rules.rule import Fixed, Percent, Rule
-from tests.earning.scans.test_picture_scans import label
+from tests.earning.scans.pictures.test_picture_scans import label
 from tests.make import World, bearer
 
 ENDED = text("UPDATE campaigns SET ends_at = now() - interval '30 minutes' WHERE id = :id")

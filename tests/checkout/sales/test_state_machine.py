@@ -22,7 +22,7 @@ from backend.core.http.errors import BodyChanged
 from backend.programmes.rules.rule import Fixed, Percent, Promo
 from backend.programmes.rules.rule_cache import RuleCache
 from backend.shops.authentication import TillIdentity
-from tests.checkout.model import RULES, Model, Sold
+from tests.checkout.sales.model import RULES, Model, Sold
 from tests.checkout.till_client import shopping_at
 from tests.one_connection import OneConnection
 

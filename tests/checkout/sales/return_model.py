@@ -9,7 +9,7 @@ import msgspec
 from backend.checkout.sales import discounts
 from backend.checkout.sales.discounts import Candidate
 from backend.programmes.rules.rule import Percent, Promo, share_of
-from tests.checkout.model import half_up
+from tests.checkout.sales.model import half_up
 
 Part = tuple[int, int]  # a line and an amount of it
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Fixed, Percent, Promo
-from tests.checkout.return_model import Code, SoldBasket, orders, some_basket, steps, total
+from tests.checkout.sales.return_model import Code, SoldBasket, orders, some_basket, steps, total
 from tests.checkout.till_client import line
 from tests.make import bearer
 

@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidSignature
 from sqlalchemy import text
 
 from backend.programmes.rules.rule import Fixed, Percent, Promo
-from tests.checkout.offline_till import OfflineTill
+from tests.checkout.sales.offline_till import OfflineTill
 from tests.checkout.till_client import BASKET, Shopping, line
 
 DUES = text("SELECT coalesce(sum(amount), 0)::bigint AS owed FROM dues")

@@ -19,7 +19,7 @@ from tests.scanning.pictures.draw import URL
 
 LABEL = draw.file(draw.photo(draw.qr()), "JPEG")
 SLOW = draw.file(draw.photo(draw.qr(), size=(5700, 4200)), "WEBP", lossless=True, method=0, quality=0)
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")
