@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
@@ -24,6 +24,7 @@ from backend.core.http import error_handlers, middleware
 from backend.core.http.connections.limits import capacity
 from backend.core.http.openapi.specification import CONFIG, document, written
 from backend.core.http.request_validation import StrictRequest, reject_unknown_parameters, strict_guard
+from backend.core.http.requests import HTTPRequest
 from backend.core.http.spool import Spool
 from backend.core.security import tokens
 from backend.core.security.passwords import Passwords
@@ -77,7 +78,7 @@ from backend.web import promo as promo_page
 MAX_BODY_BYTES = 8 * 2**20 + 65536  # routes for larger files have a limit of their own
 
 
-def provide_agent(request: Request[Any, Any, Any], scan_context: CurrentScanContext) -> Agent:  # noqa: ARG001
+def provide_agent(request: HTTPRequest, scan_context: CurrentScanContext) -> Agent:  # noqa: ARG001
     """The agent that the guard authenticated.
 
     The parameter `scan_context` only makes this run after it: the framework starts a task for each of several
@@ -87,13 +88,13 @@ def provide_agent(request: Request[Any, Any, Any], scan_context: CurrentScanCont
     return agent
 
 
-def provide_staff(request: Request[Any, Any, Any]) -> Member:
+def provide_staff(request: HTTPRequest) -> Member:
     """The member of staff that the guard authenticated."""
     member: Member = request.state.member
     return member
 
 
-def provide_till(request: Request[Any, Any, Any], checkout: CurrentCheckout) -> TillIdentity:  # noqa: ARG001
+def provide_till(request: HTTPRequest, checkout: CurrentCheckout) -> TillIdentity:  # noqa: ARG001
     """The till that the guard authenticated. The parameter `checkout` is there for the reason given above."""
     till: TillIdentity = request.scope["state"]["till"]
     return till

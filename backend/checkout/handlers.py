@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Response, Router, delete, get, post, put
 from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
@@ -28,6 +28,7 @@ from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.errors import BodyChanged, Busy, TooManyRequests
 from backend.core.http.models import KEY, CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.security.tokens import CHECKS_CALLER_ITSELF
 from backend.shops.authentication import CashierNeeded, CurrentTill, TokenInPages
 
@@ -49,7 +50,7 @@ Release = Annotated[
 ]
 
 
-def visitor_network(request: Request[Any, Any, Any]) -> str:
+def visitor_network(request: HTTPRequest) -> str:
     """The caller's network."""
     network: str = request.scope["state"]["network"]
     return network
@@ -57,7 +58,7 @@ def visitor_network(request: Request[Any, Any, Any]) -> str:
 
 @post("/quotes", status_code=200, opt=CHECKS_CALLER_ITSELF, responses=error_responses(LineTwice, TooManyRequests))
 async def make_quote(
-    request: Request[Any, Any, Any], till: CurrentTill, checkout: CurrentCheckout, data: JSONBody[QuoteIn]
+    request: HTTPRequest, till: CurrentTill, checkout: CurrentCheckout, data: JSONBody[QuoteIn]
 ) -> QuoteOut:
     """The price of a basket with its codes, and a reason for each code. Nothing is stored.
 
@@ -84,7 +85,7 @@ async def make_quote(
     ),
 )
 async def put_reservation(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     till: CurrentTill,
     checkout: CurrentCheckout,
     key: Key,
@@ -197,7 +198,7 @@ async def put_return(
 
 @get("/offers", responses=error_responses(TokenInPages))
 async def get_offers(
-    request: Request[Any, Any, Any], till: CurrentTill, checkout: CurrentCheckout, now: Now
+    request: HTTPRequest, till: CurrentTill, checkout: CurrentCheckout, now: Now
 ) -> Response[OffersOut]:
     """What a till needs to sell without a network: offers, codes and its loss limit, signed (JWS, RFC 7515,
     Ed25519)."""

@@ -6,7 +6,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter, SkipValidation
 from msgspec import Meta
@@ -17,6 +17,7 @@ from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.models import ResponseModel
 from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import localized
 from backend.identity.accounts.authentication import CurrentAgent
 
@@ -90,7 +91,7 @@ def _printed_code(pack_codes: PackageCodes, row: Any) -> str | None:
 
 @get("/units", responses=error_responses(CursorInvalid))
 async def list_units(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     pack_codes: CurrentPackageCodes,
     agent: CurrentAgent,

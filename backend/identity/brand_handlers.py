@@ -2,9 +2,9 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, Router, delete, get, put
+from litestar import Response, Router, delete, get, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from backend.core.db.database import Db, Session
@@ -20,6 +20,7 @@ from backend.core.http.errors import Busy
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.security.passwords import InjectedPasswords
 from backend.identity.approvals import service as approvals
 from backend.identity.brands import service
@@ -40,7 +41,7 @@ EmailPath = Annotated[str, PathParameter(pattern=EMAIL, max_length=254)]
 
 
 @get("/brand", opt=READERS, response_headers=[ETAG_HEADER])
-async def get_brand(request: Request[Any, Any, Any], staff: CurrentMember, session: Session) -> Response[BrandOut]:
+async def get_brand(request: HTTPRequest, staff: CurrentMember, session: Session) -> Response[BrandOut]:
     """The brand that the caller works for."""
     return conditional_response(request, BrandOut.of(await service.get_brand(session, staff)))
 

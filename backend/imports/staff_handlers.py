@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from litestar import Request, Response, Router, get, post, put
+from litestar import Response, Router, get, post, put
 from litestar.params import FromPath, QueryParameter
 
 from backend.core.db.database import Db, Session
@@ -15,6 +15,7 @@ from backend.core.http.errors import BodyChanged, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.tabular import reader, workbook_process
 from backend.core.tabular.file_operations import MEDIA, FileFormat, FileOperation, UploadOperation
 from backend.earning.packages import batches
@@ -75,7 +76,7 @@ class ReportOperation(FileOperation):
     responses=error_responses(*REFUSALS, BodyChanged, TooManyRequests),
 )
 async def put_import(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     db: Db,
     settings: CurrentSettings,
@@ -109,7 +110,7 @@ async def put_import(
     responses=error_responses(*REFUSALS, service.ImportUnknown, service.ImportExpired, TooManyRequests),
 )
 async def apply_import(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     db: Db,
     settings: CurrentSettings,

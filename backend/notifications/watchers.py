@@ -5,16 +5,17 @@ Each stream polls its own rows, so a process limits how many it serves, orders a
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from sqlalchemy import text
 
 from backend.core.db.database import Database
 from backend.core.http.errors import Busy
+from backend.core.http.requests import HTTPRequest
 from backend.identity.accounts.authentication import Agent
 
 HEARTBEAT_SECONDS, LIFE_SECONDS = 15.0, 960.0
@@ -51,7 +52,7 @@ class Watchers:
 
     async def stream(
         self,
-        request: Request[Any, Any, Any],
+        request: HTTPRequest,
         agent: Agent,
         event: str,
         read: Callable[[], Awaitable[WatchedState[Shown]]],

@@ -5,11 +5,11 @@ import hmac
 import ipaddress
 import os
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import psycopg
-from litestar import MediaType, Request, Response, Router, route
+from litestar import MediaType, Response, Router, route
 from litestar.enums import HttpMethod
 from msgspec import Meta
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -20,6 +20,7 @@ from backend.core.db.database import Database, Db
 from backend.core.db.schema_version import fingerprint, head
 from backend.core.http.errors import Forbidden
 from backend.core.http.models import CurrentSettings, ResponseModel
+from backend.core.http.requests import HTTPRequest
 from backend.core.settings import Settings
 from backend.operations import metrics as gauges
 
@@ -74,7 +75,7 @@ def health() -> Response[dict[str, str]]:
 
 
 @route("/ready", http_method=READ)
-async def ready(request: Request[Any, Any, Any], db: Db) -> Response[Ready]:
+async def ready(request: HTTPRequest, db: Db) -> Response[Ready]:
     """Readiness of the installation: database, schema, worker, decoding. 503 if one of them fails."""
     database, migrations, worker = await read_state(db)
     engines = list(getattr(request.app.state.get("decoder"), "engines", []))
@@ -109,7 +110,7 @@ async def read_state(db: Database) -> tuple[Part, Part, Part]:
 
 
 @route("/metrics", http_method=READ, media_type=MediaType.TEXT)
-async def metrics(request: Request[Any, Any, Any], db: Db, settings: CurrentSettings) -> Response[bytes]:
+async def metrics(request: HTTPRequest, db: Db, settings: CurrentSettings) -> Response[bytes]:
     """All metrics, in the format of Prometheus.
 
     Raises:
@@ -136,7 +137,7 @@ def _request_registry() -> CollectorRegistry:
     return registry
 
 
-def _may_read(request: Request[Any, Any, Any], settings: Settings) -> bool:
+def _may_read(request: HTTPRequest, settings: Settings) -> bool:
     """With a metrics token: callers that send it. Without: callers on this machine, not through a proxy."""
     if settings.metrics_token:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")

@@ -2,9 +2,8 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Any
 
-from litestar import Request, Response, Router, get, put
+from litestar import Response, Router, get, put
 from litestar.params import JSONBody
 
 from backend.core.db.database import Session
@@ -18,6 +17,7 @@ from backend.core.http.conditional_requests import (
 )
 from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.brands.authentication import OWNERS, READERS, CurrentMember, RoleForbids
 from backend.identity.brands.timezones import TimezoneInvalid, TimezoneUnknown
 from backend.programmes import service
@@ -41,7 +41,7 @@ async def list_programmes(
     response_headers=[ETAG_HEADER],
 )
 async def get_programme(
-    request: Request[Any, Any, Any], staff: CurrentMember, session: Session, key: Key
+    request: HTTPRequest, staff: CurrentMember, session: Session, key: Key
 ) -> Response[ProgrammeOut]:
     """One programme."""
     return conditional_response(request, ProgrammeOut.of(await service.get_programme(session, staff, key)))

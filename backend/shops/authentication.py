@@ -1,16 +1,15 @@
 """Authentication of tills: which till calls, by its token, and which cashier is signed in."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from sqlalchemy import text
 
 from backend.core.db.database import Database
 from backend.core.http.errors import Forbidden, Unauthenticated
+from backend.core.http.requests import HTTPConnection
 from backend.core.security import tokens
 from backend.shops.models import TillKind
 
@@ -73,7 +72,7 @@ class TillIdentity(msgspec.Struct, frozen=True):
 CurrentTill = NamedDependency[TillIdentity]
 
 
-async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def guard(connection: HTTPConnection, handler: BaseRouteHandler) -> None:
     """Authenticate a till before the request's body is read.
 
     Routes whose statement checks the token again accept an identity that was cached within the last minute.

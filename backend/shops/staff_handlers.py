@@ -2,9 +2,8 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Any
 
-from litestar import Request, Response, Router, delete, get, put
+from litestar import Response, Router, delete, get, put
 from litestar.params import JSONBody
 
 from backend.core.db.database import Session
@@ -18,6 +17,7 @@ from backend.core.http.conditional_requests import (
 )
 from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.brands.authentication import EDITORS, READERS, CurrentMember, RoleForbids
 from backend.identity.brands.timezones import TimezoneInvalid, TimezoneUnknown
 from backend.shops import service
@@ -33,9 +33,7 @@ async def list_shops(staff: CurrentMember, session: Session, after: AfterKey = N
 
 
 @get("/shops/{key:str}", opt=READERS, responses=error_responses(service.ShopUnknown), response_headers=[ETAG_HEADER])
-async def get_shop(
-    request: Request[Any, Any, Any], staff: CurrentMember, session: Session, key: Key
-) -> Response[ShopOut]:
+async def get_shop(request: HTTPRequest, staff: CurrentMember, session: Session, key: Key) -> Response[ShopOut]:
     """One shop."""
     return conditional_response(request, ShopOut.of(*await service.get_shop(session, staff, key)))
 

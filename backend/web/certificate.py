@@ -7,13 +7,14 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from babel.dates import format_date
-from litestar import Request, Response, Router, route
+from litestar import Response, Router, route
 from litestar.params import PathParameter
 from PIL import Image
 
 from backend.core.db.database import Database, Db
 from backend.core.http.errors import TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import language, money, translate
 from backend.core.security import gift_card_codes
 from backend.core.settings import Settings
@@ -33,9 +34,7 @@ NONE = "certificate_none.html"
 
 
 @route(["/G/{code:str}", "/g/{code:str}"], http_method=READ)
-async def certificate(
-    request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now, code: CODE
-) -> Response[str]:
+async def certificate(request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now, code: CODE) -> Response[str]:
     """An open certificate's page. All other codes get one page with status 404."""
     try:
         gift_card = await _find_certificate(request, db, settings, code, now)
@@ -49,33 +48,33 @@ async def certificate(
 
 @route(["/G/{code:str}/qr.svg", "/g/{code:str}/qr.svg"], http_method=READ)
 async def vector(
-    request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now, code: CODE
-) -> Response[Any]:
+    request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now, code: CODE
+) -> Response[str] | Response[bytes]:
     """The QR code of an open certificate, for paper of any size."""
     return await _qr_code_picture(request, db, settings, now, code, SVG)
 
 
 @route(["/G/{code:str}/qr.png", "/g/{code:str}/qr.png"], http_method=READ)
 async def pixels(
-    request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now, code: CODE
-) -> Response[Any]:
+    request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now, code: CODE
+) -> Response[str] | Response[bytes]:
     """The QR code of an open certificate, for messengers."""
     return await _qr_code_picture(request, db, settings, now, code, PNG)
 
 
 async def _qr_code_picture(
-    request: Request[Any, Any, Any], db: Database, settings: Settings, now: datetime, code: str, media: str
-) -> Response[Any]:
+    request: HTTPRequest, db: Database, settings: Settings, now: datetime, code: str, media: str
+) -> Response[str] | Response[bytes]:
     gift_card = await _find_certificate(request, db, settings, code, now)
     if gift_card is None:
         return code_pages.not_found(request, NONE)
     rows = _link_modules(settings, gift_card_codes.written(code))
-    content = _svg_symbol(rows) if media == SVG else await asyncio.to_thread(_png_symbol, rows)
+    content = _svg_symbol(rows).encode() if media == SVG else await asyncio.to_thread(_png_symbol, rows)
     return Response(content, media_type=media, headers=inline_assets.page_headers("", ""))
 
 
 async def _find_certificate(
-    request: Request[Any, Any, Any], db: Database, settings: Settings, code: str, now: datetime
+    request: HTTPRequest, db: Database, settings: Settings, code: str, now: datetime
 ) -> OpenGiftCard | None:
     """An open certificate.
 
@@ -88,7 +87,7 @@ async def _find_certificate(
 
 
 def _certificate_page(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     settings: Settings,
     gift_card: OpenGiftCard,
     code: str,

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from litestar import Request, Response
+from litestar import Response
 from litestar.datastructures import ResponseHeader
 from sqlalchemy import text
 
 from backend.core.db import rate_limits
 from backend.core.db.database import Database
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import language
 from backend.core.settings import Settings
 from backend.earning.promocodes.cards.artwork import symbol
@@ -31,7 +32,7 @@ RESPONSE_HEADERS = [
 T = TypeVar("T")
 
 
-async def choose_page_language(request: Request[Any, Any, Any]) -> None:
+async def choose_page_language(request: HTTPRequest) -> None:
     """Choose the language: Russian without a header, because programs that draw link previews seldom send one."""
     if not request.headers.get("accept-language"):
         language.set("ru")
@@ -39,7 +40,7 @@ async def choose_page_language(request: Request[Any, Any, Any]) -> None:
 
 
 async def find_limited(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Database,
     settings: Settings,
     now: datetime,
@@ -72,7 +73,7 @@ def symbol_fields(rows: symbol.Modules) -> dict[str, Any]:
 
 
 def not_found(
-    request: Request[Any, Any, Any], template: str, status: int = 404, headers: dict[str, str] | None = None
+    request: HTTPRequest, template: str, status: int = 404, headers: dict[str, str] | None = None
 ) -> Response[str]:
     """The page for a code that is unknown or not open."""
     style = inline_assets.page_style(CardStyle())

@@ -1,8 +1,8 @@
 """Pages for people: the home page with a form to try a scan, the page of a label's code, and the API reference."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, Router, route
+from litestar import Response, Router, route
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
@@ -10,6 +10,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, PathParameter
 
 from backend.core.http.errors import all_errors
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import language
 from backend.web import assets
 from backend.web.render import render_page
@@ -34,7 +35,7 @@ HEADERS = {
 }
 
 
-async def choose_language(request: Request[Any, Any, Any]) -> None:
+async def choose_language(request: HTTPRequest) -> None:
     """The language switch of the page has precedence over `Accept-Language`."""
     requested = request.query_params.get("lang")
     if requested in ("ru", "en"):
@@ -42,13 +43,13 @@ async def choose_language(request: Request[Any, Any, Any]) -> None:
 
 
 @route("/", http_method=READ)
-async def home(request: Request[Any, Any, Any]) -> Response[str]:
+async def home(request: HTTPRequest) -> Response[str]:
     """The home page: an introduction, links to sign in, and a form to try a scan."""
     return render_page(request, "home.html")
 
 
 @route(["/C/{code:str}", "/c/{code:str}"], http_method=READ)
-async def label(request: Request[Any, Any, Any], code: CODE) -> Response[str]:
+async def label(request: HTTPRequest, code: CODE) -> Response[str]:
     """The page of a label's address. It reveals nothing about the code, and claims it only after a click."""
     return render_page(
         request, "label.html", {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store"}, code=code
@@ -56,13 +57,13 @@ async def label(request: Request[Any, Any, Any], code: CODE) -> Response[str]:
 
 
 @route("/docs", http_method=READ)
-async def docs(request: Request[Any, Any, Any]) -> Response[str]:
+async def docs(request: HTTPRequest) -> Response[str]:
     """The API reference."""
     return render_page(request, "docs.html")
 
 
 @route("/docs/problems", http_method=READ)
-async def problems(request: Request[Any, Any, Any]) -> Response[str]:
+async def problems(request: HTTPRequest) -> Response[str]:
     """All errors of the API. The `type` of each problem points here."""
     return render_page(request, "problems.html", refusals=all_errors())
 
@@ -74,7 +75,7 @@ async def openapi(description: Described) -> Response[str]:
 
 
 @route("/assets/{name:str}", http_method=READ)
-async def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+async def asset(request: HTTPRequest, name: FromPath[str]) -> Response[bytes]:
     """A file that the pages load."""
     file = assets.assets_by_name().get(name)
     if file is None:

@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from litestar import Request, Response, Router, post, route
+from litestar import Response, Router, post, route
 from litestar.params import PathParameter
 
 from backend.core.db.database import Database, Db
 from backend.core.http.errors import TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import language
 from backend.core.settings import Settings
 from backend.earning.promocodes import displayed_code, page_views
@@ -37,9 +38,7 @@ NONE = "promo_none.html"
 
 
 @route(["/p/{code:str}", "/P/{code:str}"], http_method=READ)
-async def promo(
-    request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now, code: CODE
-) -> Response[str]:
+async def promo(request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now, code: CODE) -> Response[str]:
     """The page of an open code. All other codes get the same page with status 404."""
     try:
         displayed = await _find_code(request, db, settings, code, now)
@@ -52,13 +51,13 @@ async def promo(
 
 @route(["/p/{code:str}/card.png", "/P/{code:str}/card.png"], http_method=READ)
 async def picture(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     settings: CurrentSettings,
     card_renderer: CurrentCardRenderer,
     now: Now,
     code: CODE,
-) -> Response[Any]:
+) -> Response[str] | Response[bytes]:
     """The picture for link previews: the card for messengers."""
     displayed = await _find_code(request, db, settings, code, now, logo=True)
     if displayed is None:
@@ -76,7 +75,7 @@ async def picture(
 
 
 @post("/p/{code:str}/views", status_code=204)
-async def view(request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now, code: CODE) -> None:
+async def view(request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now, code: CODE) -> None:
     """Count a view of the page. Neither the response nor its duration reveals whether it was counted."""
     ends = time.monotonic() + VIEW_SECONDS
     if page_views.is_from_person(request.headers):
@@ -87,7 +86,7 @@ async def view(request: Request[Any, Any, Any], db: Db, settings: CurrentSetting
 
 
 async def _find_code(
-    request: Request[Any, Any, Any], db: Database, settings: Settings, code: str, now: datetime, *, logo: bool = False
+    request: HTTPRequest, db: Database, settings: Settings, code: str, now: datetime, *, logo: bool = False
 ) -> DisplayedCode | None:
     """An open code.
 
@@ -101,7 +100,7 @@ async def _find_code(
 
 
 def _promo_page(
-    request: Request[Any, Any, Any], settings: Settings, displayed: DisplayedCode, shops: dict[str, Any]
+    request: HTTPRequest, settings: Settings, displayed: DisplayedCode, shops: dict[str, Any]
 ) -> Response[str]:
     written = quote(code_parser.code_with_run(displayed.code, displayed.run))
     address = f"{settings.base_url}/p/{written}"

@@ -2,11 +2,11 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from litestar import Request, Response
+from litestar import Response
 
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import POINTS, language, translate
 from backend.web import assets
 
@@ -30,7 +30,7 @@ def _point_names() -> dict[str, str]:
 
 
 def render_page(
-    request: Request[Any, Any, Any], template: str, headers: dict[str, str] | None = None, **values: object
+    request: HTTPRequest, template: str, headers: dict[str, str] | None = None, **values: object
 ) -> Response[str]:
     """Render a page. `lang` is its language; `keep` is the query that links carry on if the reader chose it."""
     chosen = request.query_params.get("lang") in ("ru", "en")

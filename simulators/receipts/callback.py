@@ -5,10 +5,11 @@ import uuid
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Response, post
 
 from simulators import callbacks, common_faults
 from simulators.receipts.proverkacheka import read_query
+from simulators.requests import SimulatorRequest
 from simulators.state import ReceiptRequest, SimulatorState
 
 CHECK_SECONDS = 0.2  # between checks whether a receipt has appeared
@@ -85,7 +86,7 @@ class CallbackQueue:
 
 
 @post("/api/receipts/qr")
-async def submit_receipt(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def submit_receipt(request: SimulatorRequest) -> Response[bytes]:
     """Accept a receipt; the result comes by callback."""
     book: SimulatorState = request.app.state.book
     queue: CallbackQueue = request.app.state.line

@@ -3,10 +3,11 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, post, put
+from litestar import delete, get, post, put
 from litestar.exceptions import ClientException
 
 from simulators.receipts import receipt_factory
+from simulators.requests import SimulatorRequest
 from simulators.state import Setup, SimulatedReceipt, SimulatorState
 
 
@@ -19,12 +20,12 @@ class GenerationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     script: list[str] = []
 
 
-def _simulator_state(request: Request[Any, Any, Any]) -> SimulatorState:
+def _simulator_state(request: SimulatorRequest) -> SimulatorState:
     book: SimulatorState = request.app.state.book
     return book
 
 
-async def _read_body(request: Request[Any, Any, Any], type_: Any) -> Any:
+async def _read_body(request: SimulatorRequest, type_: Any) -> Any:
     try:
         return msgspec.json.decode(await request.body() or b"{}", type=type_)
     except msgspec.DecodeError as error:
@@ -32,7 +33,7 @@ async def _read_body(request: Request[Any, Any, Any], type_: Any) -> Any:
 
 
 @post("/_simulator/receipts")
-async def put_receipts(request: Request[Any, Any, Any]) -> dict[str, Any]:
+async def put_receipts(request: SimulatorRequest) -> dict[str, Any]:
     """Add one receipt or a list of them; returns the texts of their QR codes."""
     given = await _read_body(request, SimulatedReceipt | list[SimulatedReceipt])
     entries = given if isinstance(given, list) else [given]
@@ -46,7 +47,7 @@ async def put_receipts(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 
 @post("/_simulator/made")
-async def make_receipts(request: Request[Any, Any, Any]) -> dict[str, Any]:
+async def make_receipts(request: SimulatorRequest) -> dict[str, Any]:
     """Generate and add receipts; returns the texts of their QR codes."""
     generation: GenerationRequest = await _read_body(request, GenerationRequest)
     made = [
@@ -61,26 +62,26 @@ async def make_receipts(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 
 @delete("/_simulator/receipts")
-async def clear_receipts(request: Request[Any, Any, Any]) -> None:
+async def clear_receipts(request: SimulatorRequest) -> None:
     """Clear receipts and log."""
     _simulator_state(request).clear()
 
 
 @get("/_simulator/log")
-async def show_log(request: Request[Any, Any, Any]) -> dict[str, Any]:
+async def show_log(request: SimulatorRequest) -> dict[str, Any]:
     """The log of each service."""
     return {service: log.summary() for service, log in _simulator_state(request).logs.items()}
 
 
 @get("/_simulator/setup")
-async def show_setup(request: Request[Any, Any, Any]) -> dict[str, Any]:
+async def show_setup(request: SimulatorRequest) -> dict[str, Any]:
     """The behaviour of the simulators."""
     found: dict[str, Any] = msgspec.to_builtins(_simulator_state(request).setup)
     return found
 
 
 @put("/_simulator/setup")
-async def replace_setup(request: Request[Any, Any, Any]) -> dict[str, Any]:
+async def replace_setup(request: SimulatorRequest) -> dict[str, Any]:
     """Replace the behaviour of the simulators; a missing field has its default."""
     _simulator_state(request).setup = await _read_body(request, Setup)
     found: dict[str, Any] = msgspec.to_builtins(_simulator_state(request).setup)

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Response, post
 
 from simulators import common_faults
 from simulators.receipts import fns_soap
 from simulators.receipts.fns_soap import MalformedRequest
+from simulators.requests import SimulatorRequest
 from simulators.state import ReceiptRequest, SimulatorState
 
 REFUSED = "refused"  # a master token that is refused
@@ -62,7 +63,7 @@ class TaxService:
 
 
 @post("/open-api/AuthService/0.1")
-async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def issue_token(request: SimulatorRequest) -> Response[bytes]:
     """Exchange a master token for a temporary one."""
     service: TaxService = request.app.state.office
     try:
@@ -75,7 +76,7 @@ async def issue_token(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @post("/open-api/ais3/KktService/0.1")
-async def handle_message(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def handle_message(request: SimulatorRequest) -> Response[bytes]:
     """Accept queries and return their answers, by SOAPAction."""
     service: TaxService = request.app.state.office
     token = request.headers.get("FNS-OpenApi-Token", "")

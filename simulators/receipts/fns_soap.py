@@ -3,13 +3,13 @@
 import base64
 import binascii
 from datetime import datetime
-from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 import defusedxml.ElementTree
-from litestar import Request, Response
+from litestar import Response
 
+from simulators.requests import SimulatorRequest
 from simulators.state import ReceiptRequest
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -44,7 +44,7 @@ class MalformedRequest(Exception):
     """The request does not match the service's XSD."""
 
 
-async def read_body(request: Request[Any, Any, Any], action: str) -> ET.Element:
+async def read_body(request: SimulatorRequest, action: str) -> ET.Element:
     """The SOAP body of a request with valid headers."""
     if request.headers.get("SOAPAction", "").strip('"') != action:
         raise MalformedRequest
@@ -72,7 +72,7 @@ def read_query(body: ET.Element) -> ReceiptRequest:
         raise MalformedRequest from error
 
 
-def check_user(request: Request[Any, Any, Any]) -> None:
+def check_user(request: SimulatorRequest) -> None:
     """The user's header: base64, of a bounded length."""
     header = request.headers.get("FNS-OpenApi-UserToken", "")
     try:

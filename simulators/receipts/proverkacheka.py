@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Response, post
 
 from simulators import common_faults
+from simulators.requests import SimulatorRequest
 from simulators.state import ReceiptRequest, SimulatorState
 
 CODES = {"found": 1, "not_yet": 2, "mismatch": 0}
@@ -23,7 +24,7 @@ TIMES = ("%Y%m%dT%H%M", "%Y%m%dT%H%M%S", "%d.%m.%Y %H:%M")
 
 
 @post("/api/v1/check/get")
-async def check_receipt(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def check_receipt(request: SimulatorRequest) -> Response[bytes]:
     """Find a receipt by `qrraw` or by fields."""
     book: SimulatorState = request.app.state.book
     form = await _read_form(request)
@@ -46,7 +47,7 @@ async def check_receipt(request: Request[Any, Any, Any]) -> Response[bytes]:
     return _build_response(code, form, book.entries[query.key].receipt if code == 1 else None)
 
 
-async def _read_form(request: Request[Any, Any, Any]) -> dict[str, str]:
+async def _read_form(request: SimulatorRequest) -> dict[str, str]:
     """The fields of a form or of JSON."""
     body = await request.body()
     if "json" in request.headers.get("Content-Type", ""):

@@ -1,10 +1,9 @@
 """Simulates a local aggregator by the contract in docs/suppliers.md."""
 
-from typing import Any
-
 import msgspec
-from litestar import Request, Response, get, put
+from litestar import Response, get, put
 
+from simulators.requests import SimulatorRequest
 from simulators.suppliers.certificates import VALID_UNTIL, SoldCertificate
 from simulators.suppliers.supplier import SaleRefused, SupplierSimulator, json_response, supplier_of
 
@@ -21,7 +20,7 @@ class GenericOrderRequest(msgspec.Struct, frozen=True):
 
 
 @put(ORDERS)
-async def order(request: Request[Any, Any, Any], reference: str) -> Response[bytes]:
+async def order(request: SimulatorRequest, reference: str) -> Response[bytes]:
     """Sell, once for a reference."""
     if not _has_token(request):
         return json_response({"code": "unauthorized"}, 401)
@@ -35,7 +34,7 @@ async def order(request: Request[Any, Any, Any], reference: str) -> Response[byt
 
 
 @get(ORDERS)
-async def get_order(request: Request[Any, Any, Any], reference: str) -> Response[bytes]:
+async def get_order(request: SimulatorRequest, reference: str) -> Response[bytes]:
     """The order of a reference."""
     if not _has_token(request):
         return json_response({"code": "unauthorized"}, 401)
@@ -50,7 +49,7 @@ async def get_order(request: Request[Any, Any, Any], reference: str) -> Response
     return await supplier.answer(SERVICE, reference, truth, counts=False)
 
 
-def _has_token(request: Request[Any, Any, Any]) -> bool:
+def _has_token(request: SimulatorRequest) -> bool:
     return request.headers.get("Authorization", "").startswith("Bearer ")
 
 

@@ -4,10 +4,11 @@ from collections import defaultdict
 from typing import Any
 
 import msgspec
-from litestar import Request, get, put
+from litestar import get, put
 from litestar.exceptions import ClientException
 
 from simulators import faults
+from simulators.requests import SimulatorRequest
 from simulators.suppliers.certificates import CertificateStore
 from simulators.suppliers.supplier import supplier_of
 
@@ -26,7 +27,7 @@ class OrderScripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @put("/_simulator/orders")
-async def prepare(request: Request[Any, Any, Any]) -> dict[str, Any]:
+async def prepare(request: SimulatorRequest) -> dict[str, Any]:
     """Set scripts and stock; other references and products are not changed."""
     try:
         body = msgspec.json.decode(await request.body(), type=OrderScripts)
@@ -39,7 +40,7 @@ async def prepare(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 
 @get("/_simulator/orders")
-async def sold(request: Request[Any, Any, Any]) -> dict[str, Any]:
+async def sold(request: SimulatorRequest) -> dict[str, Any]:
     """The number of certificates that each supplier sold for each reference, and the stock."""
     store = supplier_of(request).book.sold
     return {"sold": _sales_by_reference(store), "left": store.left}

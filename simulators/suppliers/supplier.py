@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 
 from simulators import callbacks, common_faults
+from simulators.requests import SimulatorRequest
 from simulators.state import SimulatorState
 from simulators.suppliers.certificates import WRONG_AMOUNT_KOPECKS, SoldCertificate
 
@@ -88,7 +89,7 @@ class SupplierSimulator:
             book.logs[certificate.service].callbacks.append((certificate.reference, status))
 
 
-def supplier_of(request: Request[Any, Any, Any]) -> SupplierSimulator:
+def supplier_of(request: SimulatorRequest) -> SupplierSimulator:
     """The supplier simulator of this process."""
     supplier: SupplierSimulator = request.app.state.supplier
     return supplier

@@ -5,8 +5,9 @@ import binascii
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 
+from simulators.requests import SimulatorRequest
 from simulators.suppliers.certificates import VALID_UNTIL, SoldCertificate
 from simulators.suppliers.supplier import SaleRefused, SupplierSimulator, json_response, supplier_of, to_kopecks
 
@@ -27,7 +28,7 @@ class TangoOrderRequest(msgspec.Struct, frozen=True):
 
 
 @post(ORDERS)
-async def order(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def order(request: SimulatorRequest) -> Response[bytes]:
     """Sell, once for an externalRefID; one a second."""
     if not _has_credentials(request):
         return _error_response("unauthorized", 401)
@@ -43,7 +44,7 @@ async def order(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get(ORDERS)
-async def list_orders(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def list_orders(request: SimulatorRequest) -> Response[bytes]:
     """The orders of an externalRefID, without rewards."""
     if not _has_credentials(request):
         return _error_response("unauthorized", 401)
@@ -59,7 +60,7 @@ async def list_orders(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get(f"{ORDERS}/{{id_:str}}")
-async def get_order(request: Request[Any, Any, Any], id_: str) -> Response[bytes]:
+async def get_order(request: SimulatorRequest, id_: str) -> Response[bytes]:
     """An order with its reward."""
     supplier = supplier_of(request)
     existing = supplier.book.sold.find_by_id(SERVICE, id_.removeprefix("RA"))
@@ -70,7 +71,7 @@ async def get_order(request: Request[Any, Any, Any], id_: str) -> Response[bytes
     )
 
 
-def _has_credentials(request: Request[Any, Any, Any]) -> bool:
+def _has_credentials(request: SimulatorRequest) -> bool:
     """Whether the request has a platform name and key."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     try:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 
+from simulators.requests import SimulatorRequest
 from simulators.suppliers.certificates import SoldCertificate
 from simulators.suppliers.supplier import SaleRefused, SupplierSimulator, json_response, supplier_of, to_kopecks
 
@@ -50,7 +51,7 @@ class TremendousOrderRequest(msgspec.Struct, frozen=True):
 
 
 @post(ORDERS)
-async def order(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def order(request: SimulatorRequest) -> Response[bytes]:
     """Sell, once for an external_id."""
     if not _has_token(request):
         return _error_response("Unauthorized", 401)
@@ -69,7 +70,7 @@ async def order(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get(ORDERS)
-async def list_orders(request: Request[Any, Any, Any], external_id: str = "") -> Response[bytes]:
+async def list_orders(request: SimulatorRequest, external_id: str = "") -> Response[bytes]:
     """The orders of an external_id."""
     if not _has_token(request):
         return _error_response("Unauthorized", 401)
@@ -84,7 +85,7 @@ async def list_orders(request: Request[Any, Any, Any], external_id: str = "") ->
 
 
 @post("/api/v2/rewards/{id_:str}/generate_link")
-async def generate_link(request: Request[Any, Any, Any], id_: str) -> Response[bytes]:
+async def generate_link(request: SimulatorRequest, id_: str) -> Response[bytes]:
     """The link of a reward."""
     supplier = supplier_of(request)
     existing = supplier.book.sold.find_by_id(SERVICE, id_.removeprefix("R"))
@@ -94,7 +95,7 @@ async def generate_link(request: Request[Any, Any, Any], id_: str) -> Response[b
     return await supplier.answer(SERVICE, existing.reference, lambda _: json_response({"reward": reward}))
 
 
-def _has_token(request: Request[Any, Any, Any]) -> bool:
+def _has_token(request: SimulatorRequest) -> bool:
     return request.headers.get("Authorization", "").startswith("Bearer ")
 
 

@@ -2,9 +2,9 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 
@@ -16,6 +16,7 @@ from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.errors import Busy
 from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.accounts.authentication import CurrentAgent
 
 LastEventId = Annotated[
@@ -26,7 +27,7 @@ LastEventId = Annotated[
 
 @get("/redemptions", responses=error_responses(CursorInvalid))
 async def list_redemptions(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
     after: Annotated[
@@ -43,7 +44,7 @@ async def list_redemptions(
 
 @get("/redemptions/stream", media_type="text/event-stream", responses=error_responses(Busy))
 async def stream_redemptions(
-    request: Request[Any, Any, Any], streams: CurrentStreams, agent: CurrentAgent, last_event_id: LastEventId = None
+    request: HTTPRequest, streams: CurrentStreams, agent: CurrentAgent, last_event_id: LastEventId = None
 ) -> Response[RedemptionOut]:
     """Sales and returns with the caller's codes as they happen (server-sent events), within a second.
 

@@ -1,16 +1,18 @@
 """Conditional requests with ETags: 304 for unchanged responses, 412 for lost updates (RFC 9110, 13)."""
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.datastructures import ResponseHeader
 from litestar.params import HeaderParameter
 from litestar.status_codes import HTTP_304_NOT_MODIFIED
 
 from backend.core.http.errors import DomainError
+from backend.core.http.requests import HTTPRequest
 
+Content = TypeVar("Content", bound=msgspec.Struct)
 ETAG_HEADER = ResponseHeader(name="ETag", description="Send it back as If-None-Match.", documentation_only=True)
 
 
@@ -19,16 +21,28 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
-def conditional_response(request: Request[Any, Any, Any], content: Any) -> Response[Any]:
+class EncodedResponse(Response[Content]):
+    """A response with a body that was encoded before, for its ETag."""
+
+    def __init__(self, content: Content, body: bytes, headers: dict[str, str], status_code: int | None = None) -> None:
+        super().__init__(content, status_code=status_code, media_type="application/json", headers=headers)
+        self._body = body
+
+    def render(self, *_args: object, **_kwargs: object) -> bytes:
+        """The encoded body."""
+        return self._body
+
+
+def conditional_response(request: HTTPRequest, content: Content) -> Response[Content]:
     """The response with its ETag, or 304 without a body if the client has it (RFC 9110, 13.1.2)."""
     body = msgspec.json.encode(content)
     tag = etag(body)
     if is_not_modified(request, tag):
-        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=private_headers(tag))
-    return Response(body, media_type="application/json", headers=private_headers(tag))
+        return EncodedResponse(content, b"", private_headers(tag), HTTP_304_NOT_MODIFIED)
+    return EncodedResponse(content, body, private_headers(tag))
 
 
-def is_not_modified(request: Request[Any, Any, Any], tag: str) -> bool:
+def is_not_modified(request: HTTPRequest, tag: str) -> bool:
     """Whether If-None-Match has this ETag."""
     tags = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
     return tag in tags or "*" in tags
@@ -56,7 +70,7 @@ IfMatch = Annotated[
 ]
 
 
-def check_if_match(if_match: str | None, current: Any) -> None:
+def check_if_match(if_match: str | None, current: object) -> None:
     """Compare If-Match with the ETag of the current state (RFC 9110, 13.1.1). `current` is None if there is no row.
 
     Raises:
@@ -69,7 +83,7 @@ def check_if_match(if_match: str | None, current: Any) -> None:
         raise PreconditionFailed
 
 
-def response_with_etag(content: Any) -> Response[Any]:
+def response_with_etag(content: Content) -> Response[Content]:
     """The response to a write, with the ETag for the next one."""
     body = msgspec.json.encode(content)
-    return Response(body, media_type="application/json", headers={"ETag": etag(body)})
+    return EncodedResponse(content, body, {"ETag": etag(body)})

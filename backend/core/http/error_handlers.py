@@ -2,12 +2,11 @@
 
 import errno
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 import psycopg
 import structlog
-from litestar import Request, Response
+from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import PoolTimeout as SinglePoolTimeout
@@ -29,6 +28,7 @@ from backend.core.http.errors import (
     ValidationFailed,
 )
 from backend.core.http.problems import PROBLEM_JSON, FieldError, problem_of
+from backend.core.http.requests import HTTPRequest
 from backend.core.http.validation_texts import translated
 
 log = structlog.get_logger("scanback")
@@ -50,13 +50,13 @@ ERRORS_BY_STATUS: dict[int, type[DomainError]] = {
 
 
 def _problem_response(
-    request: Request[Any, Any, Any], error: DomainError, headers: dict[str, str], errors: Sequence[FieldError] = ()
+    request: HTTPRequest, error: DomainError, headers: dict[str, str], errors: Sequence[FieldError] = ()
 ) -> Response[bytes]:
     problem = problem_of(type(error), error.detail(), request.scope["state"].get("request_id", ""), list(errors))
     return Response(msgspec.json.encode(problem), status_code=error.status, media_type=PROBLEM_JSON, headers=headers)
 
 
-def respond_to_domain_error(request: Request[Any, Any, Any], error: DomainError) -> Response[bytes]:
+def respond_to_domain_error(request: HTTPRequest, error: DomainError) -> Response[bytes]:
     """Respond with problem details."""
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
     if error.status == 401:
@@ -64,7 +64,7 @@ def respond_to_domain_error(request: Request[Any, Any, Any], error: DomainError)
     return _problem_response(request, error, headers, [FieldError(*row) for row in error.errors])
 
 
-def respond_to_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+def respond_to_http_exception(request: HTTPRequest, error: HTTPException) -> Response[bytes]:
     """The framework's own errors: an invalid body, an unknown path, a wrong method."""
     if error.status_code >= 500:
         return respond_to_bug(request, error)
@@ -83,25 +83,25 @@ def _field_errors(error: HTTPException) -> list[FieldError]:
     return named or [FieldError("", translated(str(error.detail)[:300]))]
 
 
-def respond_to_unavailable_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def respond_to_unavailable_database(request: HTTPRequest, error: Exception) -> Response[bytes]:
     """The database is unavailable or has no free connection. Nothing was written, so a retry is safe."""
     log.warning("database unavailable", id=request.scope["state"].get("request_id"), error=type(error).__name__)
     return respond_to_domain_error(request, Busy(retry_after=1))
 
 
-def respond_to_database_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def respond_to_database_error(request: HTTPRequest, error: Exception) -> Response[bytes]:
     """PostgreSQL ended an idle transaction. Any other internal error of the database is a bug."""
     is_idle = isinstance(getattr(error, "orig", error), IdleInTransactionSessionTimeout)
     return respond_to_unavailable_database(request, error) if is_idle else respond_to_bug(request, error)
 
 
-def respond_to_value_out_of_range(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def respond_to_value_out_of_range(request: HTTPRequest, error: Exception) -> Response[bytes]:
     """A number, date or text of the request cannot be computed or stored."""
     log.error("value out of range", id=request.scope["state"].get("request_id"), exc_info=error)
     return respond_to_domain_error(request, ValidationFailed())
 
 
-def respond_to_file_error(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:
+def respond_to_file_error(request: HTTPRequest, error: OSError) -> Response[bytes]:
     """A full disk is temporary. Any other file error is a bug."""
     if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
         return respond_to_bug(request, error)
@@ -109,13 +109,13 @@ def respond_to_file_error(request: Request[Any, Any, Any], error: OSError) -> Re
     return respond_to_domain_error(request, Busy(retry_after=60))
 
 
-def respond_to_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def respond_to_bug(request: HTTPRequest, error: Exception) -> Response[bytes]:
     """A bug: log the traceback; the caller gets the request id."""
     log.error("crash", id=request.scope["state"].get("request_id"), exc_info=error)
     return _problem_response(request, InternalError(), {})
 
 
-HANDLERS: dict[type[Exception] | int, Callable[..., Response[Any]]] = {
+HANDLERS: dict[type[Exception] | int, Callable[..., Response[bytes]]] = {
     DomainError: respond_to_domain_error,
     HTTPException: respond_to_http_exception,
     OperationalError: respond_to_unavailable_database,

@@ -4,9 +4,8 @@ The framework's own reader decodes a text with whatever codec its sender names, 
 300 KB of `charset=punycode` blocked a process for 20 seconds. Here a text is short and UTF-8.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from litestar import Request
 from litestar.exceptions import ValidationException
 from multipart import (
     MultipartError,
@@ -15,6 +14,8 @@ from multipart import (
     PushMultipartParser,
     parse_options_header,
 )
+
+from backend.core.http.requests import HTTPRequest
 
 FILE = "file"
 MULTIPART = "multipart/form-data"
@@ -47,7 +48,7 @@ class Memory:
         return b"".join(self.chunks)
 
 
-async def read(request: Request[Any, Any, Any], target: Target, texts: frozenset[str] = frozenset()) -> dict[str, str]:
+async def read(request: HTTPRequest, target: Target, texts: frozenset[str] = frozenset()) -> dict[str, str]:
     """Read a form: its file goes into `target`, its short texts are returned by name.
 
     Raises:
@@ -75,7 +76,7 @@ def refused(message: str, field: str = FILE) -> ValidationException:
     return ValidationException(extra=[{"key": field, "message": message}])
 
 
-def _create_parser(request: Request[Any, Any, Any]) -> PushMultipartParser:
+def _create_parser(request: HTTPRequest) -> PushMultipartParser:
     media, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get("boundary", "")
     if media != MULTIPART or not 0 < len(boundary) <= BOUNDARY_BYTES or not boundary.isascii():

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request
-from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.enums import HttpMethod, ParamType, RequestEncodingType
 from litestar.exceptions import MethodNotAllowedException, ValidationException
@@ -18,15 +17,16 @@ from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 from backend.core.http.errors import Unsupported
+from backend.core.http.requests import HTTPConnection, RequestState
 
 # Larger bodies are checked in a thread. A sale has half a kilobyte, a batch of 200 scans has 40.
 INLINE_CHECK_BYTES = 64 * 1024
 
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
+Guard = Callable[[HTTPConnection, BaseRouteHandler], Awaitable[None]]
 
 
-async def reject_unknown_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def reject_unknown_parameters(connection: HTTPConnection, handler: BaseRouteHandler) -> None:
     """A guard for all routes of the API. A coroutine, because the framework runs plain functions in threads.
 
     Raises:
@@ -55,14 +55,14 @@ def strict_guard(guard: Guard) -> Guard:
     for each guard of a request, at 20 microseconds."""
 
     @wraps(guard)
-    async def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    async def check(connection: HTTPConnection, handler: BaseRouteHandler) -> None:
         await reject_unknown_parameters(connection, handler)
         await guard(connection, handler)
 
     return check
 
 
-def _reject_nul(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+def _reject_nul(connection: HTTPConnection) -> None:
     """PostgreSQL text cannot contain NUL, so no parameter may (`RequestModel` checks bodies)."""
     names = [name for name, value in connection.query_params.multi_items() if "\0" in name + value]
     if names:
@@ -111,7 +111,7 @@ def reject_repeated_keys(body: bytes) -> None:
         raise ValidationException(extra=[{"key": "", "message": "this JSON is not read alike by all"}]) from error
 
 
-class StrictRequest(Request[Any, Any, Any]):
+class StrictRequest(Request[None, None, RequestState]):
     """A request whose JSON is decoded straight into the struct of its route.
 
     The framework would decode it into dictionaries first, then convert these, and accept "1" for 1.

@@ -5,11 +5,10 @@ import hashlib
 import secrets
 import time
 import zlib
-from typing import Any, Generic, TypeVar
-
-from litestar.connection import ASGIConnection
+from typing import Generic, TypeVar
 
 from backend.core.http.errors import Unauthenticated
+from backend.core.http.requests import HTTPConnection
 
 Caller = TypeVar("Caller")
 # Of routes whose own statements check whether the caller is still active, so that the guard need not.
@@ -57,7 +56,7 @@ def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
-def bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+def bearer(connection: HTTPConnection) -> str:
     """The token of an Authorization header (RFC 6750).
 
     Raises:

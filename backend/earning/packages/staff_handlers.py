@@ -2,10 +2,10 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response, Router, get, put
+from litestar import Response, Router, get, put
 from litestar.openapi.spec import Example
 from litestar.params import FromPath, JSONBody, PathParameter
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +16,7 @@ from backend.core.http.errors import BodyChanged
 from backend.core.http.models import CurrentSettings
 from backend.core.http.pagination import Cursor, CursorInvalid, LargeLimit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.earning.packages import batches, ranges, slots
 from backend.earning.packages.models import Batch
 from backend.earning.packages.schemas import BatchIn, BatchLine, BatchOut, BatchPage, RangeOut, RangePage, StateIn
@@ -56,7 +57,7 @@ async def list_batches(
     "/batches/{key:uuid}", opt=READERS, responses=error_responses(batches.BatchUnknown), response_headers=[ETAG_HEADER]
 )
 async def get_batch(
-    request: Request[Any, Any, Any], staff: CurrentMember, session: Session, key: FromPath[UUID]
+    request: HTTPRequest, staff: CurrentMember, session: Session, key: FromPath[UUID]
 ) -> Response[BatchOut]:
     """One batch: the number of codes in each state, and of claimed codes."""
     return conditional_response(

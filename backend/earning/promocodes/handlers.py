@@ -2,10 +2,10 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response, Router, delete, get, put
+from litestar import Response, Router, delete, get, put
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +15,7 @@ from backend.core.http.errors import BodyChanged, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.settings import Settings
 from backend.earning.promocodes import available_offers, code_counters, service
 from backend.earning.promocodes.available_offers import PromoOfferPage
@@ -126,7 +127,7 @@ async def close_promo_code(session: Session, agent: CurrentAgent, key: FromPath[
 
 @get("/promo-codes", responses=error_responses(CursorInvalid))
 async def list_promo_codes(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     settings: CurrentSettings,
     agent: CurrentAgent,
@@ -144,7 +145,7 @@ async def list_promo_codes(
 
 @get("/promo-offers", responses=error_responses(CursorInvalid))
 async def list_promo_offers(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,  # noqa: ARG001 - only signed-in agents may call
     settings: CurrentSettings,

@@ -1,9 +1,9 @@
 """Endpoints for an agent's own receipts."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response, Router, get, put
+from litestar import Response, Router, get, put
 from litestar.datastructures import ResponseHeader
 from litestar.params import FromPath, JSONBody, QueryParameter
 
@@ -13,6 +13,7 @@ from backend.core.http.errors import BodyChanged, Busy, Invalid, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import CursorInvalid, encode_cursor, number_from_cursor
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import translate
 from backend.earning.receipts import receipt_list, submission
 from backend.earning.receipts.reasons import FIELD_ERRORS, REASONS, TYPING_ERRORS
@@ -90,7 +91,7 @@ def _fault_message(fault: Fault) -> str:
 
 @get("/receipts", responses=error_responses(CursorInvalid))
 async def list_receipts(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     versions: CurrentRuleVersions,
     agent: CurrentAgent,
@@ -106,7 +107,7 @@ async def list_receipts(
 
 @get("/receipts/{key:uuid}", responses=error_responses(ReceiptUnknown), response_headers=[POLL_HEADER])
 async def get_receipt(
-    request: Request[Any, Any, Any], db: Db, versions: CurrentRuleVersions, agent: CurrentAgent, key: FromPath[UUID]
+    request: HTTPRequest, db: Db, versions: CurrentRuleVersions, agent: CurrentAgent, key: FromPath[UUID]
 ) -> Response[ReceiptOut]:
     """A receipt: its state, the reason, and until when it will be decided. ETag and 304. While it is undecided,
     `Retry-After` is the number of seconds until a change is likely."""
@@ -120,7 +121,7 @@ async def get_receipt(
 
 @get("/receipts/{key:uuid}/stream", media_type="text/event-stream", responses=error_responses(ReceiptUnknown, Busy))
 async def stream_receipt(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     versions: CurrentRuleVersions,
     watchers: CurrentWatchers,

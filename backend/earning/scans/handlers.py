@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
-from litestar import Request, Router, post, put
+from litestar import Router, post, put
 from litestar.params import FromPath, JSONBody
 
 from backend.core.http.errors import BodyChanged, Busy, DomainError, TooLarge, TooManyRequests
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.security.tokens import CHECKS_CALLER_ITSELF
 from backend.earning.scans import intake, receipts, service
 from backend.earning.scans.code_details import (
@@ -37,7 +37,7 @@ from backend.identity.accounts.authentication import Agent, CurrentAgent
     responses=error_responses(BodyChanged, PictureBroken, TooLarge, PictureTooBig, PictureKind, TooManyRequests, Busy),
 )
 async def scan(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     scan_id: FromPath[UUID],
     agent: CurrentAgent,
     scan_context: CurrentScanContext,

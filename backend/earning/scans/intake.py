@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from litestar import Request
 from litestar.exceptions import ValidationException
 from litestar.openapi.spec import Encoding, OpenAPIMediaType, Operation, Reference, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
@@ -16,6 +14,7 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from backend.core.http import forms
 from backend.core.http.errors import Invalid, TooLarge, Unsupported
 from backend.core.http.request_validation import reject_repeated_keys
+from backend.core.http.requests import HTTPRequest
 from backend.core.settings import Settings
 from backend.earning.scans import receipts
 from backend.earning.scans.code_details import PictureCode
@@ -61,7 +60,7 @@ class Picture(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.content).digest()[:16]
 
 
-async def read_body(request: Request[Any, Any, Any]) -> ScanIn | Picture:
+async def read_body(request: HTTPRequest) -> ScanIn | Picture:
     """The body: a text or a picture.
 
     Raises:
@@ -86,7 +85,7 @@ def _parse_body(body: bytes) -> ScanIn:
     return found
 
 
-async def read_picture(request: Request[Any, Any, Any]) -> Picture:
+async def read_picture(request: HTTPRequest) -> Picture:
     """The picture in a form.
 
     Raises:

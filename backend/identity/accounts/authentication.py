@@ -3,17 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 import psycopg
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from sqlalchemy import text
 
 from backend.core.db.database import Database
 from backend.core.http.errors import TooManyRequests, Unauthenticated
+from backend.core.http.requests import HTTPConnection
 from backend.core.security import tokens
 from backend.core.settings import Settings
 
@@ -44,7 +43,7 @@ class Agent(msgspec.Struct, frozen=True):
 CurrentAgent = NamedDependency[Agent]
 
 
-async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def guard(connection: HTTPConnection, handler: BaseRouteHandler) -> None:
     """Authenticate the agent, before the request is read.
 
     Raises:

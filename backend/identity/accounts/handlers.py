@@ -1,15 +1,16 @@
 """Routes of accounts: creation, recovery, devices, PIN and passkeys."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Router, delete, get, post, put
+from litestar import Router, delete, get, post, put
 from litestar.params import JSONBody, PathParameter
 
 from backend.core.db.database import Db, Session
 from backend.core.http.errors import Busy, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.security.credentials import ChallengeOut, PasskeyIn
 from backend.core.security.passkey_challenges import PasskeyInvalid, PasskeySiteInvalid
 from backend.core.security.passwords import InjectedPasswords
@@ -46,7 +47,7 @@ Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 
 @post("/accounts", responses=error_responses(TooManyRequests))
 async def create_account(
-    request: Request[Any, Any, Any], session: Session, db: Db, settings: CurrentSettings, now: Now
+    request: HTTPRequest, session: Session, db: Db, settings: CurrentSettings, now: Now
 ) -> AccountNew:
     """Make an account: no phone number, e-mail or name. Keep the token, write the recovery code down."""
     await service.count_creation(db, settings, now, request.state.network)
@@ -55,7 +56,7 @@ async def create_account(
 
 @post("/sessions", responses=error_responses(recovery.RecoveryUnknown, PasskeySiteInvalid, TooManyRequests))
 async def create_session(
-    request: Request[Any, Any, Any], data: JSONBody[SessionIn], db: Db, settings: CurrentSettings, now: Now
+    request: HTTPRequest, data: JSONBody[SessionIn], db: Db, settings: CurrentSettings, now: Now
 ) -> SessionOut:
     """Come back on a new device with the recovery code or a passkey.
 
@@ -69,9 +70,7 @@ async def create_session(
 
 
 @post("/sessions/challenges", responses=error_responses(PasskeySiteInvalid, TooManyRequests))
-async def create_session_challenge(
-    request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now
-) -> ChallengeOut:
+async def create_session_challenge(request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now) -> ChallengeOut:
     """Ask for a challenge to come back with a passkey."""
     return await passkeys.start_authentication(db, settings, now, request.state.network)
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from sqlalchemy import text
@@ -19,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
 from backend.core.http.errors import Forbidden, Unauthenticated
+from backend.core.http.requests import HTTPConnection
 from backend.core.security import tokens
 from backend.core.settings import Settings
 from backend.identity.brands.models import Role
@@ -91,7 +91,7 @@ class Member(msgspec.Struct, frozen=True):
 CurrentMember = NamedDependency[Member]
 
 
-async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def guard(connection: HTTPConnection, handler: BaseRouteHandler) -> None:
     """Authenticate the member and check the role, before the request is read.
 
     Raises:

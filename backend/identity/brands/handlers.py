@@ -1,14 +1,13 @@
 """Routes of staff: sign-in, sign-out, the caller's own data and password."""
 
-from typing import Any
-
-from litestar import Request, Router, delete, get, post, put
+from litestar import Router, delete, get, post, put
 from litestar.params import JSONBody
 
 from backend.core.db.database import Db, Session
 from backend.core.http.errors import Busy, TooManyRequests, Unauthenticated
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.security.passkey_challenges import PasskeySiteInvalid
 from backend.core.security.passwords import InjectedPasswords
 from backend.identity.brands import password_policy, service, sessions, sign_in
@@ -31,7 +30,7 @@ from backend.identity.brands.second_factors import service as second_factors
     ),
 )
 async def staff_sign_in(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     data: JSONBody[SignInIn],
     db: Db,
     passwords: InjectedPasswords,

@@ -2,9 +2,9 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from litestar.params import QueryParameter
 
 from backend.core.db.database import Db
@@ -12,6 +12,7 @@ from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.campaigns import earning_campaigns
 from backend.programmes.campaigns.earning_campaigns import WAYS, EarningPage, EarningWay
@@ -22,7 +23,7 @@ Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, desc
 
 @get("/campaigns", responses=error_responses(CursorInvalid))
 async def list_earning_campaigns(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,  # noqa: ARG001 - authenticates
     settings: CurrentSettings,

@@ -2,9 +2,8 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Any
 
-from litestar import Request, Response, Router, get, post, put
+from litestar import Response, Router, get, post, put
 from litestar.params import JSONBody
 
 from backend.core.db.database import Session
@@ -19,6 +18,7 @@ from backend.core.http.conditional_requests import (
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.approvals import service as approvals
 from backend.identity.brands.authentication import (
     EDITORS,
@@ -58,9 +58,7 @@ async def list_campaigns(
     responses=error_responses(campaigns.CampaignUnknown),
     response_headers=[ETAG_HEADER],
 )
-async def get_campaign(
-    request: Request[Any, Any, Any], staff: CurrentMember, session: Session, key: Key
-) -> Response[CampaignOut]:
+async def get_campaign(request: HTTPRequest, staff: CurrentMember, session: Session, key: Key) -> Response[CampaignOut]:
     """One campaign with all versions of its rule."""
     found = await campaigns.get_campaign(session, staff, key)
     return conditional_response(request, await campaign_views.campaign_with_versions(session, found))

@@ -1,9 +1,9 @@
 """Import and export of products as files in the console."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from litestar import Request, Router, get, post
+from litestar import Router, get, post
 from litestar.response import Stream
 
 from backend.core.db.database import Db
@@ -11,6 +11,7 @@ from backend.core.http import forms
 from backend.core.http.errors import TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.http.spool import InjectedSpool, SpoolFull
 from backend.core.language import language
 from backend.core.tabular import reader, workbook_process
@@ -43,7 +44,7 @@ from backend.programmes.schemas import ImportOut
     ),
 )
 async def import_products(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     db: Db,
     settings: CurrentSettings,

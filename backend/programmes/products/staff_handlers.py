@@ -2,9 +2,9 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, Router, delete, get, put
+from litestar import Response, Router, delete, get, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from backend.core.db.database import Session
@@ -19,6 +19,7 @@ from backend.core.http.conditional_requests import (
 from backend.core.http.models import LINE_OR_NOTHING, Now
 from backend.core.http.pagination import AfterKey, CursorInvalid, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.brands.authentication import EDITORS, READERS, CurrentMember, RoleForbids
 from backend.programmes.products import service as products
 from backend.programmes.schemas import SKU, SKU_LENGTH, ProductIn, ProductOut, ProductPage
@@ -66,7 +67,7 @@ async def list_products(
     response_headers=[ETAG_HEADER],
 )
 async def get_product(
-    request: Request[Any, Any, Any], staff: CurrentMember, session: Session, sku: SkuPath
+    request: HTTPRequest, staff: CurrentMember, session: Session, sku: SkuPath
 ) -> Response[ProductOut]:
     """One product, archived or not."""
     return conditional_response(

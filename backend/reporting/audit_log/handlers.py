@@ -2,15 +2,15 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from litestar.response import Stream
 
 from backend.core.db.database import Db, Session
 from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
 from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import language
 from backend.core.tabular.file_operations import FileFormat, FileOperation, file_response
 from backend.identity.brands.authentication import EDITORS, CurrentMember, RoleForbids
@@ -27,7 +27,7 @@ from backend.reporting.lists.query_parameters import PERIOD_ERRORS, TheAuditFilt
     response_headers=[ETAG_HEADER],
 )
 async def list_audit_entries(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     session: Session,
     wanted: TheAuditFilters,

@@ -1,14 +1,15 @@
 """Figures of the console: what campaigns, products, shops and agents cost."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from backend.core.db.database import Db, Session
 from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import language
 from backend.core.tabular.file_operations import FileFormat, FileOperation, file_response
 from backend.identity.brands.authentication import READERS, CurrentMember
@@ -24,7 +25,7 @@ GroupedByQuery = Annotated[GroupedBy, QueryParameter(name="by", description="Wha
 
 @get("/figures", opt=READERS, responses=error_responses(*PERIOD_ERRORS), response_headers=[ETAG_HEADER])
 async def get_figures(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     session: Session,
     wanted: TheFilters,

@@ -2,15 +2,15 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from litestar.response import Stream
 
 from backend.core.db.database import Db, Session
 from backend.core.http.conditional_requests import ETAG_HEADER, conditional_response
 from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import language
 from backend.core.tabular.file_operations import FileFormat, FileOperation, file_response
 from backend.identity.brands.authentication import READERS, CurrentMember
@@ -32,7 +32,7 @@ LIST_ERRORS = error_responses(CursorInvalid, *PERIOD_ERRORS)
 
 @get("/redemptions", opt=READERS, responses=LIST_ERRORS, response_headers=[ETAG_HEADER])
 async def list_brand_redemptions(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     session: Session,
     wanted: TheFilters,
@@ -54,7 +54,7 @@ async def export_redemptions(staff: CurrentMember, db: Db, wanted: TheFilters, k
 
 @get("/scans", opt=READERS, responses=LIST_ERRORS, response_headers=[ETAG_HEADER])
 async def list_brand_scans(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     session: Session,
     wanted: TheFilters,
@@ -75,7 +75,7 @@ async def export_scans(staff: CurrentMember, db: Db, wanted: TheFilters, kind: F
 
 @get("/receipts/search", opt=READERS, responses=LIST_ERRORS, response_headers=[ETAG_HEADER])
 async def search_receipts(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     session: Session,
     wanted: TheFilters,

@@ -1,10 +1,10 @@
 """Console routes that look up a code, a receipt or an agent, to answer complaints."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from litestar import Request, Response, Router, get, post
+from litestar import Response, Router, get, post
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from backend.core.db.database import Session
@@ -12,6 +12,7 @@ from backend.core.http.conditional_requests import ETAG_HEADER, conditional_resp
 from backend.core.http.models import CurrentSettings
 from backend.core.http.pagination import CursorInvalid, Limit, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.brands.authentication import REVIEWERS, CurrentMember, RoleForbids
 from backend.programmes.rules.explanation import CurrentRuleVersions
 from backend.reporting.lookups import agents, codes, receipts
@@ -73,7 +74,7 @@ async def get_agent(staff: CurrentMember, session: Session, card_number: CardPat
     response_headers=[ETAG_HEADER],
 )
 async def get_agent_timeline(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     session: Session,
     versions: CurrentRuleVersions,

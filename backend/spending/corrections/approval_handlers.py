@@ -2,10 +2,10 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response, Router, get, put
+from litestar import Response, Router, get, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from backend.core.db.database import Session
@@ -14,6 +14,7 @@ from backend.core.http.errors import BodyChanged
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.approvals import service
 from backend.identity.approvals.schemas import ApprovalDecisionIn, ApprovalIn, ApprovalOut, ApprovalPage, State
 from backend.identity.brands.authentication import (
@@ -30,7 +31,7 @@ Shown = Annotated[State | None, QueryParameter(name="state", description="All wi
 
 @get("/approvals", opt=EDITORS, responses=error_responses(RoleForbids, CursorInvalid), response_headers=[ETAG_HEADER])
 async def list_approvals(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     session: Session,
     shown: Shown = None,

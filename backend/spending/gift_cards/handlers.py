@@ -1,14 +1,15 @@
 """Till endpoints for gift cards: balance, uses and returns."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Router, post, put
+from litestar import Router, post, put
 from litestar.params import JSONBody, PathParameter
 
 from backend.core.db.database import Db
 from backend.core.http.errors import BodyChanged, TooManyRequests
 from backend.core.http.models import KEY, CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.shops.authentication import CashierNeeded, CurrentTill, TokenInPages
 from backend.shops.schemas import ServedBrand
 from backend.spending.gift_cards import service as gift_cards
@@ -39,7 +40,7 @@ Key = Annotated[str, PathParameter(pattern=KEY, description="The till's own id."
     responses=error_responses(GiftCardNotFound, GiftCardEnded, TooManyRequests),
 )
 async def look_at_certificate(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     till: CurrentTill,
     db: Db,
     settings: CurrentSettings,

@@ -1,14 +1,13 @@
 """Verification levels and yearly limits of agents."""
 
-from typing import Any
-
-from litestar import Request, Response, Router, get, put
+from litestar import Response, Router, get, put
 from litestar.params import JSONBody
 
 from backend.core.db.database import Db
 from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.spending.accounting import tax
 from backend.spending.limits import identity
@@ -18,7 +17,7 @@ from backend.spending.limits.schemas import IdentityIn, IdentityOut, identity_ou
 
 
 @get("/me/identity", responses=error_responses())
-async def get_identity(request: Request[Any, Any, Any], db: Db, agent: CurrentAgent) -> Response[IdentityOut]:
+async def get_identity(request: HTTPRequest, db: Db, agent: CurrentAgent) -> Response[IdentityOut]:
     """The verification levels of the caller by brand. ETag and 304."""
     return conditional_response(request, identity_out(*await identity.account_levels(db, agent.account_id)))
 
@@ -34,7 +33,7 @@ async def put_identity(
 
 @get("/me/limits", responses=error_responses())
 async def get_limits(
-    request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now, agent: CurrentAgent
+    request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now, agent: CurrentAgent
 ) -> Response[LimitList]:
     """The sums of the caller this year by brand and tax nature, and the limits. Not advice. ETag and 304."""
     rows = await tax.account_limits(db, settings, agent.account_id, now)

@@ -2,10 +2,10 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Response, Router, delete, get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from backend.core.db.database import Db, Session
@@ -14,6 +14,7 @@ from backend.core.http.errors import BodyChanged, Busy, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.security.passwords import InjectedPasswords
 from backend.core.security.tokens import CHECKS_CALLER_ITSELF
 from backend.identity.accounts import holds, pins
@@ -47,7 +48,7 @@ Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, desc
 
 @get("/offers", responses=error_responses(CursorInvalid))
 async def list_offers(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
     now: Now,
@@ -114,7 +115,7 @@ async def put_order(
 
 @get("/orders", responses=error_responses(CursorInvalid))
 async def list_orders(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
     after: Cursor = None,
@@ -128,7 +129,7 @@ async def list_orders(
 
 @get("/orders/{key:uuid}", responses=error_responses(OrderNotFound))
 async def get_order(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     settings: CurrentSettings,
     now: Now,
@@ -153,7 +154,7 @@ async def cancel_order(
 
 @get("/orders/{key:uuid}/stream", media_type="text/event-stream", responses=error_responses(OrderNotFound, Busy))
 async def stream_order(
-    request: Request[Any, Any, Any], db: Db, watchers: CurrentWatchers, agent: CurrentAgent, key: FromPath[UUID]
+    request: HTTPRequest, db: Db, watchers: CurrentWatchers, agent: CurrentAgent, key: FromPath[UUID]
 ) -> Response[OrderOut]:
     """Changes of an order (server-sent events): `order` with the current state and at each change, until it ends. A
     comment is sent every 15 seconds; after a quarter of an hour the stream ends and the client reconnects. An agent has

@@ -2,9 +2,9 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, Router, get, put
+from litestar import Response, Router, get, put
 from litestar.params import JSONBody, QueryParameter
 
 from backend.core.db.database import Session
@@ -19,6 +19,7 @@ from backend.core.http.conditional_requests import (
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import AfterKey, CursorInvalid, Key, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.brands.authentication import (
     EDITORS,
     READERS,
@@ -49,9 +50,7 @@ async def list_kept_offers(
 @get(
     "/offers/{key:str}", opt=READERS, responses=error_responses(rewards.RewardNotFound), response_headers=[ETAG_HEADER]
 )
-async def get_kept_offer(
-    request: Request[Any, Any, Any], staff: CurrentMember, session: Session, key: Key
-) -> Response[OfferKept]:
+async def get_kept_offer(request: HTTPRequest, staff: CurrentMember, session: Session, key: Key) -> Response[OfferKept]:
     """One offer, archived or not."""
     return conditional_response(request, OfferKept.of(await rewards.get_reward(session, staff, key)))
 

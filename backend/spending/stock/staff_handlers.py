@@ -2,9 +2,8 @@
 
 import io
 from dataclasses import dataclass
-from typing import Any
 
-from litestar import Request, Router, get, post
+from litestar import Router, get, post
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
@@ -13,6 +12,7 @@ from backend.core.http.errors import TooLarge, TooManyRequests, Unsupported
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.pagination import Key
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.tabular import reader, workbook_process
 from backend.core.tabular.output.table_files import XLSX
 from backend.identity.approvals import service as approvals
@@ -60,7 +60,7 @@ class StockOperation(Operation):
     ),
 )
 async def post_stock(
-    request: Request[Any, Any, Any], staff: CurrentMember, db: Db, settings: CurrentSettings, now: Now, key: Key
+    request: HTTPRequest, staff: CurrentMember, db: Db, settings: CurrentSettings, now: Now, key: Key
 ) -> StockReport:
     """Add codes: a CSV or XLSX with the columns code, nominal (roubles) and, if they have one, valid_until (last day).
 

@@ -2,15 +2,16 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from litestar.params import PathParameter, QueryParameter
 
 from backend.core.db.database import Db
 from backend.core.http.conditional_requests import conditional_response
 from backend.core.http.pagination import CursorInvalid, number_from_cursor, read_page
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.rules.explanation import CurrentRuleVersions
 from backend.spending.wallets import service
@@ -22,9 +23,7 @@ HOME_WALLETS, HOME_MOVEMENTS, HOME_WAITS = 6, 2 * LAST_MOVEMENTS, 3
 
 
 @get("/me", responses=error_responses())
-async def me(
-    request: Request[Any, Any, Any], db: Db, agent: CurrentAgent, versions: CurrentRuleVersions
-) -> Response[Home]:
+async def me(request: HTTPRequest, db: Db, agent: CurrentAgent, versions: CurrentRuleVersions) -> Response[Home]:
     """The home screen in one call: wallets, last movements, what is pending until when. At most 4 KB; ETag and 304."""
     row = await service.home_row(db, agent.account_id, wallets=HOME_WALLETS, waits=HOME_WAITS, movements=HOME_MOVEMENTS)
     last = home_movements(row.last)
@@ -34,7 +33,7 @@ async def me(
 
 @get("/wallets", responses=error_responses(CursorInvalid))
 async def wallets(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
     after: Cursor = None,
@@ -48,7 +47,7 @@ async def wallets(
 
 @get("/wallets/{wallet_id:int}/movements", responses=error_responses(service.WalletNotFound, CursorInvalid))
 async def movements(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
     versions: CurrentRuleVersions,

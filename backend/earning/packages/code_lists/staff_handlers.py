@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from uuid import UUID
 
-from litestar import Request, Router, put
+from litestar import Router, put
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath
@@ -15,6 +15,7 @@ from backend.core.db.database import Db
 from backend.core.http.errors import TooLarge, TooManyRequests, Unsupported
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.http.spool import InjectedSpool, Spool, SpoolFull
 from backend.core.tabular import reader, workbook_process
 from backend.core.tabular.output.table_files import XLSX
@@ -62,7 +63,7 @@ class ListOperation(Operation):
     ),
 )
 async def put_codes(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     staff: CurrentMember,
     db: Db,
     settings: CurrentSettings,
@@ -85,7 +86,7 @@ async def put_codes(
 
 
 @asynccontextmanager
-async def _receive_file(request: Request[Any, Any, Any], spool: Spool) -> AsyncIterator[BinaryIO]:
+async def _receive_file(request: HTTPRequest, spool: Spool) -> AsyncIterator[BinaryIO]:
     """The body as a temporary file: it is received completely before the transaction begins, and never held in memory.
 
     Raises:

@@ -4,10 +4,10 @@ import asyncio
 import base64
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, put
+from litestar import Router, delete, get, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, PathParameter
 from litestar.response import Redirect, Stream
@@ -121,7 +121,7 @@ async def remove_print_file(staff: CurrentMember, session: Session, key: FromPat
 )
 async def get_print_part(
     staff: CurrentMember, db: Db, files: InjectedFiles, key: FromPath[UUID], kind: FormatPath, number: PartPath
-) -> Response[Any]:
+) -> Stream | Redirect:
     """Download a part of a batch's files. The download is recorded."""
     async with brand_transaction(db, staff) as session:
         batch, _ = await batches.get_batch(session, staff.brand_id, key)
@@ -130,7 +130,7 @@ async def get_print_part(
     return await _download_response(files, file, part)
 
 
-async def _download_response(files: Files, file: BatchFile, part: BatchFilePart) -> Response[Any]:
+async def _download_response(files: Files, file: BatchFile, part: BatchFilePart) -> Stream | Redirect:
     name = f"{print_jobs.parts_folder(file.brand_id, file.id)}/{part.name}"
     link = await files.link(name, seconds=LINK_SECONDS, download_as=part.name)
     if link is not None:

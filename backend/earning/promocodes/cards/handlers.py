@@ -1,10 +1,10 @@
 """Cards of the agent's own codes, as PNG, SVG or PDF."""
 
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
@@ -16,6 +16,7 @@ from backend.core.http.conditional_requests import ETAG_HEADER
 from backend.core.http.errors import Conflict, NotFound, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.earning.promocodes import displayed_code
 from backend.earning.promocodes.cards.artwork.content import MEDIA_TYPES, Card, CardFormat, Size, fingerprint
 from backend.earning.promocodes.cards.renderer import CardCaller, CardRenderer, CardRendererBusy, CurrentCardRenderer
@@ -58,19 +59,19 @@ def _card_responses(kind: CardFormat) -> dict[int, ResponseSpec]:
 class OwnCard(NamedTuple):
     """A card of the caller's code, in any size and file format."""
 
-    request: Request[Any, Any, Any]
+    request: HTTPRequest
     card_renderer: CardRenderer
     code_id: int
     card: Card
     caller: CardCaller
 
-    async def response(self, size: Size, kind: CardFormat) -> Response[Any]:
+    async def response(self, size: Size, kind: CardFormat) -> Response[bytes]:
         """The response with the card. Raises CardRendererBusy."""
         return await card_response(self.request, self.card_renderer, self.code_id, self.card, size, kind, self.caller)
 
 
 async def own_card(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     agent: CurrentAgent,
     db: Db,
     settings: CurrentSettings,
@@ -93,19 +94,19 @@ TheCard = NamedDependency[OwnCard]
 
 
 @get("/{key:uuid}/card.png", responses=_card_responses(CardFormat.PNG), response_headers=[ETAG_HEADER])
-async def card_png(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[Any]:
+async def card_png(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[bytes]:
     """A PNG card for messengers and posts, with a QR code of the short link."""
     return await own.response(size, CardFormat.PNG)
 
 
 @get("/{key:uuid}/card.svg", responses=_card_responses(CardFormat.SVG), response_headers=[ETAG_HEADER])
-async def card_svg(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[Any]:
+async def card_svg(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[bytes]:
     """The card as SVG, for use in other layouts."""
     return await own.response(size, CardFormat.SVG)
 
 
 @get("/{key:uuid}/card.pdf", responses=_card_responses(CardFormat.PDF), response_headers=[ETAG_HEADER])
-async def card_pdf(own: TheCard, size: SizeQuery = Size.BUSINESS) -> Response[Any]:
+async def card_pdf(own: TheCard, size: SizeQuery = Size.BUSINESS) -> Response[bytes]:
     """The card as PDF for a print shop. Business cards are ten on an A4 sheet with cut marks."""
     return await own.response(size, CardFormat.PDF)
 
@@ -127,7 +128,7 @@ async def _own_active_code(db: Database, account_id: int, key: UUID, run: int, n
 
 
 async def card_response(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     card_renderer: CardRenderer,
     code_id: int,
     card: Card,
@@ -136,7 +137,7 @@ async def card_response(
     caller: CardCaller,
     *,
     public: bool = False,
-) -> Response[Any]:
+) -> Response[bytes]:
     """A card, a redirect to the stored file, or 304. The ETag is a hash of the content, so a 304 reads no file.
 
     A public card is never a redirect, because programs that draw link previews do not follow redirects.
@@ -148,7 +149,7 @@ async def card_response(
     headers = {"ETag": tag} | (PUBLIC if public else PRIVATE)
     etags = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
     if tag in etags or "*" in etags:
-        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+        return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
     name = await card_renderer.store(code_id, card, size, kind, caller)
     file_name = f"promo-{size}.{kind}"
     link = None if public else await card_renderer.files.link(name, seconds=LINK_SECONDS, download_as=file_name)

@@ -1,9 +1,8 @@
 """Staff endpoints of promo card settings: colours, logo, advertising labels."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from litestar import Request, Response, Router, delete, get, put
+from litestar import Response, Router, delete, get, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
@@ -20,6 +19,7 @@ from backend.core.http.conditional_requests import (
 )
 from backend.core.http.errors import TooLarge, Unsupported
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.earning.promocodes.cards import brand_cards
 from backend.earning.promocodes.cards.artwork.logo import MAX_BYTES
 from backend.earning.promocodes.cards.brand_cards import BrandCardIn, BrandCardOut
@@ -39,7 +39,7 @@ class LogoOperation(Operation):
 
 
 @get("/brand/card", opt=READERS, response_headers=[ETAG_HEADER])
-async def get_card(request: Request[Any, Any, Any], staff: CurrentMember, session: Session) -> Response[BrandCardOut]:
+async def get_card(request: HTTPRequest, staff: CurrentMember, session: Session) -> Response[BrandCardOut]:
     """The settings of the brand's promo cards and pages."""
     return conditional_response(request, await brand_cards.get_card_settings(session, staff.brand_id))
 
@@ -77,7 +77,7 @@ async def get_card_logo(staff: CurrentMember, session: Session) -> Response[byte
     request_max_body_size=MAX_BYTES,
     responses=error_responses(RoleForbids, brand_cards.LogoRefused, TooLarge, Unsupported),
 )
-async def put_card_logo(request: Request[Any, Any, Any], staff: CurrentMember, db: Db) -> BrandCardOut:
+async def put_card_logo(request: HTTPRequest, staff: CurrentMember, db: Db) -> BrandCardOut:
     """Set the logo: a PNG of at most 1 MiB. It is stored in a small size and without metadata."""
     if request.content_type[0] != PNG:
         raise Unsupported

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 import structlog
-from litestar import Request, Router, post
+from litestar import Router, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter
@@ -15,6 +15,7 @@ from backend.core.db.database import Database, Db
 from backend.core.http.errors import NotFound, TooLarge
 from backend.core.http.models import KEY
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.settings import Settings
 from backend.earning.receipts.providers import exchange
 from backend.earning.receipts.providers.callback import REFERENCE, CallbackUnreadable, callback_valid, read_callback
@@ -79,7 +80,7 @@ Provider = Annotated[
     responses=error_responses(NotFound, TooLarge),
 )
 async def receipt_callback(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     callbacks: CurrentCallbacks,
     provider: Provider,

@@ -1,14 +1,14 @@
 """The endpoint that adds a photo to a receipt that is not decided yet."""
 
-from typing import Any
 from uuid import UUID
 
-from litestar import Request, Router, put
+from litestar import Router, put
 from litestar.params import FromPath
 
 from backend.core.http.errors import Busy, TooLarge, TooManyRequests
 from backend.core.http.models import Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.earning.receipts import photos, receipt_list
 from backend.earning.receipts.photos import PhotoExists, ReceiptDecided
 from backend.earning.receipts.receipt_list import ReceiptUnknown
@@ -37,7 +37,7 @@ from backend.identity.accounts.authentication import CurrentAgent
     ),
 )
 async def put_receipt_photo(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     agent: CurrentAgent,
     scan_context: CurrentScanContext,
     now: Now,

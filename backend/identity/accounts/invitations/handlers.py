@@ -1,14 +1,15 @@
 """Routes that add a second device from the first."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Router, delete, get, post, put
+from litestar import Router, delete, get, post, put
 from litestar.params import JSONBody, PathParameter
 
 from backend.core.db.database import Db, Session
 from backend.core.http.errors import TooManyRequests, Unauthenticated
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.security import tokens
 from backend.core.security.passwords import InjectedPasswords
 from backend.identity.accounts import ownership_proof
@@ -89,7 +90,7 @@ async def end_invitation(session: Session, agent: CurrentAgent, now: Now, invita
 
 @post("/devices/pending", responses=error_responses(invitations.InvitationNotFound, TooManyRequests))
 async def create_pending_device(
-    request: Request[Any, Any, Any], data: JSONBody[PendingDeviceIn], db: Db, settings: CurrentSettings, now: Now
+    request: HTTPRequest, data: JSONBody[PendingDeviceIn], db: Db, settings: CurrentSettings, now: Now
 ) -> PendingDeviceNew:
     """Present the secret of an invitation on the new device. Show the number; the token opens when the first device has
     confirmed it."""
@@ -97,7 +98,7 @@ async def create_pending_device(
 
 
 @get("/devices/pending", responses=error_responses(Unauthenticated))
-async def get_pending_device(request: Request[Any, Any, Any], session: Session, now: Now) -> PendingDeviceOut:
+async def get_pending_device(request: HTTPRequest, session: Session, now: Now) -> PendingDeviceOut:
     """Whether the first device has confirmed: ask each second or two with the pending token as bearer."""
     invitation = await invitations.presented_invitation(session, tokens.bearer(request))
     return PendingDeviceOut(invitation_status(invitation, now), invitation.expires_at)

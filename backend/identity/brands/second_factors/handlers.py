@@ -1,14 +1,15 @@
 """Routes of the caller's second factors, and of reauthentication."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Router, delete, get, post, put
+from litestar import Router, delete, get, post, put
 from litestar.params import JSONBody, PathParameter
 
 from backend.core.db.database import Db, Session
 from backend.core.http.errors import Busy, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.security.credentials import ChallengeOut, PasskeyIn
 from backend.core.security.passkey_challenges import PasskeyInvalid, PasskeySiteInvalid
 from backend.core.security.passwords import InjectedPasswords
@@ -39,7 +40,7 @@ Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 
 @post("/staff/sessions/challenges", responses=error_responses(PasskeySiteInvalid, TooManyRequests))
 async def create_staff_session_challenge(
-    request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, now: Now
+    request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now
 ) -> ChallengeOut:
     """Create a challenge to sign in with a passkey only."""
     return await passkeys.start_authentication(db, settings, None, request.state.network, now)
@@ -51,7 +52,7 @@ async def create_staff_session_challenge(
     responses=error_responses(PasskeySiteInvalid, TooManyRequests),
 )
 async def create_authentication_challenge(
-    request: Request[Any, Any, Any], db: Db, settings: CurrentSettings, staff: CurrentMember, now: Now
+    request: HTTPRequest, db: Db, settings: CurrentSettings, staff: CurrentMember, now: Now
 ) -> ChallengeOut:
     """Create a challenge to authenticate again with a passkey."""
     return await passkeys.start_authentication(db, settings, staff, request.state.network, now)
@@ -131,7 +132,7 @@ async def create_staff_recovery_codes(
     responses=error_responses(AuthenticationExpired, PasskeySiteInvalid, TooManyRequests),
 )
 async def create_staff_passkey_challenge(
-    request: Request[Any, Any, Any], db: Db, session: Session, settings: CurrentSettings, staff: CurrentMember, now: Now
+    request: HTTPRequest, db: Db, session: Session, settings: CurrentSettings, staff: CurrentMember, now: Now
 ) -> ChallengeOut:
     """Create a challenge for the registration of a passkey."""
     require_fresh_session(staff)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Schema
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
@@ -21,6 +21,7 @@ from backend.core.http.conditional_requests import (
 )
 from backend.core.http.pagination import CursorInvalid, number_from_cursor
 from backend.core.http.problems import error_responses
+from backend.core.http.requests import HTTPRequest
 from backend.core.language import language
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.rules.explanation import CurrentRuleVersions
@@ -55,7 +56,7 @@ class StatementOperation(Operation):
     response_headers=[ETAG_HEADER],
 )
 async def get_statement(
-    request: Request[Any, Any, Any],
+    request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
     versions: CurrentRuleVersions,
@@ -90,7 +91,7 @@ def _accepted_kind(accept: str) -> Literal["json", "csv", "pdf"]:
 
 
 def _file_response(
-    request: Request[Any, Any, Any], pieces: AsyncIterator[bytes], period: StatementPeriod, kind: Format
+    request: HTTPRequest, pieces: AsyncIterator[bytes], period: StatementPeriod, kind: Format
 ) -> Response[Any]:
     """The file, streamed; or 304 if the caller has it already."""
     if kind == "pdf":
@@ -99,7 +100,7 @@ def _file_response(
     tag = etag(repr((kind, language.get(), period)).encode())
     headers = private_headers(tag) | {"Vary": "Accept, Accept-Language, Authorization"}
     if is_not_modified(request, tag):
-        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+        return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)
     name = f"statement-{period.wallet_id}-{period.since}-{period.until}.{kind}"
     headers |= {"ETag": f"W/{tag}", "Content-Disposition": f'attachment; filename="{name}"'}
     return Stream(pieces, media_type=MEDIA[kind], headers=headers)
@@ -110,9 +111,7 @@ def _file_response(
     responses=error_responses(service.WalletNotFound),
     response_headers=[ETAG_HEADER],
 )
-async def get_expiring(
-    request: Request[Any, Any, Any], db: Db, agent: CurrentAgent, wallet_id: Wallet
-) -> Response[ExpiringList]:
+async def get_expiring(request: HTTPRequest, db: Db, agent: CurrentAgent, wallet_id: Wallet) -> Response[ExpiringList]:
     """Lots that expire within thirty days, and the amount to spend to keep them."""
     return conditional_response(request, await statements.expiring_lots(db, agent.account_id, wallet_id))
 
