@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from backend.checkout.sales import quote_request, service
+from backend.checkout.sales import quote_request, record_builder
 from backend.checkout.sales.quote_request import CheckoutContext
+from backend.checkout.sales.sale_record import SaleRecord
 from backend.checkout.schemas import SaleIn
 from backend.core.security import tokens
 from backend.programmes.rules.rule_cache import RuleCache
@@ -137,7 +138,7 @@ async def _run_ours(shop: Shop, port: int, numbers: range) -> Load:
 
 
 async def _pgbench(shop: Shop, first: int, count: int) -> float:
-    """The same sales by checkout_sell alone, with what the service would send for them."""
+    """The same sales by checkout_sell_v2 alone, with what the service would send for them."""
     sent = await _sale_record(shop, code_of(FOR_SALE, first))
     (row,) = await shop.at.db.rows(
         text("SELECT id, account_id FROM promo_codes WHERE code = :code"), code=code_of(FOR_SALE, 0)
@@ -145,7 +146,7 @@ async def _pgbench(shop: Shop, first: int, count: int) -> float:
     agents = len(shop.at.accounts)
     if any(ids[-1] - ids[0] + 1 != len(ids) for ids in (shop.at.accounts, shop.tills, shop.shops)):
         raise RuntimeError("ids are not in a row")
-    statement = f"SELECT * FROM checkout_sell({_sales_template(sent)}::jsonb, false)"
+    statement = f"SELECT * FROM checkout_sell_v2({_sales_template(sent)}::jsonb, false)"
     script = (
         "\\set n :n + 1\n"
         f"\\set number {first} + :client_id * {count // CLIENTS} + :n\n"
@@ -158,8 +159,8 @@ async def _pgbench(shop: Shop, first: int, count: int) -> float:
     return await claims.run_pgbench_script(shop.at, script, "-t", str(count // CLIENTS), "-D", "n=-1")
 
 
-async def _sale_record(shop: Shop, code: str) -> dict[str, Any]:
-    """The parameters that the service sends to checkout_sell for a sale with this code."""
+async def _sale_record(shop: Shop, code: str) -> SaleRecord:
+    """The parameters that the service sends to checkout_sell_v2 for a sale with this code."""
     db = shop.at.db
     checkout = CheckoutContext.of(db, shop.at.settings, RuleCache(db))
     till = TillIdentity(
@@ -169,14 +170,15 @@ async def _sale_record(shop: Shop, code: str) -> dict[str, Any]:
     request = quote_request.build_request(checkout, till, body, str(uuid.uuid4()), at=datetime.now(UTC))
     snapshot = await quote_request.load_snapshot(checkout, request)
     quote = await quote_request.compute_quote(checkout, request, snapshot)
-    return service.sale_record(checkout, request, snapshot, quote, quote_request.body_digest(body))
+    return record_builder.sale_record(request, snapshot, quote, quote_request.body_digest(body))
 
 
-def _sales_template(sale: dict[str, Any]) -> str:
+def _sales_template(record: SaleRecord) -> str:
     """What is sent of a sale, as pgbench makes it with changing tills, codes and agents."""
-    (record,) = sale["codes"]
-    record |= {"code": "@1", "account": "@2", "uses": record["uses"] | {"code": "@1"}}
-    sent = sale | {"sale": 0, "codes": [record], "till": "@3", "shop": "@4", "key": "@5"}
+    sale: dict[str, Any] = msgspec.to_builtins(record)
+    (code,) = sale["codes"]
+    code |= {"code": "@1", "account": "@2", "uses": code["uses"] | {"code": "@1"}}
+    sent = sale | {"sale": 0, "codes": [code], "till": "@3", "shop": "@4", "key": "@5"}
     written = _literal(msgspec.json.encode([sent]).decode()).replace("%", "%%")
     for place in range(1, 5):
         written = written.replace(f'"@{place}"', f"%{place}$s")

@@ -59,9 +59,9 @@ class Sale(Base):
 class SaleLine(Base):
     """A line of a sale, and how much of it was returned, at most what was sold.
 
-    There is no foreign key to the sale, nor from redemptions and shares to their parents: checkout_sell writes all of
-    them in one transaction, nothing ever deletes them, the ledger audit adds them up, and the checks of the keys were
-    an eighth of a sale's cost.
+    There is no foreign key to the sale, nor from redemptions and shares to their parents: checkout_sell_v2 writes all
+    of them in one transaction, nothing ever deletes them, the ledger audit adds them up, and the checks of the keys
+    were an eighth of a sale's cost.
     """
 
     __tablename__ = "sale_lines"

@@ -11,9 +11,11 @@ from typing import Any
 
 import psycopg
 
-from backend.checkout.sales import quote_request, service
+from backend.checkout.sales import quote_request, signals
 from backend.checkout.sales.quote_request import CheckoutContext, QuoteRequest
-from backend.checkout.sales.quotes import Quote
+from backend.checkout.sales.quotes import EvaluatedCode, Quote
+from backend.checkout.sales.record_builder import sale_record
+from backend.checkout.sales.sale_record import SaleRecord
 from backend.checkout.sales.snapshot import CheckoutSnapshot
 from backend.checkout.schemas import OfflineSaleIn
 from backend.core.http.errors import BodyChanged, Busy
@@ -77,31 +79,34 @@ async def _record_sale(
     digest: bytes,
 ) -> dict[str, Any]:
     """Record a sale. When a loss limit of the till or its shop is reached, unusable codes are not repaid."""
-    values = service.sale_record(checkout, request, snapshot, quote, digest)
+    record = sale_record(request, snapshot, quote, digest)
+    signals.apply_own_code_rule(checkout.settings, record, quote, sale.buyer, request.at)
     conflicts = [row for row in quote.applied if row.conflict and row.discount]
-    loss = sum(row.discount.amount for row in conflicts if row.discount)
-    values["taken_at"] = sale.taken_at
-    values["loss"] = loss
+    record.taken_at = sale.taken_at
+    record.loss = sum(row.discount.amount for row in conflicts if row.discount)
     numbers, day = checkout.settings.numbers, sale.taken_at.date()
-    values["loss_most"] = numbers.at("offline_loss_per_till", day)
-    values["loss_most_of_shop"] = numbers.at("offline_loss_per_shop", day)
-    values["answer"] = _response(quote, sale, repaid=quote.discount)
+    record.loss_most = numbers.at("offline_loss_per_till", day)
+    record.loss_most_of_shop = most_of_shop = numbers.at("offline_loss_per_shop", day)
+    record.answer = _response(quote, sale, repaid=quote.discount)
     # A loss above the whole limit is not counted: it may be more than a counter holds.
-    if loss <= min(values["loss_most"], values["loss_most_of_shop"]):
+    if record.loss <= min(record.loss_most, most_of_shop):
         try:
-            return await checkout.sales.record_sale(values)
+            return await checkout.sales.record_sale(record)
         except psycopg.Error as error:
             if error.sqlstate != LOSS_LIMIT_REACHED:
                 raise
-    values["loss"] = 0
-    values["codes"] = _borne_by_the_shop(values["codes"], conflicts)
-    values["answer"] = _response(quote, sale, repaid=quote.discount - loss)
-    return await checkout.sales.record_sale(values)
+    record.answer = _response(quote, sale, repaid=quote.discount - record.loss)
+    _charge_to_shop(record, conflicts)
+    return await checkout.sales.record_sale(record)
 
 
-def _borne_by_the_shop(codes: list[dict[str, Any]], conflicts: list[Any]) -> list[dict[str, Any]]:
-    lost = {row.code.id for row in conflicts}
-    return [code | {"due": 0, "reason": OVER_LOSS_LIMIT} if code["code"] in lost else code for code in codes]
+def _charge_to_shop(record: SaleRecord, conflicts: list[EvaluatedCode]) -> None:
+    """The shop bears the discounts of codes that could not be used."""
+    lost = {row.code.id for row in conflicts if row.code}
+    record.loss = 0
+    for code in record.codes:
+        if code.code in lost:
+            code.due, code.reason = 0, OVER_LOSS_LIMIT
 
 
 def _response(quote: Quote, sale: OfflineSaleIn, repaid: int) -> dict[str, Any]:

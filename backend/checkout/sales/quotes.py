@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -13,7 +12,7 @@ from backend.checkout.sales.discounts import Candidate, CodeDiscount
 from backend.checkout.sales.snapshot import CheckoutSnapshot, CodeSnapshot, CodeUse, UseCounter
 from backend.checkout.schemas import BasketLine
 from backend.earning.promocodes.words.code_parser import SpelledCode
-from backend.programmes.rules.rule import NEVER, ActiveCampaign, Fixed, Promo, share_of
+from backend.programmes.rules.rule import NEVER, ActiveCampaign, Promo
 from backend.programmes.rules.rule_cache import RuleSet
 
 CLOCK_TOLERANCE = timedelta(minutes=5)  # the maximum difference between clocks of tills and servers
@@ -260,46 +259,3 @@ def _budget_suffices(row: EvaluatedCode, discounts_so_far: int) -> bool:
         return True
     need = discounts_so_far if row.code.currency == "RUB" else 1
     return (row.code.remaining or 0) >= need
-
-
-def redemption_record(quote: Quote, row: EvaluatedCode, buyer: str | None, shop: int, at: datetime) -> dict[str, Any]:
-    """The parameters of checkout_sell for a code that applies. The bonus is a share of what the buyer pays for the
-    lines that count, after all discounts. A code with a conflict brings no bonus and consumes no use."""
-    code, offer, discount = row.code, row.offer, row.discount
-    if code is None or offer is None or discount is None:
-        raise LookupError(row.given)
-    paid = {
-        line.line: line.amount - quote.discount_by_line.get(line.line, 0)
-        for line in quote.basket
-        if line.line in discount.lines
-    }
-    base = sum(paid.values())
-    amount = offer.rule.amount
-    gross = amount.value if isinstance(amount, Fixed) else share_of(base, amount.basis_points, amount.rounding)
-    today = at.astimezone(ZoneInfo(row.zone)).date()
-    matures_on = today + timedelta(days=offer.rule.hold_days)
-    life = offer.rule.lifetime_days
-    return {
-        "code": code.id,
-        "run": row.run,
-        "brand": code.brand,
-        "programme": code.programme,
-        "rules_version": code.rules_version,
-        "campaign": code.campaign,
-        "version": offer.version_id,
-        "account": code.account,
-        "base": base,
-        "discount": discount.amount,
-        "due": discount.amount,
-        "gross": gross if code.account and not row.conflict else 0,
-        "day_cap": offer.rule.cap_per_agent_day,
-        "agent_cap": offer.rule.cap_per_agent,
-        "budgeted": offer.budgeted and not row.conflict,
-        "owes_discount": code.currency == "RUB",
-        "today": today,
-        "matures_on": matures_on,
-        "expires_on": NEVER if life is None else matures_on + timedelta(days=life),
-        "reason": row.conflict,
-        "lines": [{"line": line, "base": paid[line], "discount": part} for line, part in discount.lines.items()],
-        "uses": None if row.conflict else msgspec.to_builtins(code_use(row, buyer, shop)),
-    }

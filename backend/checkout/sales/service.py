@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from backend.checkout.sales import quotes, signals
+from backend.checkout.sales import signals
 from backend.checkout.sales.quote_request import (
     ATTEMPTS,
     CheckoutContext,
@@ -18,7 +18,7 @@ from backend.checkout.sales.quote_request import (
     refuse_or_retry,
 )
 from backend.checkout.sales.quotes import Quote
-from backend.checkout.sales.snapshot import CheckoutSnapshot
+from backend.checkout.sales.record_builder import sale_record
 from backend.checkout.schemas import SaleIn
 from backend.core.http.errors import BodyChanged, Busy, Conflict
 from backend.shops.authentication import TillIdentity
@@ -68,53 +68,13 @@ async def sell(checkout: CheckoutContext, till: TillIdentity, key: str, body: Sa
             continue
         if body.total is not None and body.total != quote.amount - quote.discount:
             raise TotalChanged(total=quote.amount - quote.discount)
-        values = sale_record(checkout, request, snapshot, quote, digest)
-        if body.fiscal:
-            values["fiscal"] = body.fiscal
+        sale = sale_record(request, snapshot, quote, digest)
+        sale.fiscal = body.fiscal
+        signals.apply_own_code_rule(checkout.settings, sale, quote, body.buyer, request.at)
         try:
-            return await checkout.sales.record_sale(values)
+            return await checkout.sales.record_sale(sale)
         except psycopg.errors.UniqueViolation as error:
             raise ReceiptConflict from error
         except psycopg.Error as error:
             invalidate_stale_rules(checkout, quote, error)
     raise Busy(retry_after=1)
-
-
-def sale_record(
-    checkout: CheckoutContext, request: QuoteRequest, snapshot: CheckoutSnapshot, quote: Quote, digest: bytes
-) -> dict[str, Any]:
-    """The parameters of checkout_sell for a sale."""
-    till = request.till
-    lines = [
-        {
-            "line": line.line,
-            "amount": line.amount,
-            "quantity": round(line.quantity, 3),
-            "discount": quote.discount_by_line.get(line.line, 0),
-            "product": _find_product(snapshot, quote, line),
-        }
-        for line in quote.basket
-    ]
-    codes = [quotes.redemption_record(quote, row, request.buyer, till.shop_id, request.at) for row in quote.applied]
-    seen = signals.sale_signals(checkout.settings, quote, request.body.buyer, request.at, codes)
-    return {
-        "till": till.till_id,
-        "shop": till.shop_id,
-        "cashier": till.cashier_id,
-        "key": request.key,
-        "digest": digest.hex(),
-        "taken_at": None,
-        "reservation": request.reservation,
-        "lines": lines,
-        "codes": codes,
-        "signals": seen,
-        "answer": quote.response() | {"id": request.key},
-        "loss": 0,
-        "loss_most": 0,
-        "fiscal": None,
-    }
-
-
-def _find_product(snapshot: CheckoutSnapshot, quote: Quote, line: Any) -> int | None:
-    brands = [row.code.brand for row in quote.applied if row.code]
-    return next((number for brand in brands if (number := snapshot.find_product(brand, line))), None)

@@ -2,29 +2,22 @@
 bonus."""
 
 from datetime import datetime
-from typing import Any
 
 from backend.checkout.sales.quotes import Quote
+from backend.checkout.sales.sale_record import SaleRecord, SaleSignal
 from backend.core.settings import Settings
 
 OWN_CODE, VERSION = "own_code", 1
 
 
-def sale_signals(
-    settings: Settings, quote: Quote, buyer: str | None, at: datetime, records: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def apply_own_code_rule(settings: Settings, sale: SaleRecord, quote: Quote, buyer: str | None, at: datetime) -> None:
     """Rule 12, self-redemption: the buyer shows the card of the agent whose code is used. The discount stays, since the
-    till has promised it; the bonus is withheld, unless the rule is in shadow mode. Changes `records` accordingly."""
+    till has promised it; the bonus is withheld, unless the rule is in shadow mode."""
     shadow = bool(settings.numbers.at("shadow_own_code", at.date()))
-    signals = []
     own = {row.code.id for row in quote.applied if row.code and row.code.card and row.code.card == buyer}
-    for record in records:
-        if record["code"] not in own:
+    for record in sale.codes:
+        if record.code not in own:
             continue
-        inputs = {"gross": record["gross"]}
-        signals.append(
-            {"code": record["code"], "rule": OWN_CODE, "version": VERSION, "shadow": shadow, "inputs": inputs}
-        )
+        sale.signals.append(SaleSignal(record.code, OWN_CODE, VERSION, shadow, {"gross": record.gross}))
         if not shadow:
-            record |= {"gross": 0, "reason": OWN_CODE}
-    return signals
+            record.gross, record.reason = 0, OWN_CODE

@@ -1,6 +1,6 @@
 -- Awards, in three steps: award_headroom computes the amount that caps and budget leave, the accrual claims the cause (its
 -- primary key awards a cause once), and programmes_earn writes to the ledger. programmes_award_v2 runs all three for a cause that
--- another account may have claimed; checkout_sell runs them for all its sales at once, whose causes are new.
+-- another account may have claimed; checkout_sell_v2 runs them for all its sales at once, whose causes are new.
 -- The caller holds the account's advisory lock, so nothing else writes the account's rows (cap, wallet). The keys of a batch
 -- come sorted. Budgets are paid once, after the last award, from the sums in `owed`: if a transaction held a budget slice while
 -- it waited for the next key, two batches could deadlock.

@@ -97,7 +97,7 @@ CREATE OR REPLACE FUNCTION orders_place(
 #variable_conflict use_column
 DECLARE o orders; f offers; w wallets; taken stock_codes; why text; gives boolean;
 BEGIN
-    PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
+    PERFORM lock_account(p_account);
     PERFORM accounts_alive(p_account, p_device);
     SELECT * INTO f FROM offers x WHERE x.id = p_offer;
     SELECT * INTO o FROM orders r WHERE r.account_id = p_account AND r.key = p_key;

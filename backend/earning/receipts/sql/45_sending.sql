@@ -32,7 +32,7 @@ END $$;
 CREATE OR REPLACE FUNCTION receipts_are_too_many(p_account bigint, p_credit jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE c record; waiting int;
 BEGIN
-    PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
+    PERFORM lock_account(p_account);
     c := receipts_credit(p_account, (p_credit ->> 'new')::int, (p_credit ->> 'proven')::int, (p_credit ->> 'steps')::int);
     SELECT count(*) INTO waiting FROM (
         SELECT * FROM receipts WHERE account_id = p_account ORDER BY id DESC LIMIT 300) AS r

@@ -92,7 +92,7 @@ CREATE OR REPLACE FUNCTION receipts_claim(p_receipt bigint, p_claim jsonb) RETUR
 DECLARE r receipts;
 BEGIN
     SELECT * INTO r FROM receipts WHERE id = p_receipt;
-    PERFORM pg_advisory_xact_lock(20311, (r.account_id % 2147483647)::int);
+    PERFORM lock_account(r.account_id);
     SELECT * INTO r FROM receipts WHERE id = p_receipt FOR UPDATE;
     IF r.state NOT IN ('pending', 'review') OR EXISTS (SELECT FROM receipt_claims o WHERE o.receipt_id = r.id) THEN
         RETURN NULL;

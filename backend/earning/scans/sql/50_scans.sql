@@ -79,7 +79,7 @@ BEGIN
     IF wait IS NOT NULL THEN
         fault := 'SB020';
     ELSE
-        PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);
+        PERFORM lock_account(p_account);
         fault := CASE WHEN NOT accounts_is_alive(p_account, p_device) THEN 'SB012' END;
     END IF;
     IF fault IS NOT NULL THEN
