@@ -9,10 +9,10 @@ from backend.earning.packages.code_lists import staff_handlers as code_lists
 from backend.earning.packages.print_runs import staff_handlers as print_files
 from backend.earning.promocodes.cards import staff_handlers as card
 from backend.earning.promocodes.issues import staff_handlers as promo_issues
-from backend.earning.receipts.review import line_handlers as receipt_lines
 from backend.earning.receipts.review import photo_handlers as receipt_photos
-from backend.earning.receipts.review import seller_handlers as sellers
 from backend.earning.receipts.review import staff_handlers as reviews
+from backend.earning.receipts.review.lines import staff_handlers as receipt_lines
+from backend.earning.receipts.review.sellers import staff_handlers as sellers
 from backend.identity import brand_handlers as brand
 from backend.imports import staff_handlers as import_files
 from backend.notifications.webhooks import staff_handlers as webhooks

@@ -14,7 +14,7 @@ from backend.core.tabular import changes, reader, values
 from backend.core.tabular.cells import EMPTY, TableRow
 from backend.core.tabular.headers import folded
 from backend.core.tabular.reader import Limits
-from backend.earning.receipts.review import sellers
+from backend.earning.receipts.review.sellers import service as sellers
 from backend.identity.brands.authentication import Member
 from backend.imports.schemas import ImportReport
 from backend.programmes.products.columns import NO, YES, CellTooLong, CellUnreadable, FlagInvalid

@@ -20,9 +20,9 @@ from backend.earning.receipts.awards.payment_steps import PricesOutdated
 from backend.earning.receipts.awards.pricing import ReceiptAge, SettlementLine
 from backend.earning.receipts.awards.receipt_claims import ClaimFields, Settlement
 from backend.earning.receipts.awards.review_awards import ATTEMPTS, load_payer
-from backend.earning.receipts.review.manual_decisions import pass_receipt, settle_manual_lines
+from backend.earning.receipts.review.lines.manual_decisions import pass_receipt, settle_manual_lines
+from backend.earning.receipts.review.lines.schemas import ReadLine
 from backend.earning.receipts.review.reviewing_brands import is_reviewing_brand
-from backend.earning.receipts.review.wording_schemas import ReadLine
 from backend.earning.receipts.submission import is_quick_submission
 from backend.identity.brands.authentication import Member, brand_transaction
 from backend.programmes.models import Product

@@ -17,9 +17,9 @@ from backend.earning.receipts.awards.payment_steps import PricesOutdated
 from backend.earning.receipts.awards.review_awards import ATTEMPTS, RepricedLine, refuse_lines, reprice_lines
 from backend.earning.receipts.matching import wording_key
 from backend.earning.receipts.models import ALL_SHOPS, LineAlias
-from backend.earning.receipts.review.named_lines import ReviewLimits, decide_lines
+from backend.earning.receipts.review.lines.named_lines import ReviewLimits, decide_lines
+from backend.earning.receipts.review.lines.schemas import LikelyProduct, NamedIn, NamedOut, Wording
 from backend.earning.receipts.review.service import waiting_line
-from backend.earning.receipts.review.wording_schemas import LikelyProduct, NamedIn, NamedOut, Wording
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member, brand_transaction
 from backend.programmes.models import Product

@@ -12,10 +12,10 @@ from backend.core.http.errors import Busy
 from backend.core.http.models import CurrentSettings, Now, ResponseModel
 from backend.core.http.pagination import AfterNumber, CursorInvalid, Limit, encode_cursor, number_from_cursor
 from backend.core.http.problems import error_responses
-from backend.earning.receipts.review import manual_lines, wordings
-from backend.earning.receipts.review.manual_decisions import ReceiptDecided
+from backend.earning.receipts.review.lines import manual_lines, wordings
+from backend.earning.receipts.review.lines.manual_decisions import ReceiptDecided
+from backend.earning.receipts.review.lines.schemas import NamedIn, NamedOut, ReadIn, WordingPage
 from backend.earning.receipts.review.schemas import Id, Minor, Moment
-from backend.earning.receipts.review.wording_schemas import NamedIn, NamedOut, ReadIn, WordingPage
 from backend.earning.receipts.schemas import SlipOut, requisites_out
 from backend.identity.brands.authentication import REVIEWERS, CurrentMember, RoleForbids
 from backend.programmes.products.service import ProductUnknown

@@ -13,7 +13,7 @@ from backend.core.http.models import LINE_OR_NOTHING, RequestModel, ResponseMode
 from backend.core.http.pagination import AfterKey, CursorInvalid, Limit, read_page, text_from_cursor
 from backend.core.http.problems import error_responses
 from backend.earning.receipts.models import ReceiptSeller
-from backend.earning.receipts.review import sellers
+from backend.earning.receipts.review.sellers import service as sellers
 from backend.identity.brands.authentication import REVIEWERS, CurrentMember, RoleForbids
 
 Inn = Annotated[str, PathParameter(pattern=r"^[0-9]{10}([0-9]{2})?(?!\n)$", description="ИНН of the shop.")]

@@ -1,0 +1,1 @@
+"""Which shops count: their tax numbers, allowed or excluded."""
