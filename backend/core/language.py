@@ -4,7 +4,7 @@ import re
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from babel.core import negotiate_locale
 from babel.messages.pofile import read_po
@@ -86,7 +86,7 @@ def _number_format(currency: str, code: Language, *, negative: bool) -> tuple[st
     return match.groups("")
 
 
-def localized(row: Any, field: str = "name") -> str:
+def localized(row: object, field: str = "name") -> str:
     """A row's text in the caller's language; the Russian one where there is no English."""
     russian, english = getattr(row, f"{field}_ru"), getattr(row, f"{field}_en")
     return str(russian if language.get() == "ru" else english or russian)

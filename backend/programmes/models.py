@@ -1,7 +1,7 @@
 """Programmes, products, campaigns with versioned rules, and accruals."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import (
     CheckConstraint,
@@ -115,7 +115,7 @@ class CampaignVersion(Base):
     version: Mapped[int]
     name_ru: Mapped[str] = mapped_column(String(120))
     name_en: Mapped[str] = mapped_column(String(120), server_default="")
-    rule: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    rule: Mapped[dict[str, object]] = mapped_column(JSONB)
     staff_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

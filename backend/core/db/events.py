@@ -1,7 +1,6 @@
 """Events, written in the transaction of the operation. Webhooks, retention and the audit log read them."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Identity, Index, func
 from sqlalchemy.dialects.postgresql import JSONB
@@ -27,7 +26,7 @@ class Event(Base):
     account_id: Mapped[int | None]
     staff_id: Mapped[int | None]
     kind: Mapped[str]
-    body: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    body: Mapped[dict[str, object]] = mapped_column(JSONB)
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -38,7 +37,7 @@ def record(
     brand_id: int | None = None,
     account_id: int | None = None,
     staff_id: int | None = None,
-    **body: Any,
+    **body: object,
 ) -> None:
     """Add an event to the session of its operation."""
     session.add(Event(kind=kind, brand_id=brand_id, account_id=account_id, staff_id=staff_id, body=body))

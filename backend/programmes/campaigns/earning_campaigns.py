@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from babel.numbers import format_percent
 from msgspec import Meta, field
@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from backend.core.db.database import Database
 from backend.core.http.models import ResponseModel
-from backend.core.language import language, money, translate
+from backend.core.language import language, localized, money, translate
 from backend.programmes.campaigns import budgets
 from backend.programmes.campaigns.budgets import BudgetLeft, BudgetState
 from backend.programmes.rules.explanation import RuleVersion
@@ -84,23 +84,38 @@ class EarningPage(ResponseModel):
     next: Next = None
 
 
+class EarningCampaignRow(NamedTuple):
+    """The columns of `PAGE`."""
+
+    id: int
+    programme_id: int
+    programme: str
+    brand: str
+    currency: Literal["PTS", "RUB"]
+    version_id: int
+    ends_at: datetime | None
+    budget: int | None
+    remaining: int | None
+
+
 async def earning_campaign_rows(
     db: Database, now: datetime, ways: Sequence[EarningWay], programme: int | None, before: int | None, most: int
-) -> list[Any]:
+) -> list[EarningCampaignRow]:
     """Campaigns that are active now for one of the ways, newest first, with ids below `before`."""
     values = {"programme": programme, "before": 2**62 if before is None else before}
-    return await db.rows(PAGE, now=now, ways=list(ways), most=most, **values)
+    rows = await db.rows(PAGE, now=now, ways=list(ways), most=most, **values)
+    return [EarningCampaignRow(*row) for row in rows]
 
 
 async def named_products(db: Database, rules: Iterable[Rule]) -> dict[int, ProductNamed]:
     """The products that campaigns name."""
     ids = {product_id for rule in rules for product_id in _first_products(rule)}
     rows = await db.rows(PRODUCTS, ids=list(ids)) if ids else []
-    return {row.id: ProductNamed(row.sku, _product_name(row)) for row in rows}
+    return {row.id: ProductNamed(row.sku, localized(row)) for row in rows}
 
 
 def earning_campaign(
-    row: Any, versions: Mapping[int, RuleVersion], products: Mapping[int, ProductNamed], low_percent: int
+    row: EarningCampaignRow, versions: Mapping[int, RuleVersion], products: Mapping[int, ProductNamed], low_percent: int
 ) -> EarningCampaign:
     """A campaign as agents see it."""
     version = versions[row.version_id]
@@ -181,8 +196,3 @@ def _smallest_award(rule: Rule) -> int:
 
 def _first_products(rule: Rule) -> list[int]:
     return sorted(rule.products or ())[:MAX_NAMED_PRODUCTS]
-
-
-def _product_name(row: Any) -> str:
-    name: str = row.name_ru if language.get() == "ru" else row.name_en or row.name_ru
-    return name

@@ -1,7 +1,6 @@
 """Campaigns: create and change them version by version, and the transitions of their state."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 from sqlalchemy import delete, func, select
@@ -92,7 +91,7 @@ async def put_campaign(session: AsyncSession, member: Member, key: str, new: Cam
     _check_ways(new)
     rule = await rule_input.build_rule(session, member, new.rule)
     await service.get_programme_by_id(session, member, new.programme_id)
-    values: dict[str, Any] = {"state": new.state, "starts_at": new.starts_at, "ends_at": new.ends_at}
+    values: dict[str, object] = {"state": new.state, "starts_at": new.starts_at, "ends_at": new.ends_at}
     row = insert(Campaign).values(brand_id=member.brand_id, programme_id=new.programme_id, key=key, **values)
     created: Campaign | None = await session.scalar(
         row.on_conflict_do_nothing(index_elements=["brand_id", "key"]).returning(Campaign)

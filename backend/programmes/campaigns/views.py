@@ -1,7 +1,6 @@
 """Campaigns as the console shows them: the current rule with SKUs, the remaining budget, all versions."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 from sqlalchemy import select, tuple_
@@ -75,11 +74,11 @@ def _version_rule(version: CampaignVersion) -> Rule:
 
 async def _product_skus(session: AsyncSession, versions: Iterable[CampaignVersion]) -> dict[int, str]:
     """The SKUs of all products in the rules of some versions, by product id."""
-    ids = {product_id for version in versions for product_id in _product_ids(version.rule)}
+    ids = {product_id for version in versions for product_id in _product_ids(_version_rule(version))}
     rows = await session.execute(select(Product.id, Product.sku).where(Product.id.in_(ids))) if ids else ()
     return {row.id: row.sku for row in rows}
 
 
-def _product_ids(rule: dict[str, Any]) -> Iterable[int]:
-    yield from rule.get("products") or ()
-    yield from rule.get("promo", {}).get("excluded") or ()
+def _product_ids(rule: Rule) -> Iterable[int]:
+    yield from rule.products or ()
+    yield from (rule.promo.excluded or ()) if rule.promo else ()

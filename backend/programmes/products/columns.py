@@ -160,17 +160,20 @@ def _read_flag(cell: str) -> bool:
     return word in YES
 
 
+CellValue = str | int | list[str] | None  # of a field; a flag is a bool
+
+
 class Column(NamedTuple):
     """A column: the product's field, its headers, the parser of its cells, and the kind of cell."""
 
     field: str
     en: str
     ru: str
-    read: Callable[[str], Any]
+    read: Callable[[str], CellValue]
     others: tuple[str, ...] = ()
     kind: Callable[[Cell], str] = values.text
 
-    def value(self, cell: Cell) -> Any:
+    def value(self, cell: Cell) -> CellValue:
         """The value of a cell.
 
         Raises:

@@ -1,12 +1,35 @@
 """The award that programmes_award_v2 gets from a decision of the rules."""
 
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 
 from backend.programmes.rules.rule import Decision
 from backend.programmes.rules.rule_cache import RuleSet
+
+
+class CampaignFields(TypedDict):
+    """The fields that a main and an additional award share, as programmes_add reads them."""
+
+    campaign: int
+    version: int
+    base: int
+    gross: int
+    day_cap: int | None
+    agent_cap: int | None
+    budgeted: bool
+    today: date
+    matures_on: date
+    expires_on: date
+
+
+class AwardFields(CampaignFields):
+    """The fields of `Award` that a decision has."""
+
+    programme: int
+    rules_version: int
+    additional: list[CampaignFields] | None
 
 
 class Award(msgspec.Struct, kw_only=True):
@@ -25,16 +48,15 @@ class Award(msgspec.Struct, kw_only=True):
     today: date | None = None
     matures_on: date | None = None
     expires_on: date | None = None
-    additional: list[dict[str, Any]] | None = None
+    additional: list[CampaignFields] | None = None
 
     @property
     def worth(self) -> int:
         """The sum before caps, including additional awards."""
-        additional: int = sum(row["gross"] for row in self.additional or ())
-        return (self.gross or 0) + additional
+        return (self.gross or 0) + sum(row["gross"] for row in self.additional or ())
 
 
-def award_fields(rule_set: RuleSet, decision: Decision, today: date | None = None) -> dict[str, Any]:
+def award_fields(rule_set: RuleSet, decision: Decision, today: date | None = None) -> AwardFields:
     """The fields of an award from a decision. `today`: the day whose caps count, if not the decision's."""
     return {
         "programme": rule_set.programme_id,
@@ -44,8 +66,7 @@ def award_fields(rule_set: RuleSet, decision: Decision, today: date | None = Non
     }
 
 
-def _campaign_fields(decision: Decision, today: date | None) -> dict[str, Any]:
-    """The fields that a main and an additional award share, as programmes_add reads them."""
+def _campaign_fields(decision: Decision, today: date | None) -> CampaignFields:
     campaign = decision.campaign
     return {
         "campaign": campaign.campaign_id,

@@ -1,15 +1,20 @@
 """Exclusive against combinable items: one rule for campaigns and for the promo codes of a basket."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Item = TypeVar("Item")
-ItemValue = Callable[[Item], Any]
-GroupValue = Callable[[Sequence[Item]], Any]
+# An amount, or amounts that decide one after another.
+Value = TypeVar("Value", int, tuple[int, ...])
+ItemValue = Callable[[Item], Value]
+GroupValue = Callable[[Sequence[Item]], Value]
 
 
 def apply_exclusivity(
-    combinable: Sequence[Item], exclusive: Sequence[Item], item_value: ItemValue[Item], group_value: GroupValue[Item]
+    combinable: Sequence[Item],
+    exclusive: Sequence[Item],
+    item_value: ItemValue[Item, Value],
+    group_value: GroupValue[Item, Value],
 ) -> list[Item]:
     """Return the best exclusive item if it is worth more than all combinable items, else the combinable ones. Pure.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from babel.dates import format_date
@@ -120,14 +120,25 @@ def explain_accrual(version: RuleVersion, accrued: AccrualAmounts, *, waits: boo
     )
 
 
-def additional_out(rows: Iterable[Mapping[str, Any]], versions: Mapping[int, RuleVersion]) -> list[AdditionalOut]:
+class AddedAccrual(AccrualAmounts, frozen=True):
+    """A row of programmes_added: an additional award, and what returns took of it."""
+
+    campaign: int
+    returned: int
+    waits: bool
+
+
+def additional_out(rows: Iterable[Mapping[str, object]], versions: Mapping[int, RuleVersion]) -> list[AdditionalOut]:
     """Additional awards, from the rows of programmes_added."""
-    shown = []
-    for row in rows:
-        accrued = msgspec.convert({name: row[name] for name in AccrualAmounts.__struct_fields__}, AccrualAmounts)
-        why = explain_accrual(versions[row["version_id"]], accrued, waits=row["waits"])
-        shown.append(AdditionalOut(row["campaign"], row["amount"] - row["returned"], why))
-    return shown
+    awards = [msgspec.convert(row, AddedAccrual) for row in rows]
+    return [
+        AdditionalOut(
+            award.campaign,
+            award.amount - award.returned,
+            explain_accrual(versions[award.version_id], award, waits=award.waits),
+        )
+        for award in awards
+    ]
 
 
 def _rule_sentence(version: RuleVersion, accrued: AccrualAmounts, *, waits: bool) -> str:

@@ -7,13 +7,15 @@ drops the programme from the cache and decides again. So the cache may be stale,
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from litestar.di import NamedDependency
 from sqlalchemy import text
 
 from backend.core.db.database import Database
+from backend.core.json_values import JsonObject
 from backend.programmes.rules.rule import ActiveCampaign, Rule
 
 LOAD = text("""
@@ -24,6 +26,22 @@ LOAD = text("""
     LEFT JOIN campaign_versions v ON v.campaign_id = c.id AND v.version = c.version
     WHERE g.id = :programme ORDER BY c.id
 """)
+
+
+class CampaignRow(NamedTuple):
+    """The columns of `LOAD`. A programme without active campaigns has one row, whose `campaign_id` is None, and the
+    columns after it as well."""
+
+    rules_version: int
+    timezone: str
+    currency: str
+    campaign_id: int | None
+    version_id: int
+    version: int
+    rule: JsonObject
+    starts_at: datetime
+    ends_at: datetime | None
+    budgeted: bool
 
 
 class RuleSet(msgspec.Struct, frozen=True):
@@ -65,13 +83,13 @@ class RuleCache:
         return rule_set if rule_set is not None and rule_set.rules_version >= rules_version else None
 
     async def _load_rule_set(self, programme_id: int) -> RuleSet:
-        rows = await self.db.rows(LOAD, programme=programme_id)
+        rows = [CampaignRow(*row) for row in await self.db.rows(LOAD, programme=programme_id)]
         campaigns = tuple(_active_campaigns(rows))
         by_id = {campaign.campaign_id: campaign for campaign in campaigns}
         return RuleSet(programme_id, rows[0].rules_version, rows[0].timezone, rows[0].currency, campaigns, by_id)
 
 
-def _active_campaigns(rows: Iterable[Any]) -> Iterable[ActiveCampaign]:
+def _active_campaigns(rows: Iterable[CampaignRow]) -> Iterable[ActiveCampaign]:
     for row in rows:
         if row.campaign_id is not None:
             rule = msgspec.convert(row.rule, Rule)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import msgspec
 from msgspec import Meta
@@ -10,7 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
+from backend.core.db.rows import read_rows
 from backend.core.http.models import ResponseModel
+from backend.core.json_values import JsonObject
 from backend.core.language import Language
 from backend.core.tabular.output.table_files import Cell, Format, table_file
 from backend.identity.brands.authentication import Member
@@ -31,6 +33,16 @@ HEADERS: Headers = {
 }
 
 
+class AuditEntry(NamedTuple):
+    """A row of the audit log; `email` is that of the member of staff."""
+
+    id: int
+    at: datetime
+    kind: str
+    body: JsonObject
+    email: str
+
+
 class AuditEntryOut(ResponseModel):
     """What a member of staff did."""
 
@@ -41,7 +53,7 @@ class AuditEntryOut(ResponseModel):
     details: Annotated[dict[str, Any], Meta(description="Ids and figures.", examples=[{"id": 17}])]
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: AuditEntry) -> Self:
         return cls(row.id, row.at, row.email, row.kind, row.body)
 
 
@@ -54,9 +66,10 @@ class AuditEntryPage(ResponseModel):
 
 async def list_entries(
     session: AsyncSession, member: Member, wanted: AuditFilters, before: int | None, limit: int
-) -> list[Any]:
+) -> list[AuditEntry]:
     """At most `limit` of the brand's entries with ids below `before`, newest first."""
-    return list(await session.execute(ENTRIES, wanted.values(member) | {"before": before or 2**62, "limit": limit}))
+    values = wanted.values(member) | {"before": before or 2**62, "limit": limit}
+    return await read_rows(session, AuditEntry, ENTRIES, values)
 
 
 async def export_entries(
@@ -64,7 +77,7 @@ async def export_entries(
 ) -> AsyncIterator[bytes]:
     """All entries of a period as a file, in chunks; times are Moscow's, details are JSON."""
 
-    async def read(session: AsyncSession, before: int | None) -> list[Any]:
+    async def read(session: AsyncSession, before: int | None) -> list[AuditEntry]:
         return await list_entries(session, member, wanted, before, PAGE_ROWS)
 
     file = table_file(kind, language)
@@ -74,5 +87,5 @@ async def export_entries(
     yield file.end()
 
 
-def _format_row(row: Any) -> Sequence[Cell]:
+def _format_row(row: AuditEntry) -> Sequence[Cell]:
     return row.id, format_moscow_time(row.at), row.email, row.kind, msgspec.json.encode(row.body).decode()

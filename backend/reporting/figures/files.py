@@ -1,14 +1,13 @@
 """Figures as CSV or XLSX: a line for each, then the totals."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from backend.core.db.database import Database
 from backend.core.language import Language
 from backend.core.tabular.output.table_files import Cell, Format, table_file
 from backend.identity.brands.authentication import Member, brand_transaction
 from backend.reporting.figures import service as figures
-from backend.reporting.figures.service import GroupedBy
+from backend.reporting.figures.service import FigureRow, GroupedBy
 from backend.reporting.lists.files import Headers
 from backend.reporting.lists.list_filters import Filters
 from backend.spending.accounting.files import money_cell
@@ -59,7 +58,7 @@ async def export_figures(
     yield file.end()
 
 
-def _format_row(row: Any, total: str) -> Sequence[Cell]:
+def _format_row(row: FigureRow, total: str) -> Sequence[Cell]:
     unit = row.currency
     cost = row.bonus - row.bonus_back + row.discount - row.discount_back
     return (

@@ -1,11 +1,12 @@
 """Responses with figures. Base and discount in kopecks, bonuses in minor units of the programme's currency."""
 
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from msgspec import Meta
 
 from backend.core.http.models import ResponseModel
+from backend.reporting.figures.service import FigureRow
 from backend.spending.accounting.service import Period
 
 Kopecks = Annotated[int, Meta(description="Kopecks.", examples=[250000])]
@@ -32,7 +33,7 @@ class SumsOut(ResponseModel):
     ] = None
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: FigureRow) -> Self:
         cost = row.bonus - row.bonus_back + row.discount - row.discount_back
         return cls(
             row.currency,
@@ -62,10 +63,10 @@ class FigureOut(SumsOut, kw_only=True):
     programme: Annotated[str, Meta(examples=["club"])] = ""
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: FigureRow) -> Self:
         sums = SumsOut.of(row)
         values = {name: getattr(sums, name) for name in SumsOut.__struct_fields__}
-        return cls(**values, key=row.shown, name=row.name or "", programme=row.programme)
+        return cls(**values, key=row.shown, name=row.name or "", programme=row.programme or "")
 
 
 class FiguresOut(ResponseModel, rename={"first": "from", "last": "to"}):
@@ -78,7 +79,7 @@ class FiguresOut(ResponseModel, rename={"first": "from", "last": "to"}):
     has_more: Annotated[bool, Meta(examples=[False])] = False
 
     @classmethod
-    def of(cls, period: Period, rows: list[Any], limit: int) -> Self:
+    def of(cls, period: Period, rows: list[FigureRow], limit: int) -> Self:
         """At most `limit` figures, and the totals of all."""
         items = [FigureOut.of(row) for row in rows if not row.is_total]
         totals = [SumsOut.of(row) for row in rows if row.is_total]

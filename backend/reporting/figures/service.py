@@ -5,11 +5,12 @@ are its clawbacks, corrections have a row of their own. The amounts of a redempt
 proportion to the price paid, without a remainder.
 """
 
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.rows import read_rows
 from backend.core.language import language
 from backend.identity.brands.authentication import Member
 from backend.reporting.lists.list_filters import Filters, equality_condition, period_condition
@@ -96,6 +97,24 @@ NAMED = {
 }
 
 
+class FigureRow(NamedTuple):
+    """The sums of one key in one programme, or of all in one currency (`is_total`), which have no names and no cost."""
+
+    is_total: bool
+    shown: str | None
+    name: str | None
+    programme: str | None
+    currency: Literal["PTS", "RUB"]
+    cost: int | None
+    times: int
+    base: int
+    bonus: int
+    discount: int
+    base_back: int
+    bonus_back: int
+    discount_back: int
+
+
 def build_query(by: GroupedBy) -> str:
     """The query of figures for a grouping, followed by totals by currency."""
     key, shown, name = KEYS[by]
@@ -126,7 +145,7 @@ QUERIES = {by: text(build_query(by)) for by in KEYS}  # type: ignore[arg-type]
 
 async def aggregate_figures(
     session: AsyncSession, member: Member, by: GroupedBy, wanted: Filters, limit: int = MAX_ROWS + 1
-) -> list[Any]:
+) -> list[FigureRow]:
     """Figures, the highest cost first, and totals over all of them by currency (`is_total`)."""
-    values = wanted.values(member) | {"limit": limit}
-    return list(await session.execute(QUERIES[by], values | {"language": language.get()}))
+    values = wanted.values(member) | {"limit": limit, "language": language.get()}
+    return await read_rows(session, FigureRow, QUERIES[by], values)

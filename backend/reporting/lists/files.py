@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,17 +13,37 @@ from backend.core.tabular.output.table_files import Cell, Format, table_file
 from backend.identity.brands.authentication import Member, brand_transaction
 from backend.reporting.lists import service as lists
 from backend.reporting.lists.list_filters import Filters
-from backend.reporting.lists.service import Subject
+from backend.reporting.lists.service import BrandList, RedemptionRow, ScanRow
+from backend.reporting.lookups.receipt_rows import ReceiptRow
 from backend.spending.accounting.files import money_cell
 from backend.spending.accounting.tax import YEAR_ZONE
 
 FileRow = Sequence[Cell]
+
+
+class NumberedRow(Protocol):
+    """A row of a list that continues at its id."""
+
+    @property
+    def id(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=NumberedRow)
 # Reads the next page: rows with ids below the given one.
-PageReader = Callable[[AsyncSession, int | None], Awaitable[list[Any]]]
+PageReader = Callable[[AsyncSession, int | None], Awaitable[list[Row]]]
 PAGE_ROWS = 1000
 Headers = dict[Language, tuple[str, ...]]
 
-HEADERS: dict[Subject, Headers] = {
+
+class ListFile(NamedTuple, Generic[Row]):
+    """A list as a file: what to read, the head of the file, and the lines of a row."""
+
+    rows: BrandList[Row]
+    headers: Headers
+    lines_of: Callable[[Row], list[FileRow]]
+
+
+HEADERS: dict[str, Headers] = {
     "redemptions": {
         "en": (
             "redemption",
@@ -124,7 +144,7 @@ HEADERS: dict[Subject, Headers] = {
 }
 
 
-async def read_pages(db: Database, member: Member, read: PageReader) -> AsyncIterator[list[Any]]:
+async def read_pages(db: Database, member: Member, read: PageReader[Row]) -> AsyncIterator[list[Row]]:
     """All rows of a list, newest first, in pages; each page is read in a transaction of its own."""
     before = None
     while True:
@@ -137,17 +157,17 @@ async def read_pages(db: Database, member: Member, read: PageReader) -> AsyncIte
 
 
 async def export_list(
-    db: Database, member: Member, subject: Subject, wanted: Filters, kind: Format, language: Language
+    db: Database, member: Member, wanted_file: ListFile[Row], wanted: Filters, kind: Format, language: Language
 ) -> AsyncIterator[bytes]:
     """All rows of a period as a file, in chunks, newest first; times are Moscow's."""
 
-    async def read(session: AsyncSession, before: int | None) -> list[Any]:
-        return await lists.list_rows(session, member, subject, wanted, before, PAGE_ROWS)
+    async def read(session: AsyncSession, before: int | None) -> list[Row]:
+        return await lists.list_rows(session, member, wanted_file.rows, wanted, before, PAGE_ROWS)
 
-    file, lines_of = table_file(kind, language), ROW_WRITERS[subject]
-    yield file.rows([HEADERS[subject][language]])
+    file = table_file(kind, language)
+    yield file.rows([wanted_file.headers[language]])
     async for rows in read_pages(db, member, read):
-        yield await asyncio.to_thread(file.rows, [line for row in rows for line in lines_of(row)])
+        yield await asyncio.to_thread(file.rows, [line for row in rows for line in wanted_file.lines_of(row)])
     yield file.end()
 
 
@@ -160,7 +180,7 @@ def _rouble_cell(kopecks: int) -> Cell:
     return money_cell("RUB", kopecks)
 
 
-def _redemption_rows(row: Any) -> list[FileRow]:
+def _redemption_rows(row: RedemptionRow) -> list[FileRow]:
     sums = (
         _rouble_cell(row.base),
         _rouble_cell(row.discount),
@@ -188,8 +208,8 @@ def _redemption_rows(row: Any) -> list[FileRow]:
     ]
 
 
-def _scan_rows(row: Any) -> list[FileRow]:
-    paid = "" if row.amount is None else money_cell(row.currency, row.amount)
+def _scan_rows(row: ScanRow) -> list[FileRow]:
+    paid = "" if row.amount is None else money_cell(row.currency or "", row.amount)
     return [
         (
             row.id,
@@ -206,7 +226,7 @@ def _scan_rows(row: Any) -> list[FileRow]:
     ]
 
 
-def _receipt_rows(row: Any) -> list[FileRow]:
+def _receipt_rows(row: ReceiptRow) -> list[FileRow]:
     """A row of the file for each receipt line of the brand."""
     fn, _, fd = row.identity.partition(":")
     total = "" if row.total is None else _rouble_cell(row.total)
@@ -228,8 +248,6 @@ def _receipt_rows(row: Any) -> list[FileRow]:
     ]
 
 
-ROW_WRITERS: dict[Subject, Callable[[Any], list[FileRow]]] = {
-    "redemptions": _redemption_rows,
-    "scans": _scan_rows,
-    "receipts": _receipt_rows,
-}
+REDEMPTION_FILE = ListFile(lists.REDEMPTION_LIST, HEADERS["redemptions"], _redemption_rows)
+SCAN_FILE = ListFile(lists.SCAN_LIST, HEADERS["scans"], _scan_rows)
+RECEIPT_FILE = ListFile(lists.RECEIPT_LIST, HEADERS["receipts"], _receipt_rows)

@@ -40,7 +40,7 @@ async def list_brand_redemptions(
     limit: Limit = 50,
 ) -> Response[BrandRedemptionPage]:
     """Promo codes that were used, newest first."""
-    read = partial(lists.list_rows, session, staff, "redemptions", wanted, number_from_cursor(after))
+    read = partial(lists.list_rows, session, staff, lists.REDEMPTION_LIST, wanted, number_from_cursor(after))
     rows, following = await read_page(read, limit, attrgetter("id"))
     return conditional_response(request, BrandRedemptionPage([BrandRedemption.of(row) for row in rows], following))
 
@@ -48,7 +48,7 @@ async def list_brand_redemptions(
 @get("/redemptions/export", opt=READERS, responses=error_responses(*PERIOD_ERRORS), operation_class=FileOperation)
 async def export_redemptions(staff: CurrentMember, db: Db, wanted: TheFilters, kind: FileFormat = "csv") -> Stream:
     """The same as a file, a line for each; sums in roubles or points."""
-    chunks = list_files.export_list(db, staff, "redemptions", wanted, kind, language.get())
+    chunks = list_files.export_list(db, staff, list_files.REDEMPTION_FILE, wanted, kind, language.get())
     return file_response(chunks, "redemptions", kind)
 
 
@@ -62,7 +62,7 @@ async def list_brand_scans(
     limit: Limit = 50,
 ) -> Response[BrandScanPage]:
     """Claims of package codes, list codes and marking codes, and later scans of claimed ones; newest first."""
-    read = partial(lists.list_rows, session, staff, "scans", wanted, number_from_cursor(after))
+    read = partial(lists.list_rows, session, staff, lists.SCAN_LIST, wanted, number_from_cursor(after))
     rows, following = await read_page(read, limit, attrgetter("id"))
     return conditional_response(request, BrandScanPage([BrandScan.of(row) for row in rows], following))
 
@@ -70,7 +70,9 @@ async def list_brand_scans(
 @get("/scans/export", opt=READERS, responses=error_responses(*PERIOD_ERRORS), operation_class=FileOperation)
 async def export_scans(staff: CurrentMember, db: Db, wanted: TheFilters, kind: FileFormat = "csv") -> Stream:
     """The same as a file, a line for each."""
-    return file_response(list_files.export_list(db, staff, "scans", wanted, kind, language.get()), "scans", kind)
+    return file_response(
+        list_files.export_list(db, staff, list_files.SCAN_FILE, wanted, kind, language.get()), "scans", kind
+    )
 
 
 @get("/receipts/search", opt=READERS, responses=LIST_ERRORS, response_headers=[ETAG_HEADER])
@@ -83,7 +85,7 @@ async def search_receipts(
     limit: Limit = 50,
 ) -> Response[BrandReceiptPage]:
     """Receipts with goods of your brand in any state, by the day on which they were sent, newest first."""
-    read = partial(lists.list_rows, session, staff, "receipts", wanted, number_from_cursor(after))
+    read = partial(lists.list_rows, session, staff, lists.RECEIPT_LIST, wanted, number_from_cursor(after))
     rows, following = await read_page(read, limit, attrgetter("id"))
     return conditional_response(request, BrandReceiptPage([BrandReceipt.of(row) for row in rows], following))
 
@@ -91,7 +93,9 @@ async def search_receipts(
 @get("/receipts/export", opt=READERS, responses=error_responses(*PERIOD_ERRORS), operation_class=FileOperation)
 async def export_receipts(staff: CurrentMember, db: Db, wanted: TheFilters, kind: FileFormat = "csv") -> Stream:
     """The same as a file, a line for each line of your brand on a receipt; bonuses in minor units."""
-    return file_response(list_files.export_list(db, staff, "receipts", wanted, kind, language.get()), "receipts", kind)
+    return file_response(
+        list_files.export_list(db, staff, list_files.RECEIPT_FILE, wanted, kind, language.get()), "receipts", kind
+    )
 
 
 router = Router(

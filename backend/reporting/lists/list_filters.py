@@ -1,7 +1,7 @@
 """Filters of lists and figures: a period and optional keys."""
 
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from backend.core.http.errors import Invalid
 from backend.identity.brands.authentication import Member
@@ -29,7 +29,7 @@ class Filters(NamedTuple):
     agent: str | None = None
     status: str | None = None
 
-    def values(self, member: Member) -> dict[str, Any]:
+    def values(self, member: Member) -> dict[str, object]:
         """The parameters of a query."""
         return _filter_values(member, self)
 
@@ -41,12 +41,12 @@ class AuditFilters(NamedTuple):
     member: str | None = None
     kind: str | None = None
 
-    def values(self, member: Member) -> dict[str, Any]:
+    def values(self, member: Member) -> dict[str, object]:
         """The parameters of a query."""
         return _filter_values(member, self)
 
 
-def _filter_values(member: Member, wanted: Filters | AuditFilters) -> dict[str, Any]:
+def _filter_values(member: Member, wanted: Filters | AuditFilters) -> dict[str, object]:
     values = wanted._asdict()
     period: Period = values.pop("period")
     return values | {"brand": member.brand_id, "since": period.since, "upto": period.upto, "slack": SLACK}

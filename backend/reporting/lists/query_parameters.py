@@ -15,7 +15,7 @@ from backend.identity.brands import authentication
 from backend.identity.brands.authentication import CurrentMember
 from backend.reporting.lists import list_filters
 from backend.reporting.lists.list_filters import AuditFilters, Filters, PeriodLimited
-from backend.reporting.lists.schemas import RedemptionStatus, ScanStatus
+from backend.reporting.lists.service import RedemptionStatus, ScanStatus
 from backend.spending.accounting.service import AccountingPeriodInvalid, Period
 
 First = Annotated[
@@ -49,7 +49,11 @@ AnyFilters = NamedDependency[Any]  # of either class: msgspec supports no union 
 
 def provide(wanted: Callable[..., Filters | AuditFilters]) -> dict[str, Provide]:
     """The dependencies of routes that need `wanted`, and their own dependencies."""
-    by_name: dict[str, Callable[..., Any]] = {"period": _parse_period, "goods": goods_filters, "wanted": wanted}
+    by_name: dict[str, Callable[..., Period | Filters | AuditFilters]] = {
+        "period": _parse_period,
+        "goods": goods_filters,
+        "wanted": wanted,
+    }
     filters_of = {name: Provide(provider, sync_to_thread=False) for name, provider in by_name.items()}
     return filters_of | {"session": Provide(_session_after_filters)}
 

@@ -1,18 +1,17 @@
 """Responses with lists of redemptions and scans. Amounts in kopecks, bonuses in minor units."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Self
 
 from msgspec import Meta
 
 from backend.core.http.models import ResponseModel
+from backend.reporting.lists.service import RedemptionRow, RedemptionStatus, ScanKind, ScanRow, ScanStatus
 from backend.reporting.lookups.code_schemas import Amount, Card, Moment
 from backend.reporting.lookups.receipt_schemas import BrandReceipt
 
 Kopecks = Annotated[int, Meta(description="Kopecks.", examples=[250000])]
 Next = Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzQyXQ"])]
-RedemptionStatus = Literal["paid", "unpaid", "part_returned", "returned"]
-ScanStatus = Literal["claimed", "already_claimed", "unissued"]
 
 
 class BrandRedemption(ResponseModel):
@@ -43,7 +42,7 @@ class BrandRedemption(ResponseModel):
     ] = None
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: RedemptionRow) -> Self:
         return cls(
             row.id,
             row.at,
@@ -80,7 +79,7 @@ class BrandScan(ResponseModel):
     scan: Annotated[int, Meta(examples=[90210])]
     at: Moment
     status: Annotated[ScanStatus, Meta(examples=["claimed"])]
-    kind: Annotated[Literal["package", "list", "marking"], Meta(examples=["package"])]
+    kind: Annotated[ScanKind, Meta(examples=["package"])]
     code_id: Annotated[int, Meta(description="`cause_id` of webhooks.", examples=[137438953500])]
     card_number: Card
     sku: Annotated[str | None, Meta(examples=["RA16-374"])] = None
@@ -89,7 +88,7 @@ class BrandScan(ResponseModel):
     currency: Annotated[str | None, Meta(examples=["RUB"])] = None
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: ScanRow) -> Self:
         return cls(
             row.id,
             row.at,

@@ -1,15 +1,22 @@
 """Queries of the lists: redemptions, scans and receipts of a brand, newest first."""
 
-from typing import Any, Literal
+from collections.abc import Callable
+from datetime import datetime
+from typing import Generic, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.rows import read_rows
 from backend.identity.brands.authentication import Member
 from backend.reporting.lists.list_filters import Filters, equality_condition, period_condition
+from backend.reporting.lookups.receipt_rows import ReceiptRow
 from backend.reporting.lookups.receipts import COLUMNS
 
-Subject = Literal["redemptions", "scans", "receipts"]
+Row = TypeVar("Row")
+RedemptionStatus = Literal["paid", "unpaid", "part_returned", "returned"]
+ScanStatus = Literal["claimed", "already_claimed", "unissued"]
+ScanKind = Literal["package", "list", "marking"]
 
 REDEMPTIONS = f"""
     SELECT * FROM (
@@ -59,12 +66,62 @@ RECEIPTS = f"""
                 AND {equality_condition("p.sku", "product")} AND {equality_condition("k.key", "campaign")})
     ORDER BY r.id DESC LIMIT :limit
 """
-QUERIES = {"redemptions": text(REDEMPTIONS), "scans": text(SCANS), "receipts": text(RECEIPTS)}
+
+
+class RedemptionRow(NamedTuple):
+    """A promo code used in a sale; amounts in kopecks, bonuses in minor units of `currency`."""
+
+    id: int
+    at: datetime
+    taken_at: datetime | None
+    code: str
+    code_id: int
+    run: int
+    campaign: str
+    currency: str
+    shop: str | None
+    shop_number: str
+    card_number: str | None
+    base: int
+    discount: int
+    bonus: int
+    reason: str | None
+    returned_base: int
+    returned_discount: int
+    returned_bonus: int
+    status: RedemptionStatus
+
+
+class ScanRow(NamedTuple):
+    """A claim of a code, or an attempt at one that was claimed or never issued."""
+
+    id: int
+    at: datetime
+    status: ScanStatus
+    kind: ScanKind
+    code_id: int
+    card_number: str | None
+    campaign: str | None
+    sku: str | None
+    currency: str | None
+    amount: int | None
+
+
+class BrandList(NamedTuple, Generic[Row]):
+    """A list of the console: its query, and the type of its rows."""
+
+    query: TextClause
+    row: Callable[..., Row]
+
+
+REDEMPTION_LIST = BrandList(text(REDEMPTIONS), RedemptionRow)
+SCAN_LIST = BrandList(text(SCANS), ScanRow)
+RECEIPT_LIST = BrandList(text(RECEIPTS), ReceiptRow)
 
 
 async def list_rows(
-    session: AsyncSession, member: Member, subject: Subject, wanted: Filters, before: int | None, limit: int
-) -> list[Any]:
+    session: AsyncSession, member: Member, wanted_list: BrandList[Row], wanted: Filters, before: int | None, limit: int
+) -> list[Row]:
     """At most `limit` rows of a list with ids below `before`, newest first."""
     values = wanted.values(member) | {"before": before or 2**62, "limit": limit}
-    return list(await session.execute(QUERIES[subject], values))
+    return await read_rows(session, wanted_list.row, wanted_list.query, values)

@@ -1,14 +1,17 @@
 """An agent's card and timeline, limited to the data of one brand."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.rows import read_row, read_rows
 from backend.core.http.errors import NotFound
 from backend.core.http.pagination import CursorInvalid, text_from_cursor
+from backend.core.json_values import JsonObject
 from backend.identity.brands.authentication import Member
+from backend.reporting.lookups.agent_schemas import EntryKind
 
 # Whether the code of a refused scan is the brand's; see packages_find for the causes.
 _OURS = """
@@ -112,6 +115,26 @@ TIMELINE = text(
 )
 
 
+class AgentRow(NamedTuple):
+    """An agent as a brand sees it. `wallets`: the fields of `AgentWalletOut`."""
+
+    id: int
+    card_number: str
+    rung: int
+    frozen: bool
+    since: datetime | None
+    wallets: list[JsonObject]
+
+
+class TimelineRow(NamedTuple):
+    """An entry of a timeline; `body` depends on its kind."""
+
+    at: datetime
+    kind: EntryKind
+    id: str
+    body: JsonObject
+
+
 class AgentNotFound(NotFound):
     """Your brand has no agent with this card number."""
 
@@ -126,13 +149,13 @@ class TimelinePosition(NamedTuple):
     id: str = ""
 
 
-async def get_agent(session: AsyncSession, member: Member, number: str) -> Any:
+async def get_agent(session: AsyncSession, member: Member, number: str) -> AgentRow:
     """An agent of the brand.
 
     Raises:
         AgentNotFound: the brand has no agent with this card number.
     """
-    row = (await session.execute(CARD, {"brand": member.brand_id, "card": number})).one_or_none()
+    row = await read_row(session, AgentRow, CARD, {"brand": member.brand_id, "card": number})
     if row is None:
         raise AgentNotFound
     return row
@@ -140,13 +163,13 @@ async def get_agent(session: AsyncSession, member: Member, number: str) -> Any:
 
 async def get_timeline(
     session: AsyncSession, member: Member, account: int, position: TimelinePosition, limit: int
-) -> list[Any]:
+) -> list[TimelineRow]:
     """An agent's timeline with the brand, newest first, from a position on."""
     values = {"brand": member.brand_id, "account": account, "most": limit, **position._asdict()}
-    return list(await session.execute(TIMELINE, values))
+    return await read_rows(session, TimelineRow, TIMELINE, values)
 
 
-def timeline_position(row: Any) -> str:
+def timeline_position(row: TimelineRow) -> str:
     """Where a timeline continues after a row, for its cursor."""
     return f"{row.at.isoformat()}|{row.kind}|{row.id}"
 

@@ -1,14 +1,16 @@
 """Look-up of a code of the brand: its batch and position, its claim, and refused scans."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.rows import read_row
 from backend.core.http.errors import NotFound
+from backend.core.json_values import JsonObject
 from backend.core.language import language
 from backend.core.settings import Settings
 from backend.earning.packages.service import CodeLookup
@@ -18,7 +20,7 @@ from backend.earning.scans.outcomes import scanned_text
 from backend.earning.scans.scan_time import ScanTime
 from backend.identity.brands.authentication import Member
 from backend.programmes.rules.explanation import AccrualAmounts, RuleVersionCache, explain_accrual
-from backend.reporting.lookups.code_schemas import AttemptOut, ClaimOut, ClaimSignalOut, CodeKind, CodeOut
+from backend.reporting.lookups.code_schemas import AttemptOut, ClaimOut, ClaimSignalOut, CodeKind, CodeOut, CodeState
 
 KINDS: dict[int, CodeKind] = {1: "package", 2: "list", 3: "marking"}
 # The slot is above 37 bits of the serial, see packages_cause_id.
@@ -71,6 +73,39 @@ PROMO = text("""
 """)
 
 
+class GoodsCodeRow(NamedTuple):
+    """A code of goods; one that was never listed has no `cause_id`."""
+
+    cause: int
+    cause_id: int | None
+    state: CodeState
+    sku: str | None
+    name_ru: str | None
+    name_en: str | None
+    batch: UUID | None
+    position: int | None
+
+
+class ClaimRow(NamedTuple):
+    """A claim, and what fraud rules saw in it: the fields of `ClaimSignalOut`."""
+
+    card_number: str
+    at: datetime
+    version_id: int
+    base: int
+    gross: int
+    amount: int
+    added: int
+    matures_on: date
+    expires_on: date
+    waits: bool
+    currency: str
+    campaign: str
+    taken_back: int
+    receipt: int | None
+    signals: list[JsonObject]
+
+
 class CodeNotFound(NotFound):
     """Your brand has no such code. Check that it was typed as it is printed."""
 
@@ -99,7 +134,7 @@ async def _find_goods_code(
     if not isinstance(lookup, CodeLookup):
         return None
     items = msgspec.json.encode([lookup]).decode()
-    row = (await session.execute(FIND, {"items": items, "brand": member.brand_id})).one_or_none()
+    row = await read_row(session, GoodsCodeRow, FIND, {"items": items, "brand": member.brand_id})
     if row is None:
         return None
     name = row.name_ru if language.get() == "ru" else row.name_en or row.name_ru
@@ -111,18 +146,18 @@ async def _find_goods_code(
 
 
 async def _add_history(
-    session: AsyncSession, versions: RuleVersionCache, member: Member, row: Any, out: CodeOut
+    session: AsyncSession, versions: RuleVersionCache, member: Member, row: GoodsCodeRow, out: CodeOut
 ) -> None:
     """Add the claim and the refused scans to `out`."""
-    parameters = {"cause": row.cause, "id": row.cause_id, "brand": member.brand_id}
-    claim = (await session.execute(CLAIM, parameters)).one_or_none()
+    parameters: dict[str, object] = {"cause": row.cause, "id": row.cause_id, "brand": member.brand_id}
+    claim = await read_row(session, ClaimRow, CLAIM, parameters)
     if claim is not None:
         out.state, out.claim = "claimed", await _claim_response(versions, claim)
     attempts = await session.execute(ATTEMPTS, parameters | {"is_listed": row.batch is not None})
     out.attempts = [AttemptOut(attempt.card_number, attempt.at, attempt.reason) for attempt in attempts]
 
 
-async def _claim_response(versions: RuleVersionCache, row: Any) -> ClaimOut:
+async def _claim_response(versions: RuleVersionCache, row: ClaimRow) -> ClaimOut:
     loaded = await versions.load([row.version_id])
     accrued = AccrualAmounts(row.version_id, row.base, row.gross, row.amount, row.matures_on, row.expires_on)
     return ClaimOut(

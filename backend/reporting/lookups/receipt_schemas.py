@@ -1,7 +1,7 @@
 """Requests and responses of receipt look-ups: only lines of the brand. Amounts in kopecks."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from msgspec import Meta, field
@@ -12,6 +12,7 @@ from backend.earning.receipts.models import LineState, ReceiptState
 from backend.earning.receipts.reasons import REASONS
 from backend.earning.receipts.schemas import SlipOut, requisites_out
 from backend.reporting.lookups.code_schemas import Card, Moment
+from backend.reporting.lookups.receipt_rows import ReceiptRow
 
 Number = Annotated[str, Meta(pattern=r"^[0-9]{1,16}(?!\n)$", examples=["9960440301234567"])]
 Reason = Annotated[str | None, Meta(description="For machines.", examples=[None, "no_campaign"])]
@@ -64,7 +65,7 @@ class BrandReceipt(ResponseModel):
     lines: list[BrandReceiptLine] = field(default_factory=list)
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: ReceiptRow) -> Self:
         lines = [
             BrandReceiptLine(
                 line["n"],

@@ -1,13 +1,13 @@
 """Look-up of a receipt by its number, its text or its printed numbers, limited to the lines of the brand."""
 
-from typing import Any
-
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.rows import read_row, read_rows
 from backend.core.http.errors import Invalid, NotFound
 from backend.earning.receipts import submission
 from backend.identity.brands.authentication import Member
+from backend.reporting.lookups.receipt_rows import ReceiptRow
 from backend.reporting.lookups.receipt_schemas import ReceiptLookupIn
 from scanning.problem import Problem
 
@@ -44,19 +44,19 @@ class ReceiptLookupInvalid(Invalid):
     code = "receipt_lookup_invalid"
 
 
-async def get_receipt(session: AsyncSession, member: Member, receipt: int) -> Any:
+async def get_receipt(session: AsyncSession, member: Member, receipt: int) -> ReceiptRow:
     """A receipt with products of the brand.
 
     Raises:
         ReceiptNotFound: there is none with this number.
     """
-    row = (await session.execute(FIND_RECEIPT, {"brand": member.brand_id, "receipt": receipt})).one_or_none()
+    row = await read_row(session, ReceiptRow, FIND_RECEIPT, {"brand": member.brand_id, "receipt": receipt})
     if row is None:
         raise ReceiptNotFound
     return row
 
 
-async def find_receipts(session: AsyncSession, member: Member, lookup: ReceiptLookupIn) -> list[Any]:
+async def find_receipts(session: AsyncSession, member: Member, lookup: ReceiptLookupIn) -> list[ReceiptRow]:
     """The receipts with these numbers, one for each agent who sent it.
 
     Raises:
@@ -64,7 +64,7 @@ async def find_receipts(session: AsyncSession, member: Member, lookup: ReceiptLo
     """
     country, identity, fp = _parse_lookup(lookup)
     values = {"brand": member.brand_id, "country": country, "identity": identity, "fp": fp}
-    rows = list(await session.execute(FIND_PRINTED_RECEIPTS, values))
+    rows = await read_rows(session, ReceiptRow, FIND_PRINTED_RECEIPTS, values)
     if not rows:
         raise ReceiptNotFound
     return rows

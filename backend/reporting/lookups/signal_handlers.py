@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVarTuple
 
 from litestar import Router, get
 from msgspec import Meta
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.checkout.models import Redemption, Signal
@@ -21,6 +21,7 @@ from backend.identity.brands.authentication import REVIEWERS, CurrentMember, Rol
 from backend.reporting.lookups.code_schemas import Card, CodeKind
 from backend.reporting.lookups.codes import KINDS
 
+Columns = TypeVarTuple("Columns")
 Id = Annotated[int, Meta(examples=[17])]
 
 
@@ -114,7 +115,7 @@ async def list_signals(
     return SignalPage(items, following)
 
 
-async def _rows(session: AsyncSession, query: Select[*tuple[Any, ...]], most: int) -> Sequence[Any]:
+async def _rows(session: AsyncSession, query: Select[*Columns], most: int) -> Sequence[Row[*Columns]]:
     return list(await session.execute(query.limit(most)))
 
 
