@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from types import ModuleType
-from typing import Any
+from typing import TypeVar
 
 import psycopg
 import structlog
@@ -52,6 +52,7 @@ JOB_MODULES: tuple[ModuleType, ...] = (
     tables,
 )
 CONCURRENCY = 8
+T = TypeVar("T")
 HEARTBEAT_SECONDS = 2.0
 FINISH_SECONDS = 3.0  # for running jobs at shutdown; `scanback run` waits two seconds longer
 PAUSE_SECONDS = 0.5
@@ -78,7 +79,13 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     )
     verifier = Verifier.of(db, settings)
     context = FulfilmentContext(db, settings, SupplierClients.of_settings(db, settings))
-    dependencies = {"db": db, "files": files, "settings": settings, "verifier": verifier, "context": context}
+    dependencies: dict[str, object] = {
+        "db": db,
+        "files": files,
+        "settings": settings,
+        "verifier": verifier,
+        "context": context,
+    }
     try:
         while not stop.is_set():
             try:
@@ -94,7 +101,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         await db.close()
 
 
-async def _run_workers(settings: Settings, dependencies: dict[str, Any], stop: asyncio.Event) -> None:
+async def _run_workers(settings: Settings, dependencies: dict[str, object], stop: asyncio.Event) -> None:
     """Run the job library's worker until the event or the loss of the database."""
     conninfo, options = _connection_string(settings.database_url), f"-c timezone=UTC -c role={APP_ROLE}"
     # A pool would wait longer after each failure than a restart of the database takes.
@@ -125,7 +132,7 @@ async def _run_workers(settings: Settings, dependencies: dict[str, Any], stop: a
             worker.result()
 
 
-async def log_job(run_job: Callable[[], Awaitable[Any]], context: JobContext, _worker: Worker) -> Any:
+async def log_job(run_job: Callable[[], Awaitable[T]], context: JobContext, _worker: Worker) -> T:
     """Log each job, and record its failure in a row."""
     job, started_at = context.job, time.perf_counter()
     declared = jobs.JOBS.get(job.task_name)

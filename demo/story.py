@@ -43,7 +43,7 @@ class BrandStory:
         session = self.story.expect(self.http.post("/v1/staff/sessions", json=self.story.setup["staff"]), 201)
         self.headers = {"Authorization": f"Bearer {session['token']}"}
 
-    def put(self, path: str, body: Any, *statuses: int) -> Any:
+    def put(self, path: str, body: object, *statuses: int) -> Any:
         response = self.http.put(path, json=body, headers=self.headers)
         self.story.check(response.status_code in (statuses or (200, 201)), response.text)
         return response.json()

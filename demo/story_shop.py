@@ -41,7 +41,7 @@ class ShopStory:
         self.return_line()
         self.settle()
 
-    def call_till(self, method: str, path: str, body: Any = None) -> Any:
+    def call_till(self, method: str, path: str, body: object = None) -> Any:
         return self.story.expect(self.http.request(method, path, json=body, headers=self.till))
 
     def create_code(self) -> str:

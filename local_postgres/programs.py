@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import msgspec
 
@@ -59,9 +59,20 @@ def identity(cluster: Path) -> Identity | None:
     raise DatabaseFailed("PostgreSQL does not run as root and there is no user 'postgres' or 'nobody' to run it.")
 
 
-def run_as(who: Identity | None) -> dict[str, Any]:
+class RunArguments(TypedDict):
+    """The arguments of subprocess that `run_as` sets."""
+
+    cwd: str
+    umask: int
+    env: dict[str, str]
+    user: NotRequired[int]
+    group: NotRequired[int]
+    extra_groups: NotRequired[list[str | int]]
+
+
+def run_as(who: Identity | None) -> RunArguments:
     """The arguments of subprocess that make a program run as this user, with nothing of our environment."""
-    settings: dict[str, Any] = {"cwd": "/", "umask": 0o077, "env": {"PATH": os.defpath, "LC_ALL": "C"}}
+    settings: RunArguments = {"cwd": "/", "umask": 0o077, "env": {"PATH": os.defpath, "LC_ALL": "C"}}
     if who is not None:
         settings |= {"user": who.uid, "group": who.gid, "extra_groups": []}
     return settings

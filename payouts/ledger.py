@@ -7,7 +7,7 @@ and moves nothing.
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DBAPIError
@@ -91,9 +91,9 @@ CORRECT = _operation_statement("ledger_correct", ":amount, :cause, :cause_id")
 
 
 async def _execute_operation(
-    session: AsyncSession, statement: TextClause, key: WalletKey, **values: Any
+    session: AsyncSession, statement: TextClause, key: WalletKey, **values: object
 ) -> WalletBalances:
-    wallet = {"owner": key.owner_id, "ledger": key.ledger_id, "today": key.today}
+    wallet: dict[str, object] = {"owner": key.owner_id, "ledger": key.ledger_id, "today": key.today}
     try:
         row = (await session.execute(statement, wallet | values)).one()
     except DBAPIError as error:

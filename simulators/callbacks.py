@@ -1,6 +1,5 @@
 """Callbacks of simulators: to this machine only, once, without retries."""
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from httpx2 import AsyncClient, TransportError
@@ -14,7 +13,7 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname in LOCAL_HOSTS
 
 
-async def post_callback(url: str, body: dict[str, Any], headers: dict[str, str]) -> int:
+async def post_callback(url: str, body: dict[str, object], headers: dict[str, str]) -> int:
     """Post a callback; returns the status of the response, 0 if there was none."""
     async with AsyncClient(timeout=CALL_SECONDS, trust_env=False, follow_redirects=False) as client:
         try:

@@ -79,7 +79,7 @@ class ServiceLog(msgspec.Struct):
     polls: dict[str, list[float]] = {}
     callbacks: list[tuple[str, int]] = []  # the reference, and the status of our response (0: none)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """The log with figures for tests: the busiest second, and that of one message's polls."""
         polls = max((max_in_a_second(times) for times in self.polls.values()), default=0)
         sums = {
@@ -87,7 +87,7 @@ class ServiceLog(msgspec.Struct):
             "most_in_a_second": max_in_a_second(self.arrivals),
             "most_polls_in_a_second": polls,
         }
-        fields: dict[str, Any] = msgspec.to_builtins(self)
+        fields: dict[str, object] = msgspec.to_builtins(self)
         del fields["polls"]
         return fields | sums
 

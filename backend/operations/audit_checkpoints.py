@@ -7,7 +7,7 @@ a copy of all seals is stored outside the database.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, func, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -53,48 +53,70 @@ class AuditSeal(Base):
     leaves: Mapped[bytes]
 
 
+class SealRow(NamedTuple):
+    """The columns of `MADE`."""
+
+    upto: int
+    previous: bytes
+    root: bytes
+    hash: bytes
+    rows: int
+    at: datetime
+
+
+class FaultRow(NamedTuple):
+    """The columns of `WRONG`: a seal of `sealed` rows that are `rows` now, and the ids of those that changed."""
+
+    upto: int
+    after: int
+    at: datetime
+    sealed: int
+    rows: int
+    changed: list[int] | None
+
+
 async def create_seals(db: Database, files: Files, *, wait_seconds: float) -> int:
     """Seal the entries that are final, and copy the seals elsewhere. Returns the number of sealed entries."""
     upto, sealed = await event_watermark.safe_event_id(db, wait_seconds=wait_seconds), 0
     while upto is not None and (made := await db.rows(SEAL, upto=upto, rows=MAX_ROWS)):
         sealed += made[0].rows
-    await _copy_checkpoints(files, await db.rows(MADE))
+    await _copy_checkpoints(files, [SealRow(*row) for row in await db.rows(MADE)])
     return sealed
 
 
 async def find_faults(proving: AsyncEngine, files: Files) -> list[str]:
     """Compare the audit log with its seals. Returns the faults as sentences."""
     async with proving.connect() as connection:
-        made = (await connection.execute(MADE)).all()
-        wrong = (await connection.execute(WRONG)).all()
+        made = [SealRow(*row) for row in await connection.execute(MADE)]
+        wrong = [FaultRow(*row) for row in await connection.execute(WRONG)]
     return [*map(_describe_fault, wrong), *_broken_links(made), *await _copies_that_differ(files, made)]
 
 
-def _describe_fault(row: Any) -> str:
+def _describe_fault(row: FaultRow) -> str:
     fault = f"staff's log: events {row.after + 1} to {row.upto} are not what was sealed on {row.at:%Y-%m-%d %H:%M} UTC"
     if row.rows != row.sealed:
         return f"{fault}: {row.rows} rows, not {row.sealed}"
     return f"{fault}: changed {', '.join(map(str, row.changed[:5]))}" if row.changed else fault
 
 
-def _broken_links(made: Iterable[Any]) -> Iterable[str]:
+def _broken_links(made: Iterable[SealRow]) -> Iterable[str]:
     for before, seal in pairwise(made):
         if seal.previous != before.hash:
             yield f"staff's log: the seal up to {seal.upto} does not follow the one up to {before.upto}"
 
 
-def _by_day(made: Iterable[Any]) -> dict[date, str]:
+def _by_day(made: Iterable[SealRow]) -> dict[date, str]:
     """Seals as lines of text, day by day."""
     days = groupby(made, lambda seal: seal.at.astimezone(UTC).date())
     return {day: "".join(map(_checkpoint_line, some)) for day, some in days}
 
 
-def _checkpoint_line(seal: Any) -> str:
+def _checkpoint_line(seal: SealRow) -> str:
     hashes = f"{seal.previous.hex()} {seal.root.hex()} {seal.hash.hex()}"
     return f"{seal.upto} {seal.rows} {hashes} {seal.at.isoformat()}\n"
 
 
-async def _copy_checkpoints(files: Files, made: Sequence[Any]) -> None:
+async def _copy_checkpoints(files: Files, made: Sequence[SealRow]) -> None:
     since = datetime.now(UTC).date() - timedelta(days=COPIED_DAYS)
     if made and not await read_text(files, FIRST):
         await write_text(files, FIRST, _checkpoint_line(made[0]))
@@ -105,7 +127,7 @@ async def _copy_checkpoints(files: Files, made: Sequence[Any]) -> None:
             await write_text(files, _copy_name(day), content)
 
 
-async def _copies_that_differ(files: Files, made: Sequence[Any]) -> list[str]:
+async def _copies_that_differ(files: Files, made: Sequence[SealRow]) -> list[str]:
     """Days whose copy differs from the database, including days without a seal in the database."""
     days, today = _by_day(made), datetime.now(UTC).date()
     # The first seal's copy reveals seals that were all recreated, however long nothing was sealed.

@@ -8,10 +8,12 @@ equal hashes in all tables. The tables are read as their owner: a rotation conce
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import psycopg
 import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 from sqlalchemy import CursorResult, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -200,7 +202,8 @@ async def _rehash_table(
     """Rehash one table. Readers see the old hashes until the commit, writers wait."""
     await session.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
     await session.execute(text("CREATE TEMPORARY TABLE carried (old bytea, new bytea)"))
-    raw: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+    connection = await (await session.connection()).get_raw_connection()
+    raw = cast("AsyncConnection[TupleRow]", connection.driver_connection)
     read = text(f"SELECT DISTINCT {name} FROM {table} WHERE {name} > :after ORDER BY 1 LIMIT :most")  # noqa: S608
     after = b""
     while olds := (await session.scalars(read, {"after": after, "most": DIGEST_CHUNK})).all():
@@ -210,4 +213,4 @@ async def _rehash_table(
         after = olds[-1]
     changed = await session.execute(text(f"UPDATE {table} t SET {name} = c.new FROM carried c WHERE t.{name} = c.old"))  # noqa: S608
     await session.execute(text("DROP TABLE carried"))
-    return int(cast("CursorResult[Any]", changed).rowcount)
+    return int(cast("CursorResult[tuple[()]]", changed).rowcount)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import psycopg
 from prometheus_client.core import GaugeMetricFamily
@@ -58,6 +58,21 @@ class Gauges(Collector):
         return iter(self.families)
 
 
+class QueueRow(NamedTuple):
+    """Jobs of a queue in a state."""
+
+    queue_name: str
+    status: str
+    jobs: int
+
+
+class WrongCodesRow(NamedTuple):
+    """Made-up codes of a slot."""
+
+    slot: str
+    wrong_codes: int
+
+
 async def measure(db: Database, engines: Sequence[str], files: Files | None = None) -> Gauges:
     """Measure all gauges. Without the database: `scanback_database_up` 0, and the gauges of this process."""
     up = GaugeMetricFamily("scanback_database_up", "1: the database answers.", value=1)
@@ -70,14 +85,17 @@ async def measure(db: Database, engines: Sequence[str], files: Files | None = No
     try:
         async with asyncio.timeout(SECONDS):
             families += _single_gauges(await db.call(SINGLE))
-            families += [_queue_gauges(await db.rows(QUEUES)), _wrong_code_gauges(await db.rows(WRONG))]
+            families += [
+                _queue_gauges([QueueRow(*row) for row in await db.rows(QUEUES)]),
+                _wrong_code_gauges([WrongCodesRow(*row) for row in await db.rows(WRONG)]),
+            ]
     except (psycopg.Error, TimeoutError):
         up.samples.clear()
         up.add_metric([], 0)
     return Gauges(families)
 
 
-def _single_gauges(row: Any) -> list[GaugeMetricFamily]:
+def _single_gauges(row: object) -> list[GaugeMetricFamily]:
     """Unknown values, such as those of a proof that was never made, are omitted."""
     values = {name: getattr(row, name) for name in NAMES}
     return [GaugeMetricFamily(*NAMES[name], value=float(value)) for name, value in values.items() if value is not None]
@@ -90,7 +108,7 @@ def _labelled_gauge(name: str, words: str, label: str, values: Sequence[str]) ->
     return family
 
 
-def _queue_gauges(rows: Sequence[Any]) -> GaugeMetricFamily:
+def _queue_gauges(rows: Sequence[QueueRow]) -> GaugeMetricFamily:
     family = GaugeMetricFamily("scanback_jobs", "Jobs by queue and state.", labels=["queue", "state"])
     for row in rows:
         family.add_metric([row.queue_name, row.status], row.jobs)
@@ -106,11 +124,11 @@ def _storage_gauges(files: Files) -> Iterator[GaugeMetricFamily]:
     )
 
 
-def _wrong_code_gauges(rows: Sequence[Any]) -> GaugeMetricFamily:
+def _wrong_code_gauges(rows: Sequence[WrongCodesRow]) -> GaugeMetricFamily:
     """Guessed codes by slot: each slot has a key of its own, which may be under attack."""
     family = GaugeMetricFamily("scanback_wrong_codes", "Made-up codes of this hour.", labels=["slot"])
     for row in rows:
-        family.add_metric([row.slot], row.count)
+        family.add_metric([row.slot], row.wrong_codes)
     return family
 
 

@@ -4,8 +4,8 @@ Each chunk is a statement of its own, so that a slow client holds no connection.
 wallets at the beginning of the export, so that the balances match.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -44,6 +44,8 @@ SCANS = text("""
 
 SENT = text("SELECT key, canonical, answer, answered_at FROM receipts WHERE account_id = :account AND key = ANY(:keys)")
 
+Item = TypeVar("Item", bound=msgspec.Struct)
+Items = Sequence[msgspec.Struct]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -81,11 +83,11 @@ async def export_chunks(
     yield b"}"
 
 
-def _convert_rows(kind: type[Any], rows: Iterable[Any]) -> list[Any]:
+def _convert_rows(kind: Callable[..., Item], rows: Iterable[Any]) -> list[Item]:
     return [kind(**row._asdict()) for row in rows]
 
 
-async def _encode_items(pages: AsyncIterator[list[Any]]) -> AsyncGenerator[bytes, None]:
+async def _encode_items(pages: AsyncIterator[Items]) -> AsyncGenerator[bytes, None]:
     """The items of a list without its brackets."""
     first = True
     async for page in pages:
@@ -103,7 +105,7 @@ async def _export_wallets(db: Database, account_id: int) -> AsyncGenerator[list[
 
 async def _export_movements(
     db: Database, versions: RuleVersionCache, account_id: int, wallet_rows: list[Any]
-) -> AsyncGenerator[list[Any], None]:
+) -> AsyncGenerator[Items, None]:
     for wallet in wallet_rows:
         before = wallet.seq + 1
         while rows := await wallets.movement_page(db, account_id, wallet.id, before, CHUNK_ROWS):
@@ -112,16 +114,14 @@ async def _export_movements(
             before = rows[-1].wallet_seq
 
 
-async def _export_scans(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_scans(db: Database, account_id: int) -> AsyncGenerator[Items, None]:
     last, n = UUID(int=0), -1
     while rows := await db.rows(SCANS, account=account_id, id=last, n=n, most=CHUNK_ROWS):
         yield _convert_rows(ScanKept, rows)
         last, n = rows[-1].id, rows[-1].n
 
 
-async def _export_receipts(
-    db: Database, versions: RuleVersionCache, account_id: int
-) -> AsyncGenerator[list[Any], None]:
+async def _export_receipts(db: Database, versions: RuleVersionCache, account_id: int) -> AsyncGenerator[Items, None]:
     before = None
     while True:
         page, before = await receipts.receipt_page(db, versions, account_id, before, CHUNK_ROWS)
@@ -136,7 +136,7 @@ async def _export_receipts(
 
 async def _promo_codes(
     db: Database, versions: RuleVersionCache, account_id: int, base_url: str
-) -> AsyncGenerator[list[Any], None]:
+) -> AsyncGenerator[Items, None]:
     before = None
     while rows := await promocodes.list_codes_with_counters(db, account_id, before, CHUNK_ROWS):
         loaded = await versions.load(row.version_id for row in rows)
@@ -144,21 +144,21 @@ async def _promo_codes(
         before = rows[-1].id
 
 
-async def _export_redemptions(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_redemptions(db: Database, account_id: int) -> AsyncGenerator[Items, None]:
     before = None
     while rows := await redemptions.redemption_page(db, account_id, before, CHUNK_ROWS):
         yield [RedemptionOut.of(row) for row in rows]
         before = rows[-1].id
 
 
-async def _export_orders(db: Database, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_orders(db: Database, account_id: int) -> AsyncGenerator[Items, None]:
     before = None
     while rows := await orders.order_page(db, account_id, before, CHUNK_ROWS):
         yield orders_out(rows)
         before = rows[-1].id
 
 
-async def _export_units(db: Database, pack_codes: PackageCodes, account_id: int) -> AsyncGenerator[list[Any], None]:
+async def _export_units(db: Database, pack_codes: PackageCodes, account_id: int) -> AsyncGenerator[Items, None]:
     before = None
     while page := await units.find_units(db, pack_codes, account_id, before, CHUNK_ROWS):
         yield page

@@ -1,7 +1,5 @@
 """A shop's tills: create, change, replace tokens, switch off."""
 
-from typing import Any
-
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -77,7 +75,7 @@ async def put_till(session: AsyncSession, member: Member, shop: Shop, key: str, 
     return till, await _renew_token(session, member, till) if was_disabled or was_public else None
 
 
-async def _change_till(session: AsyncSession, member: Member, till: Till, values: dict[str, Any]) -> None:
+async def _change_till(session: AsyncSession, member: Member, till: Till, values: dict[str, object]) -> None:
     changed = [name for name, value in values.items() if getattr(till, name) != value]
     for name in changed:
         setattr(till, name, values[name])

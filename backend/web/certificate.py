@@ -4,7 +4,7 @@ import asyncio
 import io
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 from babel.dates import format_date
 from litestar import Response, Router, route
@@ -91,7 +91,7 @@ def _certificate_page(
     settings: Settings,
     gift_card: OpenGiftCard,
     code: str,
-    shops: dict[str, Any],
+    shops: dict[str, object],
 ) -> Response[str]:
     rows = _link_modules(settings, code)
     style, script = inline_assets.page_style(CardStyle()), inline_assets.read_static("copy.js")

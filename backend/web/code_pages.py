@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from litestar import Response
 from litestar.datastructures import ResponseHeader
@@ -61,13 +61,13 @@ async def find_limited(
     return result
 
 
-async def shop_fields(db: Database, brand_id: int) -> dict[str, Any]:
+async def shop_fields(db: Database, brand_id: int) -> dict[str, object]:
     """The shops of a brand for `code_shops.html`."""
     shops = await db.rows(SHOPS, brand=brand_id, most=MAX_SHOPS + 1)
     return {"shops": shops[:MAX_SHOPS], "more": len(shops) > MAX_SHOPS}
 
 
-def symbol_fields(rows: symbol.Modules) -> dict[str, Any]:
+def symbol_fields(rows: symbol.Modules) -> dict[str, object]:
     """A QR code as the path of an SVG, and the length of its side."""
     return {"symbol": symbol.svg_path(rows), "side": len(rows) + 2 * symbol.QUIET}
 

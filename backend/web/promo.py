@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from litestar import Response, Router, post, route
@@ -100,7 +100,7 @@ async def _find_code(
 
 
 def _promo_page(
-    request: HTTPRequest, settings: Settings, displayed: DisplayedCode, shops: dict[str, Any]
+    request: HTTPRequest, settings: Settings, displayed: DisplayedCode, shops: dict[str, object]
 ) -> Response[str]:
     written = quote(code_parser.code_with_run(displayed.code, displayed.run))
     address = f"{settings.base_url}/p/{written}"

@@ -60,9 +60,9 @@ class CallbackQueue:
         for _ in range(2 if fault == "duplicate" else 1):
             await self._send_callback(submission, body)
 
-    async def _callback_body(self, submission: Submission, query: ReceiptRequest, fault: str) -> dict[str, Any]:
+    async def _callback_body(self, submission: Submission, query: ReceiptRequest, fault: str) -> dict[str, object]:
         """The body of the callback; a receipt that never appears is rejected in the end."""
-        body = {"externalId": submission.externalId, "uuid": str(uuid.uuid4())}
+        body: dict[str, object] = {"externalId": submission.externalId, "uuid": str(uuid.uuid4())}
         if fault.startswith("reject_"):
             return body | {"status": "rejected", "rejectCode": fault.removeprefix("reject_")}
         verdict = self.book.verdict("callback", query)
@@ -79,7 +79,7 @@ class CallbackQueue:
             receipt = receipt | {"totalSum": receipt["totalSum"] + 10_000}
         return body | {"status": "accepted", "receipt": receipt}
 
-    async def _send_callback(self, submission: Submission, body: dict[str, Any]) -> None:
+    async def _send_callback(self, submission: Submission, body: dict[str, object]) -> None:
         target = submission.config.callback
         status = await callbacks.post_callback(target.url, body, target.headers)
         self.book.logs["callback"].callbacks.append((submission.externalId, status))

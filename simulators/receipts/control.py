@@ -1,10 +1,11 @@
 """Control endpoints of the simulators under /_simulator: add receipts, set faults, read the log."""
 
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 from litestar import delete, get, post, put
 from litestar.exceptions import ClientException
+from msgspec.json import Decoder
 
 from simulators.receipts import receipt_factory
 from simulators.requests import SimulatorRequest
@@ -20,22 +21,33 @@ class GenerationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     script: list[str] = []
 
 
+class ReceiptsAdded(msgspec.Struct, frozen=True):
+    """How many receipts there are now, and the texts of the QR codes of those that were added."""
+
+    held: int
+    qr: list[str]
+
+
+T = TypeVar("T")
+RECEIPTS: Decoder[SimulatedReceipt | list[SimulatedReceipt]] = Decoder(SimulatedReceipt | list[SimulatedReceipt])
+
+
 def _simulator_state(request: SimulatorRequest) -> SimulatorState:
     book: SimulatorState = request.app.state.book
     return book
 
 
-async def _read_body(request: SimulatorRequest, type_: Any) -> Any:
+async def _read_body(request: SimulatorRequest, decoder: Decoder[T]) -> T:
     try:
-        return msgspec.json.decode(await request.body() or b"{}", type=type_)
+        return decoder.decode(await request.body() or b"{}")
     except msgspec.DecodeError as error:
         raise ClientException(str(error)) from error
 
 
 @post("/_simulator/receipts")
-async def put_receipts(request: SimulatorRequest) -> dict[str, Any]:
+async def put_receipts(request: SimulatorRequest) -> ReceiptsAdded:
     """Add one receipt or a list of them; returns the texts of their QR codes."""
-    given = await _read_body(request, SimulatedReceipt | list[SimulatedReceipt])
+    given = await _read_body(request, RECEIPTS)
     entries = given if isinstance(given, list) else [given]
     try:
         texts = [receipt_factory.qr_text(entry.receipt) for entry in entries]
@@ -43,22 +55,20 @@ async def put_receipts(request: SimulatorRequest) -> dict[str, Any]:
             _simulator_state(request).put(entry)
     except (KeyError, TypeError, ValueError) as error:
         raise ClientException(f"a receipt lacks a requisite, or has an invalid one: {error}") from error
-    return {"held": len(_simulator_state(request).entries), "qr": texts}
+    return ReceiptsAdded(len(_simulator_state(request).entries), texts)
 
 
 @post("/_simulator/made")
-async def make_receipts(request: SimulatorRequest) -> dict[str, Any]:
+async def make_receipts(request: SimulatorRequest) -> ReceiptsAdded:
     """Generate and add receipts; returns the texts of their QR codes."""
-    generation: GenerationRequest = await _read_body(request, GenerationRequest)
+    generation = await _read_body(request, Decoder(GenerationRequest))
     made = [
         receipt_factory.make_receipt(number) for number in range(generation.first, generation.first + generation.count)
     ]
     for receipt in made:
         _simulator_state(request).put(SimulatedReceipt(receipt, generation.appears_after, generation.script))
-    return {
-        "held": len(_simulator_state(request).entries),
-        "qr": [receipt_factory.qr_text(receipt) for receipt in made],
-    }
+    texts = [receipt_factory.qr_text(receipt) for receipt in made]
+    return ReceiptsAdded(len(_simulator_state(request).entries), texts)
 
 
 @delete("/_simulator/receipts")
@@ -68,21 +78,19 @@ async def clear_receipts(request: SimulatorRequest) -> None:
 
 
 @get("/_simulator/log")
-async def show_log(request: SimulatorRequest) -> dict[str, Any]:
+async def show_log(request: SimulatorRequest) -> dict[str, dict[str, object]]:
     """The log of each service."""
     return {service: log.summary() for service, log in _simulator_state(request).logs.items()}
 
 
 @get("/_simulator/setup")
-async def show_setup(request: SimulatorRequest) -> dict[str, Any]:
+async def show_setup(request: SimulatorRequest) -> Setup:
     """The behaviour of the simulators."""
-    found: dict[str, Any] = msgspec.to_builtins(_simulator_state(request).setup)
-    return found
+    return _simulator_state(request).setup
 
 
 @put("/_simulator/setup")
-async def replace_setup(request: SimulatorRequest) -> dict[str, Any]:
+async def replace_setup(request: SimulatorRequest) -> Setup:
     """Replace the behaviour of the simulators; a missing field has its default."""
-    _simulator_state(request).setup = await _read_body(request, Setup)
-    found: dict[str, Any] = msgspec.to_builtins(_simulator_state(request).setup)
-    return found
+    _simulator_state(request).setup = await _read_body(request, Decoder(Setup))
+    return _simulator_state(request).setup

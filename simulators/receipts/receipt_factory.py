@@ -23,7 +23,7 @@ class ReceiptItem(NamedTuple):
     name: str
     price: int
     quantity: int = 1
-    more: dict[str, Any] = {}  # noqa: RUF012 - read only
+    more: dict[str, object] = {}  # noqa: RUF012 - read only
 
 
 STOCK = (

@@ -1,7 +1,6 @@
 """Control endpoints of the supplier simulators: scripted faults, scarce products, and sales by reference."""
 
 from collections import defaultdict
-from typing import Any
 
 import msgspec
 from litestar import get, put
@@ -27,7 +26,7 @@ class OrderScripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @put("/_simulator/orders")
-async def prepare(request: SimulatorRequest) -> dict[str, Any]:
+async def prepare(request: SimulatorRequest) -> dict[str, object]:
     """Set scripts and stock; other references and products are not changed."""
     try:
         body = msgspec.json.decode(await request.body(), type=OrderScripts)
@@ -40,7 +39,7 @@ async def prepare(request: SimulatorRequest) -> dict[str, Any]:
 
 
 @get("/_simulator/orders")
-async def sold(request: SimulatorRequest) -> dict[str, Any]:
+async def sold(request: SimulatorRequest) -> dict[str, object]:
     """The number of certificates that each supplier sold for each reference, and the stock."""
     store = supplier_of(request).book.sold
     return {"sold": _sales_by_reference(store), "left": store.left}

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from litestar import Response
@@ -83,7 +82,12 @@ class SupplierSimulator:
     async def _send_callback(self, certificate: SoldCertificate, times: int) -> None:
         book, setup = self.book, self.book.setup
         await asyncio.sleep(setup.lag + max(0.0, certificate.ready_at - book.now()))
-        event = {"event": "order", "id": certificate.id, "reference": certificate.reference, "state": certificate.state}
+        event: dict[str, object] = {
+            "event": "order",
+            "id": certificate.id,
+            "reference": certificate.reference,
+            "state": certificate.state,
+        }
         for _ in range(times):
             status = await callbacks.post_callback(setup.callback_url, event, {})
             book.logs[certificate.service].callbacks.append((certificate.reference, status))
@@ -95,7 +99,7 @@ def supplier_of(request: SimulatorRequest) -> SupplierSimulator:
     return supplier
 
 
-def json_response(body: Any, status: int = 200) -> Response[bytes]:
+def json_response(body: object, status: int = 200) -> Response[bytes]:
     """A JSON response."""
     return Response(msgspec.json.encode(body), status_code=status, media_type=JSON)
 

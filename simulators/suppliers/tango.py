@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from typing import Any
 
 import msgspec
 from litestar import Response, get, post
@@ -88,7 +87,7 @@ def _sell_certificate(supplier: SupplierSimulator, wanted: SoldCertificate, faul
     return json_response(_order_body(supplier, certificate), 201)
 
 
-def _order_body(supplier: SupplierSimulator, certificate: SoldCertificate) -> dict[str, Any]:
+def _order_body(supplier: SupplierSimulator, certificate: SoldCertificate) -> dict[str, object]:
     is_ready = supplier.is_ready(certificate)
     status = "FAILED" if certificate.state == "failed" else "COMPLETE" if is_ready else "PENDING"
     money = {"value": certificate.face_value / 100, "currencyCode": certificate.currency}

@@ -1,7 +1,5 @@
 """Simulates Tremendous: orders by `external_id`; an order that is returned again has no link."""
 
-from typing import Any
-
 import msgspec
 from litestar import Response, get, post
 
@@ -109,7 +107,7 @@ def _sell_certificate(supplier: SupplierSimulator, wanted: SoldCertificate, faul
     )
 
 
-def _order_body(supplier: SupplierSimulator, certificate: SoldCertificate, *, with_link: bool) -> dict[str, Any]:
+def _order_body(supplier: SupplierSimulator, certificate: SoldCertificate, *, with_link: bool) -> dict[str, object]:
     is_ready = supplier.is_ready(certificate)
     status = "FAILED" if certificate.state == "failed" else "EXECUTED" if is_ready else "PENDING APPROVAL"
     units = certificate.face_value / 100

@@ -1,7 +1,7 @@
 """The demo's catalogue: a reward of each kind, codes in stock, and one that a simulated supplier sells."""
 
 import secrets
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,7 +26,7 @@ class DemoReward(NamedTuple):
     name_en: str
     minimum: int
     maximum: int
-    more: dict[str, Any] = {}  # noqa: RUF012 - read only
+    more: dict[str, object] = {}  # noqa: RUF012 - read only
 
 
 REWARDS = (

@@ -1,8 +1,7 @@
 """Check that DATABASE_URL names a usable database. The message of a failure does not contain the password."""
 
-from typing import Any
-
 import psycopg
+from psycopg.rows import TupleRow
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -57,7 +56,7 @@ def check_database(url: str) -> None:
         ) from error
 
 
-def _check_state(connection: psycopg.Connection[Any]) -> None:
+def _check_state(connection: psycopg.Connection[TupleRow]) -> None:
     version, encoding, is_migrated, tables = connection.execute(STATE).fetchone() or (0, "", False, 0)
     if version < MIN_VERSION:
         raise DatabaseUnusable(f"The database is PostgreSQL {version // 10_000}; 15 or newer is needed.")

@@ -89,7 +89,7 @@ def supplier_settings(url: str) -> str:
     return "[[supplier]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
 
 
-def provider_settings(url: str, **more: Any) -> str:
+def provider_settings(url: str, **more: object) -> str:
     """The table of the providers' file for the simulated proverkacheka.com."""
     table = {"name": NAME, "kind": "proverkacheka", "url": url, "token": "demo", "per_second": 5.0} | more
     return "[[provider]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())

@@ -11,7 +11,7 @@ transaction. An operation goes through these states:
 import asyncio
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 import psycopg
@@ -42,7 +42,7 @@ class RetryIndividually(msgspec.Struct, frozen=True):
 
 
 RETRY_INDIVIDUALLY = RetryIndividually()
-Outcome = Done[Any] | RetryIndividually
+Outcome = Done[Result] | RetryIndividually
 
 
 class Batcher(Generic[Operation, Result]):
@@ -59,7 +59,7 @@ class Batcher(Generic[Operation, Result]):
         self._execute_batch = execute_batch
         self._free_slots = slots
         self._individual_slots = asyncio.Semaphore(individual_slots)
-        self._pending: dict[asyncio.Future[Outcome], Operation] = {}
+        self._pending: dict[asyncio.Future[Outcome[Result]], Operation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_held = False
 
@@ -87,7 +87,7 @@ class Batcher(Generic[Operation, Result]):
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + WAIT_SECONDS
-        future: asyncio.Future[Outcome] = loop.create_future()
+        future: asyncio.Future[Outcome[Result]] = loop.create_future()
         timer = loop.call_at(deadline, _expire, future)
         self._pending[future] = operation
         if self._free_slots and not self._is_held:
@@ -95,8 +95,7 @@ class Batcher(Generic[Operation, Result]):
         try:
             outcome = await future
             if isinstance(outcome, Done):
-                result: Result = outcome.result
-                return result
+                return outcome.result
             return await self._execute_individually(operation, deadline)
         finally:
             timer.cancel()
@@ -131,9 +130,9 @@ class Batcher(Generic[Operation, Result]):
             self._free_slots += 1
 
     async def _execute_one_batch(
-        self, operations: Sequence[Operation], futures: Sequence[asyncio.Future[Outcome]]
+        self, operations: Sequence[Operation], futures: Sequence[asyncio.Future[Outcome[Result]]]
     ) -> None:
-        outcomes: Sequence[Outcome]
+        outcomes: Sequence[Outcome[Result]]
         try:
             results = await self._execute_batch(operations, fail_on_lock=True)
             outcomes = [Done(result) for _, result in zip(operations, results, strict=True)]
@@ -149,7 +148,7 @@ class Batcher(Generic[Operation, Result]):
                 future.set_result(outcome)
 
 
-def _expire(future: asyncio.Future[Any]) -> None:
+def _expire(future: asyncio.Future[Outcome[Result]]) -> None:
     # A timer costs a quarter of what a block with a timeout does, and nearly every operation is in time.
     if not future.done():
         future.set_exception(_timeout_error())

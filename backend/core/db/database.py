@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never
 
 from litestar.di import NamedDependency
 from psycopg import AsyncConnection, OperationalError
@@ -63,7 +63,7 @@ class Database:
             connect_args={"options": options},
         )
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
-        self.pool = AsyncConnectionPool[AsyncConnection[Any]](
+        self.pool = AsyncConnectionPool[AsyncConnection[NamedTuple]](
             make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
             min_size=1,
             max_size=pool_size,
@@ -71,7 +71,7 @@ class Database:
             kwargs={"options": options, "autocommit": True, "row_factory": namedtuple_row, "prepare_threshold": 1},
             open=False,
         )
-        self.batchers: list[Batcher[Any, Any]] = []
+        self.batchers: list[Batcher[Never, object]] = []
 
     def batcher(self, execute_batch: ExecuteBatch[Operation, Result]) -> Batcher[Operation, Result]:
         """Make the batcher of a hot operation: its batches use up to a quarter of the connections, individual retries
@@ -84,12 +84,12 @@ class Database:
         """Open the connections of single statements, which would open on first use."""
         await self.pool.open()
 
-    async def call(self, statement: TextClause, **values: Any) -> Any:
+    async def call(self, statement: TextClause, **values: object) -> Any:
         """Run a statement as a transaction and return its one row."""
         rows = await self.rows(statement, **values)
         return rows[0]
 
-    async def rows(self, statement: TextClause, **values: Any) -> list[Any]:
+    async def rows(self, statement: TextClause, **values: object) -> list[Any]:
         """Run a statement as a transaction and return its rows. Retries after a deadlock, a serialization failure and a
         lost connection.
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar, get_type_hints
+from typing import TypeVar, get_type_hints
 
 import msgspec
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
@@ -62,13 +62,13 @@ class Job:
     retry: Backoff | None
     cron: str | None
     seconds: int
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, object]
     dependencies: frozenset[str]
 
-    async def __call__(self, *args: Any, **values: Any) -> None:
+    async def __call__(self, *args: object, **values: object) -> None:
         await self.function(*args, **values)
 
-    async def perform(self, context: JobContext, /, **arguments: Any) -> None:
+    async def perform(self, context: JobContext, /, **arguments: object) -> None:
         """Run the function with the job's arguments and the worker's dependencies, within the time limit."""
         dependencies = {name: context.additional_context[name] for name in self.dependencies}
         # A periodic job also has its scheduled time as an argument; the functions read the clock instead.
@@ -107,7 +107,7 @@ def task(
     return declare
 
 
-async def enqueue(session: AsyncSession, job: Job, *, not_before: datetime | None = None, **arguments: Any) -> int:
+async def enqueue(session: AsyncSession, job: Job, *, not_before: datetime | None = None, **arguments: object) -> int:
     """Enqueue a job in the session's transaction: it runs only after a commit.
 
     Flush the rows that the job reads before. Returns the job's id.
@@ -125,7 +125,7 @@ async def enqueue(session: AsyncSession, job: Job, *, not_before: datetime | Non
 
 
 async def drain(
-    claim: Callable[[int], Awaitable[Sequence[T]]], process: Callable[[T], Coroutine[Any, Any, None]]
+    claim: Callable[[int], Awaitable[Sequence[T]]], process: Callable[[T], Coroutine[None, None, None]]
 ) -> None:
     """Process what is due, up to DRAIN_AT_ONCE rows at a time, until nothing is due or DRAIN_SECONDS are over.
 

@@ -1,6 +1,6 @@
 """Rows of a statement as the type that declares their columns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from sqlalchemy import TextClause
@@ -10,7 +10,7 @@ Row = TypeVar("Row")
 
 
 async def read_rows(
-    session: AsyncSession, kind: Callable[..., Row], statement: TextClause, values: dict[str, object]
+    session: AsyncSession, kind: Callable[..., Row], statement: TextClause, values: Mapping[str, object]
 ) -> list[Row]:
     """The rows of a statement, by the names of their columns.
 
@@ -21,7 +21,7 @@ async def read_rows(
 
 
 async def read_row(
-    session: AsyncSession, kind: Callable[..., Row], statement: TextClause, values: dict[str, object]
+    session: AsyncSession, kind: Callable[..., Row], statement: TextClause, values: Mapping[str, object]
 ) -> Row | None:
     """The only row of a statement, if there is one."""
     rows = await read_rows(session, kind, statement, values)

@@ -1,7 +1,7 @@
 """Problem details (RFC 9457): how an error is sent, and how the API description shows it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
@@ -56,8 +56,8 @@ def _problem_spec(errors: Sequence[type[DomainError]]) -> ResponseSpec:
     return ResponseSpec(Problem, description=text, media_type=PROBLEM_JSON, generate_examples=False, examples=examples)
 
 
-def example_of(error: type[DomainError]) -> dict[str, Any]:
+def example_of(error: type[DomainError]) -> dict[str, object]:
     """An example of an error, as it is sent."""
     errors = [FieldError("body", "what does not fit")] if error is ValidationFailed else []
-    example: dict[str, Any] = msgspec.to_builtins(problem_of(error, error.message(), "6f1c9d0e5b7a4c38", errors))
+    example: dict[str, object] = msgspec.to_builtins(problem_of(error, error.message(), "6f1c9d0e5b7a4c38", errors))
     return example

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache, wraps
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from litestar import Litestar, Request
@@ -85,7 +85,7 @@ class KeyRepeated(ValueError):
     """A key is repeated in one object."""
 
 
-def _object_with_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -117,7 +117,7 @@ class StrictRequest(Request[None, None, RequestState]):
     The framework would decode it into dictionaries first, then convert these, and accept "1" for 1.
     """
 
-    async def json(self) -> Any:
+    async def json(self) -> object:
         """The decoded body.
 
         Raises:
@@ -135,13 +135,13 @@ class StrictRequest(Request[None, None, RequestState]):
             await asyncio.to_thread(reject_repeated_keys, body)
         return found
 
-    async def form(self) -> Any:
+    async def form(self) -> NoReturn:
         """Not available: the framework trusts any charset that a part names."""
         raise NotImplementedError("read forms with backend.core.http.forms")
 
 
 @cache
-def _body_decoder(handler: BaseRouteHandler) -> msgspec.json.Decoder[Any]:
+def _body_decoder(handler: BaseRouteHandler) -> msgspec.json.Decoder[object]:
     field = handler.parsed_fn_signature.parameters.get("data")
     return msgspec.json.Decoder(Any if field is None else field.annotation)
 

@@ -131,7 +131,7 @@ def user_handle(pepper: bytes, account_id: int) -> bytes:
 
 def creation_options(
     site: Site, challenge: bytes, *, handle: bytes, user_name: str, known: list[bytes]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The options of `navigator.credentials.create`: a discoverable key, named only by card number or e-mail."""
     options = webauthn.generate_registration_options(
         rp_id=site.rp_id,
@@ -151,7 +151,7 @@ def creation_options(
     return options_to_json_dict(options)
 
 
-def request_options(site: Site, challenge: bytes) -> dict[str, Any]:
+def request_options(site: Site, challenge: bytes) -> dict[str, object]:
     """The options of `navigator.credentials.get`: any key of this site, since the caller is unknown."""
     options = webauthn.generate_authentication_options(
         rp_id=site.rp_id,

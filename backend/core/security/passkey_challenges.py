@@ -5,7 +5,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import TextClause
 
@@ -34,12 +34,21 @@ class PasskeySiteInvalid(Conflict):
     code = "passkey_site_invalid"
 
 
+class PasskeyRow(NamedTuple):
+    """A passkey and its owner, an agent or a member of staff."""
+
+    id: int
+    owner_id: int
+    public_key: bytes
+    sign_count: int
+
+
 class Statements(NamedTuple):
     """The same statements over the tables of agents and over those of staff, named by their parameters."""
 
     insert_challenge: TextClause  # digest, owner, expires_at
     consume_challenge: TextClause  # digest, owner; a row where it was valid
-    find_passkey: TextClause  # credential_id; id, owner_id, public_key, sign_count
+    find_passkey: TextClause  # credential_id; a `PasskeyRow`
     update_sign_count: TextClause  # passkey, sign_count; a row where it may be so
 
 
@@ -99,7 +108,7 @@ async def verify_assertion(
     sent: Assertion,
     owner_id: int | None,
     user_handle: Callable[[int], bytes],
-) -> Any | None:
+) -> PasskeyRow | None:
     """The `find_passkey` row of the passkey that answers a challenge of `owner_id`, or None; the challenge is consumed.
 
     Raises:
@@ -112,7 +121,7 @@ async def verify_assertion(
         return None
     # Consumed before the answer is checked: an answer counts once, right or wrong.
     is_valid = await consume_challenge(db, statements, challenge, owner_id)
-    rows = await db.rows(statements.find_passkey, credential_id=credential_id)
+    rows = [PasskeyRow(*row) for row in await db.rows(statements.find_passkey, credential_id=credential_id)]
     if not is_valid or not rows or owner_id not in (None, rows[0].owner_id):
         return None
     passkey = rows[0]

@@ -101,7 +101,7 @@ class Bucket:
         if self.public_client is not None:
             self.public_client.close()
 
-    async def _call_in_thread(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
+    async def _call_in_thread(self, work: Callable[..., T], *args: object, **named: object) -> T:
         """Run a call of boto3.
 
         Raises:

@@ -1,7 +1,6 @@
 """The optional PIN, required when value leaves the wallet."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 from sqlalchemy import select, text, update
@@ -115,7 +114,7 @@ async def _is_set(
 async def _replace_pin(db: Database, account_id: int, before: str | None, after: str | None, *, confirms: bool) -> bool:
     """Replace the PIN that was checked; an unconfirmed first PIN is no proof elsewhere. Returns False where a
     concurrent request has set another one."""
-    changes: dict[str, Any] = {"pin_hash": after, "pin_failures": 0, "pin_wait_until": None}
+    changes: dict[str, object] = {"pin_hash": after, "pin_failures": 0, "pin_wait_until": None}
     if confirms or before is None:
         changes["pin_is_confirmed"] = confirms
     async with db.begin() as session:

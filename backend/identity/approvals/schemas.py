@@ -1,7 +1,7 @@
 """Requests and responses about approvals."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 from uuid import UUID
 
 from msgspec import Meta
@@ -53,6 +53,25 @@ class ApprovalDecisionIn(RequestModel):
     note: Annotated[str, Meta(max_length=500, pattern=LINE_OR_NOTHING, examples=["As agreed."])] = ""
 
 
+class ApprovalRow(NamedTuple):
+    """An approval with the e-mails of its members; `shown_state` may be `expired`, which is never stored."""
+
+    id: int
+    key: UUID
+    kind: ApprovalKind
+    subject: str
+    amount: int
+    reason: str
+    requested_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None
+    note: str
+    used_at: datetime | None
+    requester: str
+    decider: str | None
+    shown_state: State
+
+
 class ApprovalOut(ResponseModel):
     """A request for an approval and its decision."""
 
@@ -71,7 +90,7 @@ class ApprovalOut(ResponseModel):
     used_at: Moment | None = None
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: ApprovalRow) -> Self:
         return cls(
             row.key,
             row.kind,

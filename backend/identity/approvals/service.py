@@ -5,17 +5,18 @@ or consumes an approval that another member of staff gave for this operation.
 """
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.rows import read_row, read_rows
 from backend.core.http.errors import BodyChanged, Conflict, Forbidden, NotFound
 from backend.core.settings import Settings
 from backend.identity.approvals.models import Approval, ApprovalKind
-from backend.identity.approvals.schemas import ApprovalDecisionIn, State
+from backend.identity.approvals.schemas import ApprovalDecisionIn, ApprovalRow, State
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member
 from backend.identity.brands.models import Brand, Staff
@@ -81,19 +82,19 @@ class ApprovalOperation(NamedTuple):
 
 async def list_approvals(
     session: AsyncSession, member: Member, state: State | None, before: int | None, most: int
-) -> list[Any]:
+) -> list[ApprovalRow]:
     """The brand's requests with ids below `before`, newest first."""
     values = {"brand": member.brand_id, "state": state, "before": before or 2**62, "most": most}
-    return list(await session.execute(LIST_APPROVALS, values))
+    return await read_rows(session, ApprovalRow, LIST_APPROVALS, values)
 
 
-async def get_approval(session: AsyncSession, member: Member, key: UUID) -> Any:
+async def get_approval(session: AsyncSession, member: Member, key: UUID) -> ApprovalRow:
     """A request in its current state.
 
     Raises:
         ApprovalUnknown: the brand has no request with this id.
     """
-    row = (await session.execute(FIND_APPROVAL, {"brand": member.brand_id, "key": key})).one_or_none()
+    row = await read_row(session, ApprovalRow, FIND_APPROVAL, {"brand": member.brand_id, "key": key})
     if row is None:
         raise ApprovalUnknown
     return row

@@ -8,7 +8,6 @@ that moves money or grants rights also declares `opt=OWNERS | REAUTHENTICATES`, 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 from litestar.di import NamedDependency
@@ -30,9 +29,9 @@ EDITORS: dict[str, frozenset[Role]] = {"roles": frozenset({"owner", "manager"})}
 REVIEWERS: dict[str, frozenset[Role]] = {"roles": frozenset({"owner", "manager", "reviewer"})}
 READERS: dict[str, frozenset[Role]] = {"roles": frozenset({"owner", "manager", "reviewer", "analyst"})}
 # Allowed before the member has changed a first password and set up a required second factor.
-BEFORE_SETUP: dict[str, Any] = {"before_setup": True}
+BEFORE_SETUP: dict[str, bool] = {"before_setup": True}
 # The member must have authenticated within the last minutes (OWASP ASVS 5.0, 7.5.3).
-REAUTHENTICATES: dict[str, Any] = {"reauthenticates": True}
+REAUTHENTICATES: dict[str, bool] = {"reauthenticates": True}
 
 FIND_SESSION = text("""
     SELECT m.id AS staff_id, m.brand_id, m.role, s.id AS session_id,

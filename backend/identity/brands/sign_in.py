@@ -7,7 +7,7 @@ and has a counter of its own.
 
 import hashlib
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import text
@@ -53,6 +53,15 @@ class FirstPasswordExpired(Forbidden):
     code = "first_password_expired"
 
 
+class MemberRow(NamedTuple):
+    """The columns of `FIND_MEMBER`."""
+
+    id: int
+    password_hash: str
+    password_expires_at: datetime | None
+    has_second_factor: bool
+
+
 class SignInAttempt(msgspec.Struct, frozen=True):
     """The counters of an attempt's failures with their limits, whether its device is known, and whether it needs a
     second factor."""
@@ -80,7 +89,7 @@ async def sign_in(
     attempt = await _check_counters(db, settings, network, email, sent.device_token, now)
     if attempt.is_guarded and not second_factors.has_second_factor(sent):
         raise SecondFactorRequired
-    members = await db.rows(FIND_MEMBER, email=email)
+    members = [MemberRow(*row) for row in await db.rows(FIND_MEMBER, email=email)]
     hashed = members[0].password_hash if members else None
     # A known device does not wait in the queue of unknown ones.
     queue = passwords.staff if attempt.is_known else passwords.strangers
@@ -121,7 +130,7 @@ def _is_token(text: str) -> bool:
 
 
 async def _has_second_factor(
-    db: Database, settings: Settings, staff: Any, sent: SignInIn, attempt: SignInAttempt, now: datetime
+    db: Database, settings: Settings, staff: MemberRow, sent: SignInIn, attempt: SignInAttempt, now: datetime
 ) -> bool:
     """Whether the request has the second factor that it needs. Where a password alone is not enough, the response does
     not reveal that it was right."""
@@ -136,7 +145,7 @@ async def _has_second_factor(
     raise second_factors.SecondFactorInvalid
 
 
-async def _start_session(db: Database, settings: Settings, staff: Any, now: datetime) -> SignInOut:
+async def _start_session(db: Database, settings: Settings, staff: MemberRow, now: datetime) -> SignInOut:
     if staff.password_expires_at is not None and staff.password_expires_at <= now:
         raise FirstPasswordExpired
     async with db.begin() as session:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import select
@@ -77,7 +76,7 @@ async def send_test_event(session: AsyncSession, member: Member, key: str) -> tu
         WebhookUnknown, WebhookDisabled.
     """
     endpoint = await _enabled_webhook(session, member, key)
-    body: dict[str, Any] = {"key": key}
+    body: dict[str, object] = {"key": key}
     event = Event(kind=TEST, brand_id=member.brand_id, staff_id=member.staff_id, body=body)
     session.add(event)
     await session.flush()

@@ -8,7 +8,7 @@ import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from httpx2 import URL, AsyncClient, AsyncHTTPTransport, Response, TransportError, create_ssl_context
@@ -30,7 +30,7 @@ class WebhookMessage(NamedTuple):
     id: str
     kind: str
     at: datetime
-    body: dict[str, Any]
+    body: dict[str, object]
 
     def text(self) -> str:
         """The request's body: type, timestamp and data of Standard Webhooks."""

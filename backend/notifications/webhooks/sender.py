@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 from cryptography.exceptions import InvalidTag
@@ -71,7 +72,7 @@ class ClaimedDelivery(NamedTuple):
 
     id: int
     attempt: int
-    lease_until: Any
+    lease_until: datetime
     endpoint_id: int
     url: str
     sealed: bytes

@@ -2,15 +2,14 @@
 
 import re
 from http import HTTPStatus
-from typing import Any
 
 from backend.core.http import errors
 from backend.core.http.errors import DomainError
 from backend.core.http.openapi.schemas import Schema, Schemas
 from backend.core.http.problems import PROBLEM_JSON, error_responses, example_of
 
-Operation = dict[str, Any]
-Response = dict[str, Any]
+Operation = Schema
+Response = Schema
 
 DONE = {"200": "Done.", "201": "Made.", "202": "Accepted: it is done soon.", "204": "Done, and nothing to say."}
 KNOWN_ALREADY = {"description": "You have it already: nothing has changed since that ETag."}

@@ -1,11 +1,10 @@
 """An example for each request, answer and parameter, put together from the examples of the fields."""
 
 import json
-from typing import Any
 
 from backend.core.http.openapi.schemas import Schema, Schemas
 
-Example = Any
+Example = object
 # Examples of fields whose type is enough.
 FORMATS = {
     "date-time": "2026-11-22T10:00:00Z",
@@ -37,7 +36,7 @@ PARAMETERS = {
 NOTHING = object()
 
 
-def fill(operation: dict[str, Any], known: Schemas) -> None:
+def fill(operation: Schema, known: Schemas) -> None:
     """Put examples where an operation has none. Changes the operation."""
     spoken = json.dumps(operation)
     near = sorted(known, key=lambda name: f'/{name}"' not in spoken)
@@ -51,7 +50,7 @@ def fill(operation: dict[str, Any], known: Schemas) -> None:
                 content.setdefault("example", compose(content["schema"], known))
 
 
-def _of_parameter(parameter: dict[str, Any], known: Schemas, near: list[str]) -> Example:
+def _of_parameter(parameter: Schema, known: Schemas, near: list[str]) -> Example:
     """A parameter is called like the field that it names, and shows what that field of the nearest struct shows."""
     name, schema = parameter["name"], parameter["schema"]
     if name in PARAMETERS:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-Schema = dict[str, Any]
+Schema = dict[str, Any]  # of the description, whose parts the framework does not type
 Schemas = dict[str, Schema]
 
 # What is the same as leaving it out.
@@ -22,7 +22,7 @@ NO_NUL = r"^[^\u0000]*$"
 NARROWED = {"enum", "const", "pattern", "format", "contentMediaType"}
 
 
-def tidy(node: Any) -> None:
+def tidy(node: object) -> None:
     """Remove default values, and write the bounds of integers as integers. Changes the node."""
     if isinstance(node, list):
         for part in node:
@@ -72,7 +72,7 @@ def never_null(operation: Schema) -> None:
         parameter["schema"] = {**types[0], **parameter["schema"]} if len(types) == 1 else {"oneOf": types}
 
 
-def as_checked(node: Any) -> None:
+def as_checked(node: object) -> None:
     """Say of what comes in what we check besides: no text holds a NUL, and of a set's doubles one is kept. Changes
     the node.
     """

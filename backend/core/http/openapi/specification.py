@@ -1,7 +1,6 @@
 """The document as a whole: its head, and the order in which the framework's draft is finished."""
 
 import json
-from typing import Any
 
 from litestar import Litestar
 from litestar.enums import HttpMethod
@@ -12,6 +11,7 @@ from litestar.types import Method
 from litestar.types.internal_types import PathParameterDefinition
 
 from backend.core.http.openapi import answers, examples, schemas
+from backend.core.http.openapi.schemas import Schema
 
 ABOUT = """Scan a code, see the money: loyalty for the people who decide what is bought.
 
@@ -91,7 +91,7 @@ CONFIG = OpenAPIConfig(
 )
 
 
-def document(app: Litestar) -> dict[str, Any]:
+def document(app: Litestar) -> Schema:
     """Describe an application that was made with `CONFIG`."""
     raw = app.openapi_schema.to_schema()
     schemas.exact(raw)
@@ -107,6 +107,6 @@ def document(app: Litestar) -> dict[str, Any]:
     return raw
 
 
-def written(described: dict[str, Any]) -> str:
+def written(described: Schema) -> str:
     """The description as it is served and committed: sorted, so that a change shows as what it is."""
     return json.dumps(described, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
