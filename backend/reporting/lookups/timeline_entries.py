@@ -42,7 +42,7 @@ class EntryBody(msgspec.Struct):
     reason: str | None = None
     version_id: int | None = None
     # Of corrections, and of movements.
-    said: str | None = None
+    correction_reason: str | None = msgspec.field(name="said", default=None)
     movement: int | None = None
     cause: int | None = None
 
@@ -92,7 +92,7 @@ def _explain_reason(row: TimelineRow, body: EntryBody, versions: RuleVersionCach
             8: translate("A debt was written off."),
         }[body.movement]
     if row.kind == "correction":
-        return body.said
+        return body.correction_reason
     if body.version_id is not None:
         return _explain_award(msgspec.convert(row.body, AwardBody), versions)
     reason = body.reason or ""
