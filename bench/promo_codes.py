@@ -18,7 +18,7 @@ from sqlalchemy import select
 from backend.core.security import tokens
 from backend.identity.brands.models import Brand, Staff, StaffSession
 from backend.programmes.models import Campaign, CampaignVersion, Programme
-from backend.programmes.rules.rule import Percent, Promo, Rule
+from backend.programmes.rules.rule import PercentAmount, Promo, Rule
 from bench.claims import pin_database
 from bench.stage import Stage, child_environment, pin_to_core, run_server
 
@@ -92,7 +92,7 @@ async def _running_worker(at: Stage) -> AsyncIterator[None]:
 async def _create_owner(at: Stage) -> str:
     """The token of a new owner of the measured brand, for which a campaign with promo codes is created."""
     token, now = tokens.token("st"), datetime.now(UTC)
-    rule = Rule(ways=frozenset({"promo"}), amount=Percent(300), promo=Promo(discount=Percent(500)))
+    rule = Rule(ways=frozenset({"promo"}), amount=PercentAmount(300), promo=Promo(discount=PercentAmount(500)))
     async with at.db.begin() as session:
         brand = (await session.scalars(select(Brand))).one()
         programme = (await session.scalars(select(Programme))).one()

@@ -6,14 +6,20 @@ from sqlalchemy import select, text
 from backend.core.security import tokens
 from backend.identity.brands.models import Brand
 from backend.programmes.models import Programme
-from backend.programmes.rules.rule import Percent, Promo, Rule
+from backend.programmes.rules.rule import PercentAmount, Promo, Rule
 from bench.stage import Stage
 
 CAMPAIGNS, TILLS = 1000, 64
 STEP = 1_000_000
 # 5 % for the buyer, and 3 % for the agent after the period for returns.
-RULE = Rule(ways=frozenset({"promo"}), amount=Percent(300), hold_days=14, lifetime_days=365, promo=Promo(Percent(500)))
-SINGLE = msgspec.structs.replace(RULE, promo=Promo(Percent(500), uses=1))
+RULE = Rule(
+    ways=frozenset({"promo"}),
+    amount=PercentAmount(300),
+    hold_days=14,
+    lifetime_days=365,
+    promo=Promo(PercentAmount(500)),
+)
+SINGLE = msgspec.structs.replace(RULE, promo=Promo(PercentAmount(500), uses=1))
 
 PLACES = text("""
     WITH s AS (

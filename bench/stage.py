@@ -24,7 +24,7 @@ from backend.earning.packages.models import Batch, Range, Slot
 from backend.earning.packages.slot_keys import slot_key
 from backend.identity.brands.models import Brand
 from backend.programmes.models import Campaign, CampaignVersion, Product, Programme
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.programmes.rules.rule import FixedAmount, Rule
 from local_postgres import data_folder
 from local_postgres import server as postgres_server
 from scanning.codes import package
@@ -142,7 +142,7 @@ async def create_batch(db: Database) -> None:
         session.add(campaign)
         session.add(Slot(slot=SLOT, brand_id=brand.id, next_serial=SERIALS))
         await session.flush()
-        rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=10**12, lifetime_days=365)
+        rule = Rule(ways=frozenset({"package"}), amount=FixedAmount(100), cap_per_agent_day=10**12, lifetime_days=365)
         session.add(
             CampaignVersion(
                 brand_id=brand.id, campaign_id=campaign.id, version=1, name_ru="Проба", rule=msgspec.to_builtins(rule)

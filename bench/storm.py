@@ -28,7 +28,7 @@ from backend.cli.server.simulate import run_simulators
 from backend.earning.receipts import submission
 from backend.identity.accounts.authentication import Agent
 from backend.programmes.models import Campaign, CampaignVersion, Product
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.programmes.rules.rule import FixedAmount, Rule
 from bench.stage import Stage, open_stage
 from payouts import audit
 from simulators.receipts import receipt_factory
@@ -83,7 +83,7 @@ async def _goods(at: Stage) -> None:
         )
         session.add(campaign)
         await session.flush()
-        rule = msgspec.to_builtins(Rule(ways=frozenset({"receipt"}), amount=Fixed(AMOUNT)))
+        rule = msgspec.to_builtins(Rule(ways=frozenset({"receipt"}), amount=FixedAmount(AMOUNT)))
         session.add(CampaignVersion(brand_id=row.brand, campaign_id=campaign.id, version=1, name_ru="Чек", rule=rule))
         await session.execute(text("UPDATE programmes SET rules_version = rules_version + 1"))
 

@@ -41,7 +41,7 @@ Hash = Annotated[str, Meta(pattern=HEX, examples=[_HASH])]
 EXAMPLE_LINE = "4711,17,1,15000,15000,0,0,90210,33,0,1795341600000000,1,1,2,1,0"
 
 
-class ProvenRow(Struct, frozen=True, omit_defaults=True):
+class ProofRow(Struct, frozen=True, omit_defaults=True):
     """A row as it was hashed; `salt` and `leaf` when it is sealed."""
 
     line: Annotated[str, Meta(max_length=400, examples=[EXAMPLE_LINE])]
@@ -49,7 +49,7 @@ class ProvenRow(Struct, frozen=True, omit_defaults=True):
     leaf: Annotated[Hash, Meta(description="What was sealed.")] = ""
 
 
-class SealOut(Struct, frozen=True):
+class CheckpointOut(Struct, frozen=True):
     """A seal: it covers the movements after the seal before it up to `upto`."""
 
     upto: Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[5000])]
@@ -60,7 +60,7 @@ class SealOut(Struct, frozen=True):
     at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:05:00Z"])]
 
 
-class SealOver(SealOut, frozen=True):
+class ProofCheckpoint(CheckpointOut, frozen=True):
     """A seal over some rows of a statement: all from `first` to `last` (ids) that the statement has, by their places in
     the tree, and the hashes that lead from them to its root."""
 
@@ -70,11 +70,11 @@ class SealOver(SealOut, frozen=True):
     path: list[Hash]
 
 
-class Proof(Struct, frozen=True):
+class StatementProof(Struct, frozen=True):
     """The rows of a statement as they were hashed, in its order, and the seals that they fall under."""
 
-    rows: list[ProvenRow]
-    seals: list[SealOver]
+    rows: list[ProofRow]
+    seals: list[ProofCheckpoint]
 
 
 class Balances(Struct, frozen=True):
@@ -109,7 +109,7 @@ class Statement(Struct, frozen=True):
     opening: Balances = Balances()
     closing: Balances = Balances()
     movements_before: int = 0
-    proof: Proof | None = None
+    proof: StatementProof | None = None
 
 
 class StatementFault(NamedTuple):
@@ -129,7 +129,7 @@ class StatementCheck(NamedTuple):
     faults: list[StatementFault]
 
 
-def check_statement(statement: Statement, published: Sequence[SealOut] | None) -> StatementCheck:
+def check_statement(statement: Statement, published: Sequence[CheckpointOut] | None) -> StatementCheck:
     """Check a statement, and its seals against published seals if these are given."""
     faults = list(_sum_faults(statement))
     proof = statement.proof
@@ -172,7 +172,7 @@ def _balances_after(before: Balances, row: StatementMovement) -> Balances:
     )
 
 
-def _row_faults(statement: Statement, proof: Proof) -> Iterator[StatementFault]:
+def _row_faults(statement: Statement, proof: StatementProof) -> Iterator[StatementFault]:
     """The rows that people read are the rows that were hashed."""
     if len(proof.rows) != len(statement.items):
         text = f"{len(statement.items)} rows are shown, {len(proof.rows)} are in the proof."
@@ -206,12 +206,12 @@ def parse_line(line: str) -> tuple[int, StatementMovement] | None:
     )
 
 
-def _movement_id(row: ProvenRow) -> int:
+def _movement_id(row: ProofRow) -> int:
     digits = row.line.partition(",")[0]
     return int(digits) if digits.isdecimal() and len(digits) < 20 else 0
 
 
-def _seal_faults(seal: SealOver, proof: Proof) -> Iterator[StatementFault]:
+def _seal_faults(seal: ProofCheckpoint, proof: StatementProof) -> Iterator[StatementFault]:
     """The rows are those that were sealed, and their leaves lead to the root of the seal."""
     if not _has_right_hash(seal):
         yield StatementFault("seal_wrong", f"The seal up to {seal.upto} is not the hash of its parts.", seal=seal.upto)
@@ -225,12 +225,12 @@ def _seal_faults(seal: SealOver, proof: Proof) -> Iterator[StatementFault]:
         yield StatementFault("root_wrong", text, seal=seal.upto)
 
 
-def _has_right_hash(seal: SealOut) -> bool:
+def _has_right_hash(seal: CheckpointOut) -> bool:
     computed = merkle_tree.checkpoint_hash(bytes.fromhex(seal.previous), bytes.fromhex(seal.root), seal.upto, seal.rows)
     return computed.hex() == seal.hash
 
 
-def _leads_to_root(seal: SealOver, rows: Sequence[ProvenRow]) -> bool:
+def _leads_to_root(seal: ProofCheckpoint, rows: Sequence[ProofRow]) -> bool:
     leaves = {position: bytes.fromhex(row.leaf) for position, row in zip(seal.places, rows, strict=True)}
     try:
         root = merkle_tree.root_from_path(seal.rows, leaves, map(bytes.fromhex, seal.path))
@@ -239,7 +239,7 @@ def _leads_to_root(seal: SealOver, rows: Sequence[ProvenRow]) -> bool:
     return len(leaves) == len(rows) and root.hex() == seal.root
 
 
-def _coverage_faults(proof: Proof) -> Iterator[StatementFault]:
+def _coverage_faults(proof: StatementProof) -> Iterator[StatementFault]:
     """Each row with a salt is under one seal, and no row after an unsealed one has a salt."""
     has_unsealed = False
     for row in proof.rows:
@@ -250,7 +250,7 @@ def _coverage_faults(proof: Proof) -> Iterator[StatementFault]:
         has_unsealed = has_unsealed or not row.salt
 
 
-def check_chain(seals: Iterable[SealOut]) -> Iterator[StatementFault]:
+def check_chain(seals: Iterable[CheckpointOut]) -> Iterator[StatementFault]:
     """Each seal is the hash of its parts, and follows from the previous seal."""
     ordered = sorted(seals, key=lambda seal: seal.upto)
     for seal in ordered:
@@ -263,7 +263,7 @@ def check_chain(seals: Iterable[SealOut]) -> Iterator[StatementFault]:
             yield StatementFault("chain_broken", text, seal=seal.upto)
 
 
-def _publication_faults(proof: Proof, published: Sequence[SealOut]) -> Iterator[StatementFault]:
+def _publication_faults(proof: StatementProof, published: Sequence[CheckpointOut]) -> Iterator[StatementFault]:
     """Each seal of the statement was published with the same hash."""
     published_by_id = {seal.upto: seal for seal in published}
     for seal in proof.seals:

@@ -16,10 +16,10 @@ from backend.core.settings import Settings
 from backend.earning.packages.models import Batch, Range, Slot
 from backend.earning.packages.slot_keys import slot_key
 from backend.identity.accounts import service as accounts
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from backend.identity.brands.models import Brand, Staff, StaffSession
 from backend.programmes.models import BudgetSlice, Campaign, CampaignVersion, Product, Programme
-from backend.programmes.rules.rule import Fixed, Percent, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Rule
 from backend.shops.models import BrandShop, Shop, Till
 from scanning.codes import package
 
@@ -34,7 +34,7 @@ class World:
         self.settings = settings
         self.client = client
 
-    async def account(self) -> AccountNew:
+    async def account(self) -> AccountCreated:
         async with self.db.begin() as session:
             return await accounts.create_account(session, self.settings, datetime.now(UTC))
 
@@ -65,7 +65,7 @@ class World:
             return await session.get_one(Brand, worker.brand_id)
 
     def percent(self, basis_points: int) -> Rule:
-        return Rule(ways=frozenset({"package", "marking"}), amount=Percent(basis_points))
+        return Rule(ways=frozenset({"package", "marking"}), amount=PercentAmount(basis_points))
 
     async def programme(self, brand: Brand | None = None, **fields: Any) -> Programme:
         brand = brand or await self.brand()
@@ -80,7 +80,7 @@ class World:
     async def campaign(
         self, programme: Programme, rule: Rule | None = None, budget: int | None = None, **fields: Any
     ) -> Campaign:
-        rule = rule or Rule(ways=frozenset({"package", "marking"}), amount=Fixed(100))
+        rule = rule or Rule(ways=frozenset({"package", "marking"}), amount=FixedAmount(100))
         names = {"name_ru": fields.pop("name_ru", "Осень"), "name_en": fields.pop("name_en", "Autumn")}
         fields = {
             "key": f"campaign-{next(COUNT)}",
@@ -155,13 +155,13 @@ class World:
         return {"Authorization": f"Bearer {token}"}
 
     async def scan(
-        self, account: AccountNew, scanned: str, scan_id: uuid.UUID | None = None, **headers: str
+        self, account: AccountCreated, scanned: str, scan_id: uuid.UUID | None = None, **headers: str
     ) -> Response:
         return await self.client.put(
             f"/v1/scans/{scan_id or uuid.uuid4()}", json={"text": scanned}, headers=bearer(account) | headers
         )
 
-    async def home(self, account: AccountNew) -> dict[str, Any]:
+    async def home(self, account: AccountCreated) -> dict[str, Any]:
         return (await self.client.get("/v1/me", headers=bearer(account))).json()
 
 
@@ -198,5 +198,5 @@ def caller(app: Litestar, host: str, **headers: str) -> AsyncClient:
     return AsyncClient(transport=transport, base_url="http://scanback.test", headers=headers)
 
 
-def bearer(account: AccountNew) -> dict[str, str]:
+def bearer(account: AccountCreated) -> dict[str, str]:
     return {"Authorization": f"Bearer {account.token}"}

@@ -7,11 +7,11 @@ from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
 from backend.checkout.sales import offline, offline_downloads, quote_request, reservations, responses, returns, service
-from backend.checkout.sales.offline_downloads import OffersOut
+from backend.checkout.sales.offline_downloads import OfflineOffersOut
 from backend.checkout.sales.quote_request import CodesRefused, CurrentCheckout, LineTwice
 from backend.checkout.sales.service import ReceiptConflict, TotalChanged
 from backend.checkout.schemas import (
-    Fiscal,
+    FiscalReceiptIn,
     OfflineSalesIn,
     OfflineSalesOut,
     QuoteIn,
@@ -57,7 +57,7 @@ def visitor_network(request: HTTPRequest) -> str:
 
 
 @post("/quotes", status_code=200, opt=CHECKS_CALLER_ITSELF, responses=error_responses(LineTwice, TooManyRequests))
-async def make_quote(
+async def create_till_quote(
     request: HTTPRequest, till: CurrentTill, checkout: CurrentCheckout, data: JSONBody[QuoteIn]
 ) -> QuoteOut:
     """The price of a basket with its codes, and a reason for each code. Nothing is stored.
@@ -136,7 +136,7 @@ async def put_sale(till: CurrentTill, checkout: CurrentCheckout, key: Key, data:
     status_code=200,
     responses=error_responses(LineTwice, CashierNeeded, TokenInPages, TooManyRequests, Busy),
 )
-async def send_sales(
+async def submit_sale_batch(
     till: CurrentTill, checkout: CurrentCheckout, data: JSONBody[OfflineSalesIn], now: Now
 ) -> OfflineSalesOut:
     """Send sales that were made without a network, in any order. Idempotent by the sales' ids.
@@ -160,7 +160,9 @@ async def get_sale(till: CurrentTill, db: Db, key: Key, named: SoldAt = None) ->
     status_code=204,
     responses=error_responses(returns.SaleUnknown, returns.SaleAmbiguous, ReceiptConflict, TokenInPages),
 )
-async def put_fiscal(till: CurrentTill, db: Db, key: Key, data: JSONBody[Fiscal], named: SoldAt = None) -> None:
+async def put_fiscal_receipt(
+    till: CurrentTill, db: Db, key: Key, data: JSONBody[FiscalReceiptIn], named: SoldAt = None
+) -> None:
     """Store the fiscal receipt of a sale, which confirms it. One receipt confirms one sale. This till's own sale
     precedes others' of the same id."""
     await returns.confirm_sale(db, till, key, data, named)
@@ -180,7 +182,7 @@ async def put_fiscal(till: CurrentTill, db: Db, key: Key, data: JSONBody[Fiscal]
         TokenInPages,
     ),
 )
-async def put_return(
+async def put_sale_return(
     till: CurrentTill,
     db: Db,
     key: Key,
@@ -197,9 +199,9 @@ async def put_return(
 
 
 @get("/offers", responses=error_responses(TokenInPages))
-async def get_offers(
+async def get_offline_offers(
     request: HTTPRequest, till: CurrentTill, checkout: CurrentCheckout, now: Now
-) -> Response[OffersOut]:
+) -> Response[OfflineOffersOut]:
     """What a till needs to sell without a network: offers, codes and its loss limit, signed (JWS, RFC 7515,
     Ed25519)."""
     till.require_secret_token()
@@ -209,15 +211,15 @@ async def get_offers(
 router = Router(
     "/",
     route_handlers=[
-        make_quote,
+        create_till_quote,
         put_reservation,
         delete_reservation,
         put_sale,
-        send_sales,
-        get_offers,
+        submit_sale_batch,
+        get_offline_offers,
         get_sale,
-        put_fiscal,
-        put_return,
+        put_fiscal_receipt,
+        put_sale_return,
     ],
     tags=["Checkout"],
 )

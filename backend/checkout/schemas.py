@@ -55,7 +55,7 @@ class ReservationIn(QuoteIn, kw_only=True):
     ] = 900
 
 
-class Fiscal(RequestModel):
+class FiscalReceiptIn(RequestModel):
     """The fiscal receipt of a sale: drive, document and sign (Federal Law 54-FZ)."""
 
     fn: Annotated[str, Meta(pattern=r"^[0-9]{16}(?!\n)$", examples=["9960440300112233"])]
@@ -68,7 +68,7 @@ class SaleIn(QuoteIn, kw_only=True):
 
     total: Kopecks | None = None
     reservation: Annotated[str, Meta(max_length=64, pattern=LINE, examples=["cart-17"])] | None = None
-    fiscal: Fiscal | None = None
+    fiscal: FiscalReceiptIn | None = None
 
 
 class OfflineSaleIn(QuoteIn, kw_only=True):
@@ -92,7 +92,7 @@ class LineDiscount(ResponseModel):
     discount: Sum
 
 
-class CodeApplied(ResponseModel):
+class AppliedCodeOut(ResponseModel):
     """A code that gives a discount. Codes are listed in the order in which they apply."""
 
     code: Code
@@ -100,7 +100,7 @@ class CodeApplied(ResponseModel):
     text: Annotated[str, Meta(examples=["5% off"])] = ""
 
 
-class CodeNot(ResponseModel):
+class RefusedCodeOut(ResponseModel):
     """A code that gives no discount, and the reason."""
 
     code: Code
@@ -115,8 +115,8 @@ class QuoteOut(ResponseModel, omit_defaults=False):
     discount: Sum
     total: Sum
     lines: list[LineDiscount]
-    applied: list[CodeApplied]
-    refused: list[CodeNot]
+    applied: list[AppliedCodeOut]
+    refused: list[RefusedCodeOut]
 
 
 class ReservationOut(QuoteOut, kw_only=True, omit_defaults=True):
@@ -148,7 +148,7 @@ class OfflineSaleOut(ResponseModel):
     status: Annotated[Literal["sold", "conflict", "refused"], Meta(examples=["sold"])]
     given: Sum
     repaid: Annotated[int, Meta(description="What the brands owe the shop for this sale.", ge=0, examples=[125000])]
-    conflicts: list[CodeNot] = field(default_factory=list)
+    conflicts: list[RefusedCodeOut] = field(default_factory=list)
     reason: Annotated[str | None, Meta(description="Why it was refused.", examples=[None, "gave_less"])] = None
     text: Annotated[str, Meta(examples=["The sale is too old, or its time is in the future."])] = ""
 

@@ -104,4 +104,4 @@ async def list_units(
     return conditional_response(request, UnitPage(list(units), following))
 
 
-router = Router("/", route_handlers=[list_units], tags=["Spending"])
+router = Router("/", route_handlers=[list_units], tags=["Rewards and orders"])

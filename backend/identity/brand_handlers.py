@@ -133,5 +133,5 @@ async def reset_second_factors(staff: CurrentMember, session: Session, email: Em
 router = Router(
     "/",
     route_handlers=[get_brand, put_brand, list_staff, put_staff, remove_staff, reset_second_factors],
-    tags=["Brand"],
+    tags=["Brand and staff"],
 )

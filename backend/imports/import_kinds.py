@@ -17,7 +17,7 @@ from backend.imports import seller_file
 from backend.imports.models import ImportKind
 from backend.imports.schemas import ImportReport
 from backend.programmes.products import imports as products
-from backend.programmes.schemas import ImportOut, RowProblem, SourceOut
+from backend.programmes.schemas import ImportRowProblem, ImportSource, ProductImportReport
 from backend.spending.stock import service as stock
 
 
@@ -58,7 +58,7 @@ async def import_file(
         return await _import_codes(session, settings, member, request.target, file)
 
 
-def _product_report(result: ImportOut) -> ImportReport:
+def _product_report(result: ProductImportReport) -> ImportReport:
     return ImportReport(
         result.rows,
         result.created,
@@ -73,7 +73,7 @@ def _product_report(result: ImportOut) -> ImportReport:
 
 
 def _stock_report(work: stock.StockImport) -> ImportReport:
-    result, source = work.report, SourceOut.of(work.reader.source)
+    result, source = work.report, ImportSource.of(work.reader.source)
     mapping = {work.reader.headers[place]: field for field, place in work.reader.column_indexes.items()}
     counts = (result.rows, result.added, 0, result.known, result.refused)
     return ImportReport(*counts, result.problems, source, mapping, work.reader.ignored())
@@ -91,8 +91,10 @@ async def _import_codes(
     before = batch.count
     result = await lists.import_codes(session, settings.peppers, batch, product, file, member.staff_id)
     created = batch.count - before
-    problems = [RowProblem(row.line, "", row.reason, list_reasons.reason_text(row.reason)) for row in result.named]
-    source = SourceOut.of(result.source) if result.source else None
+    problems = [
+        ImportRowProblem(row.line, "", row.reason, list_reasons.reason_text(row.reason)) for row in result.named
+    ]
+    source = ImportSource.of(result.source) if result.source else None
     return ImportReport(
         result.rows,
         created,

@@ -9,7 +9,7 @@ from msgspec import Meta, field
 
 from backend.core.http.models import ResponseModel
 from backend.imports.models import ImportFile, ImportKind, ImportState
-from backend.programmes.schemas import RowProblem, SourceOut
+from backend.programmes.schemas import ImportRowProblem, ImportSource
 
 Count = Annotated[int, Meta(ge=0, examples=[12])]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-30T10:00:00Z"])]
@@ -23,8 +23,8 @@ class ImportReport(ResponseModel, omit_defaults=False):
     updated: Count
     unchanged: Count
     refused: Count
-    problems: Annotated[list[RowProblem], Meta(description="The first thousand.")] = field(default_factory=list)
-    source: SourceOut | None = None
+    problems: Annotated[list[ImportRowProblem], Meta(description="The first thousand.")] = field(default_factory=list)
+    source: ImportSource | None = None
     columns: Annotated[
         dict[str, str], Meta(description="What each header was taken for.", examples=[{"Код": "sku"}])
     ] = field(default_factory=dict)

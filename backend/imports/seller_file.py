@@ -20,7 +20,7 @@ from backend.imports.schemas import ImportReport
 from backend.programmes.products.columns import NO, YES, CellTooLong, CellUnreadable, FlagInvalid
 from backend.programmes.products.import_changes import ValueChangedInvalid
 from backend.programmes.products.import_reader import RowTooLong, RowTooShort, row_problem
-from backend.programmes.schemas import SourceOut
+from backend.programmes.schemas import ImportSource
 
 MOST_ROWS, NOTE_LENGTH = 5000, 200
 LIMITS = Limits(unpacked_bytes=32 * 2**20, texts=4 * MOST_ROWS)
@@ -72,7 +72,7 @@ async def import_sellers(session: AsyncSession, member: Member, file: IO[bytes])
     return report
 
 
-def _read_rows(file: IO[bytes]) -> tuple[SourceOut, list[str], list[TableRow]]:
+def _read_rows(file: IO[bytes]) -> tuple[ImportSource, list[str], list[TableRow]]:
     with contextlib.ExitStack() as stack:
         table = stack.enter_context(reader.opened(file, LIMITS, count_known_headers))
         first = next(table.rows, None)
@@ -81,7 +81,7 @@ def _read_rows(file: IO[bytes]) -> tuple[SourceOut, list[str], list[TableRow]]:
         raise reader.FileUnreadable
     if len(rows) > MOST_ROWS:
         raise TooManySellers(most=MOST_ROWS)
-    return SourceOut.of(table.source), [cell.text for cell in first.cells], rows
+    return ImportSource.of(table.source), [cell.text for cell in first.cells], rows
 
 
 def _column_places(headers: Sequence[str]) -> dict[str, int]:

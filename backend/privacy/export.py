@@ -18,7 +18,7 @@ from backend.earning import units
 from backend.earning.promocodes import code_counters as promocodes
 from backend.earning.receipts import receipt_list as receipts
 from backend.earning.units import PackageCodes
-from backend.privacy.schemas import AccountKept, DeviceKept, PasskeyKept, ReceiptKept, ScanKept
+from backend.privacy.schemas import AccountExport, DeviceExport, PasskeyExport, ReceiptExport, ScanExport
 from backend.programmes.rules.explanation import RuleVersionCache
 from backend.spending.limits import identity
 from backend.spending.limits.schemas import identity_out
@@ -52,11 +52,11 @@ _encode = msgspec.json.Encoder().encode
 async def export_chunks(
     db: Database, versions: RuleVersionCache, pack_codes: PackageCodes, account_id: int, base_url: str
 ) -> AsyncGenerator[bytes, None]:
-    """The document `Export` in chunks, in order."""
+    """The document `PersonalDataExport` in chunks, in order."""
     wallet_rows = [row async for page in _export_wallets(db, account_id) for row in page]
-    yield b'{"account":' + _encode(AccountKept(**(await db.call(ACCOUNT, account=account_id))._asdict()))
-    yield b',"devices":' + _encode(_convert_rows(DeviceKept, await db.rows(DEVICES, account=account_id)))
-    yield b',"passkeys":' + _encode(_convert_rows(PasskeyKept, await db.rows(PASSKEYS, account=account_id)))
+    yield b'{"account":' + _encode(AccountExport(**(await db.call(ACCOUNT, account=account_id))._asdict()))
+    yield b',"devices":' + _encode(_convert_rows(DeviceExport, await db.rows(DEVICES, account=account_id)))
+    yield b',"passkeys":' + _encode(_convert_rows(PasskeyExport, await db.rows(PASSKEYS, account=account_id)))
     yield b',"wallets":' + _encode([wallet_out(row) for row in wallet_rows])
     yield b',"movements":['
     async for chunk in _encode_items(_export_movements(db, versions, account_id, wallet_rows)):
@@ -117,7 +117,7 @@ async def _export_movements(
 async def _export_scans(db: Database, account_id: int) -> AsyncGenerator[Items, None]:
     last, n = UUID(int=0), -1
     while rows := await db.rows(SCANS, account=account_id, id=last, n=n, most=CHUNK_ROWS):
-        yield _convert_rows(ScanKept, rows)
+        yield _convert_rows(ScanExport, rows)
         last, n = rows[-1].id, rows[-1].n
 
 
@@ -129,7 +129,7 @@ async def _export_receipts(db: Database, versions: RuleVersionCache, account_id:
         sent = {row.key: row for row in await db.rows(SENT, account=account_id, keys=ids)}
         # The receipts of an account that was erased meanwhile have other ids.
         pairs = [(receipt, sent[receipt.id]) for receipt in page if receipt.id in sent]
-        yield [ReceiptKept(receipt, row.canonical, row.answer, row.answered_at) for receipt, row in pairs]
+        yield [ReceiptExport(receipt, row.canonical, row.answer, row.answered_at) for receipt, row in pairs]
         if before is None:
             return
 

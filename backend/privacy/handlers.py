@@ -13,21 +13,21 @@ from backend.identity.accounts import holds, pins
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.identity.accounts.ownership_proof import PinHeader
 from backend.privacy import export, service
-from backend.privacy.schemas import Export
+from backend.privacy.schemas import PersonalDataExport
 from backend.programmes.rules.explanation import CurrentRuleVersions
 
 FILE = {"Content-Disposition": 'attachment; filename="scanback.json"', "Cache-Control": "no-store"}
 
 
 @get("/me/export", responses=error_responses(TooManyRequests))
-async def export_me(
+async def export_account(
     db: Db,
     settings: CurrentSettings,
     versions: CurrentRuleVersions,
     pack_codes: CurrentPackageCodes,
     agent: CurrentAgent,
     now: Now,
-) -> Response[Export]:
+) -> Response[PersonalDataExport]:
     """Everything we hold about the caller: account, devices, wallets, movements with their explanations, scans,
     receipts, promo codes and what was redeemed with them."""
     await service.count_export(db, settings, agent.account_id, now)
@@ -42,7 +42,7 @@ async def export_me(
         pins.PinNeeded, pins.PinWrong, pins.PinBlocked, holds.AccountHeld, service.OrderOpen, TooManyRequests, Busy
     ),
 )
-async def forget_me(
+async def delete_account(
     db: Db,
     session: Session,
     settings: CurrentSettings,
@@ -57,4 +57,4 @@ async def forget_me(
     await service.erase_account(session, agent.account_id)
 
 
-router = Router("/", route_handlers=[export_me, forget_me], tags=["Account"])
+router = Router("/", route_handlers=[export_account, delete_account], tags=["Accounts"])

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from backend.checkout.redemptions.schemas import RedemptionOut
 from backend.core.http.models import ResponseModel
-from backend.earning.promocodes.schemas import PromoCodeCounted
+from backend.earning.promocodes.schemas import PromoCodeStats
 from backend.earning.receipts.schemas import ReceiptOut
 from backend.earning.scans.schemas import Kind, Status
 from backend.earning.units import UnitOut
@@ -21,7 +21,7 @@ When = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 Number = Annotated[int, Meta(examples=[42])]
 
 
-class AccountKept(ResponseModel):
+class AccountExport(ResponseModel):
     """The account itself."""
 
     card_number: CardNumber
@@ -30,7 +30,7 @@ class AccountKept(ResponseModel):
     spending_held_until: When | None = None
 
 
-class DeviceKept(ResponseModel):
+class DeviceExport(ResponseModel):
     """A phone that is or was signed in."""
 
     id: Number
@@ -41,7 +41,7 @@ class DeviceKept(ResponseModel):
     ended_at: When | None = None
 
 
-class PasskeyKept(ResponseModel):
+class PasskeyExport(ResponseModel):
     """A passkey that opens or opened the account; we keep its public half."""
 
     id: Number
@@ -49,7 +49,7 @@ class PasskeyKept(ResponseModel):
     ended_at: When | None = None
 
 
-class ScanKept(ResponseModel):
+class ScanExport(ResponseModel):
     """A scan with its result. Texts and pictures are not stored."""
 
     id: UUID
@@ -60,7 +60,7 @@ class ScanKept(ResponseModel):
     reason: Annotated[str | None, Meta(examples=["already_claimed"])] = None
 
 
-class ReceiptKept(ResponseModel):
+class ReceiptExport(ResponseModel):
     """A receipt as it was sent, and its result; its photo is at `/v1/receipts/{id}/photo`."""
 
     receipt: ReceiptOut
@@ -75,17 +75,17 @@ class ReceiptKept(ResponseModel):
     answered_at: When | None = None
 
 
-class Export(ResponseModel):
+class PersonalDataExport(ResponseModel):
     """Everything we hold about the caller."""
 
-    account: AccountKept
-    devices: list[DeviceKept]
-    passkeys: list[PasskeyKept]
+    account: AccountExport
+    devices: list[DeviceExport]
+    passkeys: list[PasskeyExport]
     wallets: list[WalletOut]
     movements: list[MovementOut]
-    scans: list[ScanKept]
-    receipts: list[ReceiptKept]
-    promo_codes: list[PromoCodeCounted]
+    scans: list[ScanExport]
+    receipts: list[ReceiptExport]
+    promo_codes: list[PromoCodeStats]
     redemptions: list[RedemptionOut]
     orders: list[OrderOut]
     units: list[UnitOut]

@@ -135,7 +135,7 @@ class ProductPage(ResponseModel):
     next: Next = None
 
 
-class RowProblem(ResponseModel):
+class ImportRowProblem(ResponseModel):
     """Why a row of a file was refused: its position, and what to do about it."""
 
     line: Annotated[int, Meta(examples=[17])]
@@ -145,7 +145,7 @@ class RowProblem(ResponseModel):
     value: Annotated[str, Meta(description="As the file has it, cut; secrets are left out.", examples=["460001"])] = ""
 
 
-class SourceOut(ResponseModel):
+class ImportSource(ResponseModel):
     """The detected format of the file. Of a workbook the first visible sheet is read; the others are named."""
 
     format: Annotated[Literal["csv", "xlsx"], Meta(examples=["csv"])]
@@ -159,7 +159,7 @@ class SourceOut(ResponseModel):
         return cls(source.format, source.encoding, source.delimiter, source.sheet, source.other_sheets)
 
 
-class ImportOut(ResponseModel):
+class ProductImportReport(ResponseModel):
     """The result of an import by rows. Refused rows changed nothing; all others are imported."""
 
     rows: Annotated[int, Meta(examples=[1200])]
@@ -167,11 +167,11 @@ class ImportOut(ResponseModel):
     updated: Annotated[int, Meta(examples=[150])]
     unchanged: Annotated[int, Meta(examples=[49])]
     refused: Annotated[int, Meta(examples=[1])]
-    problems: Annotated[list[RowProblem], Meta(description="The first thousand.")] = field(default_factory=list)
+    problems: Annotated[list[ImportRowProblem], Meta(description="The first thousand.")] = field(default_factory=list)
     ignored_columns: Annotated[list[str], Meta(description="Columns that we do not know.", examples=[["Остаток"]])] = (
         field(default_factory=list)
     )
-    source: SourceOut | None = None
+    source: ImportSource | None = None
     columns: Annotated[dict[str, str], Meta(description="The field of each header.", examples=[{"Код": "sku"}])] = (
         field(default_factory=dict)
     )

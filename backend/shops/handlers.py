@@ -10,17 +10,17 @@ from backend.core.http.problems import error_responses
 from backend.core.security.passwords import InjectedPasswords
 from backend.shops import shifts
 from backend.shops.authentication import CurrentTill, TokenInPages
-from backend.shops.schemas import ShiftIn, ShiftOut, TillHome
+from backend.shops.schemas import CurrentTillOut, ShiftIn, ShiftOut
 
 
 @get("/", responses=error_responses(Unauthenticated))
-async def get_till(db: Db, till: CurrentTill) -> TillHome:
+async def get_current_till(db: Db, till: CurrentTill) -> CurrentTillOut:
     """The till's shop, the brands it serves, its cashier on shift, and what it may do."""
     return await shifts.till_home(db, till)
 
 
 @put("/shift", responses=error_responses(Unauthenticated, shifts.ShiftRefused, TokenInPages, TooManyRequests, Busy))
-async def begin_shift(
+async def start_shift(
     data: JSONBody[ShiftIn],
     db: Db,
     passwords: InjectedPasswords,
@@ -44,4 +44,4 @@ async def end_shift(db: Db, till: CurrentTill) -> None:
     await shifts.end_shift(db, till)
 
 
-router = Router("/", route_handlers=[get_till, begin_shift, end_shift], tags=["Tills"])
+router = Router("/", route_handlers=[get_current_till, start_shift, end_shift], tags=["Tills"])

@@ -29,13 +29,13 @@ def state_of(link: BrandShop) -> LinkStateName:
     return "pending" if link.pending else "accepted"
 
 
-class LinkIn(RequestModel):
+class ShopLinkIn(RequestModel):
     """The limit of a brand's debt; if left out, the default of the installation."""
 
     debt_most: DebtLimit | None = None
 
 
-class LinkOut(ResponseModel):
+class ShopLinkOut(ResponseModel):
     """A brand with a link to the shop. Without `debt_most` its debt has no limit."""
 
     brand_id: Annotated[int, Meta(examples=[3])]
@@ -65,8 +65,8 @@ class LinkOut(ResponseModel):
         )
 
 
-class LinkPage(ResponseModel):
+class ShopLinkPage(ResponseModel):
     """Other brands of a shop, by number."""
 
-    items: list[LinkOut]
+    items: list[ShopLinkOut]
     next: Next = None

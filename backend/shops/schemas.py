@@ -186,7 +186,7 @@ class ServedBrand(ResponseModel):
     name: Annotated[str, Meta(examples=["Teplo"])]
 
 
-class ShopPlace(ResponseModel):
+class ShopSummary(ResponseModel):
     """The shop of a till."""
 
     number: Number
@@ -196,12 +196,12 @@ class ShopPlace(ResponseModel):
     address: Address = ""
 
 
-class TillHome(ResponseModel):
+class CurrentTillOut(ResponseModel):
     """What a till needs to know about itself after it is switched on."""
 
     till: TillKey
     kind: Kind
-    shop: ShopPlace
+    shop: ShopSummary
     brands: list[ServedBrand]
     may: Annotated[list[TillAction], Meta(description="What this till may do now.", examples=[["quote", "reserve"]])]
     needs_cashier: NeedsCashier = False

@@ -12,7 +12,7 @@ from backend.core.security.passwords import Passwords
 from backend.core.settings import Settings
 from backend.shops.authentication import TillIdentity
 from backend.shops.models import Cashier, Till
-from backend.shops.schemas import ServedBrand, ShiftOut, ShopPlace, TillAction, TillHome
+from backend.shops.schemas import CurrentTillOut, ServedBrand, ShiftOut, ShopSummary, TillAction
 
 MINUTE = 60  # seconds
 WITH_CASHIER: list[TillAction] = ["sell", "return"]
@@ -35,14 +35,14 @@ class ShiftRefused(Forbidden):
     code = "shift_refused"
 
 
-async def till_home(db: Database, till: TillIdentity) -> TillHome:
+async def till_home(db: Database, till: TillIdentity) -> CurrentTillOut:
     """The till's shop, the brands it serves, its cashier on shift, and what it may do."""
     row = await db.call(HOME, till=till.till_id, cashier=till.cashier_id)
     can_sell = not till.origins and (till.cashier_id is not None or not till.needs_cashier)
-    return TillHome(
+    return CurrentTillOut(
         till=row.key,
         kind=row.kind,
-        shop=ShopPlace(row.number, row.name, row.timezone, row.city, row.address),
+        shop=ShopSummary(row.number, row.name, row.timezone, row.city, row.address),
         brands=msgspec.convert(row.brands, list[ServedBrand]),
         may=["quote", "reserve", *(WITH_CASHIER if can_sell else [])],
         needs_cashier=row.needs_cashier,

@@ -67,7 +67,7 @@ async def put_shop(
 
 
 @delete("/shops/{key:str}", opt=EDITORS, responses=error_responses(RoleForbids, service.ShopUnknown))
-async def leave_shop(staff: CurrentMember, session: Session, key: Key) -> None:
+async def unlink_shop(staff: CurrentMember, session: Session, key: Key) -> None:
     """End the link with a shop: your codes stop working there, your debt stays.
 
     The keeper continues to manage its tills, which may serve other brands.
@@ -75,4 +75,4 @@ async def leave_shop(staff: CurrentMember, session: Session, key: Key) -> None:
     await service.leave_shop(session, staff, key)
 
 
-router = Router("/", route_handlers=[list_shops, get_shop, put_shop, leave_shop], tags=["Shops"])
+router = Router("/", route_handlers=[list_shops, get_shop, put_shop, unlink_shop], tags=["Shops"])

@@ -1,4 +1,4 @@
-"""Wire format of offers and orders for agents."""
+"""Wire format of rewards and orders for agents."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -16,8 +16,8 @@ Id = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[17])]
 Kopecks = Annotated[int, Meta(ge=1, le=10**12, description="Kopecks.", examples=[100000])]
 
 
-class OfferOut(ResponseModel):
-    """An offer of the catalogue: `nominal` is the face value in kopecks, `price` what the wallet pays."""
+class RewardOut(ResponseModel):
+    """A reward of the catalogue: `nominal` is the face value in kopecks, `price` what the wallet pays."""
 
     id: Id
     kind: Annotated[RewardKind, Meta(examples=["certificate"])]
@@ -48,10 +48,10 @@ class OfferOut(ResponseModel):
     ] = None
 
 
-class OfferPage(ResponseModel):
-    """Offers in the order of their ids."""
+class RewardPage(ResponseModel):
+    """Rewards in the order of their ids."""
 
-    items: list[OfferOut]
+    items: list[RewardOut]
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
 
 

@@ -20,7 +20,7 @@ from backend.core.language import language
 from backend.core.settings import Settings
 from backend.earning.promocodes import displayed_code, page_views
 from backend.earning.promocodes.cards.artwork import symbol
-from backend.earning.promocodes.cards.artwork.content import CardFormat, Size
+from backend.earning.promocodes.cards.artwork.content import CardFormat, CardSize
 from backend.earning.promocodes.cards.handlers import card_response
 from backend.earning.promocodes.cards.renderer import CardCaller, CurrentCardRenderer
 from backend.earning.promocodes.displayed_code import DisplayedCode
@@ -67,7 +67,7 @@ async def picture(
         card_renderer,
         displayed.code_id,
         displayed_code.build_card(displayed, settings),
-        Size.MESSENGER,
+        CardSize.MESSENGER,
         CardFormat.PNG,
         CardCaller(f"network:{request.scope['state']['network']}", settings.numbers.at("cards_per_hour", now.date())),
         public=True,

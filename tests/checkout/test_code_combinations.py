@@ -2,13 +2,13 @@
 
 import pytest
 
-from backend.programmes.rules.rule import Fixed, Percent, Promo
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo
 from tests.checkout.till_client import BASKET
 from tests.make import bearer
 
 ONE_LEFT = [
-    (Promo(Percent(500), uses_per_buyer=1), "buyer_limit"),
-    (Promo(Percent(500), uses_per_shop_day=1), "shop_limit"),
+    (Promo(PercentAmount(500), uses_per_buyer=1), "buyer_limit"),
+    (Promo(PercentAmount(500), uses_per_shop_day=1), "shop_limit"),
 ]
 
 
@@ -38,7 +38,7 @@ async def test_two_codes_with_one_use_left_second_is_refused(shopping, world, pr
 
 
 async def test_agent_limit_with_two_codes_refuses_the_second(shopping, world):
-    agent, offer = await world.account(), await shopping.offer(Promo(Percent(500), uses_per_agent=1))
+    agent, offer = await world.account(), await shopping.offer(Promo(PercentAmount(500), uses_per_agent=1))
     first, second = [await shopping.code(offer, account=agent) for _ in range(2)]
 
     refused = await shopping.sell(first, second)
@@ -47,7 +47,7 @@ async def test_agent_limit_with_two_codes_refuses_the_second(shopping, world):
 
 
 async def test_reservation_of_two_codes_uses_the_rest_of_limit(shopping, world):
-    first, second = await two_codes(shopping, world, Promo(Percent(500), uses_per_buyer=2))
+    first, second = await two_codes(shopping, world, Promo(PercentAmount(500), uses_per_buyer=2))
     body = {"codes": [first, second], "basket": BASKET, "buyer": "b"}
 
     reserved = await shopping.ask("PUT", "reservations/cart", body)
@@ -58,7 +58,7 @@ async def test_reservation_of_two_codes_uses_the_rest_of_limit(shopping, world):
 
 
 async def test_two_discounts_above_the_budget_second_is_refused(shopping, world):
-    first, second = await two_codes(shopping, world, bonus=Fixed(1), budget=1000)
+    first, second = await two_codes(shopping, world, bonus=FixedAmount(1), budget=1000)
 
     quoted = await shopping.quote(first, second)
     sold = await shopping.sell(first)
@@ -69,7 +69,7 @@ async def test_two_discounts_above_the_budget_second_is_refused(shopping, world)
 
 
 async def test_bonus_is_cut_to_budget_after_all_discounts(shopping, world):
-    agents, offer = [await world.account() for _ in range(2)], await shopping.offer(bonus=Fixed(600), budget=1800)
+    agents, offer = [await world.account() for _ in range(2)], await shopping.offer(bonus=FixedAmount(600), budget=1800)
     codes = [await shopping.code(offer, account=agent) for agent in agents]
 
     sold = await shopping.sell(*codes)

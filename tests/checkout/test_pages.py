@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Percent, Promo
+from backend.programmes.rules.rule import PercentAmount, Promo
 from tests.checkout.till_client import BASKET, line
 from tests.make import caller
 
@@ -159,7 +159,7 @@ def lives(row):
 
 
 async def test_page_reservation_is_released_by_its_visitor(shopping, visitor):
-    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=1)))
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses=1)))
     maker, other, key = visitor(1), visitor(2), str(uuid4())
     made = await maker.reserve(key, code)
     secret = made.json()["release"]
@@ -191,7 +191,7 @@ async def test_secret_till_releases_reservation_by_id(shopping):
 
 async def test_visitor_cannot_reserve_every_use(shopping, visitor, number, world):
     number("open_reservations_per_visitor", 3)
-    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=10)))
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses=10)))
     greedy, buyer = visitor(1), visitor(2)
 
     at_once = await asyncio.gather(*(greedy.reserve(uuid4(), code) for _ in range(8)))

@@ -5,7 +5,7 @@ from collections import Counter
 
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Percent, Promo
+from backend.programmes.rules.rule import PercentAmount, Promo
 from tests.checkout.till_client import BASKET, line
 from tests.earning.scans.test_races import deadlocks
 
@@ -14,7 +14,7 @@ TILLS, LIMIT = 1000, 7
 
 async def test_limited_code_at_a_thousand_tills_is_exact(shopping, world):
     agent = await world.account()
-    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=LIMIT)), account=agent)
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses=LIMIT)), account=agent)
     tills = [await world.till(shop=shopping.shop) for _ in range(40)]
     body = {"codes": [code], "basket": BASKET}
 
@@ -28,7 +28,7 @@ async def test_limited_code_at_a_thousand_tills_is_exact(shopping, world):
 
 
 async def test_sales_and_returns_of_same_codes_do_not_deadlock(shopping, world, owner):
-    offers = [await shopping.offer(Promo(Percent(100), priority=number)) for number in range(6)]
+    offers = [await shopping.offer(Promo(PercentAmount(100), priority=number)) for number in range(6)]
     codes = [await shopping.code(offer) for offer in offers]
     basket = [line(1, 10_000_000)]
     for number in range(8):
@@ -51,7 +51,7 @@ async def test_sales_and_returns_of_same_codes_do_not_deadlock(shopping, world, 
 
 async def test_concurrent_sales_with_one_id_happen_once(shopping, world):
     agent = await world.account()
-    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=1)), account=agent)
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses=1)), account=agent)
 
     answers = await asyncio.gather(*(shopping.sell(code, key="one") for _ in range(50)))
     backs = await asyncio.gather(*(shopping.take_back("one", (1, 1, 10000), key="back") for _ in range(50)))
@@ -64,7 +64,7 @@ async def test_concurrent_sales_with_one_id_happen_once(shopping, world):
 
 async def test_baskets_with_codes_in_any_order_do_not_deadlock(shopping, world):
     agents = [await world.account() for _ in range(3)]
-    offers = [await shopping.offer(Promo(Percent(500), uses_per_shop_day=10_000)) for _ in agents]
+    offers = [await shopping.offer(Promo(PercentAmount(500), uses_per_shop_day=10_000)) for _ in agents]
     codes = [await shopping.code(offer, account=agent) for offer, agent in zip(offers, agents, strict=True)]
 
     permutations = [codes, codes[::-1], [codes[1], codes[2], codes[0]]]

@@ -15,7 +15,7 @@ from backend.checkout.redemptions.streams import RedemptionStreams, position_fro
 from backend.core.http.errors import Busy
 from backend.earning.promocodes.models import PromoRun
 from backend.identity.accounts.authentication import Agent
-from backend.programmes.rules.rule import Fixed, Promo
+from backend.programmes.rules.rule import FixedAmount, Promo
 from tests.checkout.till_client import Shopping, line
 from tests.live import serving
 from tests.make import World, bearer
@@ -121,7 +121,7 @@ async def test_redemptions_are_paged_newest_first_for_owner_only(world: World, s
 
 
 async def test_redemption_over_day_cap_has_a_reason(world: World, shopping: Shopping, account):
-    campaign = await shopping.offer(Promo(Fixed(100)), bonus=Fixed(500), cap_per_agent_day=500)
+    campaign = await shopping.offer(Promo(FixedAmount(100)), bonus=FixedAmount(500), cap_per_agent_day=500)
     code = await shopping.code(campaign, account=account)
     for _ in range(2):
         await shopping.sell(code, basket=BASKET)

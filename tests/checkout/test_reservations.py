@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Percent, Promo
+from backend.programmes.rules.rule import PercentAmount, Promo
 from tests.checkout.till_client import BASKET, line
 
 LATE = text("UPDATE reservations SET expires_at = now() - interval '1 second'")
@@ -15,7 +15,7 @@ async def reserve(shopping, key, code, **more):
 
 
 async def last_one(shopping):
-    return await shopping.code(await shopping.offer(Promo(Percent(500), uses=1, uses_per_shop_day=1)))
+    return await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses=1, uses_per_shop_day=1)))
 
 
 async def test_reserved_use_is_refused_to_others(shopping):

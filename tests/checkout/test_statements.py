@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from backend.checkout.checks import PAYABLES, SALES, STATEMENTS
 from backend.core.db.locks import share_shop
 from backend.identity.brands.models import Brand
-from backend.programmes.rules.rule import Fixed, Promo
+from backend.programmes.rules.rule import FixedAmount, Promo
 from tests.make import World
 from tests.payouts.conftest import as_superuser
 
@@ -102,7 +102,7 @@ async def test_statements_of_shop_are_separate_by_brand(shopping, brand, world):
     await brand.worker.put(brand.path.replace("statements", f"brands/{guest.brand_id}"), {})
     theirs = await world.programme(await world.brand_of(guest), currency="RUB")
     mine, shopping.programme = shopping.programme, theirs
-    await shopping.sell(await shopping.code(await shopping.offer(Promo(Fixed(100)))))
+    await shopping.sell(await shopping.code(await shopping.offer(Promo(FixedAmount(100)))))
     shopping.programme = mine
 
     closed = (await brand.close(1)).json()

@@ -9,12 +9,12 @@ from httpx2 import Response
 from sqlalchemy import text
 
 from backend.earning.promocodes.models import PromoCode
-from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo, Rule
 from scanning.codes import symbols
 from tests.make import World
 
 COUNT = count(1)
-TENTH = Percent(1000)
+TENTH = PercentAmount(1000)
 
 
 class Shopping(msgspec.Struct):
@@ -25,11 +25,11 @@ class Shopping(msgspec.Struct):
     shop: Any
     till: dict[str, str]
 
-    async def offer(self, promo: Promo | None = None, bonus: Fixed | Percent = TENTH, **fields: Any) -> Any:
+    async def offer(self, promo: Promo | None = None, bonus: FixedAmount | PercentAmount = TENTH, **fields: Any) -> Any:
         """A promo campaign: 5 % off, and a bonus of 10 % of what was paid, unless given otherwise."""
         names = {"hold_days", "lifetime_days", "products", "cap_per_agent_day", "cap_per_agent"}
         of_rule = {"hold_days": 14, "lifetime_days": 365} | {key: fields.pop(key) for key in names & fields.keys()}
-        rule = Rule(ways=frozenset({"promo"}), amount=bonus, promo=promo or Promo(Percent(500)), **of_rule)
+        rule = Rule(ways=frozenset({"promo"}), amount=bonus, promo=promo or Promo(PercentAmount(500)), **of_rule)
         return await self.world.campaign(self.programme, rule, fields.get("budget"))
 
     async def code(self, campaign: Any, word: str = "", account: Any = None) -> str:

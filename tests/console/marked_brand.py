@@ -22,7 +22,7 @@ from backend.earning.receipts.models import (
 )
 from backend.earning.scans.models import ScanSignal
 from backend.programmes.models import Programme
-from backend.programmes.rules.rule import Percent, Promo, Rule
+from backend.programmes.rules.rule import PercentAmount, Promo, Rule
 from tests.make import Worker, World
 from tests.spending.scenario import SpendingScenario
 
@@ -189,7 +189,7 @@ async def create_doubtful_receipt(world: World, account: int, brand: int, produc
 
 async def issue_promo_code(world: World, owner: Worker, programme: Programme) -> str:
     """Issue one promo code. Returns the id of the issue."""
-    rule = Rule(ways=frozenset({"promo"}), amount=Percent(300), promo=Promo(discount=Percent(500)))
+    rule = Rule(ways=frozenset({"promo"}), amount=PercentAmount(300), promo=Promo(discount=PercentAmount(500)))
     await world.campaign(programme, rule, key="promo", name_ru=f"{MARK} promo", name_en=f"{MARK} promo")
     key = uuid.uuid4()
     await owner.put(f"/v1/console/promo-issues/{key}", {"campaign": "promo", "count": 1})

@@ -57,8 +57,6 @@ IN_NAMES = [
 ]
 # Names that clients or the database see: they stay until a version of the API or a migration replaces them.
 VERIFICATION_LEVEL = "the verification level: table, columns, API fields, error codes"
-SCHEMA = "a schema of the OpenAPI document"
-OPERATION_ID = "an operation id of the OpenAPI document"
 COLUMN = "a column or API field"
 SQL_FUNCTION = "an SQL function or its parameter"
 ALLOWED = {
@@ -68,25 +66,6 @@ ALLOWED = {
     "ix_rungs_inn_digest": VERIFICATION_LEVEL,
     "rung_too_low": VERIFICATION_LEVEL,
     "kind_for_rung": VERIFICATION_LEVEL,
-    "RungOut": SCHEMA,
-    "TakenBack": SCHEMA,
-    "AccountKept": SCHEMA,
-    "DeviceKept": SCHEMA,
-    "PasskeyKept": SCHEMA,
-    "ScanKept": SCHEMA,
-    "ReceiptKept": SCHEMA,
-    "OfferKept": SCHEMA,
-    "OfferKeptPage": SCHEMA,
-    "OrderKept": SCHEMA,
-    "OrderKeptPage": SCHEMA,
-    "list_kept_offers": OPERATION_ID,
-    "get_kept_offer": OPERATION_ID,
-    "put_kept_offer": OPERATION_ID,
-    "list_kept_orders": OPERATION_ID,
-    "get_kept_order": OPERATION_ID,
-    "look_at_certificate": OPERATION_ID,
-    "look_up_code": OPERATION_ID,
-    "look_up_receipt": OPERATION_ID,
     "look_for_rings": "a job, whose name includes the function's",
     "taken_at": COLUMN,
     "taken_back": COLUMN,

@@ -7,7 +7,7 @@ from httpx2 import Response
 from sqlalchemy import text
 
 from backend.core.db.database import Database
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from payouts import ledger
 from payouts.ledger import Cause, WalletKey
 from tests.checkout.till_client import shopping_at
@@ -18,7 +18,7 @@ from tests.make import World, bearer
 from tests.spending.wallets.earnings import PACKAGE, account_id, earn, programme, the_day, wallet
 
 
-async def leave(world: World, account: AccountNew, **headers: str) -> Response:
+async def leave(world: World, account: AccountCreated, **headers: str) -> Response:
     return await world.client.delete("/v1/me", headers=bearer(account) | headers)
 
 

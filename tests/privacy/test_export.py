@@ -8,7 +8,7 @@ import msgspec
 from litestar import Litestar
 
 from backend.earning.scans.models import Scan
-from backend.privacy.schemas import Export
+from backend.privacy.schemas import PersonalDataExport
 from payouts import ledger
 from payouts.ledger import WalletKey
 from tests.checkout.till_client import shopping_at
@@ -44,7 +44,7 @@ async def test_export_has_wallets_movements_scans_and_devices(world: World):
 
     response = await world.client.get("/v1/me/export", headers=bearer(account))
 
-    document = msgspec.json.decode(response.content, type=Export)
+    document = msgspec.json.decode(response.content, type=PersonalDataExport)
     (purse,) = document.wallets
     assert purse.available == 300 == sum(row.amount for row in document.movements)
     assert {row.explanation.text for row in document.movements} == {"Autumn: 100 points."}
@@ -62,7 +62,7 @@ async def test_export_has_promo_codes_and_redemptions(world: World):
 
     response = await world.client.get("/v1/me/export", headers=bearer(account))
 
-    document = msgspec.json.decode(response.content, type=Export)
+    document = msgspec.json.decode(response.content, type=PersonalDataExport)
     assert [row.code for row in document.promo_codes] == [row.code for row in document.redemptions] == codes[:1]
     assert document.promo_codes[0].runs[0].came == 1
 
@@ -81,7 +81,7 @@ async def test_export_has_orders_units_and_verification_level(world: World):
 
     response = await world.client.get("/v1/me/export", headers=bearer(account))
 
-    document = msgspec.json.decode(response.content, type=Export)
+    document = msgspec.json.decode(response.content, type=PersonalDataExport)
     assert [(str(row.id), row.status, row.code) for row in document.orders] == [(order["id"], "done", None)]
     assert [row.name for row in document.units] == ["Socket"]
     assert (document.identity.asked, document.identity.kind) == (1, "person")

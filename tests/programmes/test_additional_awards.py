@@ -9,7 +9,7 @@ import pytest
 from httpx2 import AsyncClient
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Fixed, Percent, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Rule
 from tests.earning.receipts.receipt_builders import Buying, document, goods, line
 from tests.make import World, bearer
 
@@ -25,7 +25,7 @@ def buying(world: World) -> Buying:
 
 
 def rule(way: str, amount: int, **fields) -> Rule:
-    return Rule(ways=frozenset({way}), amount=Fixed(amount), **fields)
+    return Rule(ways=frozenset({way}), amount=FixedAmount(amount), **fields)
 
 
 async def stacked(world: World, *rules: Rule, count: int = 10, budget: int | None = None):
@@ -127,7 +127,7 @@ async def test_race_for_codes_pays_each_campaign_once(world: World, client: Asyn
 
 async def bought(world: World, buying: Buying, quantity: int = 7, **campaign):
     made = await goods(world)
-    stacking = Rule(ways=frozenset({"receipt"}), amount=Percent(333), stacks=True)
+    stacking = Rule(ways=frozenset({"receipt"}), amount=PercentAmount(333), stacks=True)
     stacking_campaign = await world.campaign(made.programme, stacking, **campaign)
     agent, sale = await world.account(), document(line(amount=100_002, quantity=quantity))
     return made, stacking_campaign, agent, sale, await buying.bring(agent, sale)

@@ -10,14 +10,14 @@ import pytest
 from httpx2 import AsyncClient
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Fixed, Percent, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Rule
 from tests.checkout.till_client import line as sale_line
 from tests.checkout.till_client import shopping_at
 from tests.earning.receipts.receipt_builders import Buying, document, goods, line
 from tests.make import World, bearer
 from tests.programmes.campaigns.conftest import FIXED, STARTS
 
-PACKAGE = Rule(ways=frozenset({"package"}), amount=Fixed(300))
+PACKAGE = Rule(ways=frozenset({"package"}), amount=FixedAmount(300))
 PATH = "/v1/console/campaigns/autumn"
 PAID = text("SELECT coalesce(sum(amount), 0)::bigint AS amount FROM accruals")
 YESTERDAYS = text("UPDATE day_caps SET day = day - 1 WHERE day < '9999-12-31'")
@@ -123,7 +123,7 @@ async def test_share_above_the_cap_is_cut_to_it(world: World, client: AsyncClien
 
 
 async def test_receipt_line_is_limited_by_cap(world: World, buying: Buying):
-    await goods(world, capped(Rule(ways=frozenset({"receipt"}), amount=Percent(600)), cap=8000))
+    await goods(world, capped(Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600)), cap=8000))
     agent = await world.account()
 
     receipts = [await buying.bring(agent, document(line(amount=90_000))) for _ in range(3)]
@@ -137,7 +137,7 @@ async def test_receipt_line_is_limited_by_cap(world: World, buying: Buying):
 
 
 async def test_return_does_not_reduce_the_cap_use(world: World, buying: Buying):
-    await goods(world, capped(Rule(ways=frozenset({"receipt"}), amount=Percent(600)), cap=5400))
+    await goods(world, capped(Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600)), cap=5400))
     agent, sale = await world.account(), document()
     await buying.bring(agent, sale)
     back = document(*sale.lines, operation=2, at=sale.at + timedelta(minutes=30), fn=sale.fn)
@@ -152,7 +152,7 @@ async def test_return_does_not_reduce_the_cap_use(world: World, buying: Buying):
 
 async def test_promo_bonus_is_limited_by_cap(world: World):
     shopping = await shopping_at(world)
-    offer = await shopping.offer(bonus=Fixed(700), cap_per_agent=1000)
+    offer = await shopping.offer(bonus=FixedAmount(700), cap_per_agent=1000)
     code = await shopping.code(offer, account=await world.account())
 
     for _ in range(3):

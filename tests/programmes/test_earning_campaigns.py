@@ -2,12 +2,12 @@
 
 import pytest
 
-from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo, Rule
 from tests.make import World, bearer
 
 
 def rule(*ways, amount=None, **fields):
-    return Rule(ways=frozenset(ways), amount=amount or Fixed(15_000), **fields)
+    return Rule(ways=frozenset(ways), amount=amount or FixedAmount(15_000), **fields)
 
 
 async def listed(world: World, account, headers=None, **params):
@@ -52,7 +52,7 @@ async def test_earning_campaign_has_a_plain_sentence(world: World):
     [
         (rule("marking"), "RUB150.00 for each marked unit", "150,00\xa0₽ за каждую единицу с маркировкой"),
         (
-            rule("receipt", amount=Percent(600), units_per_receipt=5),
+            rule("receipt", amount=PercentAmount(600), units_per_receipt=5),
             "6% of what the goods on a receipt cost, at most 5 units of a product on one receipt",
             "6% от стоимости товаров в чеке, не больше 5 единиц товара в одном чеке",
         ),
@@ -78,7 +78,9 @@ async def test_only_active_earning_campaigns_are_listed(world: World):
     other = await world.campaign(await world.programme(), rule("marking"))
     await world.campaign(programme, rule("package"), state="paused")
     await world.campaign(programme, rule("package", segments=frozenset({"gold"})))
-    await world.campaign(programme, Rule(ways=frozenset({"promo"}), amount=Fixed(1), promo=Promo(Percent(500))))
+    await world.campaign(
+        programme, Rule(ways=frozenset({"promo"}), amount=FixedAmount(1), promo=Promo(PercentAmount(500)))
+    )
 
     first = await listed(world, account, limit=2, programme_id=programme.id)
     second = await listed(world, account, limit=2, programme_id=programme.id, cursor=first["next"])

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.programmes.rules.rule import ActiveCampaign, Facts, Fixed, Rule, decide_award
+from backend.programmes.rules.rule import ActiveCampaign, Facts, FixedAmount, Rule, decide_award
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 FACTS = Facts("package", 1, None, NOW)
 
 
 def campaign(campaign_id: int, amount: int, **fields) -> ActiveCampaign:
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(amount), **fields)
+    rule = Rule(ways=frozenset({"package"}), amount=FixedAmount(amount), **fields)
     return ActiveCampaign(campaign_id, campaign_id, 1, NOW - timedelta(days=1), None, False, rule)
 
 

@@ -9,7 +9,7 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo, Rule
 from backend.reporting.figures.service import KEYS, build_query
 from tests.checkout.till_client import Shopping, line
 from tests.make import World
@@ -34,7 +34,7 @@ async def lived(world: World, shopping: Shopping) -> list:
         codes = world.codes_of(await world.batch(shopping.programme, product))
         for agent in agents[: number + 1]:
             await world.scan(agent, codes[agents.index(agent)])
-    seven, five = [await shopping.offer(Promo(Percent(off)), bonus=Percent(333)) for off in (700, 500)]
+    seven, five = [await shopping.offer(Promo(PercentAmount(off)), bonus=PercentAmount(333)) for off in (700, 500)]
     codes = [await shopping.code(seven, account=agents[0]), await shopping.code(five, account=agents[1])]
     basket = [
         line(1, 10001, sku=products[0].sku),
@@ -76,7 +76,7 @@ async def test_figures_agree_with_the_ledger(world, shopping, analyst, db, by):
 
 
 async def test_figures_have_costs_by_campaign_and_shop(world, shopping, analyst):
-    campaign = await shopping.offer(Promo(Percent(500)), bonus=Fixed(300))
+    campaign = await shopping.offer(Promo(PercentAmount(500)), bonus=FixedAmount(300))
     await shopping.sell(await shopping.code(campaign, account=await world.account()), basket=[line(1, 10000)])
 
     by_campaign = (await analyst.get(FIGURES)).json()["items"]
@@ -186,7 +186,7 @@ async def test_figures_of_a_period_use_indexes(owner):
 async def test_figures_include_awards_of_stacking_campaigns(world, shopping, analyst, db):
     brand = await world.brand_by_id(shopping.programme.brand_id)
     product = await world.product(brand.id)
-    rules = [Rule(ways=frozenset({"package"}), amount=Fixed(sum_), stacks=sum_ < 100) for sum_ in (100, 30)]
+    rules = [Rule(ways=frozenset({"package"}), amount=FixedAmount(sum_), stacks=sum_ < 100) for sum_ in (100, 30)]
     for key, rule in zip(("main", "more"), rules, strict=True):
         await world.campaign(shopping.programme, rule, key=key)
     await world.scan(await world.account(), world.codes_of(await world.batch(shopping.programme, product))[0])

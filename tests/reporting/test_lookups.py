@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from backend.earning.packages.models import Batch, ImportedCode, MarkedUnit
 from backend.earning.packages.service import listed_code_digests
-from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo, Rule
 from tests.make import bearer
 from tests.reporting.shelf import add_receipt
 
@@ -138,7 +138,7 @@ async def test_code_lookup_uses_index_of_refused_scans(owner):
 
 
 async def test_promo_code_lookup_has_campaign_and_owner(world, shelf, client):
-    rule = Rule(ways=frozenset({"promo"}), amount=Percent(300), promo=Promo(discount=Percent(500)))
+    rule = Rule(ways=frozenset({"promo"}), amount=PercentAmount(300), promo=Promo(discount=PercentAmount(500)))
     campaign = await world.campaign(shelf.programme, rule, key="promo")
     agent = await world.account()
     made = await client.put(
@@ -288,7 +288,9 @@ async def test_agent_with_foreign_units_is_not_found(world, shelf):
 
 
 async def test_unit_claimed_at_another_brand_shows_no_attempts(world, shelf):
-    unlisted = Rule(ways=frozenset({"marking"}), amount=Fixed(100), hold_days=14, cap_per_agent_day=300, unlisted=True)
+    unlisted = Rule(
+        ways=frozenset({"marking"}), amount=FixedAmount(100), hold_days=14, cap_per_agent_day=300, unlisted=True
+    )
     await world.campaign(shelf.programme, unlisted)
     await world.product(shelf.brand.id, gtin="04600439931256")
     rival = await world.staff()

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from httpx2 import Response
 
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.make import World
 
-Call = Callable[[AccountNew], Awaitable[Response]]
+Call = Callable[[AccountCreated], Awaitable[Response]]
 
 
 class RepeatedRequest(NamedTuple):
@@ -25,4 +25,4 @@ class RepeatedRequest(NamedTuple):
     other: Call | None = None
 
 
-Prepare = Callable[[World, AccountNew], Awaitable[RepeatedRequest]]
+Prepare = Callable[[World, AccountCreated], Awaitable[RepeatedRequest]]

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from backend.app import DEPENDENCIES, api
 from backend.core.db.database import Database
 from backend.core.security import tokens
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.make import World
 from tests.retries.account_requests import ACCOUNT_REQUESTS
 from tests.retries.agent_requests import AGENT_REQUESTS
@@ -67,7 +67,7 @@ EFFECT = text("""
 NUMBER = text("SELECT account_id FROM devices WHERE token_digest = :digest")
 
 
-async def number_of(db: Database, account: AccountNew) -> int:
+async def number_of(db: Database, account: AccountCreated) -> int:
     return (await db.call(NUMBER, digest=tokens.digest(account.token))).account_id
 
 

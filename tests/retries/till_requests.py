@@ -6,8 +6,8 @@ from typing import Any
 
 from httpx2 import Response
 
-from backend.identity.accounts.schemas import AccountNew
-from backend.programmes.rules.rule import Percent, Promo
+from backend.identity.accounts.schemas import AccountCreated
+from backend.programmes.rules.rule import PercentAmount, Promo
 from tests.checkout.till_client import BASKET, shopping_at
 from tests.make import World, bearer
 from tests.retries.repeated_request import Call, Prepare, RepeatedRequest
@@ -23,11 +23,11 @@ async def till_with_cashier(world: World) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def begin_shift(world: World, account: AccountNew) -> RepeatedRequest:
+async def begin_shift(world: World, account: AccountCreated) -> RepeatedRequest:
     till = await till_with_cashier(world)
 
     def sending(pin: str) -> Call:
-        async def send(caller: AccountNew) -> Response:
+        async def send(caller: AccountCreated) -> Response:
             headers = till if caller is account else bearer(caller)
             return await world.client.put("/v1/till/shift", json={"cashier": "anna", "pin": pin}, headers=headers)
 
@@ -37,10 +37,10 @@ async def begin_shift(world: World, account: AccountNew) -> RepeatedRequest:
     return RepeatedRequest(sending("4071"), again=(200,), stranger=(401,), same=False, other=sending("9073"))
 
 
-async def end_shift(world: World, account: AccountNew) -> RepeatedRequest:
+async def end_shift(world: World, account: AccountCreated) -> RepeatedRequest:
     till = await till_with_cashier(world)
 
-    async def send(caller: AccountNew) -> Response:
+    async def send(caller: AccountCreated) -> Response:
         return await world.client.delete("/v1/till/shift", headers=till if caller is account else bearer(caller))
 
     return RepeatedRequest(send, again=(204,), stranger=(401,))
@@ -49,9 +49,9 @@ async def end_shift(world: World, account: AccountNew) -> RepeatedRequest:
 def at_the_till(method: str, path: str, first: Any, other: Any, *, sold: bool = False) -> Prepare:
     """A till's request with a code of the account; `sold` when it needs the sale `first` before."""
 
-    async def prepare(world: World, account: AccountNew) -> RepeatedRequest:
+    async def prepare(world: World, account: AccountCreated) -> RepeatedRequest:
         shop = await shopping_at(world)
-        code = await shop.code(await shop.offer(Promo(Percent(500), uses=1)), account=account)
+        code = await shop.code(await shop.offer(Promo(PercentAmount(500), uses=1)), account=account)
         if sold:
             await shop.sell(code, key="first")
 
@@ -61,7 +61,7 @@ def at_the_till(method: str, path: str, first: Any, other: Any, *, sold: bool = 
             filled = {"codes": [code]} | body if body and "basket" in body else body
             filled = body | {"fn": drive} if body and "fd" in body else filled
 
-            async def send(caller: AccountNew) -> Response:
+            async def send(caller: AccountCreated) -> Response:
                 return await shop.ask(method, path, filled, till=shop.till if caller is account else bearer(caller))
 
             return send
@@ -74,7 +74,7 @@ def at_the_till(method: str, path: str, first: Any, other: Any, *, sold: bool = 
 def with_a_certificate(path: str, *bodies: dict[str, Any]) -> Prepare:
     """A till's request with a certificate of which it redeemed 300 as `first`."""
 
-    async def prepare(world: World, account: AccountNew) -> RepeatedRequest:
+    async def prepare(world: World, account: AccountCreated) -> RepeatedRequest:
         shop = await make_gift_card_till(world)
         code = await shop.certificate(1000)
         await shop.take(code, 300, "first")
@@ -82,7 +82,7 @@ def with_a_certificate(path: str, *bodies: dict[str, Any]) -> Prepare:
         def sending(body: dict[str, Any]) -> Call:
             shown = {} if "returns" in path else {"code": code}
 
-            async def send(caller: AccountNew) -> Response:
+            async def send(caller: AccountCreated) -> Response:
                 till = shop.till if caller is account else bearer(caller)
                 return await shop.ask("PUT", path, body | shown, till=till)
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Fixed, Promo
+from backend.programmes.rules.rule import FixedAmount, Promo
 from tests.checkout.till_client import Shopping, line
 from tests.make import World
 from tests.spending.gift_card_till import GiftCardTill
@@ -49,7 +49,7 @@ async def theirs(world, guest, number, till):
     await guest.put(THEIRS, {"number": number})
     programme = await world.programme(await world.brand_of(guest), currency="RUB")
     shopping = Shopping(world, programme, None, till)
-    return shopping, await shopping.code(await shopping.offer(Promo(Fixed(10_000))))
+    return shopping, await shopping.code(await shopping.offer(Promo(FixedAmount(10_000))))
 
 
 def brands(keeper, guest):
@@ -211,7 +211,7 @@ async def test_debt_near_the_limit_creates_one_event(keeper, guest, theirs, worl
 
 async def test_keepers_own_codes_have_no_limit(world, keeper, till):
     shopping = Shopping(world, await world.programme(await world.brand_of(keeper), currency="RUB"), None, till)
-    code = await shopping.code(await shopping.offer(Promo(Fixed(10_000))))
+    code = await shopping.code(await shopping.offer(Promo(FixedAmount(10_000))))
 
     assert (await shopping.sell(code, basket=BASKET)).status_code == 200
     row = await world.db.call(OWED, brand=keeper.brand_id)
@@ -228,7 +228,7 @@ async def test_link_of_released_data_has_no_limit(world, keeper, till):
         shop=shop.id,
     )
     shopping = Shopping(world, other, None, till)
-    code = await shopping.code(await shopping.offer(Promo(Fixed(10_000))))
+    code = await shopping.code(await shopping.offer(Promo(FixedAmount(10_000))))
 
     sold = await shopping.sell(code, basket=BASKET)
     listed = (await keeper.get(f"{MAIN}/brands")).json()["items"]

@@ -9,7 +9,7 @@ from httpx2 import Response
 from sqlalchemy import select, text
 
 from backend.core.security import gift_card_codes
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from backend.programmes.models import Programme
 from backend.spending.models import Order, Reward, StockCode
 from backend.spending.orders import transitions
@@ -30,13 +30,13 @@ class SpendingScenario:
         self.world = world
         self.programme = programme
 
-    async def agent(self, available: int) -> AccountNew:
+    async def agent(self, available: int) -> AccountCreated:
         """An agent with `available` kopecks."""
         account = await self.world.account()
         await self.earn(account, available)
         return account
 
-    async def earn(self, account: AccountNew, amount: int) -> None:
+    async def earn(self, account: AccountCreated, amount: int) -> None:
         if amount:
             async with self.world.db.begin() as session:
                 await session.execute(
@@ -84,7 +84,7 @@ class SpendingScenario:
         return codes
 
     async def order(
-        self, account: AccountNew, offer: Reward, key: uuid.UUID | None = None, pin: str = "", **body: Any
+        self, account: AccountCreated, offer: Reward, key: uuid.UUID | None = None, pin: str = "", **body: Any
     ) -> Response:
         headers = bearer(account) | ({"Scanback-Pin": pin} if pin else {})
         return await self.world.client.put(
@@ -108,7 +108,7 @@ class SpendingScenario:
         async with self.world.db.begin() as session:
             return (await session.scalars(select(Order.id).where(Order.key == key))).one()
 
-    async def wallet(self, account: AccountNew) -> tuple[int, int]:
+    async def wallet(self, account: AccountCreated) -> tuple[int, int]:
         """The available and the held amount."""
         (wallet,) = (await self.world.home(account))["wallets"]
         return wallet.get("available", 0), wallet.get("held", 0)

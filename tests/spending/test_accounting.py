@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.database import Database
-from backend.programmes.rules.rule import Percent, Promo
+from backend.programmes.rules.rule import PercentAmount, Promo
 from backend.spending.accounting.checks import SPENDING
 from payouts import audit
 from tests.checkout.till_client import Shopping
@@ -235,7 +235,7 @@ async def test_payables_include_shops_and_gift_cards(world, shop, worker):
     code = (await shop.order(await shop.agent(1000), await shop.offer("own"))).json()["code"]
     await certificates.take(code, 400, key="part")
     await certificates.give_back("part", 100)
-    await sales.sell(await sales.code(await sales.offer(Promo(Percent(500)))), key="sale")
+    await sales.sell(await sales.code(await sales.offer(Promo(PercentAmount(500)))), key="sale")
     await sales.take_back("sale", (1, 1, 10000))
 
     found = await accounts(worker)

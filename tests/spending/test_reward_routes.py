@@ -8,7 +8,7 @@ import pytest
 
 from backend.identity.brands.authentication import Member, brand_transaction
 from backend.spending.rewards import service as rewards
-from backend.spending.rewards.staff_schemas import OfferIn, OfferSupplier
+from backend.spending.rewards.staff_schemas import RewardIn, RewardSupplier
 from tests.make import World, bearer
 from tests.spending.scenario import SpendingScenario
 
@@ -229,8 +229,8 @@ async def test_suppliers_of_the_installation_are_accepted(world, manager, progra
     file = tmp_path / "suppliers.toml"
     file.write_text(SUPPLIERS)
     file.chmod(0o600)
-    wanted = OfferIn(
-        programme.id, "certificate", "supplier", "Сертификат", 1000, suppliers=[OfferSupplier("aggregator", "7")]
+    wanted = RewardIn(
+        programme.id, "certificate", "supplier", "Сертификат", 1000, suppliers=[RewardSupplier("aggregator", "7")]
     )
     member = Member(manager.brand_id, manager.id, "manager", 0)
     own = msgspec.structs.replace(settings, suppliers=file)
@@ -239,7 +239,7 @@ async def test_suppliers_of_the_installation_are_accepted(world, manager, progra
         made = await rewards.put_reward(session, own, member, "theirs", wanted, datetime.now(UTC))
 
     assert made.suppliers == [{"name": "aggregator", "product": "7"}]
-    wanted.suppliers.append(OfferSupplier("stranger", "8"))
+    wanted.suppliers.append(RewardSupplier("stranger", "8"))
     async with brand_transaction(world.db, member) as session:
         with pytest.raises(rewards.SupplierNotConfigured):
             await rewards.put_reward(session, own, member, "theirs", wanted, datetime.now(UTC))

@@ -11,20 +11,20 @@ from sqlalchemy import text
 
 from backend.core.db.database import Database
 from backend.earning.packages.slot_keys import slot_key
-from backend.identity.accounts.schemas import AccountNew
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.identity.accounts.schemas import AccountCreated
+from backend.programmes.rules.rule import FixedAmount, Rule
 from scanning.codes import package
 from tests.earning.receipts.receipt_builders import Buying, document, goods, line
 from tests.make import World, bearer
 from tests.spending.scenario import SpendingScenario, spending_scenario
 
-RULE = Rule(ways=frozenset({"package"}), amount=Fixed(5000))
+RULE = Rule(ways=frozenset({"package"}), amount=FixedAmount(5000))
 
 
 class Shop(SpendingScenario):
     """A brand whose packages have a warranty that orders can extend."""
 
-    async def claimed(self, agent: AccountNew, months: int = 24) -> dict[str, Any]:
+    async def claimed(self, agent: AccountCreated, months: int = 24) -> dict[str, Any]:
         """Claim a package and return its unit."""
         product = await self.world.product(self.programme.brand_id, warranty_months=months)
         await self.world.campaign(self.programme, RULE)
@@ -32,7 +32,7 @@ class Shop(SpendingScenario):
         assert (await self.world.scan(agent, self.world.codes_of(batch)[0])).json()["status"] == "credited"
         return (await self.units(agent))[0]
 
-    async def units(self, agent: AccountNew) -> list[dict[str, Any]]:
+    async def units(self, agent: AccountCreated) -> list[dict[str, Any]]:
         return (await self.world.client.get("/v1/units", headers=bearer(agent))).json()["items"]
 
     async def longer(self, months: int = 12, fulfilment: str = "instant"):
@@ -82,7 +82,9 @@ async def _first_serial(world: World, slot: int) -> int:
 
 async def test_marked_unit_shows_serial(world: World):
     made = await world.programme()
-    rule = Rule(ways=frozenset({"marking"}), amount=Fixed(100), hold_days=14, cap_per_agent_day=300, unlisted=True)
+    rule = Rule(
+        ways=frozenset({"marking"}), amount=FixedAmount(100), hold_days=14, cap_per_agent_day=300, unlisted=True
+    )
     await world.campaign(made, rule)
     await world.product(made.brand_id, gtin="04600439931256")
     agent = await world.account()

@@ -19,11 +19,13 @@ from sqlalchemy import text
 
 from backend.core.db.database import Database
 from backend.earning.promocodes.models import PromoCode, PromoRun
-from backend.programmes.rules.rule import Percent, Promo, Rule
+from backend.programmes.rules.rule import PercentAmount, Promo, Rule
 from tests.make import World, caller
 from tests.web.conftest import Visit
 
-RULE = Rule(ways=frozenset({"promo"}), amount=Percent(300), hold_days=14, promo=Promo(discount=Percent(500), uses=3))
+RULE = Rule(
+    ways=frozenset({"promo"}), amount=PercentAmount(300), hold_days=14, promo=Promo(discount=PercentAmount(500), uses=3)
+)
 PHONE = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Mobile Safari/537.36"
 )

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from backend.core.storage.store import create_store
 from backend.operations import scheduled_jobs
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.programmes.rules.rule import FixedAmount, Rule
 from payouts import checkpoints
 from tests.worker.local_worker import until, working
 
@@ -20,7 +20,7 @@ def at_work(settings, tmp_path):
 
 
 def waiting_rule() -> Rule:
-    return Rule(ways=frozenset({"package"}), amount=Fixed(100), hold_days=2, lifetime_days=30)
+    return Rule(ways=frozenset({"package"}), amount=FixedAmount(100), hold_days=2, lifetime_days=30)
 
 
 async def test_worker_matures_due_points(db, world, owner, at_work):

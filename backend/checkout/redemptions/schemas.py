@@ -13,7 +13,7 @@ Kopecks = Annotated[int, Meta(description="Kopecks.", examples=[250000])]
 Amount = Annotated[int, Meta(description="Minor units of the currency.", examples=[15000])]
 
 
-class TakenBack(ResponseModel):
+class RedemptionClawback(ResponseModel):
     """The returned part of a redemption."""
 
     base: Kopecks = 0
@@ -23,7 +23,7 @@ class TakenBack(ResponseModel):
     ] = 0
 
 
-class Left(ResponseModel):
+class RedemptionRemainder(ResponseModel):
     """What is left of a redemption after returns."""
 
     base: Kopecks = 0
@@ -45,8 +45,8 @@ class RedemptionOut(ResponseModel):
     run: Annotated[int, Meta(description="How the code was shared; 0 is the code without a run.", examples=[1])] = 0
     run_name: Annotated[str, Meta(examples=["fridge magnet"])] = ""
     pending_until: Annotated[date | None, Meta(examples=["2026-12-06"])] = None
-    returned: TakenBack | None = None
-    left: Annotated[Left | None, Meta(description="Only after a return: what is left now.")] = None
+    returned: RedemptionClawback | None = None
+    left: Annotated[RedemptionRemainder | None, Meta(description="Only after a return: what is left now.")] = None
     explanation: Annotated[
         str | None,
         Meta(
@@ -75,7 +75,9 @@ class RedemptionOut(ResponseModel):
             run_name=row.run_name or "",
             pending_until=row.pending_until,
             returned=_returned_part(row) if is_returned else None,
-            left=Left(row.base - row.returned_base, row.bonus - row.returned_bonus) if is_returned else None,
+            left=RedemptionRemainder(row.base - row.returned_base, row.bonus - row.returned_bonus)
+            if is_returned
+            else None,
             explanation=_explanation(row) if is_returned else None,
             why=_reason_text(row.reason, row.bonus),
         )
@@ -88,8 +90,8 @@ class RedemptionPage(ResponseModel):
     next: Next = None
 
 
-def _returned_part(row: Any) -> TakenBack:
-    return TakenBack(row.returned_base, row.returned_bonus, row.returned_expired)
+def _returned_part(row: Any) -> RedemptionClawback:
+    return RedemptionClawback(row.returned_base, row.returned_bonus, row.returned_expired)
 
 
 def _explanation(row: Any) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from backend.programmes.rules.exclusivity import apply_exclusivity
-from backend.programmes.rules.rule import Fixed, Promo, share_of
+from backend.programmes.rules.rule import FixedAmount, Promo, share_of
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ def discount_amount(promo: Promo, amount: int) -> int:
     """The discount that a code alone gives on an amount, in kopecks."""
     worth = (
         promo.discount.value
-        if isinstance(promo.discount, Fixed)
+        if isinstance(promo.discount, FixedAmount)
         else share_of(amount, promo.discount.basis_points, promo.discount.rounding)
     )
     return min(worth, amount, amount if promo.most is None else promo.most)

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from backend.checkout.sales.quote_request import CheckoutContext
 from backend.core.http.models import ResponseModel
-from backend.programmes.rules.rule import Fixed, Percent, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Rule
 from backend.shops.authentication import TillIdentity
 
 OFFERS = text("""
@@ -55,7 +55,7 @@ class OfflineOffer(msgspec.Struct, omit_defaults=True):
     brand: int
     starts_at: datetime
     ends_at: datetime | None
-    discount: Fixed | Percent
+    discount: FixedAmount | PercentAmount
     most: int | None = None
     minimum: int | None = None
     products: list[OfflineProduct] | None = None
@@ -77,14 +77,14 @@ class OffersPayload(msgspec.Struct):
     codes: dict[str, int]
 
 
-class OffersOut(ResponseModel):
+class OfflineOffersOut(ResponseModel):
     """A JWS in compact form (RFC 7515, EdDSA by RFC 8037), and the public key that opens it."""
 
     jws: Annotated[str, Meta(examples=["eyJhbGciOiJFZERTQSJ9.eyJ0aWxsIjoxN30.c2lnbmF0dXJl"])]
     key: Annotated[str, Meta(description="Ed25519, base64url. Keep the first one.", examples=["11qYAYKxCrfVS_7TyWQ"])]
 
 
-async def signed_offers(checkout: CheckoutContext, till: TillIdentity, now: datetime) -> OffersOut:
+async def signed_offers(checkout: CheckoutContext, till: TillIdentity, now: datetime) -> OfflineOffersOut:
     """The offers of the brands that the till's shop serves. The download stays the same for a day unless something
     changes."""
     db, numbers = checkout.db, checkout.settings.numbers
@@ -113,7 +113,7 @@ async def signed_offers(checkout: CheckoutContext, till: TillIdentity, now: date
         codes={code_digest(row.code): row.campaign_id for row in codes},
     )
     key = signing_key(checkout.settings.master_keys.all()[0])
-    return OffersOut(_sign_payload(key, payload), _encode_base64(key.public_key().public_bytes_raw()))
+    return OfflineOffersOut(_sign_payload(key, payload), _encode_base64(key.public_key().public_bytes_raw()))
 
 
 def code_digest(folded: str) -> str:

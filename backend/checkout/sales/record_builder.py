@@ -9,7 +9,7 @@ from backend.checkout.sales.quotes import EvaluatedCode, Quote, code_use
 from backend.checkout.sales.sale_record import LineRecord, RedemptionLine, RedemptionRecord, SaleRecord
 from backend.checkout.sales.snapshot import CheckoutSnapshot
 from backend.checkout.schemas import BasketLine
-from backend.programmes.rules.rule import NEVER, Fixed, Rule, share_of
+from backend.programmes.rules.rule import NEVER, FixedAmount, Rule, share_of
 
 
 def sale_record(request: QuoteRequest, snapshot: CheckoutSnapshot, quote: Quote, digest: bytes) -> SaleRecord:
@@ -69,7 +69,7 @@ def redemption_record(quote: Quote, row: EvaluatedCode, buyer: str | None, shop:
 
 def _gross_bonus(rule: Rule, base: int) -> int:
     amount = rule.amount
-    return amount.value if isinstance(amount, Fixed) else share_of(base, amount.basis_points, amount.rounding)
+    return amount.value if isinstance(amount, FixedAmount) else share_of(base, amount.basis_points, amount.rounding)
 
 
 def _redemption_lines(quote: Quote, discount: CodeDiscount) -> list[RedemptionLine]:

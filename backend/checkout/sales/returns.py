@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from backend.checkout.sales.quote_request import reject_duplicates
 from backend.checkout.sales.service import ReceiptConflict
-from backend.checkout.schemas import Fiscal, ReturnIn
+from backend.checkout.schemas import FiscalReceiptIn, ReturnIn
 from backend.core.db.database import Database
 from backend.core.http.errors import BodyChanged, Conflict, Invalid, NotFound
 from backend.shops.authentication import TillIdentity
@@ -124,7 +124,9 @@ async def return_lines(db: Database, till: TillIdentity, sale_key: str, key: str
     return answer
 
 
-async def confirm_sale(db: Database, till: TillIdentity, key: str, fiscal: Fiscal, named: str | None = None) -> None:
+async def confirm_sale(
+    db: Database, till: TillIdentity, key: str, fiscal: FiscalReceiptIn, named: str | None = None
+) -> None:
     """Store the fiscal receipt of a sale. The same receipt again changes nothing.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from backend.checkout.sales.snapshot import CodeUse
-from backend.checkout.schemas import Fiscal
+from backend.checkout.schemas import FiscalReceiptIn
 
 
 class LineRecord(msgspec.Struct, frozen=True):
@@ -85,7 +85,7 @@ class SaleRecord(msgspec.Struct):
     loss: int = 0
     loss_most: int = 0
     loss_most_of_shop: int | None = None
-    fiscal: Fiscal | None = None
+    fiscal: FiscalReceiptIn | None = None
     sale: int = 0
 
     @property

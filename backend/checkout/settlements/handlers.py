@@ -10,7 +10,7 @@ from litestar.response import Stream
 from backend.checkout.settlements import files as statement_files
 from backend.checkout.settlements import service as statements
 from backend.checkout.settlements.files import Format, StatementParties, Transactions
-from backend.checkout.settlements.schemas import TillStatements
+from backend.checkout.settlements.schemas import TillStatementPage
 from backend.core.db.database import Database, Db
 from backend.core.http.pagination import CursorInvalid, number_from_cursor
 from backend.core.http.problems import error_responses
@@ -49,20 +49,20 @@ async def list_till_statements(
     till: CurrentTill,
     after: Annotated[str | None, QueryParameter(name="cursor", max_length=64)] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
-) -> TillStatements:
+) -> TillStatementPage:
     """What each brand owes the shop: the open periods so far, and closed ones, newest first."""
     till.require_secret_token()
     return await statements.till_statements(db, till, number_from_cursor(after), limit)
 
 
 @get(f"{FILE}.csv", responses=file_responses("csv") | error_responses(*STATEMENT_ERRORS))
-async def till_statement_csv(db: Db, till: CurrentTill, brand: BrandPath, number: NumberPath) -> Stream:
+async def download_till_statement_csv(db: Db, till: CurrentTill, brand: BrandPath, number: NumberPath) -> Stream:
     """A closed statement as CSV."""
     return file_response(db.begin, await _statement_parties(db, till, brand, number, "csv"), "csv")
 
 
 @get(f"{FILE}.xlsx", responses=file_responses("xlsx") | error_responses(*STATEMENT_ERRORS))
-async def till_statement_xlsx(db: Db, till: CurrentTill, brand: BrandPath, number: NumberPath) -> Stream:
+async def download_till_statement_xlsx(db: Db, till: CurrentTill, brand: BrandPath, number: NumberPath) -> Stream:
     """A closed statement as XLSX."""
     return file_response(db.begin, await _statement_parties(db, till, brand, number, "xlsx"), "xlsx")
 
@@ -71,7 +71,7 @@ async def till_statement_xlsx(db: Db, till: CurrentTill, brand: BrandPath, numbe
     f"{FILE}.pdf",
     responses=file_responses("pdf") | error_responses(*STATEMENT_ERRORS, statement_files.StatementTooLong),
 )
-async def till_statement_pdf(db: Db, till: CurrentTill, brand: BrandPath, number: NumberPath) -> Stream:
+async def download_till_statement_pdf(db: Db, till: CurrentTill, brand: BrandPath, number: NumberPath) -> Stream:
     """A closed statement as PDF."""
     return file_response(db.begin, await _statement_parties(db, till, brand, number, "pdf"), "pdf")
 
@@ -89,6 +89,11 @@ async def _statement_parties(
 
 router = Router(
     "/",
-    route_handlers=[list_till_statements, till_statement_csv, till_statement_xlsx, till_statement_pdf],
-    tags=["Settlement"],
+    route_handlers=[
+        list_till_statements,
+        download_till_statement_csv,
+        download_till_statement_xlsx,
+        download_till_statement_pdf,
+    ],
+    tags=["Settlements"],
 )

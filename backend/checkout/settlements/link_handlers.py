@@ -25,7 +25,7 @@ from backend.identity.brands.authentication import (
     RoleForbids,
 )
 from backend.shops import links, service
-from backend.shops.link_schemas import LinkIn, LinkOut, LinkPage
+from backend.shops.link_schemas import ShopLinkIn, ShopLinkOut, ShopLinkPage
 from backend.shops.models import BrandShop
 
 LINK_PATH = "/shops/{key:str}/brands/{brand:int}"
@@ -34,9 +34,9 @@ BrandPath = Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="The br
 
 
 @get("/shops/{key:str}/brands", opt=READERS, responses=error_responses(*KEEPER_ERRORS, CursorInvalid))
-async def list_shop_brands(
+async def list_shop_links(
     staff: CurrentMember, db: Db, key: Key, after: AfterNumber = None, limit: Limit = 50
-) -> LinkPage:
+) -> ShopLinkPage:
     """Other brands of a shop that yours manages: requested, accepted and ended links."""
     # Row level security would hide other brands' links, so this transaction runs without it; the shop is the caller's
     # own.
@@ -44,8 +44,8 @@ async def list_shop_brands(
         shop = await service.get_managed_shop(session, staff, key)
         read = partial(links.list_links, session, shop, number_from_cursor(after))
         rows, following = await read_page(read, limit, lambda row: row[0].brand_id)
-        items = [LinkOut.of(link, name, await payables.current_debt(session, link)) for link, name in rows]
-    return LinkPage(items, following)
+        items = [ShopLinkOut.of(link, name, await payables.current_debt(session, link)) for link, name in rows]
+    return ShopLinkPage(items, following)
 
 
 @put(
@@ -53,9 +53,9 @@ async def list_shop_brands(
     opt=EDITORS | REAUTHENTICATES,
     responses=error_responses(*KEEPER_ERRORS, AuthenticationExpired, links.LinkUnknown),
 )
-async def accept_shop_brand(
-    staff: CurrentMember, db: Db, settings: CurrentSettings, key: Key, brand: BrandPath, data: JSONBody[LinkIn]
-) -> LinkOut:
+async def accept_shop_link(
+    staff: CurrentMember, db: Db, settings: CurrentSettings, key: Key, brand: BrandPath, data: JSONBody[ShopLinkIn]
+) -> ShopLinkOut:
     """Accept another brand's link with your shop, and set the limit of its debt. A repeat only sets the limit.
 
     Without a limit the installation's applies (`shop_debt_most`). Above it the shop's tills accept none of that brand's
@@ -76,7 +76,9 @@ async def accept_shop_brand(
     opt=EDITORS | REAUTHENTICATES,
     responses=error_responses(*KEEPER_ERRORS, AuthenticationExpired, links.LinkUnknown, statements.StatementUnknown),
 )
-async def note_payment(staff: CurrentMember, db: Db, key: Key, brand: BrandPath, number: NumberPath) -> LinkOut:
+async def put_settlement_payment(
+    staff: CurrentMember, db: Db, key: Key, brand: BrandPath, number: NumberPath
+) -> ShopLinkOut:
     """Note that your shop was paid the brand's closed statement with this number, and all before it."""
     async with db.begin() as session:
         link, name = await _locked_link(session, staff, key, brand)
@@ -85,7 +87,7 @@ async def note_payment(staff: CurrentMember, db: Db, key: Key, brand: BrandPath,
 
 
 @delete(LINK_PATH, opt=EDITORS, responses=error_responses(*KEEPER_ERRORS, links.LinkUnknown))
-async def decline_shop_brand(staff: CurrentMember, db: Db, key: Key, brand: BrandPath) -> None:
+async def decline_shop_link(staff: CurrentMember, db: Db, key: Key, brand: BrandPath) -> None:
     """Decline or end another brand's link: your tills accept none of its codes. Its debt stays."""
     async with db.begin() as session:
         link, _ = await _locked_link(session, staff, key, brand)
@@ -97,14 +99,14 @@ async def _locked_link(session: AsyncSession, member: Member, key: str, brand_id
     return await links.lock_link(session, await service.get_managed_shop(session, member, key), brand_id)
 
 
-async def _link_response(session: AsyncSession, link: BrandShop, name: str) -> LinkOut:
+async def _link_response(session: AsyncSession, link: BrandShop, name: str) -> ShopLinkOut:
     await session.flush()
     await session.refresh(link)
-    return LinkOut.of(link, name, await payables.current_debt(session, link))
+    return ShopLinkOut.of(link, name, await payables.current_debt(session, link))
 
 
 router = Router(
     "/",
-    route_handlers=[list_shop_brands, accept_shop_brand, note_payment, decline_shop_brand],
+    route_handlers=[list_shop_links, accept_shop_link, put_settlement_payment, decline_shop_link],
     tags=["Shops"],
 )

@@ -30,7 +30,7 @@ Total = Annotated[
 Next = Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzNd"])]
 
 
-class StatementOpen(ResponseModel):
+class OpenStatement(ResponseModel):
     """The open period so far."""
 
     number: Number
@@ -42,7 +42,7 @@ class StatementOpen(ResponseModel):
     total: Total
 
 
-class StatementOut(ResponseModel):
+class SettlementStatementOut(ResponseModel):
     """A closed period. It is final: later returns belong to the next one."""
 
     number: Number
@@ -72,29 +72,29 @@ class StatementOut(ResponseModel):
         )
 
 
-class StatementPage(ResponseModel):
+class SettlementStatementPage(ResponseModel):
     """Closed periods of a shop and a brand, newest first, and the open one."""
 
-    open: StatementOpen
-    items: list[StatementOut]
+    open: OpenStatement
+    items: list[SettlementStatementOut]
     next: Next = None
 
 
-class BrandPeriod(StatementOpen):
+class BrandOpenStatement(OpenStatement):
     """An open period, with its brand."""
 
     brand: ServedBrand
 
 
-class BrandStatement(StatementOut, kw_only=True):
+class BrandSettlementStatement(SettlementStatementOut, kw_only=True):
     """A closed period, with its brand."""
 
     brand: ServedBrand
 
 
-class TillStatements(ResponseModel):
+class TillStatementPage(ResponseModel):
     """A shop's closed periods with all brands, newest first, and the open ones."""
 
-    open: list[BrandPeriod]
-    items: list[BrandStatement]
+    open: list[BrandOpenStatement]
+    items: list[BrandSettlementStatement]
     next: Next = None

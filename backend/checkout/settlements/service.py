@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.checkout.models import Statement
 from backend.checkout.settlements.schemas import (
-    BrandPeriod,
-    BrandStatement,
-    StatementOpen,
-    StatementOut,
-    StatementPage,
-    TillStatements,
+    BrandOpenStatement,
+    BrandSettlementStatement,
+    OpenStatement,
+    SettlementStatementOut,
+    SettlementStatementPage,
+    TillStatementPage,
 )
 from backend.core.db.database import Database
 from backend.core.db.locks import lock_shop
@@ -117,16 +117,16 @@ async def get_statement(session: AsyncSession, shop_id: int, brand_id: int, numb
 
 async def statement_page(
     session: AsyncSession, member: Member, shop: Shop, before: int | None, most: int
-) -> StatementPage:
+) -> SettlementStatementPage:
     """A page of the brand's closed statements with a shop, newest first, and the open period so far."""
     mine = Statement.shop_id == shop.id, Statement.brand_id == member.brand_id
     rows = select(Statement).where(*mine, Statement.number < (before or MAX_ID)).order_by(Statement.number.desc())
     found = list(await session.scalars(rows.limit(most + 1)))
     last = await _last_statement(session, shop.id, member.brand_id)
     sums = await _period_sums(session, shop.id, member.brand_id, last)
-    return StatementPage(
+    return SettlementStatementPage(
         _open_period(_number_of(last) + 1, sums),
-        [StatementOut.of(row) for row in found[:most]],
+        [SettlementStatementOut.of(row) for row in found[:most]],
         encode_cursor(found[most - 1].number) if len(found) > most else None,
     )
 
@@ -210,8 +210,8 @@ def _period_parameters(shop_id: int, brand_id: int, last: Statement | None, unti
     return {"shop": shop_id, "brand": brand_id, "settled": settled, "upto": upto, "before": before, "until": until}
 
 
-def _open_period(number: int, sums: Any) -> StatementOpen:
-    return StatementOpen(
+def _open_period(number: int, sums: Any) -> OpenStatement:
+    return OpenStatement(
         number, sums.sales, sums.discounts, sums.returned, sums.certificates, sums.certificates_returned, sums.total
     )
 
@@ -232,13 +232,13 @@ async def _period_sums(
     return (await session.execute(PERIOD_SUMS, _period_parameters(shop_id, brand_id, last, until))).one()
 
 
-async def till_statements(db: Database, till: TillIdentity, before: int | None, most: int) -> TillStatements:
+async def till_statements(db: Database, till: TillIdentity, before: int | None, most: int) -> TillStatementPage:
     """A page of a shop's closed statements with all brands, newest first, and the open periods so far."""
     open_now = await db.rows(OPEN_PERIODS, shop=till.shop_id)
     closed = await db.rows(CLOSED_PERIODS, shop=till.shop_id, before=before or MAX_ID, most=most + 1)
-    return TillStatements(
-        [_row_response(BrandPeriod, row, row.id) for row in open_now],
-        [_row_response(BrandStatement, row, row.brand_id) for row in closed[:most]],
+    return TillStatementPage(
+        [_row_response(BrandOpenStatement, row, row.id) for row in open_now],
+        [_row_response(BrandSettlementStatement, row, row.brand_id) for row in closed[:most]],
         encode_cursor(closed[most - 1].place) if len(closed) > most else None,
     )
 

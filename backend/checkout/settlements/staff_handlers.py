@@ -13,7 +13,7 @@ from backend.checkout.settlements import files as statement_files
 from backend.checkout.settlements import service as statements
 from backend.checkout.settlements.files import Format, StatementParties, StatementTooLong
 from backend.checkout.settlements.handlers import NumberPath, file_response, file_responses
-from backend.checkout.settlements.schemas import StatementOut, StatementPage
+from backend.checkout.settlements.schemas import SettlementStatementOut, SettlementStatementPage
 from backend.core.db.database import Database, Db, Session
 from backend.core.http.errors import BodyChanged
 from backend.core.http.models import Now
@@ -37,9 +37,9 @@ STATEMENT_ERRORS = (shops.ShopUnknown, statements.StatementUnknown)
 
 
 @get("/shops/{key:str}/statements", opt=READERS, responses=error_responses(shops.ShopUnknown, CursorInvalid))
-async def list_statements(
+async def list_settlement_statements(
     staff: CurrentMember, session: Session, key: Key, after: AfterNumber = None, limit: Limit = 50
-) -> StatementPage:
+) -> SettlementStatementPage:
     """What the brand owes the shop: closed periods, newest first, and the open one so far."""
     shop, _ = await shops.get_shop(session, staff, key)
     return await statements.statement_page(session, staff, shop, number_from_cursor(after), limit)
@@ -57,7 +57,7 @@ async def list_statements(
         BodyChanged,
     ),
 )
-async def close_statement(
+async def close_settlement_statement(
     staff: CurrentMember,
     session: Session,
     now: Now,
@@ -66,7 +66,7 @@ async def close_statement(
     through: Annotated[
         date | None, QueryParameter(description="The period's last day, in the shop's time zone; it must be over.")
     ] = None,
-) -> StatementOut:
+) -> SettlementStatementOut:
     """Close the period with this number, which is the next one. This is final; a repeat gets the same response.
 
     The statement contains sales and returns until now, or through a day, so a month can be closed on any later day.
@@ -74,17 +74,17 @@ async def close_statement(
     period.
     """
     shop, _ = await shops.get_shop(session, staff, key)
-    return StatementOut.of(await statements.close_period(session, staff, shop, number, through, now))
+    return SettlementStatementOut.of(await statements.close_period(session, staff, shop, number, through, now))
 
 
 @get(f"{STATEMENT_PATH}/file.csv", opt=READERS, responses=file_responses("csv") | error_responses(*STATEMENT_ERRORS))
-async def statement_csv(staff: CurrentMember, db: Db, key: Key, number: NumberPath) -> Stream:
+async def download_statement_csv(staff: CurrentMember, db: Db, key: Key, number: NumberPath) -> Stream:
     """A closed statement as CSV."""
     return await _statement_file(staff, db, key, number, "csv")
 
 
 @get(f"{STATEMENT_PATH}/file.xlsx", opt=READERS, responses=file_responses("xlsx") | error_responses(*STATEMENT_ERRORS))
-async def statement_xlsx(staff: CurrentMember, db: Db, key: Key, number: NumberPath) -> Stream:
+async def download_statement_xlsx(staff: CurrentMember, db: Db, key: Key, number: NumberPath) -> Stream:
     """A closed statement as XLSX."""
     return await _statement_file(staff, db, key, number, "xlsx")
 
@@ -94,7 +94,7 @@ async def statement_xlsx(staff: CurrentMember, db: Db, key: Key, number: NumberP
     opt=READERS,
     responses=file_responses("pdf") | error_responses(*STATEMENT_ERRORS, StatementTooLong),
 )
-async def statement_pdf(staff: CurrentMember, db: Db, key: Key, number: NumberPath) -> Stream:
+async def download_statement_pdf(staff: CurrentMember, db: Db, key: Key, number: NumberPath) -> Stream:
     """A closed statement as PDF."""
     return await _statement_file(staff, db, key, number, "pdf")
 
@@ -113,6 +113,12 @@ async def _statement_file(member: Member, db: Database, key: str, number: int, k
 
 router = Router(
     "/",
-    route_handlers=[list_statements, close_statement, statement_csv, statement_xlsx, statement_pdf],
-    tags=["Settlement"],
+    route_handlers=[
+        list_settlement_statements,
+        close_settlement_statement,
+        download_statement_csv,
+        download_statement_xlsx,
+        download_statement_pdf,
+    ],
+    tags=["Settlements"],
 )

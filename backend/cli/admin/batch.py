@@ -16,7 +16,7 @@ from backend.earning.packages import batches, ranges
 from backend.earning.packages.code_lists import imports
 from backend.earning.packages.models import Batch, BatchState, Origin
 from backend.earning.packages.ranges import PositionRange
-from backend.earning.packages.schemas import BatchIn, BatchLine, BatchOut, ListOut
+from backend.earning.packages.schemas import BatchIn, BatchOut, BatchSummary, CodeListOut
 from backend.programmes.models import Product
 
 SHOWN_RANGES = 20
@@ -73,10 +73,10 @@ def create(
 def listed(of_brand: str, *, as_json: bool) -> None:
     """List the brand's last hundred batches, newest first."""
 
-    async def read(_settings: Settings, session: AsyncSession) -> list[BatchLine]:
+    async def read(_settings: Settings, session: AsyncSession) -> list[BatchSummary]:
         brand = await row_lookup.find_brand(session, of_brand)
         rows = await batches.list_batches(session, brand.id, None, LISTED)
-        return [BatchLine.of(row, product) for row, product in rows]
+        return [BatchSummary.of(row, product) for row, product in rows]
 
     found = operation.run_in_transaction(read)
     operation.print_result(found, "\n".join(map(_format_line, found)) or "No batches yet.", as_json=as_json)
@@ -119,12 +119,12 @@ def state(
 def take(batch_id: str, file: Path, *, as_json: bool) -> None:
     """Name the codes of a list: one a line, or a CSV with a column `code`."""
 
-    async def read(settings: Settings, session: AsyncSession) -> ListOut:
+    async def read(settings: Settings, session: AsyncSession) -> CodeListOut:
         settings.need_keys()
         found, product = await row_lookup.find_batch(session, batch_id)
         locked = await batches.lock_batch(session, found.brand_id, found.key)
         with file.open("rb") as content:
-            return ListOut.of(await imports.import_codes(session, settings.peppers, locked, product, content))
+            return CodeListOut.of(await imports.import_codes(session, settings.peppers, locked, product, content))
 
     report = operation.run_in_transaction(read)
     lines = [f"line {row.line}: {row.reason}" for row in report.first_refused]
@@ -149,7 +149,7 @@ async def _batch_response(session: AsyncSession, found: Batch, product: Product)
     return BatchOut.whole(found, product, await batches.batch_progress(session, found), parts, SHOWN_RANGES)
 
 
-def _format_line(row: BatchLine) -> str:
+def _format_line(row: BatchSummary) -> str:
     return f"{row.id}  {row.count:>12,}  {row.state:<9}  {row.sku}  {row.note}".rstrip()
 
 

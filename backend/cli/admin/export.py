@@ -12,7 +12,7 @@ from backend.core.settings import Settings
 from backend.earning.packages import export as files
 from backend.earning.packages import slot_keys
 from backend.earning.packages.export import FolderInUse, HandOverRecord
-from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.labels.files import PrintFormat
 from backend.earning.packages.print_runs.print_run import LabelStyle, PrintRun, plan_run
 from local_postgres import data_folder
 
@@ -21,7 +21,9 @@ LOCK = ".lock"
 
 @click.command()
 @click.argument("batch_id")
-@click.option("--format", "kind", type=click.Choice([kind.value for kind in Format]), default="csv", show_default=True)
+@click.option(
+    "--format", "kind", type=click.Choice([kind.value for kind in PrintFormat]), default="csv", show_default=True
+)
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--name", help="Printed on labels; else the product's name, empty for none.")
 @click.option("--sku", help="Printed on labels; else the product's SKU, empty for none.")
@@ -45,7 +47,7 @@ def export(
         settings.need_keys()
         batch, product = await row_lookup.find_batch(session, batch_id)
         texts = {"name": product.name_ru if name is None else name, "sku": product.sku if sku is None else sku}
-        run = plan_run(Format(kind), batch, operation.parse_request(LabelStyle, **texts, **style), settings)
+        run = plan_run(PrintFormat(kind), batch, operation.parse_request(LabelStyle, **texts, **style), settings)
         about = HandOverRecord(str(batch.key), product.sku, run.kind, run.count, run.fingerprint)
         events.record(
             session, "batch.exported", brand_id=batch.brand_id, batch=str(batch.key), format=run.kind, codes=run.count

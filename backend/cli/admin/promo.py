@@ -13,7 +13,7 @@ from backend.core.db.database import Database
 from backend.core.settings import Settings
 from backend.earning.promocodes.issues import generation as code_generation
 from backend.earning.promocodes.issues import service as issues
-from backend.earning.promocodes.issues.schemas import IssueIn, IssueOut
+from backend.earning.promocodes.issues.schemas import PromoCodeBatchIn, PromoCodeBatchOut
 from backend.earning.promocodes.issues.service import IssueWithCampaign
 
 in_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
@@ -36,10 +36,10 @@ def issue(
     of_brand: str, campaign: str, count: int, length: int, prefix: str, key: uuid.UUID | None, *, as_json: bool
 ) -> None:
     """Create promo codes of a campaign. After an interruption the worker continues."""
-    request = operation.parse_request(IssueIn, campaign=campaign, count=count, length=length, prefix=prefix)
+    request = operation.parse_request(PromoCodeBatchIn, campaign=campaign, count=count, length=length, prefix=prefix)
     key = key or uuid.uuid4()
 
-    async def make(settings: Settings, db: Database) -> IssueOut:
+    async def make(settings: Settings, db: Database) -> PromoCodeBatchOut:
         async with db.begin() as session:
             brand = await row_lookup.find_brand(session, of_brand)
             ordered = await issues.order_issue(session, settings, brand.id, key, request.order)
@@ -77,7 +77,7 @@ def codes(issue_id: str, out: Path, *, as_json: bool) -> None:
     )
 
 
-async def _generate_codes(settings: Settings, db: Database, ordered: IssueWithCampaign) -> IssueOut:
+async def _generate_codes(settings: Settings, db: Database, ordered: IssueWithCampaign) -> PromoCodeBatchOut:
     """Generate the codes as the worker does, whether it runs or not, and show the progress."""
     found, campaign = ordered
     with progress_bar() as shown:
@@ -88,7 +88,7 @@ async def _generate_codes(settings: Settings, db: Database, ordered: IssueWithCa
                 more = await code_generation.generate_part(session, found.id, settings.forbidden_words)
                 found, _ = await issues.get_issue(session, found.brand_id, found.key)
             shown.update(task, completed=found.done)
-    return IssueOut.of(found, campaign)
+    return PromoCodeBatchOut.of(found, campaign)
 
 
 async def _write_file(path: Path, pieces: AsyncIterator[bytes]) -> None:

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from payouts import statement as statements
-from payouts.statement import SealOut, StatementCheck, StatementFault
+from payouts.statement import CheckpointOut, StatementCheck, StatementFault
 
 WRONG = 1
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -17,7 +17,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 class SealFile(msgspec.Struct):
     """A page of published seals."""
 
-    items: list[SealOut]
+    items: list[CheckpointOut]
 
 
 @click.group()
@@ -55,7 +55,7 @@ def verify(file: Path, seal_files: tuple[Path, ...], *, as_json: bool) -> None:
     sys.exit(WRONG if found.faults else 0)
 
 
-def _parse_seals(content: str) -> list[SealOut]:
+def _parse_seals(content: str) -> list[CheckpointOut]:
     """Seals from a page of the API, or from a kept copy.
 
     Raises:
@@ -66,15 +66,15 @@ def _parse_seals(content: str) -> list[SealOut]:
     return [_parse_seal(line.split()) for line in content.splitlines() if line.strip()]
 
 
-def _parse_seal(parts: list[str]) -> SealOut:
+def _parse_seal(parts: list[str]) -> CheckpointOut:
     if len(parts) != 6:
         raise ValueError("a line of a copy of seals has six parts")
     upto, rows, previous, root, made, at = parts
     values = {"upto": int(upto), "rows": int(rows), "previous": previous, "root": root, "hash": made}
-    return msgspec.convert(values | {"at": datetime.fromisoformat(at)}, SealOut)
+    return msgspec.convert(values | {"at": datetime.fromisoformat(at)}, CheckpointOut)
 
 
-def _as_json(found: StatementCheck, published: list[SealOut] | None) -> dict[str, object]:
+def _as_json(found: StatementCheck, published: list[CheckpointOut] | None) -> dict[str, object]:
     return {
         "ok": not found.faults,
         "rows": found.rows,
@@ -84,7 +84,7 @@ def _as_json(found: StatementCheck, published: list[SealOut] | None) -> dict[str
     }
 
 
-def _print_faults(found: StatementCheck, published: list[SealOut] | None) -> None:
+def _print_faults(found: StatementCheck, published: list[CheckpointOut] | None) -> None:
     for fault in found.faults:
         click.echo(_format_fault(fault), err=True)
     verdict = f"{len(found.faults)} faults" if found.faults else "The statement is right"

@@ -18,16 +18,16 @@ from backend.core.settings import Settings
 from backend.earning.packages import batches, ranges
 from backend.earning.packages.models import BatchState
 from backend.earning.packages.slot_keys import slot_key
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from backend.identity.brands.models import Brand, Staff
 from backend.programmes.models import Campaign, CampaignVersion, Product, Programme
-from backend.programmes.rules.rule import Fixed, Percent, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Rule
 from scanning.codes import package
 
 CODES, BATCH = 10, 1000
 EMAIL = "owner@demo.example"
-PACK = Rule(ways=frozenset({"package"}), amount=Fixed(15000), lifetime_days=365)
-RECEIPT = Rule(ways=frozenset({"receipt"}), amount=Percent(600), hold_days=14, lifetime_days=365)
+PACK = Rule(ways=frozenset({"package"}), amount=FixedAmount(15000), lifetime_days=365)
+RECEIPT = Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600), hold_days=14, lifetime_days=365)
 
 
 class Login(msgspec.Struct):
@@ -47,7 +47,7 @@ class Demo(msgspec.Struct):
     package_codes: list[str]
     till_key: str
     promo_code: str
-    agent: AccountNew
+    agent: AccountCreated
 
 
 async def ensure_demo(settings: Settings) -> Path | None:

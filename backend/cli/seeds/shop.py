@@ -13,9 +13,9 @@ from backend.core.settings import Settings
 from backend.earning.promocodes.models import PromoCode, PromoRun
 from backend.identity.accounts import service as accounts
 from backend.identity.accounts.models import Account
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from backend.programmes.models import Campaign, CampaignVersion, Programme
-from backend.programmes.rules.rule import Percent, Promo, Rule
+from backend.programmes.rules.rule import PercentAmount, Promo, Rule
 from backend.shops.authentication import PREFIX
 from backend.shops.models import BrandShop, Shop, Till
 from scanning.codes import symbols
@@ -28,7 +28,7 @@ class DemoShop(msgspec.Struct):
 
     till_key: str
     promo_code: str
-    agent: AccountNew
+    agent: AccountCreated
 
 
 async def create_shop(session: AsyncSession, settings: Settings, programme: Programme) -> DemoShop:
@@ -67,7 +67,11 @@ async def _create_campaign(session: AsyncSession, programme: Programme) -> Campa
     session.add(campaign)
     await session.flush()
     rule = Rule(
-        ways=frozenset({"promo"}), amount=Percent(1000), hold_days=14, lifetime_days=365, promo=Promo(Percent(500))
+        ways=frozenset({"promo"}),
+        amount=PercentAmount(1000),
+        hold_days=14,
+        lifetime_days=365,
+        promo=Promo(PercentAmount(500)),
     )
     session.add(
         CampaignVersion(

@@ -23,14 +23,14 @@ class _AsBrowsersSay(msgspec.Struct):
         return found
 
 
-class Registration(_AsBrowsersSay):
+class AttestationResponse(_AsBrowsersSay):
     """An authenticator's response about a new key (Web Authentication, `AuthenticatorAttestationResponse`)."""
 
     client_data: Base64 = msgspec.field(name="clientDataJSON")
     attestation: Base64 = msgspec.field(name="attestationObject")
 
 
-class Signature(_AsBrowsersSay):
+class AssertionResponse(_AsBrowsersSay):
     """What an authenticator signs to show that it has the key (`AuthenticatorAssertionResponse`)."""
 
     client_data: Base64 = msgspec.field(name="clientDataJSON")
@@ -45,19 +45,19 @@ class PasskeyIn(_AsBrowsersSay, rename="camel"):
     id: Base64
     raw_id: Base64
     type: Literal["public-key"]
-    response: Registration
+    response: AttestationResponse
 
 
-class Assertion(_AsBrowsersSay, rename="camel"):
+class PasskeyAssertion(_AsBrowsersSay, rename="camel"):
     """A passkey's proof, as `navigator.credentials.get` returns it in JSON."""
 
     id: Base64
     raw_id: Base64
     type: Literal["public-key"]
-    response: Signature
+    response: AssertionResponse
 
 
-class ChallengeOut(ResponseModel):
+class PasskeyChallengeOut(ResponseModel):
     """What to hand to `navigator.credentials` as `publicKey`, good for one answer within five minutes."""
 
     options: Annotated[dict[str, Any], Meta(examples=[{"challenge": "q83vASNF...", "rpId": "ex.ru"}])]

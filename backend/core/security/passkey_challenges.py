@@ -14,7 +14,7 @@ from backend.core.db.database import Database
 from backend.core.http.errors import Conflict, Invalid
 from backend.core.security import authenticator
 from backend.core.security.authenticator import KnownKey, NewKey, Site, SiteIsNumber, Unproven
-from backend.core.security.credentials import Assertion, PasskeyIn
+from backend.core.security.credentials import PasskeyAssertion, PasskeyIn
 from backend.core.settings import Settings
 
 CHALLENGE_LIFETIME = timedelta(minutes=5)
@@ -105,7 +105,7 @@ async def verify_assertion(
     db: Database,
     settings: Settings,
     statements: Statements,
-    sent: Assertion,
+    sent: PasskeyAssertion,
     owner_id: int | None,
     user_handle: Callable[[int], bytes],
 ) -> PasskeyRow | None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from backend.earning.packages.print_runs.labels.files import BLOCK_SIZES, FilePart, Format
+from backend.earning.packages.print_runs.labels.files import BLOCK_SIZES, FilePart, PrintFormat
 from backend.earning.packages.print_runs.print_run import PrintRun
 
 RECORD_NAME = "hand-over.json"
 SUMS_NAME = "SHA256SUMS"
 # The end of a label in the formats that can be resumed.
-LABEL_ENDS = {Format.CSV: b"\r\n", Format.ZPL: b"^XZ\n"}
+LABEL_ENDS = {PrintFormat.CSV: b"\r\n", PrintFormat.ZPL: b"^XZ\n"}
 
 Progress = Callable[[int], None]
 
@@ -102,7 +102,7 @@ def _write_file(run: PrintRun, key: bytes, path: Path, part: FilePart, progress:
     partial.replace(path)
 
 
-def _cut_to_blocks(partial: Path, kind: Format) -> int:
+def _cut_to_blocks(partial: Path, kind: PrintFormat) -> int:
     """Truncate an unfinished file after its last complete block; returns the number of labels left."""
     if not partial.exists():
         return 0
@@ -112,9 +112,9 @@ def _cut_to_blocks(partial: Path, kind: Format) -> int:
     return labels
 
 
-def _whole_blocks(partial: Path, kind: Format) -> tuple[int, int]:
+def _whole_blocks(partial: Path, kind: PrintFormat) -> tuple[int, int]:
     """The labels in complete blocks, and the offset at which the last block ends."""
-    labels = -1 if kind is Format.CSV else 0  # a CSV begins with its header
+    labels = -1 if kind is PrintFormat.CSV else 0  # a CSV begins with its header
     complete, offset, place = 0, 0, 0
     with partial.open("rb") as file:
         for line in file:

@@ -51,14 +51,14 @@ class BatchIn(RequestModel):
         return BatchRequest(self.programme_id, self.sku, self.codes, self.count, self.note)
 
 
-class StateIn(RequestModel):
+class CodeStateIn(RequestModel):
     """The new state of codes."""
 
     state: State
     active_from: ActiveFrom | None = None
 
 
-class RangeOut(ResponseModel):
+class CodeRangeOut(ResponseModel):
     """Positions in one state."""
 
     first: Position
@@ -71,14 +71,14 @@ class RangeOut(ResponseModel):
         return cls(part.first, part.last, part.state, part.active_from)
 
 
-class RangePage(ResponseModel):
+class CodeRangePage(ResponseModel):
     """The ranges of a batch in the order of their positions."""
 
-    items: list[RangeOut]
+    items: list[CodeRangeOut]
     next: Next = None
 
 
-class BatchLine(ResponseModel):
+class BatchSummary(ResponseModel):
     """A batch in a list. Its state is that of its furthest range."""
 
     id: Key
@@ -109,33 +109,33 @@ class BatchLine(ResponseModel):
 class BatchPage(ResponseModel):
     """The brand's batches, newest first."""
 
-    items: list[BatchLine]
+    items: list[BatchSummary]
     next: Next = None
 
 
-class BatchOut(BatchLine, kw_only=True):
+class BatchOut(BatchSummary, kw_only=True):
     """A batch, its progress, and its first ranges."""
 
     states: Annotated[dict[BatchState, int], Meta(description="Codes by state.", examples=[{"active": 100_000}])]
     claimed: Annotated[int, Meta(description="Claims, counted up to 100,000.", examples=[1204])]
-    ranges: list[RangeOut]
+    ranges: list[CodeRangeOut]
     more_ranges: Annotated[bool, Meta(description="There are more; see `/ranges`.", examples=[False])] = False
 
     @classmethod
     def whole(
         cls, batch: Batch, product: Product, standing: BatchProgress, parts: Sequence[PositionRange], most: int
     ) -> Self:
-        line = BatchLine.of(batch, product)
+        line = BatchSummary.of(batch, product)
         return cls(
-            **{name: getattr(line, name) for name in BatchLine.__struct_fields__},
+            **{name: getattr(line, name) for name in BatchSummary.__struct_fields__},
             states=standing.states,
             claimed=standing.claimed,
-            ranges=[RangeOut.of(part) for part in parts[:most]],
+            ranges=[CodeRangeOut.of(part) for part in parts[:most]],
             more_ranges=len(parts) > most,
         )
 
 
-class RefusedRow(ResponseModel):
+class RefusedCodeListRow(ResponseModel):
     """A refused row of a file."""
 
     line: Annotated[int, Meta(examples=[3])]
@@ -143,15 +143,17 @@ class RefusedRow(ResponseModel):
     same_as: Annotated[int | None, Meta(description="The first line with the same code.", examples=[1])] = None
 
 
-class ListOut(ResponseModel):
+class CodeListOut(ResponseModel):
     """The result of importing a list; the same file again gets the same response."""
 
     rows: Annotated[int, Meta(description="With a code in them.", examples=[1000])]
     accepted: Annotated[int, Meta(description="Codes of the file that are in the batch now.", examples=[998])]
     refused: Annotated[dict[Reason, int], Meta(description="Rows by reason.", examples=[{"repeated": 2}])]
-    first_refused: Annotated[list[RefusedRow], Meta(description="The first thousand.")] = field(default_factory=list)
+    first_refused: Annotated[list[RefusedCodeListRow], Meta(description="The first thousand.")] = field(
+        default_factory=list
+    )
 
     @classmethod
     def of(cls, report: CodeListReport) -> Self:
-        named = [RefusedRow(row.line, row.reason, row.same_as) for row in report.named]
+        named = [RefusedCodeListRow(row.line, row.reason, row.same_as) for row in report.named]
         return cls(report.rows, report.accepted, report.refused, named)

@@ -19,7 +19,15 @@ from backend.core.http.problems import error_responses
 from backend.core.http.requests import HTTPRequest
 from backend.earning.packages import batches, ranges, slots
 from backend.earning.packages.models import Batch
-from backend.earning.packages.schemas import BatchIn, BatchLine, BatchOut, BatchPage, RangeOut, RangePage, StateIn
+from backend.earning.packages.schemas import (
+    BatchIn,
+    BatchOut,
+    BatchPage,
+    BatchSummary,
+    CodeRangeOut,
+    CodeRangePage,
+    CodeStateIn,
+)
 from backend.identity.brands.authentication import (
     EDITORS,
     READERS,
@@ -50,7 +58,7 @@ async def list_batches(
     """The brand's batches, newest first."""
     read = partial(batches.list_batches, session, staff.brand_id, number_from_cursor(after))
     rows, following = await read_page(read, limit, lambda row: row[0].id)
-    return BatchPage([BatchLine.of(batch, product) for batch, product in rows], following)
+    return BatchPage([BatchSummary.of(batch, product) for batch, product in rows], following)
 
 
 @get(
@@ -96,7 +104,7 @@ async def put_batch(
     responses=error_responses(RoleForbids, batches.BatchUnknown, ranges.StateForbidden, ranges.StartInvalid),
 )
 async def put_batch_state(
-    staff: CurrentMember, session: Session, key: FromPath[UUID], data: JSONBody[StateIn]
+    staff: CurrentMember, session: Session, key: FromPath[UUID], data: JSONBody[CodeStateIn]
 ) -> BatchOut:
     """Change all codes of a batch to a state: printed, active, closed or revoked. Closed and revoked are final.
 
@@ -108,14 +116,14 @@ async def put_batch_state(
 
 
 @get("/batches/{key:uuid}/ranges", opt=READERS, responses=error_responses(batches.BatchUnknown, CursorInvalid))
-async def list_ranges(
+async def list_code_ranges(
     staff: CurrentMember, session: Session, key: FromPath[UUID], after: Cursor = None, limit: LargeLimit = 100
-) -> RangePage:
+) -> CodeRangePage:
     """The ranges of a batch, each in one state."""
     batch, _ = await batches.get_batch(session, staff.brand_id, key)
     read = partial(ranges.list_ranges, session, batch, number_from_cursor(after) or 0)
     rows, following = await read_page(read, limit, attrgetter("last"))
-    return RangePage([RangeOut.of(row) for row in rows], following)
+    return CodeRangePage([CodeRangeOut.of(row) for row in rows], following)
 
 
 @put(
@@ -125,8 +133,8 @@ async def list_ranges(
         RoleForbids, batches.BatchUnknown, ranges.StateForbidden, ranges.StartInvalid, ranges.PositionsUnknown
     ),
 )
-async def put_range(
-    staff: CurrentMember, session: Session, key: FromPath[UUID], span: SpanPath, data: JSONBody[StateIn]
+async def put_code_range(
+    staff: CurrentMember, session: Session, key: FromPath[UUID], span: SpanPath, data: JSONBody[CodeStateIn]
 ) -> BatchOut:
     """Change a pallet or roll to a state by its positions: dispatch, recall or revoke it."""
     first, last = map(int, span.split("-"))
@@ -144,6 +152,6 @@ async def _batch_response(session: AsyncSession, batch: Batch, product: Product)
 
 router = Router(
     "/",
-    route_handlers=[list_batches, get_batch, put_batch, put_batch_state, list_ranges, put_range],
+    route_handlers=[list_batches, get_batch, put_batch, put_batch_state, list_code_ranges, put_code_range],
     tags=["Package codes"],
 )

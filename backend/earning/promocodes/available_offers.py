@@ -14,7 +14,7 @@ from backend.programmes.campaigns import budgets
 from backend.programmes.campaigns.budgets import BudgetLeft, BudgetState
 from backend.programmes.campaigns.promo_schemas import CodesPerAgent, Longest, Shortest
 from backend.programmes.rules.explanation import RuleVersion
-from backend.programmes.rules.rule import Fixed, Percent
+from backend.programmes.rules.rule import FixedAmount, PercentAmount
 from backend.programmes.schemas import Id, Next
 
 PAGE = text("""
@@ -43,7 +43,8 @@ class PromoOfferOut(ResponseModel):
     currency: Annotated[Literal["PTS", "RUB"], Meta(examples=["RUB"])]
     offer: Annotated[str, Meta(description="What the buyer gets.", examples=["5% off, from 1,000 RUB"])]
     bonus: Annotated[
-        Fixed | Percent, Meta(description="A share of what the buyer pays, or a fixed amount for each sale.")
+        FixedAmount | PercentAmount,
+        Meta(description="A share of what the buyer pays, or a fixed amount for each sale."),
     ]
     hold_days: Annotated[int, Meta(description="How long the bonus waits for returns.", examples=[14])]
     codes_per_agent: CodesPerAgent
@@ -84,7 +85,7 @@ def offer_response(row: Any, versions: Mapping[int, RuleVersion], low_percent: i
     if promo is None:
         raise AssertionError("the query selects only rules with `promo`")
     # In roubles a budget pays the discount as well: it is used up when it no longer covers a fixed discount.
-    need = promo.discount.value if isinstance(promo.discount, Fixed) and row.currency == "RUB" else 1
+    need = promo.discount.value if isinstance(promo.discount, FixedAmount) and row.currency == "RUB" else 1
     state, left = budgets.budget_state(row.budget, row.remaining, low_percent, need) or (None, None)
     return PromoOfferOut(
         campaign=row.id,

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from backend.core.db.database import Database
 from backend.earning.promocodes.offer_text import offer_text
-from backend.earning.promocodes.schemas import BonusOut, PromoCodeCounted, RunCounted
+from backend.earning.promocodes.schemas import PromoCodeRunStats, PromoCodeStats, RunBonus
 from backend.earning.promocodes.words import code_parser
 from backend.programmes.rules.explanation import RuleVersion
 
@@ -37,9 +37,9 @@ async def list_codes_with_counters(db: Database, account_id: int, before: int | 
     return await db.rows(PAGE, account=account_id, before=2**62 if before is None else before, most=limit)
 
 
-def counted_code(row: Any, versions: Mapping[int, RuleVersion], base_url: str) -> PromoCodeCounted:
+def counted_code(row: Any, versions: Mapping[int, RuleVersion], base_url: str) -> PromoCodeStats:
     """A code with its counters, as the API returns it."""
-    return PromoCodeCounted(
+    return PromoCodeStats(
         id=row.key,
         code=row.code,
         url=code_parser.short_link(base_url, row.code),
@@ -54,14 +54,14 @@ def counted_code(row: Any, versions: Mapping[int, RuleVersion], base_url: str) -
     )
 
 
-def _run_counters(run: list[Any], code: str, base_url: str) -> RunCounted:
+def _run_counters(run: list[Any], code: str, base_url: str) -> PromoCodeRunStats:
     n, name, views, came, paid_in, *bonus = run
-    return RunCounted(
+    return PromoCodeRunStats(
         n,
         code_parser.short_link(base_url, code, n),
         name=name,
         views=views,
         came=came,
         sum=paid_in,
-        bonus=BonusOut(*bonus),
+        bonus=RunBonus(*bonus),
     )

@@ -20,7 +20,14 @@ from backend.core.settings import Settings
 from backend.earning.promocodes import available_offers, code_counters, service
 from backend.earning.promocodes.available_offers import PromoOfferPage
 from backend.earning.promocodes.models import PromoCode
-from backend.earning.promocodes.schemas import RUNS, PromoCodeIn, PromoCodeOut, PromoCodePage, RunIn, RunOut
+from backend.earning.promocodes.schemas import (
+    RUNS,
+    PromoCodeIn,
+    PromoCodeOut,
+    PromoCodePage,
+    PromoCodeRunIn,
+    PromoCodeRunOut,
+)
 from backend.earning.promocodes.words import code_parser, code_words
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.rules.explanation import CurrentRuleVersions
@@ -93,13 +100,13 @@ async def reopen_promo_code(
     "/promo-codes/{key:uuid}/runs/{n:int}",
     responses=error_responses(service.PromoCodeUnknown, service.PromoCodeClosed, BodyChanged),
 )
-async def put_promo_run(
+async def put_promo_code_run(
     session: Session,
     settings: CurrentSettings,
     agent: CurrentAgent,
     key: FromPath[UUID],
     n: RunNumber,
-    data: JSONBody[RunIn],
+    data: JSONBody[PromoCodeRunIn],
 ) -> PromoCodeOut:
     """Add a run (a way of sharing) to a code under a number that it has not used. Idempotent."""
     return await _code_response(
@@ -111,7 +118,7 @@ async def _code_response(session: AsyncSession, settings: Settings, key: UUID, c
     """The current state of a code."""
     shown = code.shown or code.code
     runs = [
-        RunOut(run.n, run.name, code_parser.short_link(settings.base_url, shown, run.n))
+        PromoCodeRunOut(run.n, run.name, code_parser.short_link(settings.base_url, shown, run.n))
         for run in await service.named_runs(session, code.id)
     ]
     programme_id = await service.programme_id_of(session, code)
@@ -171,7 +178,7 @@ router = Router(
         put_promo_code,
         close_promo_code,
         reopen_promo_code,
-        put_promo_run,
+        put_promo_code_run,
         list_promo_codes,
         list_promo_offers,
     ],

@@ -3,7 +3,7 @@
 from babel.numbers import format_currency, format_percent
 
 from backend.core.language import language, translate
-from backend.programmes.rules.rule import Fixed, Percent, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Rule
 
 
 def offer_text(rule: Rule, currency: str) -> str:
@@ -21,15 +21,15 @@ def offer_text(rule: Rule, currency: str) -> str:
     parts = [translate("{amount} off", amount=_discount_text(promo.discount, paid_in))]
     if promo.minimum is not None:
         parts.append(translate("from {amount}", amount=_money_text(promo.minimum, paid_in)))
-    if promo.most is not None and not isinstance(promo.discount, Fixed):
+    if promo.most is not None and not isinstance(promo.discount, FixedAmount):
         parts.append(translate("at most {amount}", amount=_money_text(promo.most, paid_in)))
     if rule.products is not None or promo.excluded or promo.own_goods:
         parts.append(translate("on chosen products"))
     return ", ".join(parts)
 
 
-def _discount_text(discount: Fixed | Percent, currency: str) -> str:
-    if isinstance(discount, Fixed):
+def _discount_text(discount: FixedAmount | PercentAmount, currency: str) -> str:
+    if isinstance(discount, FixedAmount):
         return _money_text(discount.value, currency)
     pattern = "#,##0.##\xa0%" if language.get() == "ru" else "#,##0.##%"
     return format_percent(discount.basis_points / 10_000, pattern, locale=language.get())

@@ -54,13 +54,13 @@ class PromoCodeIn(RequestModel):
     )
 
 
-class RunIn(RequestModel):
+class PromoCodeRunIn(RequestModel):
     """A new way of sharing a code."""
 
     name: RunName
 
 
-class RunOut(ResponseModel):
+class PromoCodeRunOut(ResponseModel):
     """A way of sharing a code."""
 
     n: N
@@ -76,11 +76,11 @@ class PromoCodeOut(ResponseModel):
     url: Url
     programme_id: Id
     campaign: Id
-    runs: list[RunOut] = field(default_factory=list)
+    runs: list[PromoCodeRunOut] = field(default_factory=list)
     nickname: Nickname = ""
 
 
-class BonusOut(ResponseModel):
+class RunBonus(ResponseModel):
     """An agent's bonus from a run: pending, paid to the wallet, and taken back for returns."""
 
     pending: Amount = 0
@@ -88,7 +88,7 @@ class BonusOut(ResponseModel):
     returned: Amount = 0
 
 
-class RunCounted(ResponseModel):
+class PromoCodeRunStats(ResponseModel):
     """A way of sharing a code with its counters: page views, sales, what buyers paid less returns, and the bonus."""
 
     n: N
@@ -97,10 +97,10 @@ class RunCounted(ResponseModel):
     views: Count = 0
     came: Count = 0
     sum: Kopecks = 0
-    bonus: BonusOut = field(default_factory=BonusOut)
+    bonus: RunBonus = field(default_factory=RunBonus)
 
 
-class PromoCodeCounted(ResponseModel):
+class PromoCodeStats(ResponseModel):
     """A code of the caller with its counters. Run 0 is the code without a run."""
 
     id: UUID
@@ -111,7 +111,7 @@ class PromoCodeCounted(ResponseModel):
     currency: Annotated[Literal["PTS", "RUB"], Meta(examples=["RUB"])]
     offer: Annotated[str, Meta(description="What the buyer gets.", examples=["5% off, from 1,000 RUB"])]
     created_at: Moment
-    runs: list[RunCounted]
+    runs: list[PromoCodeRunStats]
     nickname: Nickname = ""
     closed_at: Annotated[datetime, Meta(tz=True, examples=["2026-12-01T10:00:00Z"])] | None = None
 
@@ -119,5 +119,5 @@ class PromoCodeCounted(ResponseModel):
 class PromoCodePage(ResponseModel):
     """Codes of the caller, newest first; `next` is the cursor of the following page."""
 
-    items: list[PromoCodeCounted]
+    items: list[PromoCodeStats]
     next: Next = None

@@ -22,7 +22,7 @@ from backend.programmes.rules.explanation import CurrentRuleVersions
 OWN_PHOTO = text("SELECT photo FROM receipts WHERE account_id = :account AND key = :key")
 
 
-class AnswerIn(RequestModel):
+class ReceiptAnswerIn(RequestModel):
     """The agent's answer about a receipt; the brand's reviewers read it."""
 
     text: Annotated[
@@ -41,8 +41,8 @@ class AnswerIn(RequestModel):
         photos.ReceiptDecided,
     ),
 )
-async def answer_review(
-    db: Db, versions: CurrentRuleVersions, agent: CurrentAgent, key: FromPath[UUID], data: JSONBody[AnswerIn]
+async def answer_receipt_review(
+    db: Db, versions: CurrentRuleVersions, agent: CurrentAgent, key: FromPath[UUID], data: JSONBody[ReceiptAnswerIn]
 ) -> ReceiptOut:
     """Answer once while the receipt is in review. Telephone numbers and mail addresses are removed."""
     await agent_answers.give_answer(db, agent.account_id, key, data.text)
@@ -56,4 +56,4 @@ async def get_receipt_photo(db: Db, files: InjectedFiles, agent: CurrentAgent, k
     return await photos.stream_photo(files, rows[0].photo if rows else None)  # type: ignore[return-value]  # it is streamed
 
 
-router = Router("/", route_handlers=[answer_review, get_receipt_photo], tags=["Receipts"])
+router = Router("/", route_handlers=[answer_receipt_review, get_receipt_photo], tags=["Receipts"])

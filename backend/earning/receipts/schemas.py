@@ -15,7 +15,7 @@ from backend.earning.receipts.reasons import CHECK_OF_RULE, CHECK_TEXTS, FIELD_N
 from backend.earning.receipts.verification.agreement import differing_fields
 from backend.programmes.rules.explanation import (
     AccrualAmounts,
-    AdditionalOut,
+    AdditionalAwardOut,
     Explanation,
     RuleVersion,
     additional_out,
@@ -45,7 +45,7 @@ class ReceiptIn(RequestModel):
         return {"fn": self.fn, "fd": str(self.fd), "fp": str(self.fp), "at": self.at, "total": total}
 
 
-class SlipOut(ResponseModel):
+class FiscalReceiptOut(ResponseModel):
     """The requisites of the receipt."""
 
     fn: Fn | None = None
@@ -58,7 +58,7 @@ class SlipOut(ResponseModel):
     number: Annotated[str | None, Meta(description="The receipt's identity, where not Russia.", examples=[None])] = None
 
 
-class ReturnedOut(ResponseModel):
+class ReturnedLineOut(ResponseModel):
     """What a receipt of a return clawed back from a paid line."""
 
     n: Annotated[int, Meta(description="Line of the return.", examples=[0])]
@@ -70,7 +70,7 @@ class ReturnedOut(ResponseModel):
     currency: Annotated[str | None, Meta(examples=["RUB"])] = None
 
 
-class LineOut(ResponseModel):
+class ReceiptLineOut(ResponseModel):
     """A line of the receipt that a brand pays for or may pay for."""
 
     n: Annotated[int, Meta(examples=[0])]
@@ -83,7 +83,7 @@ class LineOut(ResponseModel):
     currency: Annotated[str | None, Meta(examples=["RUB"])] = None
     explanation: Explanation | None = None
     additional: Annotated[
-        list[AdditionalOut],
+        list[AdditionalAwardOut],
         Meta(description="Part of `amount` from stacking campaigns; the explanation is of the rest.", examples=[[]]),
     ] = field(default_factory=list)
     returned: Annotated[int | None, Meta(description="Minor units that were clawed back.", examples=[None, 2700])] = (
@@ -102,7 +102,7 @@ class ReceiptOut(ResponseModel):
 
     id: UUID
     status: Annotated[Literal["pending", "review", "credited", "refused"], Meta(examples=["credited"])]
-    receipt: SlipOut
+    receipt: FiscalReceiptOut
     sent_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T15:31:00Z"])]
     decide_by: (
         Annotated[
@@ -115,7 +115,7 @@ class ReceiptOut(ResponseModel):
     next: Annotated[str | None, Meta(description="What to do, for people.", examples=[None])] = None
     has_photo: Annotated[bool, Meta(examples=[False])] = False
     may_answer: Annotated[bool, Meta(description="An answer of yours is awaited.", examples=[False])] = False
-    lines: list[LineOut] = field(default_factory=list)
+    lines: list[ReceiptLineOut] = field(default_factory=list)
     differs: Annotated[
         list[Literal["fp", "at", "total", "operation"]],
         Meta(
@@ -123,9 +123,9 @@ class ReceiptOut(ResponseModel):
             examples=[[], ["total"]],
         ),
     ] = field(default_factory=list)
-    returned: Annotated[list[ReturnedOut], Meta(description="For a return: what it clawed back from the caller.")] = (
-        field(default_factory=list)
-    )
+    returned: Annotated[
+        list[ReturnedLineOut], Meta(description="For a return: what it clawed back from the caller.")
+    ] = field(default_factory=list)
 
 
 class ReceiptPage(ResponseModel):
@@ -135,12 +135,14 @@ class ReceiptPage(ResponseModel):
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
 
 
-def requisites_out(row: Any) -> SlipOut:
+def requisites_out(row: Any) -> FiscalReceiptOut:
     """The requisites of a receipt, from its row."""
     if row.country != "RU":
-        return SlipOut(total=row.total, at=row.at, operation=row.operation, country=row.country, number=row.identity)
+        return FiscalReceiptOut(
+            total=row.total, at=row.at, operation=row.operation, country=row.country, number=row.identity
+        )
     fn, _, fd = row.identity.partition(":")
-    return SlipOut(fn, int(fd), row.fp, row.total, row.at, row.operation)
+    return FiscalReceiptOut(fn, int(fd), row.fp, row.total, row.at, row.operation)
 
 
 def receipt_out(
@@ -191,13 +193,13 @@ def _check_text(checks: Iterable[str]) -> str:
     return " ".join([*(translate(CHECK_TEXTS[check]) for check in sorted(checks)), translate(REASONS["checked"])])
 
 
-def _returned_out(row: Any) -> ReturnedOut:
-    return ReturnedOut(row.n, row.name, row.quantity.normalize(), row.amount, row.currency)
+def _returned_out(row: Any) -> ReturnedLineOut:
+    return ReturnedLineOut(row.n, row.name, row.quantity.normalize(), row.amount, row.currency)
 
 
-def _line_out(line: Any, versions: Mapping[int, RuleVersion]) -> LineOut:
+def _line_out(line: Any, versions: Mapping[int, RuleVersion]) -> ReceiptLineOut:
     back = line.state == "paid" and line.line_amount > 0 and line.returned == line.line_amount
-    out = LineOut(
+    out = ReceiptLineOut(
         line.n, line.name, line.quantity.normalize(), line.sum, "returned" if back else line.state, line.programme_id
     )
     reason = line.reason or ("returned" if back else None)

@@ -34,7 +34,7 @@ CodeKey = tuple[UUID, int]  # a scan's id and the number of the code in it
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
-class CodePlace(ResponseModel):
+class CodeLocation(ResponseModel):
     """The place of a code in the picture."""
 
     page: Annotated[int, Meta(description="Page of a PDF, or 1.", examples=[1])]
@@ -58,18 +58,18 @@ class PictureCode(msgspec.Struct, frozen=True):
     """A code of a picture with its place."""
 
     payload: Payload
-    place: CodePlace
+    place: CodeLocation
 
     @classmethod
     def of(cls, payload: Payload, symbol: Symbol) -> "PictureCode":
-        return cls(payload, CodePlace(symbol.page, [(x, y) for x, y in symbol.outline]))
+        return cls(payload, CodeLocation(symbol.page, [(x, y) for x, y in symbol.outline]))
 
 
 class CodeDetails(msgspec.Struct, frozen=True):
     """The printed form of a code and its place in the picture."""
 
     code: str | None
-    place: CodePlace | None = None
+    place: CodeLocation | None = None
 
 
 class _CachedProduct(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from backend.earning.scans.intake import Picture, PictureBroken, PictureKind, Pi
 from backend.earning.scans.outcomes import ScanOutcome, picture_texts, scanned_text
 from backend.earning.scans.pictures import photos, picture_time
 from backend.earning.scans.scan_time import scan_time
-from backend.earning.scans.schemas import QueueIn, QueueOut, ScanDetails, ScanOut, picture_out, scan_out
+from backend.earning.scans.schemas import ScanBatchIn, ScanBatchOut, ScanDetails, ScanOut, picture_out, scan_out
 from backend.earning.scans.service import CurrentScanContext, ScanContext
 from backend.identity.accounts.authentication import Agent, CurrentAgent
 
@@ -36,7 +36,7 @@ from backend.identity.accounts.authentication import Agent, CurrentAgent
     opt=CHECKS_CALLER_ITSELF,
     responses=error_responses(BodyChanged, PictureBroken, TooLarge, PictureTooBig, PictureKind, TooManyRequests, Busy),
 )
-async def scan(
+async def put_scan(
     request: HTTPRequest,
     scan_id: FromPath[UUID],
     agent: CurrentAgent,
@@ -106,18 +106,18 @@ async def _scan_details(
 
 
 @post("/scans/batch", status_code=200, opt=CHECKS_CALLER_ITSELF, responses=error_responses(TooManyRequests, Busy))
-async def scan_queue(
-    data: JSONBody[QueueIn],
+async def submit_scan_batch(
+    data: JSONBody[ScanBatchIn],
     agent: CurrentAgent,
     scan_context: CurrentScanContext,
-) -> QueueOut:
+) -> ScanBatchOut:
     """Send up to 200 scans that were queued offline, in any order. Idempotent."""
     now = datetime.now(UTC)
     texts = [scanned_text(row.id, row.text, scan_time(scan_context.settings, row.taken_at, now)) for row in data.scans]
     outcomes = await service.handle_scans(scan_context, agent, texts, now)
     codes = {(text.id, 0): CodeDetails(human_readable(text.payload)) for text in texts}
     details = await _scan_details(scan_context, agent, outcomes, {(row.id, 0): row.text for row in data.scans}, codes)
-    return QueueOut([scan_out(row, details) for row in outcomes])
+    return ScanBatchOut([scan_out(row, details) for row in outcomes])
 
 
-router = Router("/", route_handlers=[scan, scan_queue], tags=["Scans"])
+router = Router("/", route_handlers=[put_scan, submit_scan_batch], tags=["Scans"])

@@ -10,7 +10,7 @@ import msgspec
 from backend.core.db.database import Database
 from backend.core.settings import Settings
 from backend.earning.receipts import receipt_list, submission
-from backend.earning.receipts.schemas import SlipOut, requisites_out
+from backend.earning.receipts.schemas import FiscalReceiptOut, requisites_out
 from backend.earning.receipts.submission import SubmissionResult
 from backend.earning.scans.outcomes import ScannedText, ScanOutcome
 from backend.identity.accounts.authentication import Agent, translate_database_errors
@@ -26,7 +26,7 @@ REVIEW_REASONS = ("photo_needed", "being_checked")
 class ReceiptDetails(msgspec.Struct, frozen=True):
     """The details of a receipt in a response: its numbers, and until when it will be decided."""
 
-    slip: SlipOut
+    slip: FiscalReceiptOut
     decide_by: datetime | None = None
     waits_for: str | None = None  # the reason why a reviewer decides
 
@@ -87,7 +87,7 @@ async def receipt_details(
     return found
 
 
-def _slip_of_text(text: str) -> SlipOut | None:
+def _slip_of_text(text: str) -> FiscalReceiptOut | None:
     try:
         return requisites_out(submission.parse_receipt(text))
     except Problem:

@@ -11,13 +11,13 @@ from msgspec import Meta, field
 from backend.core.http.models import RequestModel, ResponseModel
 from backend.core.language import translate
 from backend.earning.receipts import reasons as receipts
-from backend.earning.receipts.schemas import SlipOut
-from backend.earning.scans.code_details import CodeDetails, CodeKey, CodePlace, CodeProduct
+from backend.earning.receipts.schemas import FiscalReceiptOut
+from backend.earning.scans.code_details import CodeDetails, CodeKey, CodeLocation, CodeProduct
 from backend.earning.scans.outcomes import ScanOutcome
 from backend.earning.scans.receipts import ReceiptDetails
 from backend.programmes.rules.explanation import (
     AccrualAmounts,
-    AdditionalOut,
+    AdditionalAwardOut,
     Explanation,
     RuleVersion,
     additional_out,
@@ -64,7 +64,7 @@ class QueuedScan(ScanIn, kw_only=True):
     id: UUID
 
 
-class QueueIn(RequestModel):
+class ScanBatchIn(RequestModel):
     """Up to 200 scans, in any order. Idempotent."""
 
     scans: Annotated[list[QueuedScan], Meta(min_length=1, max_length=200)]
@@ -80,12 +80,14 @@ class ScanOut(ResponseModel):
     currency: Annotated[str | None, Meta(examples=["RUB"])] = None
     explanation: Explanation | None = None
     additional: Annotated[
-        list[AdditionalOut],
+        list[AdditionalAwardOut],
         Meta(
             description="The part of `amount` from stacking campaigns; the explanation covers the rest.", examples=[[]]
         ),
     ] = field(default_factory=list)
-    receipt: Annotated[SlipOut | None, Meta(description="The fields of a receipt. See `/v1/receipts/{id}`.")] = None
+    receipt: Annotated[
+        FiscalReceiptOut | None, Meta(description="The fields of a receipt. See `/v1/receipts/{id}`.")
+    ] = None
     decide_by: DecideBy = None
     reason: Annotated[
         str | None, Meta(description="Why it was refused, for machines.", examples=[None, "already_claimed"])
@@ -100,7 +102,7 @@ class ScanOut(ResponseModel):
     ] = None
     product: Annotated[CodeProduct | None, Meta(description="The product of the code.")] = None
     place: Annotated[
-        CodePlace | None,
+        CodeLocation | None,
         Meta(description="Place in the picture. A repeat may lack it while pictures cannot be read."),
     ] = None
     others: Annotated[
@@ -109,7 +111,7 @@ class ScanOut(ResponseModel):
     ] = field(default_factory=list)
 
 
-class QueueOut(ResponseModel):
+class ScanBatchOut(ResponseModel):
     """One outcome for each scan, in the order sent."""
 
     items: list[ScanOut]

@@ -11,7 +11,7 @@ from backend.core.http.errors import Busy, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
 from backend.core.http.requests import HTTPRequest
-from backend.core.security.credentials import ChallengeOut, PasskeyIn
+from backend.core.security.credentials import PasskeyChallengeOut, PasskeyIn
 from backend.core.security.passkey_challenges import PasskeyInvalid, PasskeySiteInvalid
 from backend.core.security.passwords import InjectedPasswords
 from backend.identity.accounts import holds, ownership_proof, passkeys, pins, recovery, service
@@ -19,14 +19,14 @@ from backend.identity.accounts.authentication import Agent, CurrentAgent
 from backend.identity.accounts.models import Device
 from backend.identity.accounts.ownership_proof import OwnerProof, PinHeader, RecoveryCodeHeader
 from backend.identity.accounts.schemas import (
-    AccountNew,
+    AccountCreated,
+    AccountRecoveryOut,
     DeviceList,
     DeviceOut,
     PasskeyList,
     PasskeyOut,
     PinIn,
     RecoveryCodeOut,
-    RecoveryOut,
     SessionIn,
     SessionOut,
 )
@@ -48,7 +48,7 @@ Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 @post("/accounts", responses=error_responses(TooManyRequests))
 async def create_account(
     request: HTTPRequest, session: Session, db: Db, settings: CurrentSettings, now: Now
-) -> AccountNew:
+) -> AccountCreated:
     """Make an account: no phone number, e-mail or name. Keep the token, write the recovery code down."""
     await service.count_creation(db, settings, now, request.state.network)
     return await service.create_account(session, settings, now)
@@ -70,7 +70,9 @@ async def create_session(
 
 
 @post("/sessions/challenges", responses=error_responses(PasskeySiteInvalid, TooManyRequests))
-async def create_session_challenge(request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now) -> ChallengeOut:
+async def create_session_challenge(
+    request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now
+) -> PasskeyChallengeOut:
     """Ask for a challenge to come back with a passkey."""
     return await passkeys.start_authentication(db, settings, now, request.state.network)
 
@@ -91,7 +93,7 @@ async def list_devices(session: Session, agent: CurrentAgent, now: Now) -> Devic
 
 
 @delete("/devices/{device_id:int}", responses=error_responses(service.DeviceUnknown, *PROOF))
-async def end_device(
+async def delete_device(
     db: Db,
     session: Session,
     passwords: InjectedPasswords,
@@ -110,14 +112,14 @@ async def end_device(
 
 
 @get("/me/recovery", responses=error_responses(holds.RecoveryNotFound))
-async def get_recovery(session: Session, agent: CurrentAgent, now: Now) -> RecoveryOut:
+async def get_recovery(session: Session, agent: CurrentAgent, now: Now) -> AccountRecoveryOut:
     """The recovery that can still be undone: which device came back, and when its hold ends."""
     recovery_hold = await holds.current_recovery(session, agent.account_id, now)
-    return RecoveryOut(recovery_hold.device.name, recovery_hold.device.created_at, recovery_hold.until)
+    return AccountRecoveryOut(recovery_hold.device.name, recovery_hold.device.created_at, recovery_hold.until)
 
 
 @delete("/me/recovery", responses=error_responses(*PROOF))
-async def undo_recovery(
+async def cancel_recovery(
     db: Db,
     session: Session,
     passwords: InjectedPasswords,
@@ -166,7 +168,7 @@ async def create_recovery_code(
         Busy,
     ),
 )
-async def set_pin(
+async def put_pin(
     data: JSONBody[PinIn],
     db: Db,
     passwords: InjectedPasswords,
@@ -189,7 +191,7 @@ async def set_pin(
 @post("/passkeys/challenges", responses=error_responses(PasskeySiteInvalid, TooManyRequests))
 async def create_passkey_challenge(
     db: Db, session: Session, settings: CurrentSettings, agent: CurrentAgent, now: Now
-) -> ChallengeOut:
+) -> PasskeyChallengeOut:
     """Ask for a challenge to make a passkey: a way back that needs no paper."""
     return await passkeys.start_registration(db, session, settings, agent.account_id, now, agent.network)
 
@@ -225,7 +227,7 @@ async def list_passkeys(session: Session, agent: CurrentAgent) -> PasskeyList:
 
 
 @delete("/passkeys/{passkey_id:int}", responses=error_responses(passkeys.PasskeyUnknown, *PROOF))
-async def end_passkey(
+async def delete_passkey(
     db: Db,
     session: Session,
     passwords: InjectedPasswords,
@@ -245,22 +247,22 @@ async def end_passkey(
 public_router = Router(
     "/",
     route_handlers=[create_account, create_session, create_session_challenge],
-    tags=["Account"],
+    tags=["Accounts"],
     security=[{}],
 )
 router = Router(
     "/",
     route_handlers=[
         list_devices,
-        end_device,
+        delete_device,
         get_recovery,
-        undo_recovery,
+        cancel_recovery,
         create_recovery_code,
-        set_pin,
+        put_pin,
         create_passkey_challenge,
         create_passkey,
         list_passkeys,
-        end_passkey,
+        delete_passkey,
     ],
-    tags=["Account"],
+    tags=["Accounts"],
 )

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.db.database import Database
 from backend.core.http.errors import Conflict, NotFound, Unauthenticated
 from backend.core.security import authenticator, passkey_challenges
-from backend.core.security.credentials import Assertion, ChallengeOut, PasskeyIn
+from backend.core.security.credentials import PasskeyAssertion, PasskeyChallengeOut, PasskeyIn
 from backend.core.security.passkey_challenges import CHALLENGE_LIFETIME, PasskeyInvalid
 from backend.core.settings import Settings
 from backend.identity.accounts import holds
@@ -53,7 +53,7 @@ class PasskeysFull(Conflict):
 
 async def start_registration(
     db: Database, session: AsyncSession, settings: Settings, account_id: int, now: datetime, network: str
-) -> ChallengeOut:
+) -> PasskeyChallengeOut:
     """A challenge for the registration of a passkey.
 
     Raises:
@@ -70,10 +70,10 @@ async def start_registration(
         user_name=account.card_number or "",
         known=registered,
     )
-    return ChallengeOut(options, now + CHALLENGE_LIFETIME)
+    return PasskeyChallengeOut(options, now + CHALLENGE_LIFETIME)
 
 
-async def start_authentication(db: Database, settings: Settings, now: datetime, network: str) -> ChallengeOut:
+async def start_authentication(db: Database, settings: Settings, now: datetime, network: str) -> PasskeyChallengeOut:
     """A challenge for signing in with a passkey, which names its account.
 
     Raises:
@@ -81,7 +81,7 @@ async def start_authentication(db: Database, settings: Settings, now: datetime, 
     """
     site = passkey_challenges.site_of(settings)
     challenge = await passkey_challenges.create_challenge(db, settings, STATEMENTS, None, network, now)
-    return ChallengeOut(authenticator.request_options(site, challenge), now + CHALLENGE_LIFETIME)
+    return PasskeyChallengeOut(authenticator.request_options(site, challenge), now + CHALLENGE_LIFETIME)
 
 
 async def add_passkey(
@@ -151,7 +151,7 @@ async def end_passkey(session: AsyncSession, account_id: int, passkey_id: int) -
     passkey.ended_at = passkey.ended_at or func.now()
 
 
-async def verify_passkey(db: Database, settings: Settings, sent: Assertion) -> int | None:
+async def verify_passkey(db: Database, settings: Settings, sent: PasskeyAssertion) -> int | None:
     """The id of the passkey that answers a challenge for signing in, or None; the challenge is consumed."""
 
     def handle(account_id: int) -> bytes:

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from backend.core.http.models import RequestModel, ResponseModel
-from backend.core.security.credentials import Assertion
+from backend.core.security.credentials import PasskeyAssertion
 
 CardNumber = Annotated[str, Meta(description="16 digits with Luhn's. Public.", examples=["4000123456789017"])]
 Token = Annotated[
@@ -24,7 +24,7 @@ Pin = Annotated[str, Meta(pattern=PIN, examples=["4071"])]
 DeviceName = Annotated[str, Meta(max_length=40, examples=["Work phone"])]
 
 
-class AccountNew(ResponseModel):
+class AccountCreated(ResponseModel):
     """A new account's three strings. We keep hashes only."""
 
     card_number: CardNumber
@@ -49,7 +49,7 @@ class SessionIn(RequestModel):
     """A recovery code in any spelling (case, dashes, look-alikes, quotes do not matter), or a passkey."""
 
     recovery_code: Annotated[str, Meta(max_length=200, examples=["7KQ2M-9XJ4T-0C8WN-P3RVEA"])] = ""
-    passkey: Assertion | None = None
+    passkey: PasskeyAssertion | None = None
     device_name: DeviceName = ""
     device_token: Annotated[
         str,
@@ -62,7 +62,7 @@ class SessionIn(RequestModel):
     ] = ""
 
 
-class SessionOut(AccountNew):
+class SessionOut(AccountCreated):
     """A new device's token, and a new recovery code for when the hold is over; the old one opens until then. On a known
     device there is no hold and no new code."""
 
@@ -129,7 +129,7 @@ class RecoveryCodeOut(ResponseModel):
     recovery_code: RecoveryCode
 
 
-class RecoveryOut(ResponseModel):
+class AccountRecoveryOut(ResponseModel):
     """A recovery that can still be undone."""
 
     device_name: DeviceName

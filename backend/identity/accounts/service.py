@@ -13,7 +13,7 @@ from backend.core.settings import Settings
 from backend.identity.accounts import holds, secrets
 from backend.identity.accounts.authentication import BEARER_PREFIX, Agent
 from backend.identity.accounts.models import Account, Challenge, Device, DeviceInvitation, Passkey
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 
 HOUR = 3600  # seconds
 
@@ -36,7 +36,9 @@ async def count_creation(db: Database, settings: Settings, now: datetime, networ
     await rate_limits.count_request(db, "accounts", seconds=HOUR, limit=numbers.at("accounts_per_hour", day))
 
 
-async def create_account(session: AsyncSession, settings: Settings, now: datetime, device_name: str = "") -> AccountNew:
+async def create_account(
+    session: AsyncSession, settings: Settings, now: datetime, device_name: str = ""
+) -> AccountCreated:
     """Create an account and its first device."""
     card, code = secrets.generate_card_number(), secrets.generate_recovery_code()
     account = Account(card_number=card, recovery_digest=secrets.recovery_digest(code, settings.pepper))
@@ -44,7 +46,7 @@ async def create_account(session: AsyncSession, settings: Settings, now: datetim
     await session.flush()
     token, _ = add_device(session, settings, account, now, device_name)
     events.record(session, "account.created", account_id=account.id)
-    return AccountNew(card_number=card, token=token, recovery_code=code)
+    return AccountCreated(card_number=card, token=token, recovery_code=code)
 
 
 def add_device(

@@ -12,7 +12,7 @@ from backend.core.security.passkey_challenges import PasskeySiteInvalid
 from backend.core.security.passwords import InjectedPasswords
 from backend.identity.brands import password_policy, service, sessions, sign_in
 from backend.identity.brands.authentication import BEFORE_SETUP, READERS, CurrentMember
-from backend.identity.brands.schemas import BrandOut, Me, PasswordIn, SignInIn, SignInOut
+from backend.identity.brands.schemas import BrandOut, CurrentStaffOut, PasswordIn, StaffSessionIn, StaffSessionOut
 from backend.identity.brands.second_factors import passkeys
 from backend.identity.brands.second_factors import service as second_factors
 
@@ -29,31 +29,31 @@ from backend.identity.brands.second_factors import service as second_factors
         Busy,
     ),
 )
-async def staff_sign_in(
+async def create_staff_session(
     request: HTTPRequest,
-    data: JSONBody[SignInIn],
+    data: JSONBody[StaffSessionIn],
     db: Db,
     passwords: InjectedPasswords,
     settings: CurrentSettings,
     now: Now,
-) -> SignInOut:
+) -> StaffSessionOut:
     """Sign in as staff with e-mail, password and the second factor where there is one, or with a passkey only. The wait
     grows with repeated failures; a device that sends its earlier token has a counter of its own."""
     return await sign_in.sign_in(db, passwords, settings, request.state.network, data, now)
 
 
 @delete("/staff/sessions/current", opt=READERS | BEFORE_SETUP, responses=error_responses(Unauthenticated))
-async def staff_sign_out(staff: CurrentMember, session: Session) -> None:
+async def end_staff_session(staff: CurrentMember, session: Session) -> None:
     """Sign out: the token ends."""
     await sessions.sign_out(session, staff)
 
 
 @get("/staff/me", opt=READERS | BEFORE_SETUP, responses=error_responses(Unauthenticated))
-async def staff_me(staff: CurrentMember, session: Session) -> Me:
+async def get_current_staff(staff: CurrentMember, session: Session) -> CurrentStaffOut:
     """Who is calling, in which role and for which brand."""
     brand = await service.get_brand(session, staff)
     row = await service.get_current_member(session, staff)
-    return Me(
+    return CurrentStaffOut(
         row.id,
         row.email,
         row.role,
@@ -84,5 +84,7 @@ async def change_staff_password(
     await sessions.change_password(db, passwords, settings, staff, data.old_password, data.password, now)
 
 
-public_router = Router("/", route_handlers=[staff_sign_in], tags=["Staff"], security=[{}])
-router = Router("/", route_handlers=[staff_sign_out, staff_me, change_staff_password], tags=["Staff"])
+public_router = Router("/", route_handlers=[create_staff_session], tags=["Staff sign-in"], security=[{}])
+router = Router(
+    "/", route_handlers=[end_staff_session, get_current_staff, change_staff_password], tags=["Staff sign-in"]
+)

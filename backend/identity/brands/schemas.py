@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from backend.core.http.models import LINE, RequestModel, ResponseModel
-from backend.core.security.credentials import Assertion
+from backend.core.security.credentials import PasskeyAssertion
 from backend.identity.brands.models import Brand, Role, Staff
 
 # Letters that every mail server and every database folds alike; no slash, because the e-mail is part of a path.
@@ -35,14 +35,14 @@ StaffRecoveryCode = Annotated[
 ]
 
 
-class SignInIn(RequestModel):
+class StaffSessionIn(RequestModel):
     """Credentials of a member of staff: e-mail and password, with a second factor where there is one; or a passkey."""
 
     email: Annotated[str, Meta(max_length=254, examples=["anna@teplo.example"])] = ""
     password: Annotated[str, Meta(max_length=128, examples=["nine warm radiators"])] = ""
     code: TotpCode | None = None
     recovery_code: StaffRecoveryCode | None = None
-    passkey: Assertion | None = None
+    passkey: PasskeyAssertion | None = None
     device_token: Annotated[
         str,
         Meta(
@@ -53,7 +53,7 @@ class SignInIn(RequestModel):
     ] = ""
 
 
-class SignInOut(ResponseModel):
+class StaffSessionOut(ResponseModel):
     """A session of a working day. We keep the token's hash only."""
 
     token: Annotated[str, Meta(description="Bearer token.", examples=["st_...43 characters...Ab3d"])]
@@ -140,7 +140,7 @@ class StaffPage(ResponseModel):
     next: Annotated[str | None, Meta(examples=["WzNd"])] = None
 
 
-class Me(ResponseModel):
+class CurrentStaffOut(ResponseModel):
     """Who is calling."""
 
     id: Id
@@ -152,7 +152,7 @@ class Me(ResponseModel):
     recovery_codes: Annotated[int, Meta(description="How many are left.", examples=[9])] = 0
 
 
-class TotpNew(ResponseModel):
+class TotpCreated(ResponseModel):
     """A secret for an authenticator application (RFC 6238): draw `uri` as a QR code."""
 
     secret: Annotated[str, Meta(examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])]
@@ -165,7 +165,7 @@ class TotpIn(RequestModel):
     code: TotpCode
 
 
-class RecoveryCodesOut(ResponseModel):
+class StaffRecoveryCodesOut(ResponseModel):
     """Recovery codes, shown once; each replaces a second factor once."""
 
     recovery_codes: Annotated[list[StaffRecoveryCode], Meta(description="Empty: the earlier ones are valid.")]
@@ -178,7 +178,7 @@ class StaffPasskeyOut(ResponseModel):
     created_at: Moment
 
 
-class StaffPasskeyNew(StaffPasskeyOut):
+class StaffPasskeyCreated(StaffPasskeyOut):
     """A new passkey; with the first second factor come recovery codes."""
 
     recovery_codes: Annotated[list[StaffRecoveryCode], Meta(description="With the first factor.")] = msgspec.field(
@@ -198,7 +198,7 @@ class AuthenticationIn(RequestModel):
     password: Annotated[str, Meta(max_length=128, examples=["nine warm radiators"])] | None = None
     code: TotpCode | None = None
     recovery_code: StaffRecoveryCode | None = None
-    passkey: Assertion | None = None
+    passkey: PasskeyAssertion | None = None
 
 
 class AuthenticationOut(ResponseModel):

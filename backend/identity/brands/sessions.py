@@ -14,7 +14,7 @@ from backend.core.settings import Settings
 from backend.identity.brands import audit_log, password_policy
 from backend.identity.brands.authentication import BEARER_PREFIX, Member, brand_transaction
 from backend.identity.brands.models import Staff, StaffSession
-from backend.identity.brands.schemas import SignInOut
+from backend.identity.brands.schemas import StaffSessionOut
 
 HASH = text("SELECT password_hash FROM staff WHERE id = :id")
 
@@ -29,7 +29,7 @@ class PasswordWrong(Forbidden):
 
 async def start_session(
     session: AsyncSession, settings: Settings, staff_id: int, hashed: str | None, now: datetime
-) -> SignInOut | None:
+) -> StaffSessionOut | None:
     """Create a session. Returns None where, since the password was checked, the member was disabled or got a password
     other than `hashed`. The same hash may have been sealed under a newer pepper since."""
     member = select(Staff).where(Staff.id == staff_id, Staff.disabled_at.is_(None))
@@ -46,7 +46,7 @@ async def start_session(
     await session.execute(delete(StaffSession).where(StaffSession.staff_id == staff.id, StaffSession.expires_at < old))
     session.add(StaffSession(staff_id=staff.id, token_digest=tokens.digest(token), expires_at=expires_at))
     events.record(session, "staff.signed_in", brand_id=staff.brand_id, staff_id=staff.id)
-    return SignInOut(token, expires_at, staff.role, staff.brand_id, staff.password_expires_at)
+    return StaffSessionOut(token, expires_at, staff.role, staff.brand_id, staff.password_expires_at)
 
 
 async def sign_out(session: AsyncSession, member: Member) -> None:

@@ -20,7 +20,7 @@ from backend.core.security.passwords import Passwords
 from backend.core.settings import Settings
 from backend.identity.brands import sessions
 from backend.identity.brands.authentication import BEARER_PREFIX
-from backend.identity.brands.schemas import SignInIn, SignInOut
+from backend.identity.brands.schemas import StaffSessionIn, StaffSessionOut
 from backend.identity.brands.second_factors import passkeys
 from backend.identity.brands.second_factors import service as second_factors
 
@@ -72,8 +72,8 @@ class SignInAttempt(msgspec.Struct, frozen=True):
 
 
 async def sign_in(
-    db: Database, passwords: Passwords, settings: Settings, network: str, sent: SignInIn, now: datetime
-) -> SignInOut:
+    db: Database, passwords: Passwords, settings: Settings, network: str, sent: StaffSessionIn, now: datetime
+) -> StaffSessionOut:
     """Create a session. The response and its time are the same for an unknown e-mail, a wrong password and a disabled
     member; the hash is computed outside any transaction.
 
@@ -130,7 +130,7 @@ def _is_token(text: str) -> bool:
 
 
 async def _has_second_factor(
-    db: Database, settings: Settings, staff: MemberRow, sent: SignInIn, attempt: SignInAttempt, now: datetime
+    db: Database, settings: Settings, staff: MemberRow, sent: StaffSessionIn, attempt: SignInAttempt, now: datetime
 ) -> bool:
     """Whether the request has the second factor that it needs. Where a password alone is not enough, the response does
     not reveal that it was right."""
@@ -145,7 +145,7 @@ async def _has_second_factor(
     raise second_factors.SecondFactorInvalid
 
 
-async def _start_session(db: Database, settings: Settings, staff: MemberRow, now: datetime) -> SignInOut:
+async def _start_session(db: Database, settings: Settings, staff: MemberRow, now: datetime) -> StaffSessionOut:
     if staff.password_expires_at is not None and staff.password_expires_at <= now:
         raise FirstPasswordExpired
     async with db.begin() as session:
@@ -156,8 +156,8 @@ async def _start_session(db: Database, settings: Settings, staff: MemberRow, now
 
 
 async def _sign_in_by_passkey(
-    db: Database, settings: Settings, network: str, sent: SignInIn, now: datetime
-) -> SignInOut:
+    db: Database, settings: Settings, network: str, sent: StaffSessionIn, now: datetime
+) -> StaffSessionOut:
     """A passkey verifies its user, so it is two factors; a right one signs in whatever the counters."""
     staff_id = await passkeys.verify_passkey(db, settings, sent.passkey, None) if sent.passkey else None
     if staff_id is not None:

@@ -66,7 +66,7 @@ class WebhookPage(ResponseModel):
     next: Next = None
 
 
-class SecretIn(RequestModel):
+class WebhookSecretIn(RequestModel):
     """The replacement of a secret."""
 
     old_hours: Annotated[
@@ -80,13 +80,13 @@ class SecretIn(RequestModel):
     ] = SECRET_HOURS
 
 
-class SecretOut(ResponseModel):
+class WebhookSecretOut(ResponseModel):
     """A new secret."""
 
     secret: Secret
 
 
-class DeliveryOut(ResponseModel):
+class WebhookDeliveryOut(ResponseModel):
     """The delivery of an event to a webhook."""
 
     id: Annotated[int, Meta(examples=[17])]
@@ -123,8 +123,8 @@ class DeliveryOut(ResponseModel):
         )
 
 
-class DeliveryPage(ResponseModel):
+class WebhookDeliveryPage(ResponseModel):
     """Deliveries of a webhook, newest first."""
 
-    items: list[DeliveryOut]
+    items: list[WebhookDeliveryOut]
     next: Next = None

@@ -36,13 +36,13 @@ from backend.identity.brands.authentication import (
 from backend.notifications.webhooks import deliveries, service
 from backend.notifications.webhooks.models import DeliveryState
 from backend.notifications.webhooks.schemas import (
-    DeliveryOut,
-    DeliveryPage,
-    SecretIn,
-    SecretOut,
+    WebhookDeliveryOut,
+    WebhookDeliveryPage,
     WebhookIn,
     WebhookOut,
     WebhookPage,
+    WebhookSecretIn,
+    WebhookSecretOut,
 )
 
 DeliveryId = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
@@ -86,10 +86,15 @@ async def put_webhook(
     ),
 )
 async def replace_webhook_secret(
-    staff: CurrentMember, session: Session, settings: CurrentSettings, now: Now, key: Key, data: JSONBody[SecretIn]
-) -> SecretOut:
+    staff: CurrentMember,
+    session: Session,
+    settings: CurrentSettings,
+    now: Now,
+    key: Key,
+    data: JSONBody[WebhookSecretIn],
+) -> WebhookSecretOut:
     """Create a new secret, shown only once. For a day both secrets sign messages, so that none is lost meanwhile."""
-    return SecretOut(await service.replace_secret(session, settings, staff, key, data.old_hours, now))
+    return WebhookSecretOut(await service.replace_secret(session, settings, staff, key, data.old_hours, now))
 
 
 @get(
@@ -97,19 +102,19 @@ async def replace_webhook_secret(
     opt=EDITORS,
     responses=error_responses(RoleForbids, service.WebhookUnknown, CursorInvalid),
 )
-async def list_deliveries(
+async def list_webhook_deliveries(
     staff: CurrentMember,
     session: Session,
     key: Key,
     in_state: Annotated[DeliveryState | None, QueryParameter(name="state")] = None,
     after: AfterNumber = None,
     limit: Limit = 50,
-) -> DeliveryPage:
+) -> WebhookDeliveryPage:
     """Deliveries of a webhook in the last 30 days, newest first."""
     endpoint = await service.get_webhook(session, staff, key)
     read = partial(deliveries.list_deliveries, session, endpoint, in_state, number_from_cursor(after))
     rows, next_cursor = await read_page(read, limit, lambda row: row[0].id)
-    return DeliveryPage([DeliveryOut.of(*row) for row in rows], next_cursor)
+    return WebhookDeliveryPage([WebhookDeliveryOut.of(*row) for row in rows], next_cursor)
 
 
 @post(
@@ -118,21 +123,23 @@ async def list_deliveries(
     status_code=202,
     responses=error_responses(*SENDING_ERRORS, deliveries.DeliveryUnknown, deliveries.DeliveryUnderWay),
 )
-async def replay_delivery(
+async def replay_webhook_delivery(
     staff: CurrentMember, db: Db, settings: CurrentSettings, now: Now, key: Key, delivery_id: DeliveryId
-) -> DeliveryOut:
+) -> WebhookDeliveryOut:
     """Send a delivery again under the same `webhook-id`."""
     await _check_rate_limit(db, settings, staff, now)
     async with brand_transaction(db, staff) as session:
-        return DeliveryOut.of(*await deliveries.replay_delivery(session, staff, key, delivery_id, now))
+        return WebhookDeliveryOut.of(*await deliveries.replay_delivery(session, staff, key, delivery_id, now))
 
 
 @post("/webhooks/{key:str}/tests", opt=EDITORS, status_code=202, responses=error_responses(*SENDING_ERRORS))
-async def test_webhook(staff: CurrentMember, db: Db, settings: CurrentSettings, now: Now, key: Key) -> DeliveryOut:
+async def test_webhook(
+    staff: CurrentMember, db: Db, settings: CurrentSettings, now: Now, key: Key
+) -> WebhookDeliveryOut:
     """Send a test event `webhook.test`."""
     await _check_rate_limit(db, settings, staff, now)
     async with brand_transaction(db, staff) as session:
-        return DeliveryOut.of(*await deliveries.send_test_event(session, staff, key))
+        return WebhookDeliveryOut.of(*await deliveries.send_test_event(session, staff, key))
 
 
 async def _check_rate_limit(db: Database, settings: Settings, staff: Member, now: Now) -> None:
@@ -147,8 +154,8 @@ router = Router(
         get_webhook,
         put_webhook,
         replace_webhook_secret,
-        list_deliveries,
-        replay_delivery,
+        list_webhook_deliveries,
+        replay_webhook_delivery,
         test_webhook,
     ],
     tags=["Webhooks"],

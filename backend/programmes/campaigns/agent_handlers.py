@@ -15,7 +15,7 @@ from backend.core.http.problems import error_responses
 from backend.core.http.requests import HTTPRequest
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.campaigns import earning_campaigns
-from backend.programmes.campaigns.earning_campaigns import WAYS, EarningPage, EarningWay
+from backend.programmes.campaigns.earning_campaigns import WAYS, EarningCampaignPage, EarningWay
 from backend.programmes.rules.explanation import CurrentRuleVersions
 
 Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")]
@@ -33,7 +33,7 @@ async def list_earning_campaigns(
     programme_id: Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1, description="Of this programme.")] = None,
     after: Cursor = None,
     limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
-) -> Response[EarningPage]:
+) -> Response[EarningCampaignPage]:
     """Active campaigns for boxes, marked units or receipts, newest first, each with a plain sentence. Of several
     campaigns that match a scan, the one with the highest award is used. ETag and 304."""
     ways = [way] if way else WAYS
@@ -43,7 +43,7 @@ async def list_earning_campaigns(
     products = await earning_campaigns.named_products(db, (loaded[row.version_id].rule for row in rows))
     low = settings.numbers.at("budget_low_percent", now.date())
     items = [earning_campaigns.earning_campaign(row, loaded, products, low) for row in rows]
-    return conditional_response(request, EarningPage(items, following))
+    return conditional_response(request, EarningCampaignPage(items, following))
 
 
 router = Router("/", route_handlers=[list_earning_campaigns], tags=["Campaigns"])

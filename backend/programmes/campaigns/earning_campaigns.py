@@ -14,7 +14,7 @@ from backend.core.language import language, localized, money, translate
 from backend.programmes.campaigns import budgets
 from backend.programmes.campaigns.budgets import BudgetLeft, BudgetState
 from backend.programmes.rules.explanation import RuleVersion
-from backend.programmes.rules.rule import Fixed, Percent, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Rule
 from backend.programmes.schemas import Id, Next
 
 EarningWay = Literal["package", "marking", "receipt"]
@@ -36,7 +36,7 @@ PAGE = text("""
 PRODUCTS = text("SELECT id, sku, name_ru, name_en FROM products WHERE id = ANY(:ids) AND archived_at IS NULL")
 
 
-class ProductNamed(ResponseModel):
+class CampaignProduct(ResponseModel):
     """A product that the campaign awards for."""
 
     sku: Annotated[str, Meta(examples=["RA16-374"])]
@@ -54,7 +54,7 @@ class EarningCampaign(ResponseModel):
     currency: Annotated[Literal["PTS", "RUB"], Meta(examples=["RUB"])]
     ways: Annotated[list[EarningWay], Meta(examples=[["package"]])]
     text: Annotated[str, Meta(examples=["RUB150.00 for each box, on chosen products, at most RUB500.00 a day"])]
-    amount: Fixed | Percent
+    amount: FixedAmount | PercentAmount
     hold_days: Annotated[int, Meta(description="Days until the bonus may be spent.", examples=[14])] = 0
     lifetime_days: Annotated[int | None, Meta(description="Days after which it expires.", examples=[365])] = None
     cap_per_agent_day: Annotated[int | None, Meta(description="Your limit for a day.", examples=[50000])] = None
@@ -71,13 +71,13 @@ class EarningCampaign(ResponseModel):
         int | None,
         Meta(description="Number of chosen products; without it all products of the brand count.", examples=[2]),
     ] = None
-    products: Annotated[list[ProductNamed], Meta(description="The first ten of them.")] = field(default_factory=list)
+    products: Annotated[list[CampaignProduct], Meta(description="The first ten of them.")] = field(default_factory=list)
     ends_at: Annotated[datetime, Meta(tz=True, examples=["2027-11-22T10:00:00Z"])] | None = None
     budget: BudgetState | None = None
     budget_left_percent: BudgetLeft | None = None
 
 
-class EarningPage(ResponseModel):
+class EarningCampaignPage(ResponseModel):
     """Campaigns, newest first; `next` is the cursor of the following page."""
 
     items: list[EarningCampaign]
@@ -107,15 +107,18 @@ async def earning_campaign_rows(
     return [EarningCampaignRow(*row) for row in rows]
 
 
-async def named_products(db: Database, rules: Iterable[Rule]) -> dict[int, ProductNamed]:
+async def named_products(db: Database, rules: Iterable[Rule]) -> dict[int, CampaignProduct]:
     """The products that campaigns name."""
     ids = {product_id for rule in rules for product_id in _first_products(rule)}
     rows = await db.rows(PRODUCTS, ids=list(ids)) if ids else []
-    return {row.id: ProductNamed(row.sku, localized(row)) for row in rows}
+    return {row.id: CampaignProduct(row.sku, localized(row)) for row in rows}
 
 
 def earning_campaign(
-    row: EarningCampaignRow, versions: Mapping[int, RuleVersion], products: Mapping[int, ProductNamed], low_percent: int
+    row: EarningCampaignRow,
+    versions: Mapping[int, RuleVersion],
+    products: Mapping[int, CampaignProduct],
+    low_percent: int,
 ) -> EarningCampaign:
     """A campaign as agents see it."""
     version = versions[row.version_id]
@@ -170,7 +173,7 @@ def describe_rule(rule: Rule, currency: str) -> str:
 
 
 def _amount_text(way: EarningWay, rule: Rule, currency: str) -> str:
-    if isinstance(rule.amount, Fixed):
+    if isinstance(rule.amount, FixedAmount):
         amount = money(rule.amount.value, currency)
         match way:
             case "package":
@@ -191,7 +194,7 @@ def _amount_text(way: EarningWay, rule: Rule, currency: str) -> str:
 
 def _smallest_award(rule: Rule) -> int:
     """The minimum that one scan consumes of a budget. A budget pays a scan in full or not at all."""
-    return rule.amount.value if isinstance(rule.amount, Fixed) else 1
+    return rule.amount.value if isinstance(rule.amount, FixedAmount) else 1
 
 
 def _first_products(rule: Rule) -> list[int]:

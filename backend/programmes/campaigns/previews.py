@@ -10,14 +10,14 @@ from backend.identity.brands.authentication import Member
 from backend.programmes import service
 from backend.programmes.campaigns import rule_input
 from backend.programmes.campaigns import service as campaigns
-from backend.programmes.campaigns.schemas import PreviewIn, PreviewOut
+from backend.programmes.campaigns.schemas import CampaignPreviewIn, CampaignPreviewOut
 from backend.programmes.products import service as products
 from backend.programmes.rules.explanation import AccrualAmounts, RuleVersion, explain_accrual
 from backend.programmes.rules.rule import (
     ActiveCampaign,
     Decision,
     Facts,
-    Fixed,
+    FixedAmount,
     Promo,
     decide_award,
     mismatch_reason,
@@ -37,7 +37,9 @@ MISMATCH_TEXTS = {
 }
 
 
-async def preview_rule(session: AsyncSession, member: Member, draft: PreviewIn, now: datetime) -> PreviewOut:
+async def preview_rule(
+    session: AsyncSession, member: Member, draft: CampaignPreviewIn, now: datetime
+) -> CampaignPreviewOut:
     """Decide as a real claim would, for an agent who got nothing on that day.
 
     Raises:
@@ -65,8 +67,8 @@ async def preview_rule(session: AsyncSession, member: Member, draft: PreviewIn, 
     return _applied_preview(version, decision)
 
 
-def _refused_preview(reason: str) -> PreviewOut:
-    return PreviewOut(applies=False, reason=reason, text=translate(MISMATCH_TEXTS[reason]))
+def _refused_preview(reason: str) -> CampaignPreviewOut:
+    return CampaignPreviewOut(applies=False, reason=reason, text=translate(MISMATCH_TEXTS[reason]))
 
 
 def _price_after_discount(promo: Promo, product_id: int, price: int | None) -> int | None:
@@ -74,13 +76,13 @@ def _price_after_discount(promo: Promo, product_id: int, price: int | None) -> i
     if price is None or product_id in (promo.excluded or ()) or price < (promo.minimum or 0):
         return None
     rate = promo.discount
-    discount = rate.value if isinstance(rate, Fixed) else share_of(price, rate.basis_points, rate.rounding)
+    discount = rate.value if isinstance(rate, FixedAmount) else share_of(price, rate.basis_points, rate.rounding)
     return price - min(price, discount, discount if promo.most is None else promo.most)
 
 
-def _applied_preview(version: RuleVersion, decision: Decision) -> PreviewOut:
+def _applied_preview(version: RuleVersion, decision: Decision) -> CampaignPreviewOut:
     rule = version.rule
     amount = min(decision.gross, rule.cap_per_agent_day or decision.gross, rule.cap_per_agent or decision.gross)
     accrued = AccrualAmounts(0, decision.base, decision.gross, amount, decision.matures_on, decision.expires_on)
     waits = decision.matures_on > decision.today
-    return PreviewOut(applies=True, amount=amount, explanation=explain_accrual(version, accrued, waits=waits))
+    return CampaignPreviewOut(applies=True, amount=amount, explanation=explain_accrual(version, accrued, waits=waits))

@@ -6,12 +6,14 @@ from typing import Annotated, Any, Self
 from msgspec import Meta
 
 from backend.core.http.models import LINE_OR_NOTHING, RequestModel, ResponseModel
-from backend.programmes.rules.rule import Count, Fixed, Percent, Promo
+from backend.programmes.rules.rule import Count, FixedAmount, PercentAmount, Promo
 from backend.programmes.schemas import Sku
 
 MAX_EXCLUDED = 10_000
 
-Discount = Annotated[Fixed | Percent, Meta(description="On the lines that count: an amount in kopecks, or a share.")]
+Discount = Annotated[
+    FixedAmount | PercentAmount, Meta(description="On the lines that count: an amount in kopecks, or a share.")
+]
 MaxDiscount = Annotated[Count, Meta(description="Maximum discount of one basket.", examples=[50000])]
 Minimum = Annotated[Count, Meta(description="Minimum sum of the lines that count.", examples=[100000])]
 OwnGoods = Annotated[bool, Meta(description="Only lines count that are products of the brand.", examples=[False])]
@@ -39,7 +41,7 @@ Longest = Annotated[
 ]
 
 
-class PromoIn(RequestModel):
+class PromoTermsIn(RequestModel):
     """The discount of a promo code, how often it can be used, and which codes it combines with.
 
     The rule's `products` are those that count, its `amount` is the agent's bonus: a share of what the buyer paid for
@@ -66,7 +68,7 @@ class PromoIn(RequestModel):
     longest: Longest = 16
 
 
-class PromoOut(ResponseModel):
+class PromoTermsOut(ResponseModel):
     """The discount of a promo code, how often it can be used, and which codes it combines with."""
 
     discount: Discount
@@ -92,6 +94,6 @@ class PromoOut(ResponseModel):
         return cls(**same_fields(promo), excluded=excluded)
 
 
-def same_fields(promo: Promo | PromoIn) -> dict[str, Any]:
+def same_fields(promo: Promo | PromoTermsIn) -> dict[str, Any]:
     """The fields that are equal in the API and in the rule: all but the products."""
     return {name: getattr(promo, name) for name in Promo.__struct_fields__ if name != "excluded"}

@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.http.errors import Invalid
 from backend.identity.brands.authentication import Member
-from backend.programmes.campaigns.promo_schemas import PromoIn, same_fields
-from backend.programmes.campaigns.schemas import RuleIn
+from backend.programmes.campaigns.promo_schemas import PromoTermsIn, same_fields
+from backend.programmes.campaigns.schemas import CampaignRuleIn
 from backend.programmes.models import Product
-from backend.programmes.rules.rule import Fixed, Promo, Rule
+from backend.programmes.rules.rule import FixedAmount, Promo, Rule
 
 
 class ProductsUnknown(Invalid):
@@ -80,7 +80,7 @@ RULE_INPUT_ERRORS = (
 )
 
 
-async def build_rule(session: AsyncSession, member: Member, rule: RuleIn) -> Rule:
+async def build_rule(session: AsyncSession, member: Member, rule: CampaignRuleIn) -> Rule:
     """The rule that is stored and decided on.
 
     Raises:
@@ -110,12 +110,12 @@ async def build_rule(session: AsyncSession, member: Member, rule: RuleIn) -> Rul
     )
 
 
-def _check_rule(rule: RuleIn) -> None:
+def _check_rule(rule: CampaignRuleIn) -> None:
     if rule.lifetime_days is not None and rule.lifetime_days <= rule.hold_days:
         raise LifetimeTooShort
-    if isinstance(rule.amount, Fixed) and rule.cap_per_agent_day and rule.amount.value > rule.cap_per_agent_day:
+    if isinstance(rule.amount, FixedAmount) and rule.cap_per_agent_day and rule.amount.value > rule.cap_per_agent_day:
         raise CapTooLow
-    if isinstance(rule.amount, Fixed) and rule.cap_per_agent and rule.amount.value > rule.cap_per_agent:
+    if isinstance(rule.amount, FixedAmount) and rule.cap_per_agent and rule.amount.value > rule.cap_per_agent:
         raise AgentCapTooLow
     if rule.unlisted and (not rule.hold_days or rule.cap_per_agent_day is None):
         raise UnlistedUnguarded
@@ -127,7 +127,7 @@ def _check_rule(rule: RuleIn) -> None:
         raise WordLengthsCrossed
 
 
-async def _build_promo(session: AsyncSession, member: Member, promo: PromoIn) -> Promo:
+async def _build_promo(session: AsyncSession, member: Member, promo: PromoTermsIn) -> Promo:
     return Promo(**same_fields(promo), excluded=await _product_ids(session, member, promo.excluded))
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, Self
 from msgspec import Meta, field
 
 from backend.core.http.models import LINE, LINE_OR_NOTHING, RequestModel, ResponseModel
-from backend.programmes.campaigns.promo_schemas import PromoIn, PromoOut
+from backend.programmes.campaigns.promo_schemas import PromoTermsIn, PromoTermsOut
 from backend.programmes.models import CampaignState, CampaignVersion
 from backend.programmes.rules.explanation import Explanation
-from backend.programmes.rules.rule import Count, Fixed, Percent, Rule, Way
+from backend.programmes.rules.rule import Count, FixedAmount, PercentAmount, Rule, Way
 from backend.programmes.schemas import Id, Moment, Next, Price, Sku
 
 MAX_PRODUCTS = 10_000
@@ -90,11 +90,11 @@ StartsFrom = Annotated[
 ]
 
 
-class RuleIn(RequestModel):
+class CampaignRuleIn(RequestModel):
     """What a campaign awards: ways of earning, products, amount, when it may be spent, and the caps."""
 
     ways: Annotated[frozenset[WayName], Meta(min_length=1)]
-    amount: Fixed | Percent
+    amount: FixedAmount | PercentAmount
     products: (
         Annotated[list[Sku], Meta(description="All products when left out.", min_length=1, max_length=MAX_PRODUCTS)]
         | None
@@ -109,14 +109,16 @@ class RuleIn(RequestModel):
     priority: Priority = 0
     stacks: Stacks = False
     exclusive: Exclusive = False
-    promo: Annotated[PromoIn, Meta(description="With the way `promo` and no other way.", examples=[None])] | None = None
+    promo: (
+        Annotated[PromoTermsIn, Meta(description="With the way `promo` and no other way.", examples=[None])] | None
+    ) = None
 
 
-class RuleOut(ResponseModel):
+class CampaignRuleOut(ResponseModel):
     """A rule of a campaign version."""
 
     ways: list[WayName]
-    amount: Fixed | Percent
+    amount: FixedAmount | PercentAmount
     products: list[Sku] | None = None
     cap_per_agent_day: AgentDayCap | None = None
     cap_per_agent: AgentCap | None = None
@@ -128,7 +130,7 @@ class RuleOut(ResponseModel):
     priority: Priority = 0
     stacks: Stacks = False
     exclusive: Exclusive = False
-    promo: Annotated[PromoOut, Meta(examples=[None])] | None = None
+    promo: Annotated[PromoTermsOut, Meta(examples=[None])] | None = None
 
     @classmethod
     def of(cls, rule: Rule, skus: Mapping[int, str]) -> Self:
@@ -146,7 +148,7 @@ class RuleOut(ResponseModel):
             priority=rule.priority,
             stacks=rule.stacks,
             exclusive=rule.exclusive,
-            promo=None if rule.promo is None else PromoOut.of(rule.promo, skus),
+            promo=None if rule.promo is None else PromoTermsOut.of(rule.promo, skus),
         )
 
 
@@ -156,7 +158,7 @@ class CampaignIn(RequestModel):
     programme_id: ProgrammeId
     name_ru: Title
     starts_at: Instant
-    rule: RuleIn
+    rule: CampaignRuleIn
     name_en: TitleEn = ""
     state: State = "draft"
     ends_at: Instant | None = None
@@ -176,19 +178,19 @@ class CampaignWarning(ResponseModel):
     text: Annotated[str, Meta(examples=["These products have no price, so a share of it pays nothing: KB-24"])]
 
 
-class VersionOut(ResponseModel):
+class CampaignVersionOut(ResponseModel):
     """A version of a campaign's name and rule."""
 
     version: VersionNumber
     name_ru: Title
-    rule: RuleOut
+    rule: CampaignRuleOut
     created_at: Moment
     name_en: TitleEn = ""
     staff_id: Id | None = None
 
     @classmethod
     def of(cls, row: CampaignVersion, rule: Rule, skus: Mapping[int, str]) -> Self:
-        rule_out = RuleOut.of(rule, skus)
+        rule_out = CampaignRuleOut.of(rule, skus)
         return cls(row.version, row.name_ru, rule_out, row.created_at, row.name_en, row.staff_id)
 
 
@@ -202,7 +204,7 @@ class CampaignOut(ResponseModel):
     state: State
     starts_at: Moment
     version: VersionNumber
-    rule: RuleOut
+    rule: CampaignRuleOut
     created_at: Moment
     name_en: TitleEn = ""
     ends_at: Annotated[datetime, Meta(tz=True, examples=["2027-11-22T10:00:00Z"])] | None = None
@@ -215,7 +217,7 @@ class CampaignOut(ResponseModel):
     warnings: Annotated[list[CampaignWarning], Meta(description="Only of a single campaign.")] = field(
         default_factory=list
     )
-    versions: Annotated[list[VersionOut], Meta(description="The newest first.")] = field(default_factory=list)
+    versions: Annotated[list[CampaignVersionOut], Meta(description="The newest first.")] = field(default_factory=list)
 
 
 class CampaignPage(ResponseModel):
@@ -225,11 +227,11 @@ class CampaignPage(ResponseModel):
     next: Next = None
 
 
-class PreviewIn(RequestModel):
+class CampaignPreviewIn(RequestModel):
     """A rule, and facts to decide on."""
 
     programme_id: ProgrammeId
-    rule: RuleIn
+    rule: CampaignRuleIn
     way: WayName
     sku: Sku
     price: Price | None = None
@@ -239,7 +241,7 @@ class PreviewIn(RequestModel):
     name_en: TitleEn = "Draft"
 
 
-class PreviewOut(ResponseModel):
+class CampaignPreviewOut(ResponseModel):
     """What the rule would award, with its explanation."""
 
     applies: bool

@@ -32,7 +32,13 @@ from backend.programmes import service
 from backend.programmes.campaigns import budgets, previews, rule_input
 from backend.programmes.campaigns import service as campaigns
 from backend.programmes.campaigns import views as campaign_views
-from backend.programmes.campaigns.schemas import CampaignIn, CampaignOut, CampaignPage, PreviewIn, PreviewOut
+from backend.programmes.campaigns.schemas import (
+    CampaignIn,
+    CampaignOut,
+    CampaignPage,
+    CampaignPreviewIn,
+    CampaignPreviewOut,
+)
 from backend.programmes.products import service as products
 
 RULE_REFUSALS = (
@@ -105,7 +111,9 @@ async def put_campaign(
     status_code=200,
     responses=error_responses(*RULE_REFUSALS, products.ProductUnknown),
 )
-async def preview_campaign(staff: CurrentMember, session: Session, data: JSONBody[PreviewIn], now: Now) -> PreviewOut:
+async def preview_campaign(
+    staff: CurrentMember, session: Session, data: JSONBody[CampaignPreviewIn], now: Now
+) -> CampaignPreviewOut:
     """Decide a rule on example facts; nothing is stored."""
     return await previews.preview_rule(session, staff, data, now)
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.brands.authentication import Member
 from backend.programmes.campaigns import budgets, warnings
-from backend.programmes.campaigns.schemas import CampaignOut, RuleOut, VersionOut
+from backend.programmes.campaigns.schemas import CampaignOut, CampaignRuleOut, CampaignVersionOut
 from backend.programmes.models import Campaign, CampaignVersion, Product
 from backend.programmes.rules.rule import Rule
 
@@ -32,7 +32,7 @@ async def campaign_with_versions(session: AsyncSession, campaign: Campaign) -> C
     (out,) = await _campaigns_out(session, [campaign], versions)
     current = next(row for row in versions if row.version == campaign.version)
     out.warnings = await warnings.campaign_warnings(session, campaign, _version_rule(current))
-    out.versions = [VersionOut.of(row, _version_rule(row), skus) for row in versions]
+    out.versions = [CampaignVersionOut.of(row, _version_rule(row), skus) for row in versions]
     return out
 
 
@@ -63,7 +63,7 @@ def _campaign_out(row: Campaign, version: CampaignVersion, skus: dict[int, str],
         **{name: getattr(row, name) for name in names},
         name_ru=version.name_ru,
         name_en=version.name_en,
-        rule=RuleOut.of(_version_rule(version), skus),
+        rule=CampaignRuleOut.of(_version_rule(version), skus),
         remaining=remaining,
     )
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.language import translate
 from backend.programmes.campaigns.schemas import CampaignWarning
 from backend.programmes.models import Campaign, Product
-from backend.programmes.rules.rule import PAYING_WAYS, Fixed, Rule
+from backend.programmes.rules.rule import PAYING_WAYS, FixedAmount, Rule
 
 MAX_SKUS = 20
 
@@ -22,7 +22,7 @@ async def campaign_warnings(session: AsyncSession, campaign: Campaign, rule: Rul
     if skus := await _skus_without_price(session, campaign, rule):
         text = translate("These products have no price, so a share of it pays nothing: {skus}.", skus=", ".join(skus))
         warnings.append(CampaignWarning("products_without_price", text))
-    if isinstance(rule.amount, Fixed) and campaign.budget is not None and campaign.budget < rule.amount.value:
+    if isinstance(rule.amount, FixedAmount) and campaign.budget is not None and campaign.budget < rule.amount.value:
         warnings.append(CampaignWarning("budget_too_small", translate("The budget does not pay for one time.")))
     if campaign.state == "active" and campaign.ends_at is not None and campaign.ends_at <= datetime.now(UTC):
         warnings.append(CampaignWarning("already_over", translate("The campaign is active, but its time is over.")))
@@ -31,7 +31,7 @@ async def campaign_warnings(session: AsyncSession, campaign: Campaign, rule: Rul
 
 async def _skus_without_price(session: AsyncSession, campaign: Campaign, rule: Rule) -> list[str]:
     """SKUs for which a share of the recommended price is nothing. Receipts have prices of their own."""
-    if isinstance(rule.amount, Fixed) or not rule.ways & {"package", "marking"}:
+    if isinstance(rule.amount, FixedAmount) or not rule.ways & {"package", "marking"}:
         return []
     rows = select(Product.sku).where(
         Product.brand_id == campaign.brand_id, Product.price.is_(None), Product.archived_at.is_(None)

@@ -19,7 +19,7 @@ from backend.core.tabular.file_operations import FileFormat, FileOperation, Uplo
 from backend.identity.brands import import_time
 from backend.identity.brands.authentication import EDITORS, READERS, CurrentMember, RoleForbids, brand_transaction
 from backend.programmes.products import columns, exports, imports
-from backend.programmes.schemas import ImportOut
+from backend.programmes.schemas import ProductImportReport
 
 
 @post(
@@ -50,7 +50,7 @@ async def import_products(
     settings: CurrentSettings,
     now: Now,
     spool: InjectedSpool,
-) -> ImportOut:
+) -> ProductImportReport:
     """Import a CSV or XLSX of products: good rows are imported, refused rows are reported with line and column.
 
     The first line names the columns, in English (the API's own names; `price` in kopecks, or `price_rub` in roubles)

@@ -11,7 +11,7 @@ from backend.core.tabular.headers import letters
 from backend.core.tabular.reader import FileUnreadable
 from backend.programmes.products import columns
 from backend.programmes.products.columns import Column
-from backend.programmes.schemas import RowProblem
+from backend.programmes.schemas import ImportRowProblem
 
 BLOCK_ROWS, MAX_COLUMNS = 500, 64
 VALUE_LENGTH = 100  # of a refused cell in a report
@@ -56,7 +56,7 @@ class ParsedRow(NamedTuple):
     line: int
     sku: str
     values: dict[str, Any]
-    problems: list[RowProblem]
+    problems: list[ImportRowProblem]
     absent: list[str]
     has_lost_zeros: bool = False
     keeps_zeros: bool = False  # other rows of the block have leading zeros
@@ -155,7 +155,7 @@ class ProductFileReader:
         column = self.columns[min(len(row.cells), len(self.columns)) - 1] if row.is_open else None
         return column.field if column else ""
 
-    def _read_cells(self, row: TableRow) -> tuple[dict[str, Any], list[RowProblem]]:
+    def _read_cells(self, row: TableRow) -> tuple[dict[str, Any], list[ImportRowProblem]]:
         values, problems = {}, []
         for header, column, read in itertools.zip_longest(self.headers, self.columns, row.cells[: len(self.columns)]):
             cell: Cell = read or EMPTY
@@ -168,6 +168,6 @@ class ProductFileReader:
         return values, problems
 
 
-def row_problem(line: int, header: str, refusal: DomainError, value: str = "") -> RowProblem:
+def row_problem(line: int, header: str, refusal: DomainError, value: str = "") -> ImportRowProblem:
     """Why a row is refused, in the caller's language."""
-    return RowProblem(line, header, refusal.code, refusal.detail(), value[:VALUE_LENGTH])
+    return ImportRowProblem(line, header, refusal.code, refusal.detail(), value[:VALUE_LENGTH])

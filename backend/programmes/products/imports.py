@@ -33,7 +33,7 @@ from backend.programmes.products.import_reader import (
     row_problem,
 )
 from backend.programmes.products.service import NAMES, GtinConflict
-from backend.programmes.schemas import ImportOut, RowProblem, SourceOut
+from backend.programmes.schemas import ImportRowProblem, ImportSource, ProductImportReport
 
 MAX_PROBLEMS = 1000
 EMPTY: dict[str, Any] = {
@@ -120,7 +120,9 @@ def import_limits(settings: Settings, now: datetime) -> ImportLimits:
     return ImportLimits(*(settings.numbers.at(name, now.date()) for name in names))
 
 
-async def import_products(session: AsyncSession, member: Member, file: IO[bytes], limits: ImportLimits) -> ImportOut:
+async def import_products(
+    session: AsyncSession, member: Member, file: IO[bytes], limits: ImportLimits
+) -> ProductImportReport:
     """Create, change or skip each product of the file. It is read in a thread, block by block.
 
     Raises:
@@ -138,7 +140,7 @@ async def import_products(session: AsyncSession, member: Member, file: IO[bytes]
 
 async def _import_blocks(
     session: AsyncSession, member: Member, reader: ProductFileReader, limits: ImportLimits
-) -> ImportOut:
+) -> ProductImportReport:
     await asyncio.to_thread(reader.open)
     product_import = ProductImport(session, member, reader)
     await product_import.begin()
@@ -157,14 +159,14 @@ class ProductImport:
         self.session = session
         self.member = member
         self.reader = reader
-        self.report = ImportOut(
+        self.report = ProductImportReport(
             0,
             0,
             0,
             0,
             0,
             ignored_columns=reader.ignored(),
-            source=SourceOut.of(reader.source),
+            source=ImportSource.of(reader.source),
             columns=reader.mapping(),
         )
         self.decisive = False
@@ -225,7 +227,7 @@ class ProductImport:
 
     def _row_problems(
         self, row: ParsedRow, existing: Row[Any] | None, holders: dict[str, str], original: str | None
-    ) -> list[RowProblem]:
+    ) -> list[ImportRowProblem]:
         """Problems that depend on the stored products. A good row takes its GTIN in `holders`."""
         if changed := self._sku_damage(row, original, is_new=existing is None):
             return [row_problem(row.line, self.reader.header("sku"), changed, row.sku)]
@@ -241,7 +243,7 @@ class ProductImport:
             return [row_problem(row.line, self.reader.header("gtin"), GtinConflict(), gtin)]
         return []
 
-    def _damaged_values(self, row: ParsedRow, existing: Row[Any]) -> list[RowProblem]:
+    def _damaged_values(self, row: ParsedRow, existing: Row[Any]) -> list[ImportRowProblem]:
         return [
             row_problem(
                 row.line, self.reader.header(field), refusal, import_changes.display_text(field, row.values[field])
@@ -261,7 +263,7 @@ class ProductImport:
             return LeadingZerosInvalid()
         return ShortenedNumberInvalid() if damage.is_rounded(row.sku) else None
 
-    def _report_problems(self, problems: Sequence[RowProblem]) -> None:
+    def _report_problems(self, problems: Sequence[ImportRowProblem]) -> None:
         self.report.refused += 1
         self.report.problems += problems[: max(0, MAX_PROBLEMS - len(self.report.problems))]
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from backend.core.db.database import Database
 from backend.core.http.models import ResponseModel
 from backend.core.language import Language, language, money, translate
-from backend.programmes.rules.rule import NEVER, Fixed, Rule
+from backend.programmes.rules.rule import NEVER, FixedAmount, Rule
 
 LOAD = text("""
     SELECT v.id, v.version, v.rule, v.name_ru, v.name_en, g.currency
@@ -49,7 +49,7 @@ class Explanation(ResponseModel):
     expires_on: Annotated[date | None, Meta(examples=["2027-12-06"])] = None
 
 
-class AdditionalOut(ResponseModel):
+class AdditionalAwardOut(ResponseModel):
     """The additional award of a campaign that stacks."""
 
     campaign: Annotated[int, Meta(examples=[18])]
@@ -105,14 +105,14 @@ def explain_accrual(version: RuleVersion, accrued: AccrualAmounts, *, waits: boo
     """Explain an accrual. Pure."""
     amount = version.rule.amount
     capped = accrued.amount < accrued.gross
-    fixed = isinstance(amount, Fixed)
+    fixed = isinstance(amount, FixedAmount)
     return Explanation(
         text=_rule_sentence(version, accrued, waits=waits),
         rule=version.name(),
         version=version.version,
-        base=None if isinstance(amount, Fixed) and not version.rule.promo else accrued.base,
-        basis_points=None if isinstance(amount, Fixed) else amount.basis_points,
-        rounding=None if isinstance(amount, Fixed) else amount.rounding,
+        base=None if isinstance(amount, FixedAmount) and not version.rule.promo else accrued.base,
+        basis_points=None if isinstance(amount, FixedAmount) else amount.basis_points,
+        rounding=None if isinstance(amount, FixedAmount) else amount.rounding,
         gross=accrued.gross if capped or not fixed else None,
         cap=_cap_reason(version.rule) if capped else None,
         available_on=accrued.matures_on if waits else None,
@@ -128,11 +128,13 @@ class AddedAccrual(AccrualAmounts, frozen=True):
     waits: bool
 
 
-def additional_out(rows: Iterable[Mapping[str, object]], versions: Mapping[int, RuleVersion]) -> list[AdditionalOut]:
+def additional_out(
+    rows: Iterable[Mapping[str, object]], versions: Mapping[int, RuleVersion]
+) -> list[AdditionalAwardOut]:
     """Additional awards, from the rows of programmes_added."""
     awards = [msgspec.convert(row, AddedAccrual) for row in rows]
     return [
-        AdditionalOut(
+        AdditionalAwardOut(
             award.campaign,
             award.amount - award.returned,
             explain_accrual(versions[award.version_id], award, waits=award.waits),
@@ -172,7 +174,7 @@ def _remainder_sentence(rule: Rule, amount: str) -> str:
 def _gross_sentence(rule: Rule, accrued: AccrualAmounts, gross: str) -> str:
     """The amount before caps. A base is in roubles, whatever the currency of the programme."""
     base = money(accrued.base, "RUB")
-    if isinstance(rule.amount, Fixed):
+    if isinstance(rule.amount, FixedAmount):
         return translate("your client paid {base}, you get {gross}", base=base, gross=gross) if rule.promo else gross
     rate = _format_rate(rule.amount.basis_points, language.get())
     if rule.promo:

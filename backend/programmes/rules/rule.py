@@ -21,13 +21,13 @@ NEVER = date(9999, 12, 31)
 Count = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
 
 
-class Fixed(msgspec.Struct, tag="fixed", tag_field="type", frozen=True, forbid_unknown_fields=True):
+class FixedAmount(msgspec.Struct, tag="fixed", tag_field="type", frozen=True, forbid_unknown_fields=True):
     """A fixed number of minor units each time."""
 
     value: Annotated[Count, msgspec.Meta(description="Minor units of the programme's currency.", examples=[5000])]
 
 
-class Percent(msgspec.Struct, tag="percent", tag_field="type", frozen=True, forbid_unknown_fields=True):
+class PercentAmount(msgspec.Struct, tag="percent", tag_field="type", frozen=True, forbid_unknown_fields=True):
     """A share of the base (a product's recommended price, a receipt line's sum), in basis points."""
 
     basis_points: Annotated[int, msgspec.Meta(ge=1, le=10_000, description="150 is 1.5 %.", examples=[150])]
@@ -41,7 +41,7 @@ class Promo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     them, or so much for each sale. Its `hold_days` are the window of returns.
     """
 
-    discount: Fixed | Percent
+    discount: FixedAmount | PercentAmount
     most: Annotated[Count | None, msgspec.Meta(description="Maximum discount of one basket.")] = None
     minimum: Annotated[Count | None, msgspec.Meta(description="The minimum sum of the lines that count.")] = None
     own_goods: Annotated[bool, msgspec.Meta(description="Only lines count that are products of the brand.")] = False
@@ -65,7 +65,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """What a campaign awards, when it may be spent, and its caps. `segments` limits it to some agents; empty: all."""
 
     ways: Annotated[frozenset[Way], msgspec.Meta(min_length=1, examples=[["package"]])]
-    amount: Fixed | Percent
+    amount: FixedAmount | PercentAmount
     products: Annotated[frozenset[int] | None, msgspec.Meta(description="Product ids; all when empty.")] = None
     segments: frozenset[str] = frozenset()
     cap_per_agent_day: Count | None = None
@@ -213,7 +213,7 @@ def mismatch_reason(campaign: ActiveCampaign, facts: Facts) -> MismatchReason | 
         return "other_products"
     if rule.segments and not rule.segments & facts.segments:
         return "other_segment"
-    if isinstance(rule.amount, Percent) and facts.price is None:
+    if isinstance(rule.amount, PercentAmount) and facts.price is None:
         return "no_price"
     return None if _gross_amount(rule, facts) else "rounds_to_nothing"
 
@@ -226,11 +226,11 @@ def _award_amounts(campaign: ActiveCampaign, facts: Facts) -> tuple[int, int] | 
 
 
 def _base_amount(rule: Rule, facts: Facts) -> int:
-    return 0 if isinstance(rule.amount, Fixed) else facts.price or 0
+    return 0 if isinstance(rule.amount, FixedAmount) else facts.price or 0
 
 
 def _gross_amount(rule: Rule, facts: Facts) -> int:
-    if isinstance(rule.amount, Fixed):
+    if isinstance(rule.amount, FixedAmount):
         return rule.amount.value * facts.units
     return share_of(facts.price or 0, rule.amount.basis_points, rule.amount.rounding)
 

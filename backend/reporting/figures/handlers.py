@@ -53,5 +53,5 @@ router = Router(
     "/",
     route_handlers=[get_figures, export_figures],
     dependencies=query_parameters.provide(query_parameters.figure_filters),
-    tags=["Figures"],
+    tags=["Reports"],
 )

@@ -14,7 +14,7 @@ Minor = Annotated[int, Meta(description="Minor units of the currency.", examples
 Currency = Annotated[Literal["PTS", "RUB"], Meta(examples=["RUB"])]
 
 
-class SumsOut(ResponseModel):
+class FiguresTotals(ResponseModel):
     """Sums of a period. Returns are sums of their own, on the day of the return."""
 
     currency: Currency
@@ -48,7 +48,7 @@ class SumsOut(ResponseModel):
         )
 
 
-class FigureOut(SumsOut, kw_only=True):
+class FiguresRow(FiguresTotals, kw_only=True):
     """The sums of one campaign, product, shop, agent, day or month in one programme."""
 
     key: Annotated[
@@ -64,8 +64,8 @@ class FigureOut(SumsOut, kw_only=True):
 
     @classmethod
     def of(cls, row: FigureRow) -> Self:
-        sums = SumsOut.of(row)
-        values = {name: getattr(sums, name) for name in SumsOut.__struct_fields__}
+        sums = FiguresTotals.of(row)
+        values = {name: getattr(sums, name) for name in FiguresTotals.__struct_fields__}
         return cls(**values, key=row.shown, name=row.name or "", programme=row.programme or "")
 
 
@@ -74,13 +74,13 @@ class FiguresOut(ResponseModel, rename={"first": "from", "last": "to"}):
 
     first: Annotated[date, Meta(examples=["2026-11-01"])]
     last: Annotated[date, Meta(examples=["2026-11-22"])]
-    items: list[FigureOut]
-    totals: list[SumsOut]
+    items: list[FiguresRow]
+    totals: list[FiguresTotals]
     has_more: Annotated[bool, Meta(examples=[False])] = False
 
     @classmethod
     def of(cls, period: Period, rows: list[FigureRow], limit: int) -> Self:
         """At most `limit` figures, and the totals of all."""
-        items = [FigureOut.of(row) for row in rows if not row.is_total]
-        totals = [SumsOut.of(row) for row in rows if row.is_total]
+        items = [FiguresRow.of(row) for row in rows if not row.is_total]
+        totals = [FiguresTotals.of(row) for row in rows if row.is_total]
         return cls(period.first, period.last, items[:limit], totals, len(items) > limit)

@@ -108,5 +108,5 @@ router = Router(
             (query_parameters.receipt_filters, [search_receipts, export_receipts]),
         )
     ],
-    tags=["Figures"],
+    tags=["Reports"],
 )

@@ -46,7 +46,7 @@ class ClaimOut(ResponseModel):
     signals: list[ClaimSignalOut] = field(default_factory=list)
 
 
-class AttemptOut(ResponseModel):
+class ClaimAttemptOut(ResponseModel):
     """A refused scan of the code."""
 
     card_number: Card
@@ -54,7 +54,7 @@ class AttemptOut(ResponseModel):
     reason: Annotated[str, Meta(description="For machines.", examples=["already_claimed"])]
 
 
-class CodeOut(ResponseModel):
+class CodeLookupOut(ResponseModel):
     """A code of the brand's: which it is, and what became of it. `open`: a promo code that is not closed."""
 
     kind: Annotated[CodeKind, Meta(examples=["package"])]
@@ -67,8 +67,8 @@ class CodeOut(ResponseModel):
     sku: Annotated[str | None, Meta(examples=["RA16-374"])] = None
     name: Annotated[str | None, Meta(examples=["Double socket"])] = None
     claim: ClaimOut | None = None
-    attempts: Annotated[list[AttemptOut], Meta(description="Refused scans, the first hundred.", examples=[[]])] = field(
-        default_factory=list
+    attempts: Annotated[list[ClaimAttemptOut], Meta(description="Refused scans, the first hundred.", examples=[[]])] = (
+        field(default_factory=list)
     )
     # Of a promo code.
     code: Annotated[str | None, Meta(examples=["IVAN7"])] = None

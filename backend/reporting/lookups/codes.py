@@ -20,7 +20,14 @@ from backend.earning.scans.outcomes import scanned_text
 from backend.earning.scans.scan_time import ScanTime
 from backend.identity.brands.authentication import Member
 from backend.programmes.rules.explanation import AccrualAmounts, RuleVersionCache, explain_accrual
-from backend.reporting.lookups.code_schemas import AttemptOut, ClaimOut, ClaimSignalOut, CodeKind, CodeOut, CodeState
+from backend.reporting.lookups.code_schemas import (
+    ClaimAttemptOut,
+    ClaimOut,
+    ClaimSignalOut,
+    CodeKind,
+    CodeLookupOut,
+    CodeState,
+)
 
 KINDS: dict[int, CodeKind] = {1: "package", 2: "list", 3: "marking"}
 # The slot is above 37 bits of the serial, see packages_cause_id.
@@ -114,7 +121,7 @@ class CodeNotFound(NotFound):
 
 async def find_code(
     session: AsyncSession, settings: Settings, versions: RuleVersionCache, member: Member, scanned: str
-) -> CodeOut:
+) -> CodeLookupOut:
     """Find a scanned text among the brand's codes, with its claim and attempts.
 
     Raises:
@@ -129,7 +136,7 @@ async def find_code(
 
 async def _find_goods_code(
     session: AsyncSession, settings: Settings, versions: RuleVersionCache, member: Member, scanned: str
-) -> CodeOut | None:
+) -> CodeLookupOut | None:
     (lookup,) = scan_decisions.read_texts(settings, [scanned_text(UUID(int=0), scanned, ScanTime(datetime.now(UTC)))])
     if not isinstance(lookup, CodeLookup):
         return None
@@ -139,14 +146,14 @@ async def _find_goods_code(
         return None
     name = row.name_ru if language.get() == "ru" else row.name_en or row.name_ru
     position = row.position if row.batch else None
-    out = CodeOut(KINDS[row.cause], row.state, row.cause_id, row.batch, position, row.sku, name)
+    out = CodeLookupOut(KINDS[row.cause], row.state, row.cause_id, row.batch, position, row.sku, name)
     if row.cause_id is not None:
         await _add_history(session, versions, member, row, out)
     return out
 
 
 async def _add_history(
-    session: AsyncSession, versions: RuleVersionCache, member: Member, row: GoodsCodeRow, out: CodeOut
+    session: AsyncSession, versions: RuleVersionCache, member: Member, row: GoodsCodeRow, out: CodeLookupOut
 ) -> None:
     """Add the claim and the refused scans to `out`."""
     parameters: dict[str, object] = {"cause": row.cause, "id": row.cause_id, "brand": member.brand_id}
@@ -154,7 +161,7 @@ async def _add_history(
     if claim is not None:
         out.state, out.claim = "claimed", await _claim_response(versions, claim)
     attempts = await session.execute(ATTEMPTS, parameters | {"is_listed": row.batch is not None})
-    out.attempts = [AttemptOut(attempt.card_number, attempt.at, attempt.reason) for attempt in attempts]
+    out.attempts = [ClaimAttemptOut(attempt.card_number, attempt.at, attempt.reason) for attempt in attempts]
 
 
 async def _claim_response(versions: RuleVersionCache, row: ClaimRow) -> ClaimOut:
@@ -174,14 +181,14 @@ async def _claim_response(versions: RuleVersionCache, row: ClaimRow) -> ClaimOut
     )
 
 
-async def _find_promo_code(session: AsyncSession, member: Member, scanned: str) -> CodeOut | None:
+async def _find_promo_code(session: AsyncSession, member: Member, scanned: str) -> CodeLookupOut | None:
     spelled = code_parser.parse_code(scanned)
     if spelled is None:
         return None
     row = (await session.execute(PROMO, {"brand": member.brand_id, "code": spelled.code})).one_or_none()
     if row is None:
         return None
-    return CodeOut(
+    return CodeLookupOut(
         "promo",
         "closed" if row.closed_at else "open",
         row.id,

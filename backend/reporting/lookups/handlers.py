@@ -18,21 +18,21 @@ from backend.programmes.rules.explanation import CurrentRuleVersions
 from backend.reporting.lookups import agents, codes, receipts
 from backend.reporting.lookups import timeline_entries as entries
 from backend.reporting.lookups.agent_schemas import AgentOut, AgentWalletOut, TimelinePage
-from backend.reporting.lookups.code_schemas import CodeLookupIn, CodeOut
-from backend.reporting.lookups.receipt_schemas import BrandReceipt, ReceiptLookupIn, ReceiptsFound
+from backend.reporting.lookups.code_schemas import CodeLookupIn, CodeLookupOut
+from backend.reporting.lookups.receipt_schemas import BrandReceipt, ReceiptLookupIn, ReceiptLookupOut
 
 CardPath = Annotated[str, PathParameter(pattern=r"^[0-9]{1,32}(?!\n)$", description="The agent's card number.")]
 AfterEntry = Annotated[str | None, QueryParameter(name="cursor", max_length=400)]
 
 
 @post("/code-lookups", opt=REVIEWERS, status_code=200, responses=error_responses(RoleForbids, codes.CodeNotFound))
-async def look_up_code(
+async def find_code(
     staff: CurrentMember,
     session: Session,
     settings: CurrentSettings,
     versions: CurrentRuleVersions,
     data: JSONBody[CodeLookupIn],
-) -> CodeOut:
+) -> CodeLookupOut:
     """Look up a code as typed or scanned: its batch and position, its claim with the reason, and later attempts.
 
     Package codes, codes of lists, marking codes and promo codes. A POST, so that the code is in no log of addresses.
@@ -46,9 +46,9 @@ async def look_up_code(
     status_code=200,
     responses=error_responses(RoleForbids, receipts.ReceiptNotFound, receipts.ReceiptLookupInvalid),
 )
-async def look_up_receipt(staff: CurrentMember, session: Session, data: JSONBody[ReceiptLookupIn]) -> ReceiptsFound:
+async def find_receipt(staff: CurrentMember, session: Session, data: JSONBody[ReceiptLookupIn]) -> ReceiptLookupOut:
     """Look up a receipt by its text or its printed numbers: the sender, and the states of your lines."""
-    return ReceiptsFound([BrandReceipt.of(row) for row in await receipts.find_receipts(session, staff, data)])
+    return ReceiptLookupOut([BrandReceipt.of(row) for row in await receipts.find_receipts(session, staff, data)])
 
 
 @get("/receipts/{receipt:int}", opt=REVIEWERS, responses=error_responses(RoleForbids, receipts.ReceiptNotFound))
@@ -92,6 +92,6 @@ async def get_agent_timeline(
 
 router = Router(
     "/",
-    route_handlers=[look_up_code, look_up_receipt, get_brand_receipt, get_agent, get_agent_timeline],
-    tags=["Look-ups"],
+    route_handlers=[find_code, find_receipt, get_brand_receipt, get_agent, get_agent_timeline],
+    tags=["Support look-ups"],
 )

@@ -10,7 +10,7 @@ from backend.core.http.models import RequestModel, ResponseModel
 from backend.core.language import translate
 from backend.earning.receipts.models import LineState, ReceiptState
 from backend.earning.receipts.reasons import REASONS
-from backend.earning.receipts.schemas import SlipOut, requisites_out
+from backend.earning.receipts.schemas import FiscalReceiptOut, requisites_out
 from backend.reporting.lookups.code_schemas import Card, Moment
 from backend.reporting.lookups.receipt_rows import ReceiptRow
 
@@ -56,7 +56,7 @@ class BrandReceipt(ResponseModel):
     id: Annotated[UUID, Meta(description="The agent's own.", examples=["0193f3a1-8c5e-7b42-9d16-4f7a2c8e5b03"])]
     card_number: Card
     state: Annotated[ReceiptState, Meta(examples=["credited"])]
-    slip: SlipOut
+    slip: FiscalReceiptOut
     sent_at: Moment
     decided_at: Annotated[datetime | None, Meta(examples=["2026-11-22T15:31:00Z"])] = None
     shop: Annotated[str, Meta(examples=["ООО «Стройдвор»"])] = ""
@@ -96,7 +96,7 @@ class BrandReceipt(ResponseModel):
         )
 
 
-class ReceiptsFound(ResponseModel):
+class ReceiptLookupOut(ResponseModel):
     """The receipts of all agents who sent this one, in the order of sending."""
 
     items: list[BrandReceipt]

@@ -25,7 +25,7 @@ Columns = TypeVarTuple("Columns")
 Id = Annotated[int, Meta(examples=[17])]
 
 
-class SignalOut(ResponseModel):
+class RedemptionSignalOut(ResponseModel):
     """A rule, the redemption in which it saw something, and what it saw. In shadow it changed nothing."""
 
     id: Id
@@ -41,10 +41,10 @@ class SignalOut(ResponseModel):
     at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 
 
-class SignalPage(ResponseModel):
+class RedemptionSignalPage(ResponseModel):
     """Signals, newest first."""
 
-    items: list[SignalOut]
+    items: list[RedemptionSignalOut]
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
 
 
@@ -84,9 +84,9 @@ class ScanSignalPage(ResponseModel):
 
 
 @get("/fraud-signals", opt=REVIEWERS, responses=error_responses(RoleForbids, CursorInvalid))
-async def list_signals(
+async def list_redemption_signals(
     staff: CurrentMember, session: Session, after: AfterNumber = None, limit: Limit = 50
-) -> SignalPage:
+) -> RedemptionSignalPage:
     """What fraud rules saw (docs/checkout.md), newest first."""
     before = number_from_cursor(after) or 2**63 - 1
     query = (
@@ -97,7 +97,7 @@ async def list_signals(
     )
     rows, following = await read_page(partial(_rows, session, query), limit, lambda row: row[0].id)
     items = [
-        SignalOut(
+        RedemptionSignalOut(
             row.id,
             row.rule,
             row.version,
@@ -112,7 +112,7 @@ async def list_signals(
         )
         for row, redemption in rows
     ]
-    return SignalPage(items, following)
+    return RedemptionSignalPage(items, following)
 
 
 async def _rows(session: AsyncSession, query: Select[*Columns], most: int) -> Sequence[Row[*Columns]]:
@@ -134,4 +134,4 @@ async def list_scan_signals(
     return ScanSignalPage([ScanSignalOut.of(signal, card_number) for signal, card_number in rows], following)
 
 
-router = Router("/", route_handlers=[list_signals, list_scan_signals], tags=["Fraud"])
+router = Router("/", route_handlers=[list_redemption_signals, list_scan_signals], tags=["Fraud signals"])

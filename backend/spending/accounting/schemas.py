@@ -19,7 +19,7 @@ Amount = Annotated[int, Meta(examples=[125000])]
 Times = Annotated[int, Meta(ge=0, examples=[12])]
 
 
-class TurnoverOut(ResponseModel):
+class LedgerTurnoverOut(ResponseModel):
     """Movements of a kind in the period. `expired` is the period's breakage."""
 
     kind: Annotated[KindName, Meta(examples=["earned"])]
@@ -27,7 +27,7 @@ class TurnoverOut(ResponseModel):
     amount: Amount
 
 
-class PlaceOut(ResponseModel):
+class LedgerBalanceOut(ResponseModel):
     """The balance of a place: `closing` is `opening` plus `came` less `went`."""
 
     place: Annotated[PlaceName, Meta(examples=["available"])]
@@ -37,7 +37,7 @@ class PlaceOut(ResponseModel):
     closing: Amount
 
 
-class OutstandingOut(ResponseModel):
+class LiabilityOut(ResponseModel):
     """The liability to agents at the end, by month of expiry; without a month it never expires."""
 
     lots: Times
@@ -47,7 +47,7 @@ class OutstandingOut(ResponseModel):
     month: Annotated[str | None, Meta(examples=["2027-11"])] = None
 
 
-class PayableOut(ResponseModel):
+class SupplierPayableOut(ResponseModel):
     """Settled orders by supplier; `nominal` in kopecks."""
 
     supplier: Annotated[str, Meta(examples=["stock"])]
@@ -59,23 +59,23 @@ class PayableOut(ResponseModel):
     closing: Amount
 
 
-class ProgrammeAccounts(ResponseModel):
+class ProgrammeAccountingOut(ResponseModel):
     """A programme's figures."""
 
     programme_id: Annotated[int, Meta(examples=[3])]
     key: Annotated[str, Meta(examples=["club"])]
     name: Annotated[str, Meta(examples=["Club"])]
     currency: Annotated[str, Meta(examples=["RUB"])]
-    movements: list[TurnoverOut]
-    places: list[PlaceOut]
-    outstanding: list[OutstandingOut]
+    movements: list[LedgerTurnoverOut]
+    places: list[LedgerBalanceOut]
+    outstanding: list[LiabilityOut]
     debts: Annotated[
         int, Meta(description="Debts of agents from whom more was clawed back than they had.", examples=[0])
     ]
-    payables: list[PayableOut]
+    payables: list[SupplierPayableOut]
 
 
-class DueOut(ResponseModel):
+class ShopPayableOut(ResponseModel):
     """The payable to a shop in kopecks, for discounts or for redeemed gift cards."""
 
     shop: Annotated[str, Meta(examples=["0000000017"])]
@@ -87,7 +87,7 @@ class DueOut(ResponseModel):
     closing: Amount
 
 
-class CertificatesOut(ResponseModel):
+class GiftCardTotals(ResponseModel):
     """Gift cards in kopecks: issued, redeemed (`taken`) and returned (`given`) in the period, and the outstanding
     balance at the end; `lapsed` is the expired part of it.
     """
@@ -104,9 +104,9 @@ class AccountingOut(ResponseModel):
 
     first: Annotated[date, Meta(examples=["2026-11-01"])] = field(name="from")
     last: Annotated[date, Meta(examples=["2026-11-30"])] = field(name="to")
-    programmes: list[ProgrammeAccounts]
-    dues: list[DueOut]
-    certificates: CertificatesOut
+    programmes: list[ProgrammeAccountingOut]
+    dues: list[ShopPayableOut]
+    certificates: GiftCardTotals
 
 
 def accounting_out(brand_accounts: BrandAccounts) -> AccountingOut:
@@ -117,31 +117,31 @@ def accounting_out(brand_accounts: BrandAccounts) -> AccountingOut:
         brand_accounts.period.last,
         [_programme_accounts(books) for books in brand_accounts.books],
         [
-            DueOut(
+            ShopPayableOut(
                 shop.number, shop.name, row.what, row.opening, row.added, row.taken, row.opening + row.added - row.taken
             )
             for shop, row in brand_accounts.shop_payables
         ],
-        CertificatesOut(cards.issued, cards.taken, cards.given, cards.outstanding, cards.lapsed),
+        GiftCardTotals(cards.issued, cards.taken, cards.given, cards.outstanding, cards.lapsed),
     )
 
 
-def _programme_accounts(books: ProgrammeBooks) -> ProgrammeAccounts:
+def _programme_accounts(books: ProgrammeBooks) -> ProgrammeAccountingOut:
     programme = books.programme
-    return ProgrammeAccounts(
+    return ProgrammeAccountingOut(
         programme.id,
         programme.key,
         programme.name,
         programme.currency,
-        [TurnoverOut(KIND_NAMES[kind], *row) for kind, row in books.kinds.items()],
+        [LedgerTurnoverOut(KIND_NAMES[kind], *row) for kind, row in books.kinds.items()],
         [
-            PlaceOut(PLACE_NAMES[place], row.opening, row.came, row.went, row.closing)
+            LedgerBalanceOut(PLACE_NAMES[place], row.opening, row.came, row.went, row.closing)
             for place, row in books.places.items()
         ],
-        [OutstandingOut(row.lots, row.pending, row.available, row.held, row.month) for row in books.outstanding],
+        [LiabilityOut(row.lots, row.pending, row.available, row.held, row.month) for row in books.outstanding],
         books.debts,
         [
-            PayableOut(
+            SupplierPayableOut(
                 row.supplier, row.partner, row.orders, row.amount, row.nominal, row.before, row.before + row.amount
             )
             for row in books.payables

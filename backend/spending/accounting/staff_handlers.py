@@ -41,7 +41,7 @@ async def get_accounting(db: Db, staff: CurrentMember, now: Now, first: First, l
     opt=READERS,
     responses=_csv_responses("One line a figure.") | error_responses(AccountingPeriodInvalid),
 )
-async def accounting_csv(db: Db, staff: CurrentMember, now: Now, first: First, last: Last) -> Stream:
+async def download_accounting_csv(db: Db, staff: CurrentMember, now: Now, first: First, last: Last) -> Stream:
     """The accounts of a period as CSV; sums in roubles or points."""
     period_accounts = await accounting.period_accounts(db, staff, Period(first, last).check(now))
     return _csv_response(
@@ -54,7 +54,7 @@ async def accounting_csv(db: Db, staff: CurrentMember, now: Now, first: First, l
     opt=EDITORS,
     responses=_csv_responses("One line a lot.") | error_responses(RoleForbids, AccountingPeriodInvalid),
 )
-async def lots_csv(db: Db, staff: CurrentMember, now: Now, last: Last) -> Stream:
+async def download_lots_csv(db: Db, staff: CurrentMember, now: Now, last: Last) -> Stream:
     """The lots of agents at the end of a day, with the day of expiry."""
     period = Period(last, last).check(now)
 
@@ -71,7 +71,9 @@ async def lots_csv(db: Db, staff: CurrentMember, now: Now, last: Last) -> Stream
     opt=EDITORS,
     responses=_csv_responses("One line for each agent and nature.") | error_responses(RoleForbids),
 )
-async def tax_register(db: Db, settings: CurrentSettings, staff: CurrentMember, now: Now, year: Year) -> Stream:
+async def download_tax_register(
+    db: Db, settings: CurrentSettings, staff: CurrentMember, now: Now, year: Year
+) -> Stream:
     """The sum of each agent from your brand in a year by tax nature, and the part above the limit. Not advice."""
 
     def transactions() -> AbstractAsyncContextManager[AsyncSession]:
@@ -86,4 +88,8 @@ def _csv_response(pieces: AsyncIterator[bytes], name: str) -> Stream:
     return Stream(pieces, media_type="text/csv", headers=headers)
 
 
-router = Router("/", route_handlers=[get_accounting, accounting_csv, lots_csv, tax_register], tags=["Accounting"])
+router = Router(
+    "/",
+    route_handlers=[get_accounting, download_accounting_csv, download_lots_csv, download_tax_register],
+    tags=["Accounting"],
+)

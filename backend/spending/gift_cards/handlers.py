@@ -14,11 +14,11 @@ from backend.shops.authentication import CashierNeeded, CurrentTill, TokenInPage
 from backend.shops.schemas import ServedBrand
 from backend.spending.gift_cards import service as gift_cards
 from backend.spending.gift_cards.schemas import (
-    CertificateBalance,
-    CertificateReturnIn,
-    CertificateShown,
-    CertificateUseIn,
-    CertificateUseOut,
+    GiftCardBalance,
+    GiftCardBalanceIn,
+    GiftCardRedemptionIn,
+    GiftCardRedemptionOut,
+    GiftCardReturnIn,
 )
 from backend.spending.gift_cards.service import (
     BalanceTooLow,
@@ -39,18 +39,18 @@ Key = Annotated[str, PathParameter(pattern=KEY, description="The till's own id."
     status_code=200,
     responses=error_responses(GiftCardNotFound, GiftCardEnded, TooManyRequests),
 )
-async def look_at_certificate(
+async def get_gift_card_balance(
     request: HTTPRequest,
     till: CurrentTill,
     db: Db,
     settings: CurrentSettings,
     now: Now,
-    data: JSONBody[CertificateShown],
-) -> CertificateBalance:
+    data: JSONBody[GiftCardBalanceIn],
+) -> GiftCardBalance:
     """The balance of a gift card. Does not change it."""
     row = await gift_cards.gift_card_balance(db, settings, till, data.code, now, request.scope["state"]["network"])
     brand = ServedBrand(row.brand_id, row.brand)
-    return CertificateBalance(row.left, row.nominal, row.valid_until, brand, partial=not row.single)
+    return GiftCardBalance(row.left, row.nominal, row.valid_until, brand, partial=not row.single)
 
 
 @put(
@@ -66,15 +66,15 @@ async def look_at_certificate(
         TooManyRequests,
     ),
 )
-async def put_certificate_use(
-    till: CurrentTill, db: Db, settings: CurrentSettings, now: Now, key: Key, data: JSONBody[CertificateUseIn]
-) -> CertificateUseOut:
+async def put_gift_card_redemption(
+    till: CurrentTill, db: Db, settings: CurrentSettings, now: Now, key: Key, data: JSONBody[GiftCardRedemptionIn]
+) -> GiftCardRedemptionOut:
     """Redeem a part of a gift card under the till's own id; its brand then owes it to the shop.
 
     Idempotent by its id. A discount is used once: the rest lapses.
     """
     used = await gift_cards.use_gift_card(db, settings, till, key, data, now)
-    return CertificateUseOut(*used)
+    return GiftCardRedemptionOut(*used)
 
 
 @put(
@@ -83,18 +83,18 @@ async def put_certificate_use(
         UseNotFound, UseAmbiguous, DiscountNotReturnable, ReturnTooLarge, BodyChanged, CashierNeeded, TokenInPages
     ),
 )
-async def put_certificate_return(
+async def put_gift_card_return(
     till: CurrentTill,
     db: Db,
     key: Key,
     return_key: Annotated[str, PathParameter(pattern=KEY, description="The till's own id of the return.")],
-    data: JSONBody[CertificateReturnIn],
-) -> CertificateUseOut:
+    data: JSONBody[GiftCardReturnIn],
+) -> GiftCardRedemptionOut:
     """Return an amount to the gift card, at any till of the shop: at most what was redeemed. Not for discounts."""
     used = await gift_cards.return_use(db, till, key, return_key, data)
-    return CertificateUseOut(*used)
+    return GiftCardRedemptionOut(*used)
 
 
 router = Router(
-    "/", route_handlers=[look_at_certificate, put_certificate_use, put_certificate_return], tags=["Checkout"]
+    "/", route_handlers=[get_gift_card_balance, put_gift_card_redemption, put_gift_card_return], tags=["Checkout"]
 )

@@ -21,13 +21,13 @@ Amount = Annotated[int, Meta(ge=1, le=10**12, description="Kopecks.", examples=[
 Balance = Annotated[int, Meta(ge=0, description="The balance in kopecks.", examples=[350000])]
 
 
-class CertificateShown(RequestModel):
+class GiftCardBalanceIn(RequestModel):
     """The code of a gift card."""
 
     code: Code
 
 
-class CertificateBalance(ResponseModel, omit_defaults=False):
+class GiftCardBalance(ResponseModel, omit_defaults=False):
     """The balance of a gift card."""
 
     balance: Balance
@@ -40,14 +40,14 @@ class CertificateBalance(ResponseModel, omit_defaults=False):
     ]
 
 
-class CertificateUseIn(RequestModel):
+class GiftCardRedemptionIn(RequestModel):
     """A part of a gift card that a till redeems."""
 
     code: Code
     amount: Amount
 
 
-class CertificateReturnIn(RequestModel):
+class GiftCardReturnIn(RequestModel):
     """The amount of a use that is returned to the gift card. `till` names the till of the use, if several tills used
     this id.
     """
@@ -56,7 +56,7 @@ class CertificateReturnIn(RequestModel):
     till: TillKey | None = None
 
 
-class CertificateUseOut(ResponseModel):
+class GiftCardRedemptionOut(ResponseModel):
     """The redeemed or returned amount, and the balance after it."""
 
     amount: Amount

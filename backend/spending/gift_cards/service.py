@@ -13,7 +13,7 @@ from backend.core.http.errors import BodyChanged, Conflict, NotFound, TooManyReq
 from backend.core.security import gift_card_codes
 from backend.core.settings import Settings
 from backend.shops.authentication import TillIdentity
-from backend.spending.gift_cards.schemas import CertificateReturnIn, CertificateUseIn
+from backend.spending.gift_cards.schemas import GiftCardRedemptionIn, GiftCardReturnIn
 
 GIFT_CARD_BALANCE = text("""
     SELECT * FROM gift_cards_find(:till, :shop, :code, :most, :seconds, CAST(:visitor AS text))
@@ -102,7 +102,7 @@ async def gift_card_balance(
 
 
 async def use_gift_card(
-    db: Database, settings: Settings, till: TillIdentity, key: str, body: CertificateUseIn, now: datetime
+    db: Database, settings: Settings, till: TillIdentity, key: str, body: GiftCardRedemptionIn, now: datetime
 ) -> GiftCardUseResult:
     """Redeem a part of a gift card, which its brand then owes the shop. Idempotent by its id.
 
@@ -117,9 +117,7 @@ async def use_gift_card(
     return await _execute_statement(db, USE_GIFT_CARD, **parameters, **use)
 
 
-async def return_use(
-    db: Database, till: TillIdentity, use: str, key: str, body: CertificateReturnIn
-) -> GiftCardUseResult:
+async def return_use(db: Database, till: TillIdentity, use: str, key: str, body: GiftCardReturnIn) -> GiftCardUseResult:
     """Return a redeemed amount to a gift card, at any till of the shop. Idempotent by its id.
 
     An expired or closed gift card gets it back as well, and stays ended.

@@ -12,7 +12,7 @@ from backend.identity.accounts.authentication import CurrentAgent
 from backend.spending.accounting import tax
 from backend.spending.limits import identity
 from backend.spending.limits.identity import LevelKindInvalid, TaxNumberInvalid, TaxNumberRequired
-from backend.spending.limits.limit_schemas import LimitList, limit_out
+from backend.spending.limits.limit_schemas import YearlyLimitList, limit_out
 from backend.spending.limits.schemas import IdentityIn, IdentityOut, identity_out
 
 
@@ -32,12 +32,12 @@ async def put_identity(
 
 
 @get("/me/limits", responses=error_responses())
-async def get_limits(
+async def get_yearly_limits(
     request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now, agent: CurrentAgent
-) -> Response[LimitList]:
+) -> Response[YearlyLimitList]:
     """The sums of the caller this year by brand and tax nature, and the limits. Not advice. ETag and 304."""
     rows = await tax.account_limits(db, settings, agent.account_id, now)
-    return conditional_response(request, LimitList(tax.tax_year(now), [limit_out(row) for row in rows]))
+    return conditional_response(request, YearlyLimitList(tax.tax_year(now), [limit_out(row) for row in rows]))
 
 
-router = Router("/", route_handlers=[get_identity, put_identity, get_limits], tags=["Identity and limits"])
+router = Router("/", route_handlers=[get_identity, put_identity, get_yearly_limits], tags=["Verification and limits"])

@@ -13,7 +13,7 @@ from backend.spending.reward_kinds import TaxNature
 from backend.spending.schemas import OrderOut
 
 
-class LimitOut(ResponseModel):
+class YearlyLimitOut(ResponseModel):
     """The sum that you received from a brand this year under one tax nature, in kopecks. No `limit`: none is set."""
 
     brand_id: Annotated[int, Meta(examples=[3])]
@@ -24,21 +24,28 @@ class LimitOut(ResponseModel):
     warning: Annotated[str | None, Meta(description="For people.", examples=["You have had 31 of 40."])] = None
 
 
-class LimitList(ResponseModel):
+class YearlyLimitList(ResponseModel):
     """This calendar year's sums by brand and tax nature."""
 
     year: Annotated[int, Meta(examples=[2026])]
-    items: list[LimitOut]
+    items: list[YearlyLimitOut]
 
 
-def limit_out(year_limit: YearLimit) -> LimitOut:
+def limit_out(year_limit: YearLimit) -> YearlyLimitOut:
     """A limit in its wire format."""
     warning = (
         tax.limit_warning(year_limit.used, year_limit.limit)
         if year_limit.is_near and year_limit.limit is not None
         else None
     )
-    return LimitOut(year_limit.brand_id, year_limit.brand, year_limit.tax, year_limit.used, year_limit.limit, warning)  # type: ignore[arg-type]
+    return YearlyLimitOut(
+        year_limit.brand_id,
+        year_limit.brand,
+        year_limit.tax,  # type: ignore[arg-type]
+        year_limit.used,
+        year_limit.limit,
+        warning,
+    )
 
 
 def with_limit_warning(settings: Settings, row: Any, order: OrderOut, now: datetime) -> OrderOut:

@@ -26,7 +26,7 @@ class IdentityIn(RequestModel):
         return LevelRequest(self.rung, self.kind, self.inn)
 
 
-class RungOut(ResponseModel):
+class VerificationLevelOut(ResponseModel):
     """The level that a brand confirmed."""
 
     brand_id: Annotated[int, Meta(examples=[3])]
@@ -42,10 +42,10 @@ class IdentityOut(ResponseModel):
     kind: Annotated[Kind | None, Meta(examples=["person"])] = None
     has_inn: Annotated[bool, Meta(description="A hash of your tax number is stored.", examples=[False])] = False
     asked_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])] | None = None
-    confirmed: Annotated[list[RungOut], Meta(examples=[[]])] = field(default_factory=list)
+    confirmed: Annotated[list[VerificationLevelOut], Meta(examples=[[]])] = field(default_factory=list)
 
 
-class ConfirmIn(RequestModel):
+class IdentityConfirmationIn(RequestModel):
     """The level of an agent with your brand, and a note. The note must not contain personal data."""
 
     rung: Level
@@ -77,7 +77,7 @@ class IdentityPage(ResponseModel):
 
 def identity_out(request: Any | None, confirmed: list[Any]) -> IdentityOut:
     """The caller's levels."""
-    levels = [RungOut(row.brand_id, row.brand, row.rung, row.at) for row in confirmed]
+    levels = [VerificationLevelOut(row.brand_id, row.brand, row.rung, row.at) for row in confirmed]
     if request is None:
         return IdentityOut(confirmed=levels)
     return IdentityOut(request.rung, request.kind, request.has_inn, request.asked_at, levels)

@@ -20,7 +20,7 @@ from backend.identity.brands.authentication import (
 )
 from backend.spending.limits import identity
 from backend.spending.limits.identity import AgentNotFound
-from backend.spending.limits.schemas import AgentIdentity, ConfirmIn, IdentityPage, agent_identity
+from backend.spending.limits.schemas import AgentIdentity, IdentityConfirmationIn, IdentityPage, agent_identity
 
 Card = Annotated[str, PathParameter(pattern=r"^[0-9]{1,32}(?!\n)$", description="The agent's card number.")]
 
@@ -42,7 +42,7 @@ async def list_identities(
 
 
 @get("/identities/{card_number:str}", opt=READERS, responses=error_responses(AgentNotFound))
-async def get_identity_of(staff: CurrentMember, session: Session, card_number: Card) -> AgentIdentity:
+async def get_agent_identity(staff: CurrentMember, session: Session, card_number: Card) -> AgentIdentity:
     """The level of one agent with your brand."""
     return agent_identity(await identity.agent_by_card(session, staff, card_number))
 
@@ -52,11 +52,13 @@ async def get_identity_of(staff: CurrentMember, session: Session, card_number: C
     opt=EDITORS | REAUTHENTICATES,
     responses=error_responses(RoleForbids, AuthenticationExpired, AgentNotFound),
 )
-async def put_identity_of(
-    staff: CurrentMember, session: Session, card_number: Card, data: JSONBody[ConfirmIn]
+async def put_agent_identity(
+    staff: CurrentMember, session: Session, card_number: Card, data: JSONBody[IdentityConfirmationIn]
 ) -> AgentIdentity:
     """Set the level of an agent with your brand, up or down. How you verify it is up to you."""
     return agent_identity(await identity.confirm_level(session, staff, card_number, level=data.rung, note=data.note))
 
 
-router = Router("/", route_handlers=[list_identities, get_identity_of, put_identity_of], tags=["Identity and limits"])
+router = Router(
+    "/", route_handlers=[list_identities, get_agent_identity, put_agent_identity], tags=["Verification and limits"]
+)

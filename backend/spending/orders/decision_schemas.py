@@ -39,7 +39,7 @@ class OrderDecisionIn(RequestModel):
     valid_until: Annotated[date | None, Meta(description="The code's last day.", examples=["2027-11-22"])] = None
 
 
-class DeliveryIn(RequestModel):
+class OrderDeliveryIn(RequestModel):
     """Where goods are."""
 
     delivery: Annotated[Delivery, Meta(examples=["sent"])]
@@ -55,7 +55,7 @@ class OrderStepOut(ResponseModel):
     note: Annotated[str, Meta(examples=["Out of the catalogue"])] = ""
 
 
-class OrderTryOut(ResponseModel):
+class SupplierCallOut(ResponseModel):
     """A call to a supplier for an order."""
 
     supplier: Annotated[str, Meta(examples=["tremendous"])]
@@ -64,7 +64,7 @@ class OrderTryOut(ResponseModel):
     code: Annotated[str, Meta(description="The reason of a failure, for machines.", examples=["timeout"])] = ""
 
 
-class OrderKept(ResponseModel):
+class OrderAdmin(ResponseModel):
     """An agent's order of one of the brand's rewards."""
 
     id: Id
@@ -104,12 +104,12 @@ class OrderKept(ResponseModel):
     steps: Annotated[list[OrderStepOut], Meta(description="Of a single order: actions of staff.")] = field(
         default_factory=list
     )
-    tries: Annotated[list[OrderTryOut], Meta(description="Of a single order: calls to suppliers.")] = field(
+    tries: Annotated[list[SupplierCallOut], Meta(description="Of a single order: calls to suppliers.")] = field(
         default_factory=list
     )
 
     @classmethod
-    def of(cls, row: Any, steps: Sequence[OrderStepOut] = (), tries: Sequence[OrderTryOut] = ()) -> Self:
+    def of(cls, row: Any, steps: Sequence[OrderStepOut] = (), tries: Sequence[SupplierCallOut] = ()) -> Self:
         return cls(
             row.id,
             row.card or "",
@@ -149,8 +149,8 @@ def _waiting(row: Any) -> Waiting | None:
     return "unknown" if row.fulfilment == "supplier" else "person"
 
 
-class OrderKeptPage(ResponseModel):
+class OrderAdminPage(ResponseModel):
     """Orders: pending ones oldest first, all others newest first."""
 
-    items: list[OrderKept]
+    items: list[OrderAdmin]
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None

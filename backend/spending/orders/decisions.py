@@ -19,7 +19,13 @@ from backend.identity.brands.authentication import Member
 from backend.spending.accounting.tax import is_at_limit
 from backend.spending.models import Order, OrderStep, Reward
 from backend.spending.orders import transitions
-from backend.spending.orders.decision_schemas import DeliveryIn, OrderDecisionIn, OrderKept, OrderStepOut, OrderTryOut
+from backend.spending.orders.decision_schemas import (
+    OrderAdmin,
+    OrderDecisionIn,
+    OrderDeliveryIn,
+    OrderStepOut,
+    SupplierCallOut,
+)
 from backend.spending.orders.service import code_owner
 from backend.spending.orders.transitions import BY_STAFF, NewGiftCard, OrderEnd
 
@@ -100,7 +106,7 @@ async def order_page(
     )
 
 
-async def order_details(session: AsyncSession, member: Member, order: int) -> OrderKept:
+async def order_details(session: AsyncSession, member: Member, order: int) -> OrderAdmin:
     """An order with its steps and supplier attempts.
 
     Raises:
@@ -109,10 +115,10 @@ async def order_details(session: AsyncSession, member: Member, order: int) -> Or
     row = await _row(session, member, order)
     steps = await session.execute(STEPS, {"order": row.id, "brand": member.brand_id})
     attempts = await session.execute(ATTEMPTS, {"order": row.id})
-    return OrderKept.of(
+    return OrderAdmin.of(
         row,
         [OrderStepOut(step.action, step.email, step.at, step.note) for step in steps],
-        [OrderTryOut(attempt.supplier, attempt.result, attempt.at, attempt.code) for attempt in attempts],
+        [SupplierCallOut(attempt.supplier, attempt.result, attempt.at, attempt.code) for attempt in attempts],
     )
 
 
@@ -125,7 +131,7 @@ async def _row(session: AsyncSession, member: Member, order: int) -> Any:
 
 async def decide_order(
     session: AsyncSession, settings: Settings, member: Member, order_id: int, new: OrderDecisionIn, now: datetime
-) -> OrderKept:
+) -> OrderAdmin:
     """Decide about an order, once; a retry is harmless, from any member of staff.
 
     Raises:
@@ -215,8 +221,8 @@ def _digest(settings: Settings, order: int, new: OrderDecisionIn) -> bytes:
 
 
 async def update_delivery(
-    session: AsyncSession, member: Member, order_id: int, new: DeliveryIn, now: datetime
-) -> OrderKept:
+    session: AsyncSession, member: Member, order_id: int, new: OrderDeliveryIn, now: datetime
+) -> OrderAdmin:
     """Set where goods are. `delivered` ends the order as done; a retry is harmless.
 
     Raises:
@@ -236,7 +242,7 @@ async def update_delivery(
     return await order_details(session, member, order_id)
 
 
-def _is_delivered_already(order: Order, new: DeliveryIn) -> bool:
+def _is_delivered_already(order: Order, new: OrderDeliveryIn) -> bool:
     """Whether goods are there already, so that nothing is to be done.
 
     Raises:

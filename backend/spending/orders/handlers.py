@@ -41,13 +41,13 @@ from backend.spending.orders.service import (
 )
 from backend.spending.reward_kinds import RewardKind
 from backend.spending.rewards import catalogue
-from backend.spending.schemas import OfferPage, OrderIn, OrderOut, OrderPage, order_out, orders_out
+from backend.spending.schemas import OrderIn, OrderOut, OrderPage, RewardPage, order_out, orders_out
 
 Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")]
 
 
 @get("/offers", responses=error_responses(CursorInvalid))
-async def list_offers(
+async def list_rewards(
     request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
@@ -58,7 +58,7 @@ async def list_offers(
     shelf: Annotated[str | None, QueryParameter(max_length=40)] = None,
     programme_id: Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1)] = None,
     affordable: Annotated[bool, QueryParameter(description="Only offers that the caller's wallets cover now.")] = False,
-) -> Response[OfferPage]:
+) -> Response[RewardPage]:
     """The catalogue: what wallets can be spent on. ETag and 304.
 
     With `affordable` a page may be shorter than `limit`; there are more pages as long as there is `next`.
@@ -67,7 +67,7 @@ async def list_offers(
     read = partial(catalogue.offer_page, db, agent.account_id, now, filters, after=number_from_cursor(after) or 0)
     rows, following = await read_page(lambda most: read(most=most), limit, lambda row: row[1])
     items = [offer for offer, _ in rows if not affordable or (offer.affordable and offer.available)]
-    return conditional_response(request, OfferPage(items, following))
+    return conditional_response(request, RewardPage(items, following))
 
 
 @put(
@@ -175,7 +175,7 @@ async def stream_order(
         OrderNotFound, OrderWithoutCode, AccountHeld, PinNeeded, PinWrong, PinBlocked, TooManyRequests, Busy
     ),
 )
-async def reveal_code(
+async def reveal_order_code(
     db: Db,
     settings: CurrentSettings,
     passwords: InjectedPasswords,
@@ -196,6 +196,6 @@ async def reveal_code(
 
 router = Router(
     "/",
-    route_handlers=[list_offers, put_order, list_orders, get_order, cancel_order, stream_order, reveal_code],
-    tags=["Spending"],
+    route_handlers=[list_rewards, put_order, list_orders, get_order, cancel_order, stream_order, reveal_order_code],
+    tags=["Rewards and orders"],
 )

@@ -27,7 +27,7 @@ from backend.identity.brands.authentication import (
 )
 from backend.spending.orders import decisions
 from backend.spending.orders import export as order_export
-from backend.spending.orders.decision_schemas import DeliveryIn, OrderDecisionIn, OrderKept, OrderKeptPage
+from backend.spending.orders.decision_schemas import OrderAdmin, OrderAdminPage, OrderDecisionIn, OrderDeliveryIn
 from backend.spending.reward_kinds import RewardKind
 
 CSV = "text/csv"
@@ -42,7 +42,7 @@ FILE = ResponseSpec(
 
 
 @get("/orders", opt=READERS, responses=error_responses(CursorInvalid))
-async def list_kept_orders(
+async def list_brand_orders(
     staff: CurrentMember,
     session: Session,
     order_state: Annotated[
@@ -51,11 +51,11 @@ async def list_kept_orders(
     ] = None,
     after: AfterNumber = None,
     limit: Limit = 50,
-) -> OrderKeptPage:
+) -> OrderAdminPage:
     """Orders of the brand's rewards: pending ones oldest first, all others newest first."""
     read = partial(decisions.order_page, session, staff, order_state, number_from_cursor(after))
     rows, following = await read_page(read, limit, attrgetter("id"))
-    return OrderKeptPage([OrderKept.of(row) for row in rows], following)
+    return OrderAdminPage([OrderAdmin.of(row) for row in rows], following)
 
 
 @get("/orders/export", opt=READERS, responses={200: FILE} | error_responses(order_export.ExportPeriodInvalid))
@@ -77,7 +77,7 @@ async def export_orders(
 
 
 @get("/orders/{order:int}", opt=READERS, responses=error_responses(decisions.BrandOrderNotFound))
-async def get_kept_order(staff: CurrentMember, session: Session, order: Number) -> OrderKept:
+async def get_brand_order(staff: CurrentMember, session: Session, order: Number) -> OrderAdmin:
     """One order with its steps and supplier calls."""
     return await decisions.order_details(session, staff, order)
 
@@ -103,7 +103,7 @@ async def put_order_decision(
     now: Now,
     order: Number,
     data: JSONBody[OrderDecisionIn],
-) -> OrderKept:
+) -> OrderAdmin:
     """Decide about a pending order: it is done, turned down (the money is returned), or allowed above a limit.
 
     Once: a retry of the same decision is harmless, another decision is rejected.
@@ -123,14 +123,14 @@ async def put_order_decision(
     ),
 )
 async def put_order_delivery(
-    staff: CurrentMember, session: Session, now: Now, order: Number, data: JSONBody[DeliveryIn]
-) -> OrderKept:
+    staff: CurrentMember, session: Session, now: Now, order: Number, data: JSONBody[OrderDeliveryIn]
+) -> OrderAdmin:
     """Set where goods are; the agent sees it in the order. `delivered` ends the order as done."""
     return await decisions.update_delivery(session, staff, order, data, now)
 
 
 router = Router(
     "/",
-    route_handlers=[list_kept_orders, export_orders, get_kept_order, put_order_decision, put_order_delivery],
-    tags=["Spending"],
+    route_handlers=[list_brand_orders, export_orders, get_brand_order, put_order_decision, put_order_delivery],
+    tags=["Rewards and orders"],
 )

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from backend.core.db.database import Database
 from backend.core.language import localized
 from backend.spending.rewards import prices
-from backend.spending.schemas import OfferOut
+from backend.spending.schemas import RewardOut
 
 OFFER_PAGE = text("""
     SELECT * FROM (SELECT f.id, f.kind, f.name_ru, f.name_en, f.about_ru, f.about_en, f.partner, f.shelf, f.least,
@@ -37,16 +37,16 @@ class OfferFilter(NamedTuple):
 
 async def offer_page(
     db: Database, account_id: int, now: datetime, filters: OfferFilter, *, after: int, most: int
-) -> list[tuple[OfferOut, int]]:
+) -> list[tuple[RewardOut, int]]:
     """Offers after an id, each with its id."""
     rows = await db.rows(OFFER_PAGE, account=account_id, now=now, after=after, most=most, **filters._asdict())
     rates = await prices.rates_by_programme(db, {row.programme_id for row in rows}, now)
     return [(offer_out(row, rates.get(row.programme_id)), row.id) for row in rows]
 
 
-def offer_out(row: Any, per_rouble: int | None) -> OfferOut:
+def offer_out(row: Any, per_rouble: int | None) -> RewardOut:
     """An offer in its wire format."""
-    return OfferOut(
+    return RewardOut(
         row.id,
         row.kind,
         localized(row),

@@ -19,15 +19,15 @@ from backend.identity.brands.authentication import (
 )
 from backend.programmes.service import ProgrammeUnknown
 from backend.spending.rewards import rates
-from backend.spending.rewards.staff_schemas import RateIn, RateList, RateOut
+from backend.spending.rewards.staff_schemas import PointRateIn, PointRateList, PointRateOut
 
 Start = Annotated[date, PathParameter(description="The first day of the rate.")]
 
 
 @get("/programmes/{key:str}/rates", opt=READERS, responses=error_responses(ProgrammeUnknown))
-async def list_rates(staff: CurrentMember, session: Session, key: Key) -> RateList:
+async def list_point_rates(staff: CurrentMember, session: Session, key: Key) -> PointRateList:
     """The programme's rates, newest first."""
-    return RateList([RateOut.of(row) for row in await rates.programme_rates(session, staff, key)])
+    return PointRateList([PointRateOut.of(row) for row in await rates.programme_rates(session, staff, key)])
 
 
 @put(
@@ -37,9 +37,11 @@ async def list_rates(staff: CurrentMember, session: Session, key: Key) -> RateLi
         RoleForbids, AuthenticationExpired, ProgrammeUnknown, rates.RateOfRoubles, rates.RateUsed
     ),
 )
-async def put_rate(staff: CurrentMember, session: Session, key: Key, start: Start, data: JSONBody[RateIn]) -> RateOut:
+async def put_point_rate(
+    staff: CurrentMember, session: Session, key: Key, start: Start, data: JSONBody[PointRateIn]
+) -> PointRateOut:
     """Set the price of a rouble from a day on. A rate that orders have used cannot change."""
-    return RateOut.of(await rates.put_rate(session, staff, key, start, data))
+    return PointRateOut.of(await rates.put_rate(session, staff, key, start, data))
 
 
-router = Router("/", route_handlers=[list_rates, put_rate], tags=["Spending"])
+router = Router("/", route_handlers=[list_point_rates, put_point_rate], tags=["Rewards and orders"])

@@ -12,7 +12,7 @@ from backend.identity.brands.authentication import Member
 from backend.programmes import service
 from backend.programmes.models import Programme
 from backend.spending.models import Rate
-from backend.spending.rewards.staff_schemas import RateIn
+from backend.spending.rewards.staff_schemas import PointRateIn
 
 # Whether an order used a rate of the days in a range. Days are in the programme's time zone, as in pricing.
 RATE_IS_USED = text("""
@@ -47,7 +47,7 @@ async def programme_rates(session: AsyncSession, member: Member, key: str) -> li
     return list(await session.scalars(rows))
 
 
-async def put_rate(session: AsyncSession, member: Member, key: str, start: date, new: RateIn) -> Rate:
+async def put_rate(session: AsyncSession, member: Member, key: str, start: date, new: PointRateIn) -> Rate:
     """Set the price of a rouble from a day until the next rate. Idempotent.
 
     Raises:

@@ -17,7 +17,7 @@ from backend.programmes import service
 from backend.spending.models import Reward, StockCode
 from backend.spending.reward_kinds import REWARD_KINDS
 from backend.spending.rewards import prices
-from backend.spending.rewards.staff_schemas import OfferIn
+from backend.spending.rewards.staff_schemas import RewardIn
 from payouts.partners.configuration import read_suppliers_file
 
 # Encrypted codes, yearly sums and wallets depend on these; and agents order by id what they were shown.
@@ -124,7 +124,7 @@ async def get_reward(session: AsyncSession, member: Member, key: str, *, lock: b
 
 
 async def put_reward(
-    session: AsyncSession, settings: Settings, member: Member, key: str, new: OfferIn, now: datetime
+    session: AsyncSession, settings: Settings, member: Member, key: str, new: RewardIn, now: datetime
 ) -> Reward:
     """Create a reward or change an existing one. Idempotent.
 
@@ -157,7 +157,7 @@ async def put_reward(
     return created
 
 
-def check_reward(new: OfferIn) -> None:
+def check_reward(new: RewardIn) -> None:
     """Validate the combination of fields. Pure.
 
     Raises:
@@ -191,7 +191,7 @@ def supplier_names(settings: Settings) -> set[str]:
     return {supplier.name for supplier in read_suppliers_file(settings.suppliers)} if settings.suppliers else set()
 
 
-def _column_values(new: OfferIn) -> dict[str, Any]:
+def _column_values(new: RewardIn) -> dict[str, Any]:
     values = {name: getattr(new, name) for name in new.__struct_fields__ if name not in ("archived", "starts_at")}
     return values | {
         "name_ru": new.name_ru.strip(),
@@ -203,7 +203,7 @@ def _column_values(new: OfferIn) -> dict[str, Any]:
 
 
 async def _change_reward(
-    session: AsyncSession, member: Member, found: Reward, new: OfferIn, values: dict[str, Any], now: datetime
+    session: AsyncSession, member: Member, found: Reward, new: RewardIn, values: dict[str, Any], now: datetime
 ) -> Reward:
     if any(getattr(found, name) != values[name] for name in FIXED_FIELDS):
         raise RewardFieldsFixed

@@ -30,29 +30,31 @@ from backend.identity.brands.authentication import (
 )
 from backend.programmes.service import ProgrammeUnknown
 from backend.spending.rewards import service as rewards
-from backend.spending.rewards.staff_schemas import OfferIn, OfferKept, OfferKeptPage
+from backend.spending.rewards.staff_schemas import RewardAdmin, RewardAdminPage, RewardIn
 
 
 @get("/offers", opt=READERS, responses=error_responses(CursorInvalid))
-async def list_kept_offers(
+async def list_brand_rewards(
     staff: CurrentMember,
     session: Session,
     archived: Annotated[bool, QueryParameter(description="Only archived offers.")] = False,
     after: AfterKey = None,
     limit: Limit = 50,
-) -> OfferKeptPage:
+) -> RewardAdminPage:
     """The brand's offers."""
     read = partial(rewards.reward_page, session, staff, text_from_cursor(after), archived=archived)
     rows, following = await read_page(read, limit, attrgetter("key"))
-    return OfferKeptPage([OfferKept.of(row) for row in rows], following)
+    return RewardAdminPage([RewardAdmin.of(row) for row in rows], following)
 
 
 @get(
     "/offers/{key:str}", opt=READERS, responses=error_responses(rewards.RewardNotFound), response_headers=[ETAG_HEADER]
 )
-async def get_kept_offer(request: HTTPRequest, staff: CurrentMember, session: Session, key: Key) -> Response[OfferKept]:
+async def get_brand_reward(
+    request: HTTPRequest, staff: CurrentMember, session: Session, key: Key
+) -> Response[RewardAdmin]:
     """One offer, archived or not."""
-    return conditional_response(request, OfferKept.of(await rewards.get_reward(session, staff, key)))
+    return conditional_response(request, RewardAdmin.of(await rewards.get_reward(session, staff, key)))
 
 
 @put(
@@ -75,22 +77,24 @@ async def get_kept_offer(request: HTTPRequest, staff: CurrentMember, session: Se
         PreconditionFailed,
     ),
 )
-async def put_kept_offer(
+async def put_brand_reward(
     staff: CurrentMember,
     session: Session,
     settings: CurrentSettings,
     now: Now,
     key: Key,
-    data: JSONBody[OfferIn],
+    data: JSONBody[RewardIn],
     if_match: IfMatch = None,
-) -> Response[OfferKept]:
+) -> Response[RewardAdmin]:
     """Create or change an offer under the brand's own key. Existing orders do not change.
 
     `stock` is the current number left: send If-Match, otherwise a concurrent order is overwritten.
     """
     found = await rewards.find_reward(session, staff, key, lock=True)
-    check_if_match(if_match, found and OfferKept.of(found))
-    return response_with_etag(OfferKept.of(await rewards.put_reward(session, settings, staff, key, data, now)))
+    check_if_match(if_match, found and RewardAdmin.of(found))
+    return response_with_etag(RewardAdmin.of(await rewards.put_reward(session, settings, staff, key, data, now)))
 
 
-router = Router("/", route_handlers=[list_kept_offers, get_kept_offer, put_kept_offer], tags=["Spending"])
+router = Router(
+    "/", route_handlers=[list_brand_rewards, get_brand_reward, put_brand_reward], tags=["Rewards and orders"]
+)

@@ -1,4 +1,4 @@
-"""Wire format of offers and rates for staff. Face values in kopecks, prices in the programme's minor units."""
+"""Wire format of rewards and rates for staff. Face values in kopecks, prices in the programme's minor units."""
 
 from datetime import date, datetime
 from typing import Annotated, Self
@@ -46,15 +46,15 @@ Deferral = Annotated[int, Meta(ge=1, le=366, description="Days by which an invoi
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:00Z"])]
 
 
-class OfferSupplier(RequestModel):
+class RewardSupplier(RequestModel):
     """A supplier of the installation and its product code."""
 
     name: Annotated[str, Meta(min_length=1, max_length=40, pattern=LINE, examples=["tremendous"])]
     product: Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, examples=["OKMHM2X2OHYV"])]
 
 
-class OfferIn(RequestModel):
-    """The complete offer: fields that are left out become empty."""
+class RewardIn(RequestModel):
+    """The complete reward: fields that are left out become empty."""
 
     programme_id: Id
     kind: KindName
@@ -81,13 +81,13 @@ class OfferIn(RequestModel):
     starts_at: Moment | None = None
     ends_at: Moment | None = None
     suppliers: Annotated[
-        list[OfferSupplier], Meta(max_length=5, description="In the order in which they are tried.")
+        list[RewardSupplier], Meta(max_length=5, description="In the order in which they are tried.")
     ] = field(default_factory=list)
     archived: Annotated[bool, Meta(description="Not shown to agents any more.", examples=[False])] = False
 
 
-class OfferKept(ResponseModel):
-    """An offer of the brand."""
+class RewardAdmin(ResponseModel):
+    """A reward of the brand."""
 
     id: Id
     key: Annotated[str, Meta(examples=["tools-1000"])]
@@ -114,24 +114,24 @@ class OfferKept(ResponseModel):
     extends_months: Months | None = None
     defers_days: Deferral | None = None
     ends_at: Moment | None = None
-    suppliers: list[OfferSupplier] = field(default_factory=list)
+    suppliers: list[RewardSupplier] = field(default_factory=list)
     archived_at: Moment | None = None
 
     @classmethod
     def of(cls, row: Reward) -> Self:
         values = {name: getattr(row, name) for name in cls.__struct_fields__ if name != "suppliers"}
-        suppliers = [OfferSupplier(supplier["name"], supplier["product"]) for supplier in row.suppliers]
+        suppliers = [RewardSupplier(supplier["name"], supplier["product"]) for supplier in row.suppliers]
         return cls(suppliers=suppliers, **values)
 
 
-class OfferKeptPage(ResponseModel):
-    """The brand's offers in the order of their keys."""
+class RewardAdminPage(ResponseModel):
+    """The brand's rewards in the order of their keys."""
 
-    items: list[OfferKept]
+    items: list[RewardAdmin]
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WyJ0b29scyJd"])] = None
 
 
-class RateIn(RequestModel):
+class PointRateIn(RequestModel):
     """The price of a rouble from a day on."""
 
     per_rouble: Annotated[int, Meta(ge=1, le=10**9, description="Minor units of the programme.", examples=[10])]
@@ -147,7 +147,7 @@ class RateIn(RequestModel):
     ]
 
 
-class RateOut(ResponseModel):
+class PointRateOut(ResponseModel):
     """The price of a rouble from a day until the next rate."""
 
     start: Annotated[date, Meta(examples=["2026-12-01"])]
@@ -159,7 +159,7 @@ class RateOut(ResponseModel):
         return cls(row.start, row.per_rouble, row.source)
 
 
-class RateList(ResponseModel):
+class PointRateList(ResponseModel):
     """The programme's rates, newest first."""
 
-    items: list[RateOut]
+    items: list[PointRateOut]

@@ -15,7 +15,7 @@ from backend.core.tabular.headers import folded
 from backend.core.tabular.reader import FileUnreadable, Limits
 from backend.core.tabular.values import LeadingZerosInvalid, ShortenedNumberInvalid
 from backend.programmes.products.import_reader import RowTooLong, RowTooShort, row_problem
-from backend.programmes.schemas import RowProblem
+from backend.programmes.schemas import ImportRowProblem
 from backend.spending.models import Reward
 from backend.spending.rewards import prices
 
@@ -99,7 +99,7 @@ class StockRow(NamedTuple):
     code: str
     nominal: int
     valid_until: date | None
-    problems: list[RowProblem]
+    problems: list[ImportRowProblem]
 
 
 class StockReader:
@@ -140,7 +140,7 @@ class StockReader:
         """Close the file, at any position."""
         self.stack.close()
 
-    def refused(self, line: int, field: str, refusal: DomainError) -> RowProblem:
+    def refused(self, line: int, field: str, refusal: DomainError) -> ImportRowProblem:
         """The problem of a rejected row, with the column name of the file."""
         header = self.headers[self.column_indexes[field]] if field in self.column_indexes else ""
         return row_problem(line, header, refusal)

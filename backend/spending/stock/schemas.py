@@ -5,22 +5,22 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from backend.core.http.models import ResponseModel
-from backend.programmes.schemas import RowProblem
+from backend.programmes.schemas import ImportRowProblem
 
 Count = Annotated[int, Meta(ge=0, examples=[200])]
 
 
-class StockReport(ResponseModel, omit_defaults=False):
+class StockImportReport(ResponseModel, omit_defaults=False):
     """The result of an import. Rejected rows change nothing; all others are imported."""
 
     rows: Count
     added: Count
     known: Annotated[int, Meta(ge=0, description="Already in stock, unchanged.", examples=[0])]
     refused: Annotated[int, Meta(ge=0, examples=[1])]
-    problems: Annotated[list[RowProblem], Meta(description="The first thousand.")] = field(default_factory=list)
+    problems: Annotated[list[ImportRowProblem], Meta(description="The first thousand.")] = field(default_factory=list)
 
 
-class StockNominal(ResponseModel, omit_defaults=False):
+class FaceValueStock(ResponseModel, omit_defaults=False):
     """The stock of a face value."""
 
     nominal: Annotated[int, Meta(description="Kopecks.", examples=[100000])]
@@ -33,4 +33,4 @@ class StockNominal(ResponseModel, omit_defaults=False):
 class StockOut(ResponseModel):
     """Free and sold codes by face value."""
 
-    items: list[StockNominal]
+    items: list[FaceValueStock]

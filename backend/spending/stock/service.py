@@ -23,11 +23,11 @@ from backend.identity.approvals import service as approvals
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member
 from backend.programmes import service
-from backend.programmes.schemas import RowProblem
+from backend.programmes.schemas import ImportRowProblem
 from backend.spending.models import Reward
 from backend.spending.rewards import service as rewards
 from backend.spending.stock.file_reader import CodeDuplicate, StockReader, StockRow
-from backend.spending.stock.schemas import StockNominal, StockReport
+from backend.spending.stock.schemas import FaceValueStock, StockImportReport
 
 MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_PROBLEMS = 16 * 2**20, 200_000, 1000
 
@@ -98,7 +98,7 @@ class SealedRow(NamedTuple):
 
 async def import_codes(
     session: AsyncSession, settings: Settings, member: Member, key: str, file: IO[bytes], now: datetime
-) -> StockReport:
+) -> StockImportReport:
     """Import codes into the stock of a reward. Existing codes are counted as `known`, so a file can be sent again.
 
     Raises:
@@ -145,7 +145,7 @@ class StockImport:
         self.settings = settings
         self.offer = offer
         self.reader = reader
-        self.report = StockReport(0, 0, 0, 0)
+        self.report = StockImportReport(0, 0, 0, 0)
         self.face_values: set[int] = set()
         self.seen_digests: set[bytes] = set()
 
@@ -174,7 +174,7 @@ class StockImport:
             rows.append(SealedRow(row, digest, sealed, older))
         return rows
 
-    def _report_problems(self, problems: list[RowProblem]) -> None:
+    def _report_problems(self, problems: list[ImportRowProblem]) -> None:
         self.report.refused += 1
         self.report.problems += problems[: max(0, MAX_PROBLEMS - len(self.report.problems))]
 
@@ -256,7 +256,7 @@ def _is_same(existing: Any | None, row: StockRow, offer: Reward) -> bool:
     return bool((existing.offer_id, existing.nominal, existing.valid_until) == (offer.id, row.nominal, row.valid_until))
 
 
-async def stock_counts(session: AsyncSession, member: Member, key: str, now: datetime) -> list[StockNominal]:
+async def stock_counts(session: AsyncSession, member: Member, key: str, now: datetime) -> list[FaceValueStock]:
     """Free and sold codes by face value.
 
     Raises:
@@ -266,7 +266,7 @@ async def stock_counts(session: AsyncSession, member: Member, key: str, now: dat
     today = await _programme_today(session, member, offer, now)
     found = await session.execute(STOCK_COUNTS, {"brand": member.brand_id, "offer": offer.id, "today": today})
     return [
-        StockNominal(row.nominal, row.free, row.sold, expired=row.expired, low=row.free < (row.least or 0))
+        FaceValueStock(row.nominal, row.free, row.sold, expired=row.expired, low=row.free < (row.least or 0))
         for row in found
     ]
 

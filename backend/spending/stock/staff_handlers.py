@@ -21,14 +21,14 @@ from backend.identity.brands.authentication import EDITORS, READERS, CurrentMemb
 from backend.spending.rewards import service as rewards
 from backend.spending.stock import file_reader as stock_reader
 from backend.spending.stock import service as stock
-from backend.spending.stock.schemas import StockOut, StockReport
+from backend.spending.stock.schemas import StockImportReport, StockOut
 
 CSV = "text/csv"
 
 
 @dataclass
 class StockOperation(Operation):
-    """The body of `post_stock` in the OpenAPI document: the file."""
+    """The body of `import_reward_stock` in the OpenAPI document: the file."""
 
     def __post_init__(self) -> None:
         lines = Schema(type=OpenAPIType.STRING, examples=["code,nominal,valid_until\n7KQ2-M9XJ-4T0C,1000,2027-12-31\n"])
@@ -59,9 +59,9 @@ class StockOperation(Operation):
         workbook_process.WorkbookBusy,
     ),
 )
-async def post_stock(
+async def import_reward_stock(
     request: HTTPRequest, staff: CurrentMember, db: Db, settings: CurrentSettings, now: Now, key: Key
-) -> StockReport:
+) -> StockImportReport:
     """Add codes: a CSV or XLSX with the columns code, nominal (roubles) and, if they have one, valid_until (last day).
 
     At most 16 MiB and 200,000 rows. Valid rows are imported, rejected ones are reported with their line; the same file
@@ -81,9 +81,9 @@ async def post_stock(
 @get(
     "/offers/{key:str}/stock", opt=READERS, responses=error_responses(rewards.RewardNotFound, stock.RewardWithoutStock)
 )
-async def get_stock(staff: CurrentMember, session: Session, now: Now, key: Key) -> StockOut:
+async def get_reward_stock(staff: CurrentMember, session: Session, now: Now, key: Key) -> StockOut:
     """Free and sold codes by face value."""
     return StockOut(await stock.stock_counts(session, staff, key, now))
 
 
-router = Router("/", route_handlers=[post_stock, get_stock], tags=["Spending"])
+router = Router("/", route_handlers=[import_reward_stock, get_reward_stock], tags=["Rewards and orders"])

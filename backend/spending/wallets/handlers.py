@@ -15,7 +15,7 @@ from backend.core.http.requests import HTTPRequest
 from backend.identity.accounts.authentication import CurrentAgent
 from backend.programmes.rules.explanation import CurrentRuleVersions
 from backend.spending.wallets import service
-from backend.spending.wallets.home import LAST_MOVEMENTS, Home, home_movements, home_out
+from backend.spending.wallets.home import LAST_MOVEMENTS, AccountOverview, home_movements, home_out
 from backend.spending.wallets.schemas import MovementPage, WalletList, movement_out, wallet_out
 
 Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=64, description="`next` of the page before.")]
@@ -23,7 +23,9 @@ HOME_WALLETS, HOME_MOVEMENTS, HOME_WAITS = 6, 2 * LAST_MOVEMENTS, 3
 
 
 @get("/me", responses=error_responses())
-async def me(request: HTTPRequest, db: Db, agent: CurrentAgent, versions: CurrentRuleVersions) -> Response[Home]:
+async def get_account_overview(
+    request: HTTPRequest, db: Db, agent: CurrentAgent, versions: CurrentRuleVersions
+) -> Response[AccountOverview]:
     """The home screen in one call: wallets, last movements, what is pending until when. At most 4 KB; ETag and 304."""
     row = await service.home_row(db, agent.account_id, wallets=HOME_WALLETS, waits=HOME_WAITS, movements=HOME_MOVEMENTS)
     last = home_movements(row.last)
@@ -32,7 +34,7 @@ async def me(request: HTTPRequest, db: Db, agent: CurrentAgent, versions: Curren
 
 
 @get("/wallets", responses=error_responses(CursorInvalid))
-async def wallets(
+async def list_wallets(
     request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
@@ -46,7 +48,7 @@ async def wallets(
 
 
 @get("/wallets/{wallet_id:int}/movements", responses=error_responses(service.WalletNotFound, CursorInvalid))
-async def movements(
+async def list_movements(
     request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
@@ -63,4 +65,4 @@ async def movements(
     return conditional_response(request, MovementPage(items, following))
 
 
-router = Router("/", route_handlers=[me, wallets, movements], tags=["Wallet"])
+router = Router("/", route_handlers=[get_account_overview, list_wallets, list_movements], tags=["Wallets"])

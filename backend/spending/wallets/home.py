@@ -20,7 +20,7 @@ LAST_MOVEMENTS = 8  # movements; twice as many are read, because a hold and its 
 FEW_MOVEMENTS, FEW_WALLETS = 3, 3
 
 
-class Glance(ResponseModel):
+class RecentMovement(ResponseModel):
     """A movement on the home screen."""
 
     wallet_id: Id
@@ -30,12 +30,12 @@ class Glance(ResponseModel):
     text: Annotated[str, Meta(examples=["Autumn bonus: 150 points."])] = ""
 
 
-class Home(ResponseModel):
+class AccountOverview(ResponseModel):
     """The home screen in one call: the last used wallets and their last movements."""
 
     card_number: CardNumber
     wallets: list[WalletOut]
-    last: list[Glance]
+    last: list[RecentMovement]
     has_pin: bool = False
     spending_held_until: Annotated[datetime | None, Meta(examples=["2026-11-23T10:00:00Z"])] = None
     more_wallets: bool = False
@@ -72,10 +72,10 @@ def home_movements(json: str) -> list[MovementRow]:
     return _movements.decode(json)
 
 
-def home_out(row: Any, last: Sequence[MovementRow], versions: Mapping[int, RuleVersion]) -> Home:
+def home_out(row: Any, last: Sequence[MovementRow], versions: Mapping[int, RuleVersion]) -> AccountOverview:
     """The home screen, shortened to fit."""
     return fit_home(
-        Home(
+        AccountOverview(
             card_number=row.card_number,
             wallets=_wallets.decode(row.wallets),
             last=[_wallet_glance(movement, versions) for movement in without_settled_holds(last)[:LAST_MOVEMENTS]],
@@ -98,12 +98,12 @@ def without_settled_holds(last: Sequence[MovementRow]) -> list[MovementRow]:
     ]
 
 
-def _wallet_glance(row: MovementRow, versions: Mapping[int, RuleVersion]) -> Glance:
+def _wallet_glance(row: MovementRow, versions: Mapping[int, RuleVersion]) -> RecentMovement:
     kind: Any = MovementKind(row.kind).name.lower()
-    return Glance(row.wallet_id, kind, row.amount, row.at, movement_text(row, versions))
+    return RecentMovement(row.wallet_id, kind, row.amount, row.at, movement_text(row, versions))
 
 
-def fit_home(home: Home) -> Home:
+def fit_home(home: AccountOverview) -> AccountOverview:
     """Remove the oldest movements, then the wallets unused for longest, until the rest fits. Changes its argument, and
     always ends: a home screen without both has under a hundred bytes.
     """

@@ -18,7 +18,7 @@ MovementKindName = Literal["earn", "mature", "hold", "settle", "release", "expir
 PlaceName = Literal["funding", "pending", "available", "held", "breakage", "payable", "loss"]
 
 
-class Waiting(ResponseModel):
+class PendingAmount(ResponseModel):
     """The amount that becomes available on a day."""
 
     day: Annotated[date, Meta(examples=["2026-12-06"])]
@@ -36,7 +36,7 @@ class WalletOut(ResponseModel):
     available: Amount = 0
     pending: Amount = 0
     held: Amount = 0
-    waiting: list[Waiting] = msgspec.field(default_factory=list)
+    waiting: list[PendingAmount] = msgspec.field(default_factory=list)
 
 
 class WalletList(ResponseModel):
@@ -82,7 +82,7 @@ def wallet_out(row: Any) -> WalletOut:
         available=row.available,
         pending=row.pending,
         held=row.held,
-        waiting=[Waiting(**wait) for wait in row.waiting],
+        waiting=[PendingAmount(**wait) for wait in row.waiting],
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from backend.checkout.sales import discounts
 from backend.checkout.sales.discounts import Candidate
-from backend.programmes.rules.rule import Percent, Promo, share_of
+from backend.programmes.rules.rule import PercentAmount, Promo, share_of
 from tests.checkout.sales.model import half_up
 
 Part = tuple[int, int]  # a line and an amount of it
@@ -29,7 +29,7 @@ class SoldBasket:
         self.amounts, self.codes = amounts, codes
         applied = discounts.combine_discounts(
             [
-                Candidate(number, Promo(Percent(code.off)), {line: amounts[line] for line in sorted(code.lines)})
+                Candidate(number, Promo(PercentAmount(code.off)), {line: amounts[line] for line in sorted(code.lines)})
                 for number, code in enumerate(codes)
             ]
         )

@@ -13,7 +13,7 @@ from litestar import Litestar
 from sqlalchemy import text
 
 from backend.core.db.database import Database
-from backend.programmes.rules.rule import Fixed, Percent, Promo
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo
 from tests.batches import LOCK_ACCOUNT, send_in_one_batch, sequential_scans
 from tests.checkout.till_client import BASKET, Shopping, line
 from tests.earning.scans.test_races import deadlocks
@@ -86,7 +86,7 @@ async def test_batched_sales_use_no_sequential_scan(app: Litestar, world: World,
 
 
 async def test_batched_sales_count_for_known_and_unknown_runs(world: World, shopping: Shopping, others):
-    offer, agent = await shopping.offer(bonus=Fixed(100)), await world.account()
+    offer, agent = await shopping.offer(bonus=FixedAmount(100)), await world.account()
     code, brands = await shopping.code(offer, account=agent), await shopping.code(offer)
     await world.db.rows(RUN, code=code)
     paid = (await shopping.sell(code)).json()["total"]
@@ -131,7 +131,7 @@ async def test_bonus_refused_by_budget_leaves_batch_cap(world: World, shopping: 
 
 
 async def test_batched_sales_share_the_last_uses_exactly(world: World, shopping: Shopping, others):
-    offer = await shopping.offer(Promo(Percent(500), uses=3))
+    offer = await shopping.offer(Promo(PercentAmount(500), uses=3))
     code = await shopping.code(offer, account=await world.account())
 
     answers = await asyncio.gather(*await others(*(shopping.sell(code) for _ in range(8))))
@@ -163,7 +163,7 @@ async def test_repeated_sale_in_one_batch_happens_once(world: World, shopping: S
 
 
 async def test_batched_baskets_with_several_codes_equal_single_sales(world: World, shopping: Shopping, others):
-    offers = [await shopping.offer(Promo(Percent(500), group=group)) for group in ("a", "b")]
+    offers = [await shopping.offer(Promo(PercentAmount(500), group=group)) for group in ("a", "b")]
     agents = [await world.account() for _ in range(3)]
     pairs = [[await shopping.code(offer, account=agent) for offer in offers] for agent in agents]
     single = await shopping.sell(*pairs[0])
@@ -274,10 +274,10 @@ async def test_batched_sale_with_two_bodies_is_the_first(world: World, shopping:
 
 async def test_crossing_sales_and_returns_do_not_deadlock(world: World, shopping: Shopping, owner: Database):
     """The brand's own codes, whose sales no agent's lock serializes, with a daily limit and a budget."""
-    promo = Promo(Percent(500), uses_per_shop_day=10**6, group="a")
+    promo = Promo(PercentAmount(500), uses_per_shop_day=10**6, group="a")
     offers = [
         await shopping.offer(promo, budget=10**9),
-        await shopping.offer(Promo(Percent(500), group="b"), budget=10**9),
+        await shopping.offer(Promo(PercentAmount(500), group="b"), budget=10**9),
     ]
     codes = [await shopping.code(offer) for offer in offers for _ in range(3)]
     before = await deadlocks(world.db, owner)

@@ -7,7 +7,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Fixed, Percent, Promo
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo
 from tests.checkout.sales.offline_till import OfflineTill
 from tests.checkout.till_client import BASKET, Shopping, line
 
@@ -61,7 +61,7 @@ async def test_unchanged_download_is_not_modified(shopping, world):
 
 async def test_last_use_at_two_offline_tills_repays_both(shopping, world):
     agent = await world.account()
-    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=1)), account=agent)
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses=1)), account=agent)
     till = await along(shopping)
     now = datetime.now(UTC)
     till.sell("late", code, BASKET, now - timedelta(hours=1))
@@ -78,7 +78,7 @@ async def test_last_use_at_two_offline_tills_repays_both(shopping, world):
 
 async def test_offline_loss_over_till_limit_is_borne_by_shop(shopping, world, number):
     number("offline_loss_per_till", 1000)
-    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=1)))
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses=1)))
     till = await along(shopping)
     till.loss_left = 10**9  # a till that does not keep to its bound
     for each in range(3):
@@ -92,7 +92,7 @@ async def test_offline_loss_over_till_limit_is_borne_by_shop(shopping, world, nu
 
 async def test_repayment_of_more_tills_is_limited_by_shop(shopping, world, number):
     number("offline_loss_per_shop", 1000)
-    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=1)))
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses=1)))
     sale = {"codes": [code], "basket": BASKET, "discount": 667, "taken_at": datetime.now(UTC).isoformat()}
     await shopping.sell(code)
 
@@ -159,7 +159,7 @@ async def test_download_excludes_archived_products(shopping, world):
 
 
 async def test_offline_loss_over_all_limits_is_borne_by_shop(shopping):
-    code = await shopping.code(await shopping.offer(Promo(Percent(10_000), uses=1)))
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(10_000), uses=1)))
     await shopping.sell(code)
     sale = {
         "id": "one",
@@ -181,8 +181,8 @@ async def test_day_of_an_offline_sale_is_the_programmes(world, zone):
     programme = await world.programme(currency="RUB", timezone=zone)
     shop = await world.shop(programme.brand_id)
     shopping = Shopping(world, programme, shop, await world.till(shop=shop))
-    promo = Promo(Percent(500), uses_per_shop_day=1)
-    offer = await shopping.offer(promo, Fixed(100), cap_per_agent_day=100)
+    promo = Promo(PercentAmount(500), uses_per_shop_day=1)
+    offer = await shopping.offer(promo, FixedAmount(100), cap_per_agent_day=100)
     agent = await world.account()
     code = await shopping.code(offer, account=agent)
     till = await along(shopping)

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Fixed, Percent, Promo
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo
 from tests.checkout.sales.return_model import Code, SoldBasket, orders, some_basket, steps, total
 from tests.checkout.till_client import line
 from tests.make import bearer
 
 OWED = text("SELECT coalesce(sum(CASE kind WHEN 1 THEN amount ELSE -amount END), 0)::bigint AS owed FROM dues")
-FIXED = Fixed(1000)
+FIXED = FixedAmount(1000)
 
 amounts = st.integers(1, 10**9)
 some_codes = st.builds(
@@ -59,7 +59,9 @@ async def test_returns_over_http_agree_with_model(shopping, world, seed):
     codes = []
     for code, agent in zip(sold.codes, agents, strict=True):
         offer = await shopping.offer(
-            Promo(Percent(code.off)), Percent(code.bonus), products=frozenset(skus[one].id for one in code.lines)
+            Promo(PercentAmount(code.off)),
+            PercentAmount(code.bonus),
+            products=frozenset(skus[one].id for one in code.lines),
         )
         codes.append(await shopping.code(offer, account=agent))
     basket = [line(number, amount, sku=skus[number].sku) for number, amount in sold.amounts.items()]
@@ -83,7 +85,7 @@ async def test_return_claws_back_bonus_of_paid_lines(shopping, world, dear_first
     agent, other = await world.account(), await world.account()
     socket = await world.product(shopping.programme.brand_id)
     everything = await shopping.code(await shopping.offer(), account=agent)
-    ninety = await shopping.offer(Promo(Percent(9000), priority=10), products=frozenset({socket.id}))
+    ninety = await shopping.offer(Promo(PercentAmount(9000), priority=10), products=frozenset({socket.id}))
     codes = [everything, await shopping.code(ninety, account=other)]
     await shopping.sell(*codes, key="a", basket=[line(1, 100_000, sku=socket.sku), line(2, 100_000)])
 
@@ -95,9 +97,9 @@ async def test_return_claws_back_bonus_of_paid_lines(shopping, world, dear_first
 
 async def test_return_of_free_basket_splits_fixed_bonus(shopping, world):
     agent = await world.account()
-    offer = await shopping.offer(Promo(Percent(10_000)), Percent(1000))
+    offer = await shopping.offer(Promo(PercentAmount(10_000)), PercentAmount(1000))
     free = await shopping.code(offer)
-    fixed = await shopping.code(await shopping.offer(Promo(Percent(100), priority=5), bonus=FIXED), account=agent)
+    fixed = await shopping.code(await shopping.offer(Promo(PercentAmount(100), priority=5), bonus=FIXED), account=agent)
     await shopping.sell(free, fixed, key="a", basket=[line(1, 30_000), line(2, 10_000)])
 
     await shopping.take_back("a", (1, 1, 30_000))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Fixed, Percent, Promo
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo
 from tests import budgets
 from tests.checkout.till_client import BASKET, line
 from tests.make import bearer
@@ -51,7 +51,7 @@ async def test_sale_pays_bonus_and_records_payable(shopping, world):
 
 async def test_repeated_sale_with_spent_code_gets_first_response(shopping, world):
     agent = await world.account()
-    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses=1)), account=agent)
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses=1)), account=agent)
 
     first = await shopping.sell(code, key="a")
     again = await shopping.sell(code, key="a")
@@ -139,7 +139,7 @@ async def test_return_of_more_than_sold_is_refused(shopping):
 
 async def test_full_return_gives_use_back_by_rule(shopping):
     for gives_back, status in ((True, 200), (False, 409)):
-        promo = Promo(Percent(500), uses=1, uses_per_shop_day=1, gives_use_back=gives_back)
+        promo = Promo(PercentAmount(500), uses=1, uses_per_shop_day=1, gives_use_back=gives_back)
         code = await shopping.code(await shopping.offer(promo))
         await shopping.sell(code, key=f"a{gives_back}")
         await shopping.take_back(f"a{gives_back}", *((row["line"], row["quantity"], row["amount"]) for row in BASKET))
@@ -150,10 +150,10 @@ async def test_full_return_gives_use_back_by_rule(shopping):
 
 
 async def test_codes_of_basket_apply_by_group_and_priority(shopping):
-    ten = await shopping.code(await shopping.offer(Promo(Percent(1000), group="season", priority=5)))
-    five = await shopping.code(await shopping.offer(Promo(Percent(500), group="season", priority=9)))
-    fixed = await shopping.code(await shopping.offer(Promo(Fixed(1000), priority=1)))
-    exclusive = await shopping.code(await shopping.offer(Promo(Percent(1100), exclusive=True)))
+    ten = await shopping.code(await shopping.offer(Promo(PercentAmount(1000), group="season", priority=5)))
+    five = await shopping.code(await shopping.offer(Promo(PercentAmount(500), group="season", priority=9)))
+    fixed = await shopping.code(await shopping.offer(Promo(FixedAmount(1000), priority=1)))
+    exclusive = await shopping.code(await shopping.offer(Promo(PercentAmount(1100), exclusive=True)))
 
     quote = await shopping.quote(fixed, five, ten, exclusive)
 
@@ -167,7 +167,7 @@ async def test_codes_of_basket_apply_by_group_and_priority(shopping):
 
 async def test_exclusive_code_with_larger_discount_excludes_others(shopping):
     five = await shopping.code(await shopping.offer())
-    exclusive = await shopping.code(await shopping.offer(Promo(Percent(2000), exclusive=True)))
+    exclusive = await shopping.code(await shopping.offer(Promo(PercentAmount(2000), exclusive=True)))
 
     sale = await shopping.sell(five, exclusive)
 
@@ -178,15 +178,15 @@ async def test_exclusive_code_with_larger_discount_excludes_others(shopping):
 async def test_code_over_a_limit_has_its_reason(shopping, world):
     agent = await world.account()
     offers = {
-        "below_minimum": Promo(Percent(500), minimum=20000),
-        "buyer_needed": Promo(Percent(500), uses_per_buyer=1),
-        "no_products": Promo(Percent(500), own_goods=True),
+        "below_minimum": Promo(PercentAmount(500), minimum=20000),
+        "buyer_needed": Promo(PercentAmount(500), uses_per_buyer=1),
+        "no_products": Promo(PercentAmount(500), own_goods=True),
     }
     codes = {reason: await shopping.code(await shopping.offer(promo)) for reason, promo in offers.items()}
     codes["agent_limit"] = await shopping.code(
-        await shopping.offer(Promo(Percent(500), uses_per_agent=1)), account=agent
+        await shopping.offer(Promo(PercentAmount(500), uses_per_agent=1)), account=agent
     )
-    codes["shop_limit"] = await shopping.code(await shopping.offer(Promo(Percent(500), uses_per_shop_day=1)))
+    codes["shop_limit"] = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses_per_shop_day=1)))
     codes["budget_spent"] = await shopping.code(await shopping.offer(budget=700))
     for reason in ("agent_limit", "shop_limit", "budget_spent"):
         assert (await shopping.sell(codes[reason])).status_code == 200
@@ -199,7 +199,7 @@ async def test_code_over_a_limit_has_its_reason(shopping, world):
 
 
 async def test_buyer_limit_counts_by_card(shopping, world):
-    code = await shopping.code(await shopping.offer(Promo(Percent(500), uses_per_buyer=1)))
+    code = await shopping.code(await shopping.offer(Promo(PercentAmount(500), uses_per_buyer=1)))
 
     answers = [await shopping.sell(code, buyer=buyer) for buyer in ("card-1", "card-1", "card-2")]
 
@@ -213,8 +213,8 @@ async def test_only_products_of_the_rule_are_discounted(shopping, world):
     pipe = await world.product(shopping.programme.brand_id)
     basket = [line(1, 1000, gtin="4600000000015"), line(2, 1000, sku=pipe.sku), line(3, 1000)]
     only = await shopping.code(await shopping.offer(products=frozenset({socket.id})))
-    others = await shopping.code(await shopping.offer(Promo(Percent(500), excluded=frozenset({socket.id}))))
-    own = await shopping.code(await shopping.offer(Promo(Percent(500), own_goods=True)))
+    others = await shopping.code(await shopping.offer(Promo(PercentAmount(500), excluded=frozenset({socket.id}))))
+    own = await shopping.code(await shopping.offer(Promo(PercentAmount(500), own_goods=True)))
 
     found = {code: (await shopping.quote(code, basket=basket))["lines"] for code in (only, others, own)}
 
@@ -272,7 +272,7 @@ async def test_receipt_numbers_of_another_shop_are_accepted(shopping, world):
 
 
 async def test_sale_with_largest_sums_is_accepted(shopping):
-    code = await shopping.code(await shopping.offer(bonus=Fixed(5)))
+    code = await shopping.code(await shopping.offer(bonus=FixedAmount(5)))
     basket = [line(number, 10**12) for number in (1, 2)]
 
     quote = await shopping.quote(code, basket=basket)
@@ -343,7 +343,7 @@ async def test_id_with_trailing_newline_is_refused(shopping):
 
 
 async def test_rest_of_budget_after_discount_is_bonus(shopping, world):
-    agent, offer = await world.account(), await shopping.offer(Promo(Percent(1000)), budget=12_000)
+    agent, offer = await world.account(), await shopping.offer(Promo(PercentAmount(1000)), budget=12_000)
     code = await shopping.code(offer, account=agent)
     basket = [line(1, 100_000)]
 
@@ -360,7 +360,7 @@ async def test_rest_of_budget_after_discount_is_bonus(shopping, world):
 
 
 async def test_bonus_cut_by_budget_has_reason(shopping, world):
-    agent, offer = await world.account(), await shopping.offer(Promo(Percent(1000)), budget=12_000)
+    agent, offer = await world.account(), await shopping.offer(Promo(PercentAmount(1000)), budget=12_000)
     await shopping.sell(await shopping.code(offer, account=agent), basket=[line(1, 100_000)])
     (wallet,) = (await world.home(agent))["wallets"]
 
@@ -372,7 +372,7 @@ async def test_bonus_cut_by_budget_has_reason(shopping, world):
 
 
 async def test_concurrent_sales_share_the_budget_exactly(shopping, world):
-    agent, offer = await world.account(), await shopping.offer(Promo(Percent(1000)), budget=45_000)
+    agent, offer = await world.account(), await shopping.offer(Promo(PercentAmount(1000)), budget=45_000)
     code = await shopping.code(offer, account=agent)
 
     answers = await asyncio.gather(*(shopping.sell(code, basket=[line(1, 100_000)]) for _ in range(8)))

@@ -19,7 +19,7 @@ from backend.checkout.sales.quote_request import CheckoutContext, CodesRefused
 from backend.checkout.sales.returns import MoreThanSold
 from backend.checkout.schemas import BasketLine, QuoteIn, ReservationIn, ReturnIn, ReturnLine, SaleIn
 from backend.core.http.errors import BodyChanged
-from backend.programmes.rules.rule import Fixed, Percent, Promo
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo
 from backend.programmes.rules.rule_cache import RuleCache
 from backend.shops.authentication import TillIdentity
 from tests.checkout.sales.model import RULES, Model, Sold
@@ -217,9 +217,9 @@ async def ground(world, settings):
     shop = await shopping_at(world)
     people = {code: await world.account() for code in ("AAA", "BBB")}
     offers = {
-        "AAA": (Promo(Percent(500), uses=4, priority=5), Percent(1000)),
-        "BBB": (Promo(Fixed(700), minimum=1000, uses_per_shop_day=3, priority=1), Fixed(50)),
-        "CCC": (Promo(Percent(10_000)), Fixed(5)),
+        "AAA": (Promo(PercentAmount(500), uses=4, priority=5), PercentAmount(1000)),
+        "BBB": (Promo(FixedAmount(700), minimum=1000, uses_per_shop_day=3, priority=1), FixedAmount(50)),
+        "CCC": (Promo(PercentAmount(10_000)), FixedAmount(5)),
     }
     for code, (promo, bonus) in offers.items():
         await shop.code(await shop.offer(promo, bonus), code, account=people.get(code))

@@ -12,11 +12,11 @@ PLACES: dict[str, dict[str, Any]] = json.loads(os.environ["SCANBACK_PLACES"])
 FIELDS: dict[str, Any] = json.loads(os.environ["SCANBACK_FIELDS"])
 # Calls that end an account, a device, a session or a job use a token of their own, so that the others still work.
 LEAVERS = {
-    "end_device": (os.environ["AGENT_TOKEN"], os.environ["OTHER_TOKEN"]),
-    "forget_me": (os.environ["AGENT_TOKEN"], os.environ["LEAVING_TOKEN"]),
+    "delete_device": (os.environ["AGENT_TOKEN"], os.environ["OTHER_TOKEN"]),
+    "delete_account": (os.environ["AGENT_TOKEN"], os.environ["LEAVING_TOKEN"]),
     "put_staff": (os.environ["STAFF_TOKEN"], os.environ["RIVAL_TOKEN"]),
     "remove_staff": (os.environ["STAFF_TOKEN"], os.environ["RIVAL_TOKEN"]),
-    "staff_sign_out": (os.environ["STAFF_TOKEN"], os.environ["GOING_TOKEN"]),
+    "end_staff_session": (os.environ["STAFF_TOKEN"], os.environ["GOING_TOKEN"]),
 }
 
 

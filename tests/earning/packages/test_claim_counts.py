@@ -5,7 +5,7 @@ import pytest
 from backend.earning.packages import batches
 from backend.earning.packages.claim_counts import count_claimed
 from backend.earning.packages.code_lists.staged_codes import RefusedLine
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.programmes.rules.rule import FixedAmount, Rule
 from tests.earning.packages.test_imports import GTIN, change_state, draw, make, take
 from tests.make import World
 
@@ -14,7 +14,7 @@ from tests.make import World
 async def programme(world: World):
     programme = await world.programme()
     await world.product(programme.brand_id, sku="RA16", gtin=GTIN)
-    await world.campaign(programme, Rule(ways=frozenset({"package", "marking"}), amount=Fixed(100)))
+    await world.campaign(programme, Rule(ways=frozenset({"package", "marking"}), amount=FixedAmount(100)))
     return programme
 
 

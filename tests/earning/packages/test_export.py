@@ -19,7 +19,7 @@ from backend.earning.packages import export as module
 from backend.earning.packages.export import RECORD_NAME, SUMS_NAME, FolderInUse, HandOverRecord, export_files
 from backend.earning.packages.models import Batch
 from backend.earning.packages.print_runs.labels import files
-from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.labels.files import PrintFormat
 from backend.earning.packages.print_runs.print_run import DesignRefused, LabelStyle, PrintRun, plan_run
 from scanning.codes import package
 
@@ -31,13 +31,13 @@ STYLE = LabelStyle(name="Радиатор", sku="RB-500")
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch):
     """Files and blocks of a size that tests can fill."""
-    for kind in Format:
+    for kind in PrintFormat:
         monkeypatch.setitem(files.FILE_SIZES, kind, 40)
     for kind in files.BLOCK_SIZES:
         monkeypatch.setitem(files.BLOCK_SIZES, kind, 10)
 
 
-@pytest.mark.parametrize("kind", Format)
+@pytest.mark.parametrize("kind", PrintFormat)
 def test_export_has_each_code_once_and_record(tmp_path, kind):
     run = make_run(kind, 100)
     heard = []
@@ -53,7 +53,7 @@ def test_export_has_each_code_once_and_record(tmp_path, kind):
 
 
 def test_exported_codes_are_those_of_batch(tmp_path):
-    run = make_run(Format.CSV, 100, first_serial=5)
+    run = make_run(PrintFormat.CSV, 100, first_serial=5)
 
     export_files(run, KEY, tmp_path, about(run), lambda _: None)
 
@@ -63,13 +63,13 @@ def test_exported_codes_are_those_of_batch(tmp_path):
 
 
 def test_checksums_match_sha256sum(tmp_path):
-    run = make_run(Format.CSV, 100)
+    run = make_run(PrintFormat.CSV, 100)
     export_files(run, KEY, tmp_path, about(run), lambda _: None)
 
     subprocess.run(["sha256sum", "--check", "--strict", SUMS_NAME], cwd=tmp_path, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("kind", Format)
+@pytest.mark.parametrize("kind", PrintFormat)
 @pytest.mark.parametrize("fall", [0, 13, 52, 91])
 def test_aborted_export_resumes_to_same_bytes(tmp_path, kind, fall):
     run = make_run(kind, 100)
@@ -102,7 +102,7 @@ def test_aborted_export_resumes_to_same_bytes(tmp_path, kind, fall):
 def test_truncated_file_resumes_after_last_block(tmp_path, kind, cut):
     run = make_run(kind, 35)
     export_files(run, KEY, tmp_path / "whole", about(run), lambda _: None)
-    (whole,) = (tmp_path / "whole").glob("*.csv" if kind is Format.CSV else "*.zpl")
+    (whole,) = (tmp_path / "whole").glob("*.csv" if kind is PrintFormat.CSV else "*.zpl")
     (tmp_path / "cut").mkdir()
     (tmp_path / "cut" / (whole.name + ".partial")).write_bytes(whole.read_bytes()[:cut])
 
@@ -112,7 +112,7 @@ def test_truncated_file_resumes_after_last_block(tmp_path, kind, cut):
 
 
 def test_resumed_export_writes_only_missing_files(tmp_path, monkeypatch):
-    run = make_run(Format.CSV, 100)
+    run = make_run(PrintFormat.CSV, 100)
     export_files(run, KEY, tmp_path, about(run), lambda _: None)
     made = []
     monkeypatch.setattr(module.PrintRun, "labels", lambda *args: made.append(args) or iter(()))
@@ -122,9 +122,11 @@ def test_resumed_export_writes_only_missing_files(tmp_path, monkeypatch):
     assert made == []
 
 
-@pytest.mark.parametrize("other", [{"kind": Format.ZPL}, {"style": LabelStyle(dpi=300)}, {"slot": 4}, {"count": 99}])
+@pytest.mark.parametrize(
+    "other", [{"kind": PrintFormat.ZPL}, {"style": LabelStyle(dpi=300)}, {"slot": 4}, {"count": 99}]
+)
 def test_folder_with_other_content_is_unchanged(tmp_path, other):
-    run = make_run(Format.CSV, 100)
+    run = make_run(PrintFormat.CSV, 100)
     export_files(run, KEY, tmp_path, about(run), lambda _: None)
     before = contents(tmp_path)
     changed = msgspec.structs.replace(run, **other)
@@ -137,7 +139,7 @@ def test_folder_with_other_content_is_unchanged(tmp_path, other):
 
 def test_foreign_record_file_is_unchanged(tmp_path):
     (tmp_path / RECORD_NAME).write_text("my notes")
-    run = make_run(Format.CSV, 100)
+    run = make_run(PrintFormat.CSV, 100)
 
     with pytest.raises(FolderInUse):
         export_files(run, KEY, tmp_path, about(run), lambda _: None)
@@ -168,9 +170,9 @@ def test_killed_export_resumes_to_same_bytes(tmp_path, monkeypatch):
         sizes.append(size_of(folder))
     with begin() as process:
         assert process.wait() == 0
-    monkeypatch.setitem(files.FILE_SIZES, Format.CSV, 150_000)
-    monkeypatch.setitem(files.BLOCK_SIZES, Format.CSV, 100)
-    run = make_run(Format.CSV, 200_000)
+    monkeypatch.setitem(files.FILE_SIZES, PrintFormat.CSV, 150_000)
+    monkeypatch.setitem(files.BLOCK_SIZES, PrintFormat.CSV, 100)
+    run = make_run(PrintFormat.CSV, 200_000)
     digests = [hashlib.sha256(b"".join(run.chunks(KEY, run.part(number)))).hexdigest() for number in (1, 2)]
     record = msgspec.json.decode((folder / RECORD_NAME).read_bytes(), type=HandOverRecord)
 
@@ -189,7 +191,7 @@ def test_killed_export_resumes_to_same_bytes(tmp_path, monkeypatch):
 )
 def test_unprintable_label_is_refused(style, why):
     with pytest.raises(DesignRefused) as refused:
-        plan_run(Format.PDF, make_batch(), style, SETTINGS)
+        plan_run(PrintFormat.PDF, make_batch(), style, SETTINGS)
 
     assert why in refused.value.detail()
     assert refused.value.detail().startswith("These labels cannot be made: ")
@@ -200,12 +202,12 @@ def test_imported_code_list_is_not_printable():
     batch.slot = batch.first_serial = None
 
     with pytest.raises(DesignRefused):
-        plan_run(Format.CSV, batch, LabelStyle(), SETTINGS)
+        plan_run(PrintFormat.CSV, batch, LabelStyle(), SETTINGS)
 
 
 def test_csv_does_not_depend_on_label_style():
     plans = {
-        plan_run(Format.CSV, make_batch(), style, SETTINGS).fingerprint
+        plan_run(PrintFormat.CSV, make_batch(), style, SETTINGS).fingerprint
         for style in (LabelStyle(), LabelStyle(name="龍"), LabelStyle(dpi=300))
     }
 

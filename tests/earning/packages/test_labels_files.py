@@ -12,7 +12,7 @@ import zipfile
 import pytest
 
 from backend.earning.packages.print_runs.labels import files
-from backend.earning.packages.print_runs.labels.files import BLOCK_SIZES, Format, LabelsOutOfOrder
+from backend.earning.packages.print_runs.labels.files import BLOCK_SIZES, LabelsOutOfOrder, PrintFormat
 from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign, LabelRefused
 from scanning.codes.symbols import ALPHABET
 
@@ -29,7 +29,7 @@ ZPL_LABEL = re.compile(
 def test_csv_has_position_code_and_url():
     labels = make_labels(1, 3)
 
-    text = make_file(Format.CSV, labels).decode()
+    text = make_file(PrintFormat.CSV, labels).decode()
 
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert text.startswith("position,code,grouped,url\r\n")
@@ -45,7 +45,7 @@ def test_zpl_has_label_with_url_and_code(dpi, module, width):
     design = LabelDesign(name="Радиатор", dpi=dpi, module_mm=0.4 if dpi == 600 else 0.5)
     expected_module = 10 if dpi == 600 else module
 
-    text = make_file(Format.ZPL, labels, design=design).decode("ascii")
+    text = make_file(PrintFormat.ZPL, labels, design=design).decode("ascii")
 
     read = [match.groupdict() for match in ZPL_LABEL.finditer(text)]
     typed = ["".join(re.findall(r"\^FD([0-9A-Z-]+)\^FS", label["typed"])).replace("-", "") for label in read]
@@ -57,7 +57,7 @@ def test_zpl_has_label_with_url_and_code(dpi, module, width):
 
 
 def test_zpl_sends_cyrillic_name_as_graphic_first():
-    text = make_file(Format.ZPL, make_labels(1, 1)).decode("ascii")
+    text = make_file(PrintFormat.ZPL, make_labels(1, 1)).decode("ascii")
 
     size, row, dots = re.match(r"~DGR:SBLABEL\.GRF,(\d+),(\d+),([0-9A-F]+)\n\^XA", text).groups()
     dark = bytes.fromhex(dots)
@@ -67,7 +67,7 @@ def test_zpl_sends_cyrillic_name_as_graphic_first():
 
 
 def test_zpl_without_name_and_sku_has_no_graphic():
-    text = make_file(Format.ZPL, make_labels(1, 1), design=LabelDesign()).decode("ascii")
+    text = make_file(PrintFormat.ZPL, make_labels(1, 1), design=LabelDesign()).decode("ascii")
 
     assert text.startswith("^XA")
     assert "^XG" not in text
@@ -75,10 +75,10 @@ def test_zpl_without_name_and_sku_has_no_graphic():
 
 def test_zpl_with_too_large_module_is_refused():
     with pytest.raises(LabelRefused, match="at most 10"):
-        make_file(Format.ZPL, make_labels(1, 1), design=LabelDesign(dpi=600))
+        make_file(PrintFormat.ZPL, make_labels(1, 1), design=LabelDesign(dpi=600))
 
 
-@pytest.mark.parametrize("kind", Format)
+@pytest.mark.parametrize("kind", PrintFormat)
 def test_same_labels_give_same_bytes(kind):
     labels = make_labels(1, 60)
 
@@ -104,7 +104,7 @@ def test_interrupted_file_resumes_to_same_bytes(kind, number, monkeypatch):
     assert len(whole) == 4
 
 
-@pytest.mark.parametrize("kind", Format)
+@pytest.mark.parametrize("kind", PrintFormat)
 def test_parts_of_batch_have_each_label_once(kind, monkeypatch):
     monkeypatch.setitem(files.FILE_SIZES, kind, 50)
     count = files.count_parts(kind, 120, DESIGN)
@@ -118,15 +118,15 @@ def test_parts_of_batch_have_each_label_once(kind, monkeypatch):
 
 
 def test_label_sheet_disables_print_scaling():
-    content = make_file(Format.PDF, make_labels(1, 24))
+    content = make_file(PrintFormat.PDF, make_labels(1, 24))
 
     assert b"/ViewerPreferences" in content
     assert re.search(rb"/PrintScaling\s*/None", content)
 
 
 def test_pdf_files_end_with_full_sheet():
-    assert files.labels_per_file(Format.PDF, DESIGN) == 9_984
-    assert files.labels_per_file(Format.PDF, DESIGN) % 24 == 0
+    assert files.labels_per_file(PrintFormat.PDF, DESIGN) == 9_984
+    assert files.labels_per_file(PrintFormat.PDF, DESIGN) % 24 == 0
 
 
 @pytest.mark.parametrize("wrong", [{"number": 0}, {"number": 3}, {"stem": "../x"}, {"stem": ""}])
@@ -134,10 +134,10 @@ def test_missing_part_is_refused(wrong):
     arguments = {"number": 1, "stem": "batch"} | wrong
 
     with pytest.raises(ValueError, match=r"no file|Not a file name"):
-        files.file_part(Format.SVG, arguments["number"], labels=20_000, design=DESIGN, stem=arguments["stem"])
+        files.file_part(PrintFormat.SVG, arguments["number"], labels=20_000, design=DESIGN, stem=arguments["stem"])
 
 
-@pytest.mark.parametrize("kind", Format)
+@pytest.mark.parametrize("kind", PrintFormat)
 @pytest.mark.parametrize(
     "handed",
     [[], [1, 2], [1, 2, 4], [1, 2, 2, 3], [2, 3], [1, 2, 3, 4]],
@@ -151,7 +151,7 @@ def test_file_with_missing_or_duplicate_labels_is_refused(kind, handed):
         list(files.render_part(kind, part, labels, DESIGN))
 
 
-@pytest.mark.parametrize("kind", [Format.SVG, Format.PNG])
+@pytest.mark.parametrize("kind", [PrintFormat.SVG, PrintFormat.PNG])
 def test_archive_is_uncompressed_and_listed(kind):
     labels = make_labels(1, 100)
 
@@ -168,7 +168,7 @@ def test_archive_is_uncompressed_and_listed(kind):
     assert all(entry.flag_bits & 0x8 == 0 for entry in entries)
 
 
-@pytest.mark.parametrize("kind", [Format.CSV, Format.ZPL, Format.SVG, Format.PNG])
+@pytest.mark.parametrize("kind", [PrintFormat.CSV, PrintFormat.ZPL, PrintFormat.SVG, PrintFormat.PNG])
 def test_file_is_written_while_labels_arrive(kind, monkeypatch):
     if kind in BLOCK_SIZES:
         monkeypatch.setitem(files.BLOCK_SIZES, kind, 100)

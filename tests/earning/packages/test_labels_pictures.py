@@ -12,7 +12,7 @@ import zxingcpp
 from PIL import Image, ImageFilter
 
 from backend.earning.packages.print_runs.labels import files, label_picture
-from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.labels.files import PrintFormat
 from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
 from scanning.codes.symbols import ALPHABET
 
@@ -56,7 +56,7 @@ def test_all_labels_of_pdf_are_readable(design, dpi):
     across, down = design.sheet
     labels = make_labels(across * down + 2)
 
-    pages = render_pages(make_file(Format.PDF, labels, design), dpi)
+    pages = render_pages(make_file(PrintFormat.PDF, labels, design), dpi)
 
     assert [len(read(page)) for page in pages] == [across * down, 2]
     assert sorted(url for page in pages for url in read(page)) == sorted(label.url for label in labels)
@@ -65,7 +65,7 @@ def test_all_labels_of_pdf_are_readable(design, dpi):
 def test_pdf_is_a4_with_codes_as_text():
     labels = make_labels(24)
 
-    document = pypdfium2.PdfDocument(make_file(Format.PDF, labels))
+    document = pypdfium2.PdfDocument(make_file(PrintFormat.PDF, labels))
 
     text = document[0].get_textpage().get_text_range()
     assert len(document) == 1
@@ -75,7 +75,7 @@ def test_pdf_is_a4_with_codes_as_text():
 
 
 def test_pdf_has_vector_codes_and_embedded_typefaces():
-    content = make_file(Format.PDF, make_labels(1))
+    content = make_file(PrintFormat.PDF, make_labels(1))
 
     assert b"/Subtype /Image" not in content
     assert content.count(b"/FontFile2") >= 2
@@ -85,7 +85,7 @@ def test_pdf_has_vector_codes_and_embedded_typefaces():
 def test_cut_marks_are_at_label_corners(cut_marks):
     design = LabelDesign(width_mm=60, height_mm=40, columns=3, rows=7, cut_marks=cut_marks)
 
-    page = np.asarray(render_pages(make_file(Format.PDF, make_labels(1), design), 300)[0])
+    page = np.asarray(render_pages(make_file(PrintFormat.PDF, make_labels(1), design), 300)[0])
 
     # The corner between the first four labels: 15 mm of paper at the left, 8.5 at the top.
     x, y = round((15 + 60) / 25.4 * 300), round((8.5 + 40) / 25.4 * 300)
@@ -97,7 +97,7 @@ def test_zpl_graphic_leaves_quiet_zone_white(dpi):
     label = make_label(1)
     design = LabelDesign(name=DESIGN.name * 3, sku="RB", dpi=dpi)
 
-    text = make_file(Format.ZPL, [label], design).decode("ascii")
+    text = make_file(PrintFormat.ZPL, [label], design).decode("ascii")
 
     image = print_zpl(text)
     assert read(image) == [label.url]
@@ -106,7 +106,7 @@ def test_zpl_graphic_leaves_quiet_zone_white(dpi):
 def test_every_png_of_archive_is_readable():
     labels = make_labels(40)
 
-    images = [Image.open(io.BytesIO(content)) for content in unzipped(make_file(Format.PNG, labels))]
+    images = [Image.open(io.BytesIO(content)) for content in unzipped(make_file(PrintFormat.PNG, labels))]
 
     assert {image.mode for image in images} == {"1"}
     assert {image.size for image in images} == {(33 * 6, 33 * 6)}
@@ -116,7 +116,7 @@ def test_every_png_of_archive_is_readable():
 def test_every_svg_of_archive_is_readable():
     labels = make_labels(40)
 
-    drawings = [content.decode() for content in unzipped(make_file(Format.SVG, labels))]
+    drawings = [content.decode() for content in unzipped(make_file(PrintFormat.SVG, labels))]
 
     assert all('width="16.500mm" height="16.500mm" viewBox="0 0 33 33"' in drawing for drawing in drawings)
     assert [read(draw_svg(drawing)) for drawing in drawings] == [[label.url] for label in labels]

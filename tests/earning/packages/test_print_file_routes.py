@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.core.storage.bucket import Bucket
 from backend.earning.packages.print_runs import print_jobs
 from backend.earning.packages.print_runs.labels import files as formats
-from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.labels.files import PrintFormat
 from scanning.codes import package
 from tests.make import World
 from tests.worker.local_worker import until, working
@@ -33,7 +33,7 @@ async def batch(world: World, manager):
 
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch):
-    for kind in Format:
+    for kind in PrintFormat:
         monkeypatch.setitem(formats.FILE_SIZES, kind, 40)
 
 

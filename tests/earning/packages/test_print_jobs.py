@@ -19,7 +19,7 @@ from backend.earning.packages.models import BatchFile, BatchFilePart
 from backend.earning.packages.print_runs import files as printfiles
 from backend.earning.packages.print_runs import print_jobs
 from backend.earning.packages.print_runs.labels import files as formats
-from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.labels.files import PrintFormat
 from backend.earning.packages.print_runs.print_run import LabelStyle, plan_run
 from backend.earning.packages.slot_keys import slot_key
 from tests.make import World
@@ -34,7 +34,7 @@ def files(tmp_path):
 
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch):
-    for kind in Format:
+    for kind in PrintFormat:
         monkeypatch.setitem(formats.FILE_SIZES, kind, 40)
 
 
@@ -49,11 +49,11 @@ async def batch(db, world: World):
     return made
 
 
-def run_of(settings, batch, kind=Format.CSV, **looks):
+def run_of(settings, batch, kind=PrintFormat.CSV, **looks):
     return plan_run(kind, batch, LabelStyle(**looks), settings)
 
 
-async def order(db, settings, batch, kind=Format.CSV, **looks):
+async def order(db, settings, batch, kind=PrintFormat.CSV, **looks):
     async with db.begin() as session:
         return await printfiles.order_files(session, batch, run_of(settings, batch, kind, **looks), staff_id=7)
 
@@ -64,7 +64,7 @@ async def finished(db, file_id):
         return file, await printfiles.list_parts(session, file, 0, 1000)
 
 
-@pytest.mark.parametrize("kind", Format)
+@pytest.mark.parametrize("kind", PrintFormat)
 async def test_all_parts_are_stored_with_checksums(db, settings, files, batch, kind):
     ordered = await order(db, settings, batch, kind, name="Радиатор")
     run = run_of(settings, batch, kind, name="Радиатор")
@@ -111,13 +111,13 @@ async def test_concurrent_repeated_orders_create_one_file(db, settings, batch):
 
 
 async def test_another_design_before_removal_is_refused(db, settings, batch):
-    await order(db, settings, batch, Format.ZPL, dpi=203)
+    await order(db, settings, batch, PrintFormat.ZPL, dpi=203)
     with pytest.raises(printfiles.FileDiffers):
-        await order(db, settings, batch, Format.ZPL, dpi=300)
+        await order(db, settings, batch, PrintFormat.ZPL, dpi=300)
 
     async with db.begin() as session:
-        await printfiles.remove_files(session, batch, Format.ZPL)
-    again = await order(db, settings, batch, Format.ZPL, dpi=300)
+        await printfiles.remove_files(session, batch, PrintFormat.ZPL)
+    again = await order(db, settings, batch, PrintFormat.ZPL, dpi=300)
 
     assert again.design["looks"]["dpi"] == 300
 
@@ -188,7 +188,7 @@ async def test_part_is_retried_after_storage_failure(db, settings, files, batch)
 
 
 async def test_design_that_stopped_fitting_fails_with_reason(db, settings, files, batch):
-    ordered = await order(db, settings, batch, Format.PDF)
+    ordered = await order(db, settings, batch, PrintFormat.PDF)
     async with db.begin() as session:
         file = await session.get_one(BatchFile, ordered.id)
         file.design = file.design | {"address": "https://small.letters/"}
@@ -220,7 +220,7 @@ async def test_removed_file_is_deleted_from_storage(db, settings, files, batch):
     where = print_jobs.parts_folder(batch.brand_id, ordered.id)
 
     async with db.begin() as session:
-        await printfiles.remove_files(session, batch, Format.CSV)
+        await printfiles.remove_files(session, batch, PrintFormat.CSV)
     job = (await db.rows(JOBS))[-1]
     await print_jobs.remove_parts(**job.args, files=files)
 
@@ -237,7 +237,7 @@ async def test_part_made_during_removal_is_deleted(db, settings, files, batch):
     class Slow(Folder):
         async def put(self, name, source):
             async with db.begin() as session:
-                await printfiles.remove_files(session, batch, Format.CSV)
+                await printfiles.remove_files(session, batch, PrintFormat.CSV)
             await super().put(name, source)
 
     more = await print_jobs.make_next_part(db, Slow(files.root), settings, ordered.id)
@@ -247,13 +247,13 @@ async def test_part_made_during_removal_is_deleted(db, settings, files, batch):
 
 
 async def test_drawing_blocks_no_job_and_stops_with_worker(db, settings, files, batch, monkeypatch):
-    monkeypatch.setitem(formats.FILE_SIZES, Format.PDF, 50_000)
+    monkeypatch.setitem(formats.FILE_SIZES, PrintFormat.PDF, 50_000)
     async with db.begin() as session:
         product = (await batches.get_batch(session, batch.brand_id, batch.key))[1]
         large, _ = await batches.create_batch(
             session, batch.brand_id, uuid.uuid4(), BatchRequest(batch.programme_id, product.sku, count=50_000)
         )
-    ordered = await order(db, settings, large, Format.PDF)
+    ordered = await order(db, settings, large, PrintFormat.PDF)
     working = asyncio.create_task(print_jobs.make_next_part(db, files, settings, ordered.id))
     worst = 0.0
     for _ in range(20):
@@ -278,7 +278,7 @@ async def test_download_of_codes_is_audited(db, settings, files, batch):
     await print_jobs.make_next_part(db, files, settings, ordered.id)
 
     async with db.begin() as session:
-        file = await printfiles.find_file(session, batch, Format.CSV)
+        file = await printfiles.find_file(session, batch, PrintFormat.CSV)
         part = await printfiles.record_download(session, file, 1, staff_id=7)
         with pytest.raises(NotFound):
             await printfiles.record_download(session, file, 2, staff_id=7)

@@ -10,9 +10,9 @@ import zxingcpp
 from PIL import Image
 from sqlalchemy import text
 
-from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, CardStyle, Size
+from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, CardSize, CardStyle
 from backend.earning.promocodes.models import PromoCode, PromoRun
-from backend.programmes.rules.rule import Percent, Promo, Rule
+from backend.programmes.rules.rule import PercentAmount, Promo, Rule
 from tests.make import World, bearer
 
 CARD = Card(
@@ -35,8 +35,10 @@ LONG = Card(
     label="Реклама. " + "Завод Ещё " * 12 + " erid: " + "x" * 64,
     style=CardStyle("#111111", "#FFFFFF", "#FFD500"),
 )
-RULE = Rule(ways=frozenset({"promo"}), amount=Percent(300), hold_days=14, promo=Promo(discount=Percent(500)))
-EVERY = list(itertools.product(Size, CardFormat))
+RULE = Rule(
+    ways=frozenset({"promo"}), amount=PercentAmount(300), hold_days=14, promo=Promo(discount=PercentAmount(500))
+)
+EVERY = list(itertools.product(CardSize, CardFormat))
 
 
 def raster(content: bytes, kind: CardFormat) -> Image.Image:

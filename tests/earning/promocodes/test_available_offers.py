@@ -2,12 +2,14 @@
 
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo, Rule
 from tests.make import World, bearer
 
 
 def rule(**promo):
-    return Rule(ways=frozenset({"promo"}), amount=Percent(1000), hold_days=14, promo=Promo(Percent(500), **promo))
+    return Rule(
+        ways=frozenset({"promo"}), amount=PercentAmount(1000), hold_days=14, promo=Promo(PercentAmount(500), **promo)
+    )
 
 
 async def offers(world: World, account, **params):
@@ -70,7 +72,7 @@ async def test_offer_has_uses_and_budget_state(world: World):
 
 async def test_budget_below_fixed_discount_is_spent(world: World):
     programme = await world.programme(currency="RUB")
-    off = Rule(ways=frozenset({"promo"}), amount=Percent(1000), promo=Promo(Fixed(500)))
+    off = Rule(ways=frozenset({"promo"}), amount=PercentAmount(1000), promo=Promo(FixedAmount(500)))
     offer = await world.campaign(programme, off, budget=600)
     await leave(world, offer, 499)
 

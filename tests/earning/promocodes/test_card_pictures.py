@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from backend.earning.promocodes.cards.artwork import colours, layout, png, readability
-from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, Size, fingerprint
+from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, CardSize, fingerprint
 from backend.earning.promocodes.cards.artwork.logo import LogoUnreadable, reencode_logo
 from backend.earning.promocodes.cards.artwork.readability import CardUnreadable
 from tests.earning.promocodes.cards import CARD, EVERY, LONG, raster, read
@@ -31,7 +31,7 @@ def jpeg(picture: Image.Image, quality: int) -> bytes:
 @pytest.mark.parametrize("card", [CARD, LONG], ids=["usual", "long"])
 @pytest.mark.parametrize(("size", "kind"), [pair for pair in EVERY if pair[1] is not CardFormat.SVG])
 async def test_small_compressed_card_is_readable(app, size, kind, card):
-    copies = 10 if (size, kind) == (Size.BUSINESS, CardFormat.PDF) else 1
+    copies = 10 if (size, kind) == (CardSize.BUSINESS, CardFormat.PDF) else 1
 
     picture = raster(readability.draw_card_file(card, size, kind), kind)
 
@@ -40,7 +40,7 @@ async def test_small_compressed_card_is_readable(app, size, kind, card):
     assert {symbol.text for symbol in found} == {card.link}
 
 
-@pytest.mark.parametrize("size", Size)
+@pytest.mark.parametrize("size", CardSize)
 def test_texts_are_inside_card_beside_qr_code(size):
     for card in (CARD, LONG):
         drawn = layout.lay_out(card, size)
@@ -56,7 +56,7 @@ def test_texts_are_inside_card_beside_qr_code(size):
             assert beside or line.baseline <= box.y or line.baseline - line.size * 0.72 >= box.y + box.height
 
 
-@pytest.mark.parametrize("size", Size)
+@pytest.mark.parametrize("size", CardSize)
 def test_code_and_advertising_label_are_never_truncated(size):
     for card, attempt in itertools.product((CARD, LONG), layout.ATTEMPTS):
         written = " ".join(line.text for line in layout.lay_out(card, size, attempt).lines)
@@ -68,7 +68,7 @@ def test_code_and_advertising_label_are_never_truncated(size):
 def test_text_does_not_break_at_other_spaces():
     offer = "Скидка 1\xa0000\xa0₽, от 20\xa0000\xa0₽ в одном чеке"
 
-    for size in Size:
+    for size in CardSize:
         rows = [line.text for line in layout.lay_out(Card("A", "A", offer, "Бренд"), size).lines]
         assert any("1\xa0000\xa0₽," in row for row in rows)
         assert any("20\xa0000\xa0₽" in row for row in rows)
@@ -89,23 +89,23 @@ def test_unreadable_card_raises():
     endless = Card(link="https://ex.ru/p/" + "ж" * 3000, code="X", offer="", brand="")
 
     with pytest.raises(CardUnreadable):
-        readability.draw_card_file(endless, Size.BUSINESS, CardFormat.PNG)
+        readability.draw_card_file(endless, CardSize.BUSINESS, CardFormat.PNG)
     with pytest.raises(CardUnreadable):
-        readability.draw_card_file(FINE, Size.BUSINESS, CardFormat.PNG, attempts=layout.ATTEMPTS[:2])
+        readability.draw_card_file(FINE, CardSize.BUSINESS, CardFormat.PNG, attempts=layout.ATTEMPTS[:2])
 
 
 def test_qr_code_with_small_modules_is_drawn_larger():
-    picture = png.draw_picture(layout.lay_out(FINE, Size.BUSINESS, layout.ATTEMPTS[0]))
+    picture = png.draw_picture(layout.lay_out(FINE, CardSize.BUSINESS, layout.ATTEMPTS[0]))
 
-    made = raster(readability.draw_card_file(FINE, Size.BUSINESS, CardFormat.PNG), CardFormat.PNG)
+    made = raster(readability.draw_card_file(FINE, CardSize.BUSINESS, CardFormat.PNG), CardFormat.PNG)
 
     assert not readability.is_readable(picture, FINE.link, 1)
     assert read(third(made)) == [FINE.link]
 
 
 def test_qr_code_is_dark_on_white_for_any_colours():
-    picture = png.draw_picture(layout.lay_out(LONG, Size.MESSENGER))
-    box = layout.lay_out(LONG, Size.MESSENGER).symbol.box
+    picture = png.draw_picture(layout.lay_out(LONG, CardSize.MESSENGER))
+    box = layout.lay_out(LONG, CardSize.MESSENGER).symbol.box
 
     inside = picture.crop((int(box.x) + 60, int(box.y) + 60, int(box.x + box.width) - 60, int(box.y + box.height) - 60))
 
@@ -115,7 +115,7 @@ def test_qr_code_is_dark_on_white_for_any_colours():
     }
 
 
-@pytest.mark.parametrize("size", Size)
+@pytest.mark.parametrize("size", CardSize)
 def test_card_pdf_disables_print_scaling(size):
     content = readability.draw_card_file(CARD, size, CardFormat.PDF)
 
@@ -123,7 +123,7 @@ def test_card_pdf_disables_print_scaling(size):
 
 
 def test_sheet_has_ten_business_cards_with_marks_outside():
-    sheet = raster(readability.draw_card_file(CARD, Size.BUSINESS, CardFormat.PDF), CardFormat.PDF)
+    sheet = raster(readability.draw_card_file(CARD, CardSize.BUSINESS, CardFormat.PDF), CardFormat.PDF)
     corner = (210 - 170) / 2, (297 - 275) / 2
 
     dots = np.asarray(sheet.convert("L")) < 100

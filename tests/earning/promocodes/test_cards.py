@@ -11,7 +11,7 @@ from backend.core.fair_queue import MAX_WAITING_PER_CALLER
 from backend.core.http.errors import Busy
 from backend.core.storage.bucket import Bucket
 from backend.earning.promocodes.cards.artwork import readability
-from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, Size
+from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, CardSize
 from backend.earning.promocodes.cards.renderer import (
     MAX_CONCURRENT,
     MAX_WAITING,
@@ -155,10 +155,12 @@ async def test_one_card_per_account_is_drawn_concurrently(app, db):
     renderer = CardRenderer(app.state["files"], db)
     busy, honest = CardCaller("account:1", 99), CardCaller("account:2", 99)
     cards = [Card(f"HTTPS://EX.RU/P/B{number}", "B", "Offer", "Brand") for number in range(10)]
-    flood = [asyncio.create_task(renderer.store(0, each, Size.MESSENGER, CardFormat.SVG, busy)) for each in cards[:-1]]
+    flood = [
+        asyncio.create_task(renderer.store(0, each, CardSize.MESSENGER, CardFormat.SVG, busy)) for each in cards[:-1]
+    ]
     await asyncio.sleep(0.05)
 
-    name = await renderer.store(0, cards[-1], Size.MESSENGER, CardFormat.SVG, honest)
+    name = await renderer.store(0, cards[-1], CardSize.MESSENGER, CardFormat.SVG, honest)
 
     found = await asyncio.gather(*flood, return_exceptions=True)
     assert name.endswith(".svg")
@@ -184,5 +186,5 @@ async def test_unused_stored_cards_are_removed(world: World, app, owner):
 
 
 async def gathered(renderer: CardRenderer, cards: list[Card]) -> list[object]:
-    places = [renderer.store(0, each, Size.MESSENGER, CardFormat.SVG) for each in cards]
+    places = [renderer.store(0, each, CardSize.MESSENGER, CardFormat.SVG) for each in cards]
     return await asyncio.gather(*places, return_exceptions=True)

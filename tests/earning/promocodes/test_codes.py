@@ -11,13 +11,15 @@ from sqlalchemy import text
 from backend import migrations
 from backend.earning.promocodes.models import PromoCode
 from backend.earning.promocodes.words import code_parser
-from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo, Rule
 from scanning.codes import symbols
 from tests.make import World, bearer
 
 
 def rule(**promo):
-    return Rule(ways=frozenset({"promo"}), amount=Percent(1000), hold_days=14, promo=Promo(Percent(500), **promo))
+    return Rule(
+        ways=frozenset({"promo"}), amount=PercentAmount(1000), hold_days=14, promo=Promo(PercentAmount(500), **promo)
+    )
 
 
 @pytest.fixture
@@ -294,7 +296,7 @@ async def test_codes_per_hour_are_limited(world: World, account, programme, numb
 
 async def test_fixed_offer_in_points_is_shown_in_roubles(world: World, account):
     programme = await world.programme(currency="PTS")
-    fixed = Rule(ways=frozenset({"promo"}), amount=Fixed(10), promo=Promo(Fixed(30000)))
+    fixed = Rule(ways=frozenset({"promo"}), amount=FixedAmount(10), promo=Promo(FixedAmount(30000)))
     await world.campaign(programme, fixed)
     await make(world, account, programme)
 

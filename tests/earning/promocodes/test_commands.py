@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from backend.cli.main import scanback as commands
 from backend.earning.promocodes.issues import generation as code_generation
-from backend.programmes.rules.rule import Percent, Promo, Rule
+from backend.programmes.rules.rule import PercentAmount, Promo, Rule
 from tests.make import World
 
-RULE = Rule(ways=frozenset({"promo"}), amount=Percent(300), promo=Promo(discount=Percent(500)))
+RULE = Rule(ways=frozenset({"promo"}), amount=PercentAmount(300), promo=Promo(discount=PercentAmount(500)))
 
 
 @pytest.fixture

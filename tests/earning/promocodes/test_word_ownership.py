@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Percent, Promo
+from backend.programmes.rules.rule import PercentAmount, Promo
 from tests.checkout.till_client import BASKET, shopping_at
 from tests.make import bearer, caller
 
@@ -114,7 +114,7 @@ async def test_closed_code_reopened_has_its_figures(codes, agent, shopping):
 
 
 async def test_reopened_code_respects_offer_limits(codes, agent, other, shopping, world):
-    few = await shopping.offer(Promo(Percent(500), codes_per_agent=1))
+    few = await shopping.offer(Promo(PercentAmount(500), codes_per_agent=1))
     keys = [uuid.uuid4() for _ in range(2)]
     await codes.make(agent, "FIRST", keys[0], few)
     await codes.ask(agent, "DELETE", keys[0])

@@ -15,9 +15,9 @@ from backend.core.settings import Settings
 from backend.earning.receipts.models import ReceiptDocument
 from backend.earning.receipts.verification import service as verification
 from backend.earning.receipts.verification.service import Verifier
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from backend.programmes.models import Campaign, Product, Programme
-from backend.programmes.rules.rule import Percent, Rule
+from backend.programmes.rules.rule import PercentAmount, Rule
 from scanning.receipts.document import Document, Line
 from tests.make import World, bearer
 
@@ -38,7 +38,7 @@ class Goods(msgspec.Struct):
 async def goods(world: World, rule: Rule | None = None, **campaign: Any) -> Goods:
     brand = await world.brand("Оптима")
     programme = await world.programme(brand)
-    rule = rule or Rule(ways=frozenset({"receipt"}), amount=Percent(600))
+    rule = rule or Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600))
     return Goods(
         programme,
         await world.campaign(programme, rule, **campaign),
@@ -111,10 +111,12 @@ class Buying:
                 )
             )
 
-    async def scan(self, account: AccountNew, scanned: Document | str, scan_id: uuid.UUID | None = None) -> Response:
+    async def scan(
+        self, account: AccountCreated, scanned: Document | str, scan_id: uuid.UUID | None = None
+    ) -> Response:
         return await self.world.scan(account, scanned if isinstance(scanned, str) else qr(scanned), scan_id)
 
-    async def receipts(self, account: AccountNew) -> list[dict[str, Any]]:
+    async def receipts(self, account: AccountCreated) -> list[dict[str, Any]]:
         return (await self.world.client.get("/v1/receipts", headers=bearer(account))).json()["items"]
 
     async def work(self, settings: Settings | None = None) -> None:
@@ -125,7 +127,7 @@ class Buying:
         finally:
             await verifier.providers.close()
 
-    async def bring(self, account: AccountNew, found: Document) -> dict[str, Any]:
+    async def bring(self, account: AccountCreated, found: Document) -> dict[str, Any]:
         """Send and settle a receipt; returns its state."""
         await self.known(found)
         answer = await self.scan(account, found)

@@ -15,7 +15,7 @@ from backend.core.settings import SettingMissing
 from backend.earning.receipts.providers.callback import SIGNATURE, callback_headers
 from backend.earning.receipts.verification.callback_handlers import CallbackProviders
 from backend.earning.receipts.verification.provider_requests import callback_secret
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.programmes.rules.rule import FixedAmount, Rule
 from simulators.receipts import receipt_factory
 from simulators.receipts.receipt_factory import STOCK
 from tests.earning.receipts.providers.conftest import TOKEN
@@ -75,7 +75,7 @@ async def provider(world: World, buying: Buying, receipt) -> Provider:
 async def paying(world: World) -> None:
     """A brand that pays for the first line of the made-up receipt."""
     programme = await world.programme()
-    await world.campaign(programme, Rule(ways=frozenset({"receipt"}), amount=Fixed(100)))
+    await world.campaign(programme, Rule(ways=frozenset({"receipt"}), amount=FixedAmount(100)))
     await world.product(programme.brand_id, name_ru=STOCK[0].name, articles=["РА16-902"])
 
 

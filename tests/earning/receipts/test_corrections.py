@@ -8,7 +8,7 @@ import pytest
 from httpx2 import Response
 from sqlalchemy import text
 
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from scanning.receipts.document import Document
 from tests.earning.receipts.receipt_builders import Buying, bought, document, goods, qr
 from tests.make import World, bearer
@@ -18,7 +18,7 @@ def _fields(found: Document) -> dict[str, Any]:
     return {"fn": found.fn, "fd": found.fd, "fp": found.fp, "at": f"{found.at:%d.%m.%Y %H:%M}", "total": found.total}
 
 
-async def _type(world: World, account: AccountNew, body: dict[str, Any], key: uuid.UUID | None = None) -> Response:
+async def _type(world: World, account: AccountCreated, body: dict[str, Any], key: uuid.UUID | None = None) -> Response:
     return await world.client.put(f"/v1/receipts/{key or uuid.uuid4()}", json=body, headers=bearer(account))
 
 

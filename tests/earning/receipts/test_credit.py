@@ -13,7 +13,7 @@ from sqlalchemy import text
 from backend.core.db import rate_limits
 from backend.core.db.database import Database
 from backend.core.settings import Settings
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.earning.receipts.receipt_builders import Buying, document, goods, with_providers
 from tests.make import World, bearer, caller
 from tests.stand_ins import Simulators
@@ -27,7 +27,7 @@ def made_up() -> str:
     )
 
 
-async def send_queue(client: Any, account: AccountNew, count: int) -> list[str]:
+async def send_queue(client: Any, account: AccountCreated, count: int) -> list[str]:
     scans = [{"id": str(uuid.uuid4()), "text": made_up()} for _ in range(count)]
     answer = await client.post("/v1/scans/batch", json={"scans": scans}, headers=bearer(account))
     answer.raise_for_status()

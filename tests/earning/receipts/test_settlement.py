@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.earning.receipts.verification import service as verification
-from backend.programmes.rules.rule import Fixed, Percent, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Rule
 from tests.earning.receipts.receipt_builders import PLUG, SELLER, Buying, bought, document, goods, line, qr
 from tests.make import World, bearer
 
@@ -89,7 +89,7 @@ async def test_discount_line_sends_receipt_to_review(world: World, buying: Buyin
 )
 async def test_line_with_trade_mark_is_paid(world: World, buying: Buying, fields, name, status):
     brand = await world.brand("ООО «Дом тепла»")
-    await world.campaign(await world.programme(brand), Rule(ways=frozenset({"receipt"}), amount=Percent(600)))
+    await world.campaign(await world.programme(brand), Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600)))
     await world.product(brand.id, name_ru="Котел газовый", name_en="", **fields)
 
     mine = await buying.bring(await world.account(), document(line(name)))
@@ -98,7 +98,7 @@ async def test_line_with_trade_mark_is_paid(world: World, buying: Buying, fields
 
 
 async def test_campaign_with_receipt_days_pays_older_receipt(world: World, buying: Buying):
-    await goods(world, Rule(ways=frozenset({"receipt"}), amount=Percent(600), receipt_days=10))
+    await goods(world, Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600), receipt_days=10))
     account = await world.account()
 
     mine = await buying.bring(account, document(at=bought(minutes=8 * 24 * 60)))
@@ -111,7 +111,7 @@ async def test_campaign_with_receipt_days_pays_older_receipt(world: World, buyin
 async def test_campaign_without_receipt_days_refuses_older_receipt(world: World, buying: Buying):
     mine = await goods(world)
     other = await world.programme(await world.brand("Кабелево"))
-    rule = Rule(ways=frozenset({"receipt"}), amount=Percent(100), receipt_days=10)
+    rule = Rule(ways=frozenset({"receipt"}), amount=PercentAmount(100), receipt_days=10)
     await world.campaign(other, rule)
 
     answer = await buying.bring(await world.account(), document(at=bought(minutes=8 * 24 * 60)))
@@ -121,7 +121,7 @@ async def test_campaign_without_receipt_days_refuses_older_receipt(world: World,
 
 
 async def test_campaign_with_fewer_receipt_days_refuses_older(world: World, buying: Buying):
-    await goods(world, Rule(ways=frozenset({"receipt"}), amount=Percent(600), receipt_days=1))
+    await goods(world, Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600), receipt_days=1))
 
     answer = await buying.bring(await world.account(), document(at=bought(minutes=50 * 60)))
 
@@ -195,7 +195,7 @@ async def test_advance_pays_nothing_and_full_settlement_does(world: World, buyin
 
 
 async def test_fixed_award_is_paid_up_to_unit_limit(world: World, buying: Buying):
-    await goods(world, Rule(ways=frozenset({"receipt"}), amount=Fixed(1000), units_per_receipt=3))
+    await goods(world, Rule(ways=frozenset({"receipt"}), amount=FixedAmount(1000), units_per_receipt=3))
     account = await world.account()
     found = document(line(quantity=2), line(quantity=4, amount=180_000), line(quantity=1, amount=45_000))
 
@@ -252,7 +252,7 @@ async def test_receipt_without_goods_is_refused_with_reason(world: World, buying
 
 
 async def test_award_matures_after_hold_days(world: World, buying: Buying):
-    await goods(world, Rule(ways=frozenset({"receipt"}), amount=Percent(600), hold_days=14))
+    await goods(world, Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600), hold_days=14))
     account = await world.account()
 
     mine = await buying.bring(account, document())
@@ -309,7 +309,7 @@ async def test_queued_receipt_uses_campaign_of_scan_time(world: World, buying: B
     """A campaign of 10 % ended two hours ago. The receipt is 20 hours old: an earlier scan of it is none."""
     found_goods = await goods(world)
     now = datetime.now(UTC)
-    rule = Rule(ways=frozenset({"receipt"}), amount=Percent(1000))
+    rule = Rule(ways=frozenset({"receipt"}), amount=PercentAmount(1000))
     times = {"starts_at": now - timedelta(days=30), "ends_at": now - timedelta(hours=2)}
     await world.campaign(found_goods.programme, rule, **times)
     account, found = await world.account(), document(line(amount=90_000), at=bought(minutes=20 * 60))

@@ -11,8 +11,8 @@ from litestar import Litestar
 from sqlalchemy import text
 
 from backend.core.db.database import Database
-from backend.identity.accounts.schemas import AccountNew
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.identity.accounts.schemas import AccountCreated
+from backend.programmes.rules.rule import FixedAmount, Rule
 from tests.batches import LOCK_ACCOUNT, send_in_one_batch, sequential_scans
 from tests.earning.scans.pictures.test_memory import END
 from tests.earning.scans.test_guess_limits import guess
@@ -37,7 +37,9 @@ async def send_batch(app: Litestar, world: World, *sent: Any) -> list[asyncio.Ta
     return await send_in_one_batch(app.state["scan_context"].recorder.batcher, *(world.scan(*scan) for scan in sent))
 
 
-async def cached_agents(world: World, accounts: int, codes: int, **fields: Any) -> tuple[list[AccountNew], list[str]]:
+async def cached_agents(
+    world: World, accounts: int, codes: int, **fields: Any
+) -> tuple[list[AccountCreated], list[str]]:
     """Accounts with a scan each, and more codes of the same batch: both are in the process's caches."""
     agents = [await world.account() for _ in range(accounts)]
     found = await world.codes(accounts + codes, **fields)
@@ -46,7 +48,7 @@ async def cached_agents(world: World, accounts: int, codes: int, **fields: Any) 
     return agents, found[accounts:]
 
 
-async def available(world: World, agents: list[AccountNew]) -> list[int]:
+async def available(world: World, agents: list[AccountCreated]) -> list[int]:
     return [(await world.home(agent))["wallets"][0]["available"] for agent in agents]
 
 
@@ -178,7 +180,7 @@ async def test_repeated_id_in_batch_has_one_effect(app: Litestar, world: World):
 
 
 async def test_account_with_several_codes_in_batch_is_paid(app: Litestar, world: World):
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=350)
+    rule = Rule(ways=frozenset({"package"}), amount=FixedAmount(100), cap_per_agent_day=350)
     agents, codes = await cached_agents(world, 3, 9, rule=rule)
 
     answers = await asyncio.gather(
@@ -196,7 +198,7 @@ async def test_crossing_batches_do_not_deadlock(app: Litestar, world: World, own
     number("wrong_codes_per_hour_per_account", MOST)
     number("wrong_codes_per_day_per_device", MOST)
     number("wrong_codes_per_hour_per_network", MOST)
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=MOST)
+    rule = Rule(ways=frozenset({"package"}), amount=FixedAmount(100), cap_per_agent_day=MOST)
     agents, codes = await cached_agents(world, 16, 320, rule=rule, budget=10**9)
     before = await deadlocks(world.db, owner)
     async with (

@@ -13,8 +13,8 @@ from backend.core.settings import Settings
 from backend.earning.packages import service as packages
 from backend.earning.packages.service import CodeLookup, RefusedCode
 from backend.earning.packages.slot_keys import slot_key
-from backend.identity.accounts.schemas import AccountNew
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.identity.accounts.schemas import AccountCreated
+from backend.programmes.rules.rule import FixedAmount, Rule
 from scanning.codes import package, symbols
 from tests.make import World, bearer
 
@@ -123,7 +123,7 @@ def welch(one: list[float], other: list[float]) -> tuple[float, float]:
 async def test_refusals_of_codes_take_equal_time(world: World, number):
     rounds = int(os.environ.get("SCANBACK_TIMINGS", "120"))
     rng = random.Random(3)
-    claimed = await world.codes(2, rule=Rule(ways=frozenset({"package"}), amount=Fixed(100)))
+    claimed = await world.codes(2, rule=Rule(ways=frozenset({"package"}), amount=FixedAmount(100)))
     revoked = await world.codes(2, state="revoked")
     await world.scan(await world.account(), claimed[0])
     for name in ("hour_per_account", "day_per_device", "hour_per_network"):
@@ -140,7 +140,7 @@ async def test_refusals_of_codes_take_equal_time(world: World, number):
 
 
 async def timing_differences(
-    world: World, stranger: AccountNew, rng: random.Random, revoked: str, claimed: str, rounds: int
+    world: World, stranger: AccountCreated, rng: random.Random, revoked: str, claimed: str, rounds: int
 ) -> list[tuple[str, float, float]]:
     """The reasons whose answers take another time than those of claimed codes, by how much, and its error."""
     durations: dict[str, list[float]] = {"unknown_code": [], "revoked": [], "already_claimed": []}

@@ -15,7 +15,7 @@ from backend.core.settings import Settings
 from backend.earning.packages import service as packages
 from backend.earning.packages.service import CodeLookup
 from backend.earning.packages.slot_keys import slot_key
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from scanning.codes import package, symbols
 from tests.make import World, bearer, caller
 from tests.scanning.pictures import draw
@@ -26,7 +26,7 @@ def guess() -> str:
     return body + symbols.check_symbol(body)
 
 
-async def scan(client: AsyncClient, account: AccountNew, scanned: str) -> Response:
+async def scan(client: AsyncClient, account: AccountCreated, scanned: str) -> Response:
     return await client.put(f"/v1/scans/{uuid.uuid4()}", json={"text": scanned}, headers=bearer(account))
 
 
@@ -83,7 +83,7 @@ def queue_of(texts: list[str]) -> list[dict[str, str]]:
     return [{"id": str(uuid.uuid4()), "text": scanned} for scanned in texts]
 
 
-async def send_queue(world: World, account: AccountNew, scans: list[dict[str, str]]) -> list[dict]:
+async def send_queue(world: World, account: AccountCreated, scans: list[dict[str, str]]) -> list[dict]:
     answer = await world.client.post("/v1/scans/batch", json={"scans": scans}, headers=bearer(account))
     answer.raise_for_status()
     return answer.json()["items"]
@@ -191,7 +191,7 @@ async def test_distributed_guesses_find_nothing(app: Litestar, world: World):
     accounts = [await world.account() for _ in range(40)]
     outcomes: list[tuple[int, str | None]] = []
 
-    async def attack(place: int, account: AccountNew) -> None:
+    async def attack(place: int, account: AccountCreated) -> None:
         async with caller(app, f"198.51.{place}.7") as client:
             for _ in range(25):
                 answer = await scan(client, account, guess())

@@ -17,7 +17,7 @@ from backend.earning.packages import batches, ranges
 from backend.earning.packages.batches import BatchRequest
 from backend.earning.packages.code_lists import imports
 from backend.earning.packages.models import MarkedUnit
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.programmes.rules.rule import FixedAmount, Rule
 from tests.make import World, bearer
 from tests.scanning.codes.marking_spellings import layout
 
@@ -47,7 +47,7 @@ SPELLINGS = {
     "broken into lines": f"01{GTIN[:6]}\n{GTIN[6:]}21{SERIAL[:4]}\r\n{SERIAL[4:]}{TAIL}",
     "copied": f"\u202d01{GTIN}21{SERIAL}{TAIL}\u202c",
 }
-HELD = Rule(ways=frozenset({"marking"}), amount=Fixed(100), hold_days=14, cap_per_agent_day=300, unlisted=True)
+HELD = Rule(ways=frozenset({"marking"}), amount=FixedAmount(100), hold_days=14, cap_per_agent_day=300, unlisted=True)
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ async def test_listed_unit_belongs_to_listing_brand(db, settings, world, program
     await world.campaign(first_with_this_gtin)
     maker = await world.programme()
     await world.product(maker.brand_id, sku="SHOE", gtin=GTIN)
-    await world.campaign(maker, Rule(ways=frozenset({"marking"}), amount=Fixed(700)))
+    await world.campaign(maker, Rule(ways=frozenset({"marking"}), amount=FixedAmount(700)))
     await listed(db, settings, maker, [SERIAL])
 
     answer = await scan(world, SPELLINGS["no tail"])

@@ -4,11 +4,11 @@ import pytest
 
 from backend.core.security import gift_card_codes
 from backend.earning.promocodes.models import PromoCode
-from backend.programmes.rules.rule import Fixed, Percent, Promo, Rule
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Promo, Rule
 from scanning.codes import package
 from tests.make import World
 
-RULE = Rule(ways=frozenset({"promo"}), amount=Percent(1000), hold_days=14, promo=Promo(Percent(500)))
+RULE = Rule(ways=frozenset({"promo"}), amount=PercentAmount(1000), hold_days=14, promo=Promo(PercentAmount(500)))
 
 
 def outcome(response):
@@ -41,7 +41,7 @@ async def test_certificate_typed_or_linked_is_recognized(world: World, account, 
 
 @pytest.mark.parametrize("write", [str, package.grouped, "https://ex.ru/C/{}".format, "«{}».".format])
 async def test_package_code_typed_or_linked_is_recognized(world: World, account, write):
-    (code, *_) = await world.codes(rule=Rule(ways=frozenset({"package"}), amount=Fixed(100)))
+    (code, *_) = await world.codes(rule=Rule(ways=frozenset({"package"}), amount=FixedAmount(100)))
 
     assert outcome(await world.scan(account, write(code)))[:2] == ("package", "credited")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from backend.identity.accounts.schemas import AccountNew
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.identity.accounts.schemas import AccountCreated
+from backend.programmes.rules.rule import FixedAmount, Rule
 from payouts import ledger
 from payouts.ledger import Cause, WalletKey
 from tests.make import World, bearer
@@ -34,7 +34,7 @@ OF_CAUSE = text("SELECT cause_id FROM movements WHERE amount = 100 ORDER BY id L
 
 
 async def send(
-    world: World, agent: AccountNew, *texts: str, ids: list[uuid.UUID] | None = None
+    world: World, agent: AccountCreated, *texts: str, ids: list[uuid.UUID] | None = None
 ) -> list[dict[str, Any]]:
     # Ascending ids: of a code twice in a request the first is paid.
     numbers = ids or [uuid.UUID(int=next(NUMBERS)) for _ in texts]
@@ -60,7 +60,7 @@ async def test_held_and_available_points_have_separate_lots(world: World):
     ways, codes = frozenset({"package"}), []
     for amount, hold in ((100, 0), (70, 14)):
         product = await world.product(programme.brand_id)
-        rule = Rule(ways=ways, amount=Fixed(amount), hold_days=hold, products=frozenset({product.id}))
+        rule = Rule(ways=ways, amount=FixedAmount(amount), hold_days=hold, products=frozenset({product.id}))
         await world.campaign(programme, rule)
         codes += world.codes_of(await world.batch(programme, product, 3))
     agent = await world.account()
@@ -124,7 +124,7 @@ async def test_debt_is_repaid_by_batch(world: World):
 
 
 async def test_batch_adds_to_existing_lot(world: World):
-    codes = await world.codes(6, rule=Rule(ways=frozenset({"package"}), amount=Fixed(5), lifetime_days=30))
+    codes = await world.codes(6, rule=Rule(ways=frozenset({"package"}), amount=FixedAmount(5), lifetime_days=30))
     agent = await world.account()
     await send(world, agent, codes[0])
 
@@ -140,7 +140,9 @@ async def test_batch_adds_to_existing_lot(world: World):
 @pytest.mark.parametrize("hold", [0, 14])
 @pytest.mark.parametrize(("cap", "budget"), [(None, None), (450, None), (None, 450), (450, 300)])
 async def test_batch_equals_its_single_scans(world: World, cap: int | None, budget: int | None, hold: int, debt: int):
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=cap, hold_days=hold, lifetime_days=30)
+    rule = Rule(
+        ways=frozenset({"package"}), amount=FixedAmount(100), cap_per_agent_day=cap, hold_days=hold, lifetime_days=30
+    )
     ends = []
     for at_once in (True, False):
         programme = await world.programme()

@@ -13,14 +13,14 @@ from litestar import Litestar
 from sqlalchemy import text
 
 from backend.core.db.database import Database
-from backend.identity.accounts.schemas import AccountNew
-from backend.programmes.rules.rule import Fixed, Rule
+from backend.identity.accounts.schemas import AccountCreated
+from backend.programmes.rules.rule import FixedAmount, Rule
 from tests.make import World, bearer, caller
 
 CLIENTS = 64
 ROUNDS = int(os.environ.get("SCANBACK_ROUNDS", "30"))
 MOST = 10**9
-Crowd = list[tuple[AsyncClient, AccountNew]]
+Crowd = list[tuple[AsyncClient, AccountCreated]]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def crowd(app: Litestar, world: World, live_url: str, number) -> AsyncIter
         yield [((here, there)[place % 2], account) for place, account in enumerate(accounts)]
 
 
-async def put(client: AsyncClient, account: AccountNew, code: str, scan_id: uuid.UUID | None = None) -> Response:
+async def put(client: AsyncClient, account: AccountCreated, code: str, scan_id: uuid.UUID | None = None) -> Response:
     return await client.put(f"/v1/scans/{scan_id or uuid.uuid4()}", json={"text": code}, headers=bearer(account))
 
 
@@ -95,14 +95,14 @@ async def test_concurrent_bodies_of_id_have_one_effect(world: World, crowd: Crow
     assert await _paid(world) == (1, 100)
 
 
-async def queue(client: AsyncClient, account: AccountNew, codes: list[str]) -> Response:
+async def queue(client: AsyncClient, account: AccountCreated, codes: list[str]) -> Response:
     scans = [{"id": str(uuid.uuid4()), "text": code} for code in codes]
     return await client.post("/v1/scans/batch", json={"scans": scans}, headers=bearer(account))
 
 
 @pytest.mark.parametrize("budget", [None, 10**9], ids=["no budget", "a budget"])
 async def test_crossing_requests_do_not_deadlock(world: World, crowd: Crowd, owner: Database, budget: int | None):
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=MOST)
+    rule = Rule(ways=frozenset({"package"}), amount=FixedAmount(100), cap_per_agent_day=MOST)
     codes = await world.codes(1200, rule=rule, budget=budget)
     # Ids that differ by eight share slices of the budget.
     callers = crowd[::8]
@@ -124,7 +124,9 @@ async def test_crossing_requests_do_not_deadlock(world: World, crowd: Crowd, own
 async def test_crossing_requests_of_new_units_do_not_deadlock(world: World, crowd: Crowd, owner: Database):
     made = await world.programme()
     await world.product(made.brand_id, gtin="04600682000013")
-    rule = Rule(ways=frozenset({"marking"}), amount=Fixed(100), unlisted=True, hold_days=1, cap_per_agent_day=MOST)
+    rule = Rule(
+        ways=frozenset({"marking"}), amount=FixedAmount(100), unlisted=True, hold_days=1, cap_per_agent_day=MOST
+    )
     await world.campaign(made, rule)
     before = await deadlocks(world.db, owner)
     for turn in range(5):
@@ -173,7 +175,7 @@ async def test_batch_spends_budget_once(world: World):
 
 
 async def test_day_cap_holds_for_concurrent_scans(world: World, crowd: Crowd):
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=730)
+    rule = Rule(ways=frozenset({"package"}), amount=FixedAmount(100), cap_per_agent_day=730)
     codes = await world.codes(CLIENTS, rule=rule)
     account = await world.account()
 

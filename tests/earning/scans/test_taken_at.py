@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from backend.identity.accounts.schemas import AccountNew
-from backend.programmes.rules.rule import Fixed, Percent, Rule
+from backend.identity.accounts.schemas import AccountCreated
+from backend.programmes.rules.rule import FixedAmount, PercentAmount, Rule
 from tests.earning.scans.pictures.test_picture_scans import label
 from tests.make import World, bearer
 
@@ -18,14 +18,16 @@ SIGNALS = text("SELECT brand_id, cause, rule, shadow, inputs FROM scan_signals")
 CAPS = text("SELECT day, used FROM day_caps ORDER BY day")
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 FAR_ZONES = ["Asia/Kamchatka", "America/Los_Angeles", "Pacific/Kiritimati", "Etc/GMT+12"]
-CAPPED = Rule(ways=frozenset({"package"}), amount=Fixed(100), cap_per_agent_day=100, hold_days=2, lifetime_days=30)
+CAPPED = Rule(
+    ways=frozenset({"package"}), amount=FixedAmount(100), cap_per_agent_day=100, hold_days=2, lifetime_days=30
+)
 
 
 def ago(**past: float) -> str:
     return (datetime.now(UTC) - timedelta(**past)).isoformat()
 
 
-async def send(world: World, agent: AccountNew, *scans: tuple[str, str | None]) -> list[dict[str, Any]]:
+async def send(world: World, agent: AccountCreated, *scans: tuple[str, str | None]) -> list[dict[str, Any]]:
     body = [{"id": str(uuid.uuid4()), "text": code} | ({"taken_at": at} if at else {}) for code, at in scans]
     answer = await world.client.post("/v1/scans/batch", json={"scans": body}, headers=bearer(agent))
     assert answer.status_code == 200, answer.text
@@ -44,8 +46,10 @@ async def two_campaigns(world: World):
     """A campaign of 900 that ended half an hour ago and an active one of 150; codes of their product."""
     programme = await world.programme()
     product = await world.product(programme.brand_id)
-    dear = await world.campaign(programme, Rule(ways=frozenset({"package"}), amount=Fixed(900)), starts_at=LONG_AGO)
-    await world.campaign(programme, Rule(ways=frozenset({"package"}), amount=Fixed(150)), starts_at=LONG_AGO)
+    dear = await world.campaign(
+        programme, Rule(ways=frozenset({"package"}), amount=FixedAmount(900)), starts_at=LONG_AGO
+    )
+    await world.campaign(programme, Rule(ways=frozenset({"package"}), amount=FixedAmount(150)), starts_at=LONG_AGO)
     await world.db.rows(ENDED, id=dear.id)
     return world.codes_of(await world.batch(programme, product, 5))
 
@@ -145,7 +149,7 @@ async def test_day_of_scan_is_in_programme_zone(world: World, zone: str):
 
 
 async def test_scan_older_than_its_hold_is_credited(world: World):
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(100), hold_days=1)
+    rule = Rule(ways=frozenset({"package"}), amount=FixedAmount(100), hold_days=1)
     codes = await codes_at(world, 2, rule, "Asia/Kamchatka")
     agent = await world.account()
 
@@ -157,7 +161,7 @@ async def test_scan_older_than_its_hold_is_credited(world: World):
 
 
 async def test_day_cap_below_a_box_leaves_it(world: World):
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(400), cap_per_agent_day=500)
+    rule = Rule(ways=frozenset({"package"}), amount=FixedAmount(400), cap_per_agent_day=500)
     codes = await codes_at(world, 2, rule, "Europe/Moscow")
     agent = await world.account()
     await send(world, agent, (codes[0], ago(hours=48)))
@@ -176,7 +180,9 @@ async def test_box_above_day_cap_pays_the_cap(world: World):
     for price in (90_000, 10_000):
         product = await world.product(programme.brand_id, price=price)
         codes += world.codes_of(await world.batch(programme, product, 1))
-    await world.campaign(programme, Rule(ways=ways, amount=Percent(100), cap_per_agent_day=500), starts_at=LONG_AGO)
+    await world.campaign(
+        programme, Rule(ways=ways, amount=PercentAmount(100), cap_per_agent_day=500), starts_at=LONG_AGO
+    )
     agent = await world.account()
     await send(world, agent, (codes[1], None))
 

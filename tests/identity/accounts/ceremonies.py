@@ -4,28 +4,28 @@ from typing import Any
 
 from httpx2 import Response
 
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.identity.accounts.authenticator import Authenticator
 from tests.make import World, bearer
 
 
-async def offer_new(world: World, account: AccountNew) -> dict[str, Any]:
+async def offer_new(world: World, account: AccountCreated) -> dict[str, Any]:
     response = await world.client.post("/v1/passkeys/challenges", headers=bearer(account))
     assert response.status_code == 201
     return response.json()["options"]
 
 
-async def send_new(world: World, account: AccountNew, credential: dict[str, Any], **proof: str) -> Response:
+async def send_new(world: World, account: AccountCreated, credential: dict[str, Any], **proof: str) -> Response:
     headers = bearer(account) | shown(account) | proof
     return await world.client.post("/v1/passkeys", json=credential, headers=headers)
 
 
-def shown(account: AccountNew) -> dict[str, str]:
+def shown(account: AccountCreated) -> dict[str, str]:
     """The proof of an owner without a PIN."""
     return {"Scanback-Recovery-Code": account.recovery_code}
 
 
-async def registered(world: World, account: AccountNew, **proof: str) -> Authenticator:
+async def registered(world: World, account: AccountCreated, **proof: str) -> Authenticator:
     phone = Authenticator()
     response = await send_new(world, account, phone.create(await offer_new(world, account)), **proof)
     assert response.status_code == 201

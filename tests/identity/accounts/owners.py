@@ -4,23 +4,23 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import text
 
 from backend.core.db.database import Database
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.make import World, bearer
 
 PIN, OTHER = "4071", "907352"
 
 
-async def put(world: World, account: AccountNew, pin: str | None, old: str | None = None) -> Response:
+async def put(world: World, account: AccountCreated, pin: str | None, old: str | None = None) -> Response:
     return await world.client.put("/v1/me/pin", json={"pin": pin, "old_pin": old}, headers=bearer(account))
 
 
-async def leave(world: World, account: AccountNew, pin: str | None = None) -> Response:
+async def leave(world: World, account: AccountCreated, pin: str | None = None) -> Response:
     """Close the account, a request that requires the PIN."""
     headers = bearer(account) | ({"Scanback-Pin": pin} if pin else {})
     return await world.client.delete("/v1/me", headers=headers)
 
 
-async def with_pin(world: World) -> AccountNew:
+async def with_pin(world: World) -> AccountCreated:
     account = await world.account()
     assert (await put(world, account, PIN)).status_code == 204
     return account

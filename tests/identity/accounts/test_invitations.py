@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.identity.accounts.ceremonies import shown
 from tests.identity.accounts.owners import PIN, come_back, signed
 from tests.make import World, bearer
 
 
-async def invite(world: World, account: AccountNew, **proof: str):
+async def invite(world: World, account: AccountCreated, **proof: str):
     return await world.client.post("/v1/devices/invitations", headers=bearer(account) | (proof or shown(account)))
 
 
@@ -19,17 +19,17 @@ async def present(world: World, secret: str, name: str = "Tablet"):
     return await world.client.post("/v1/devices/pending", json={"secret": secret, "device_name": name})
 
 
-async def confirm(world: World, account: AccountNew, invitation: dict, number: str):
+async def confirm(world: World, account: AccountCreated, invitation: dict, number: str):
     path = f"/v1/devices/invitations/{invitation['id']}/confirmation"
     return await world.client.put(path, json={"check_number": number}, headers=bearer(account))
 
 
-async def presented(world: World, account: AccountNew) -> tuple[dict, dict]:
+async def presented(world: World, account: AccountCreated) -> tuple[dict, dict]:
     invitation = (await invite(world, account)).json()
     return invitation, (await present(world, invitation["secret"])).json()
 
 
-async def second_device(world: World, account: AccountNew) -> dict:
+async def second_device(world: World, account: AccountCreated) -> dict:
     invitation, pending = await presented(world, account)
     assert (await confirm(world, account, invitation, pending["check_number"])).status_code == 200
     return pending

@@ -9,7 +9,7 @@ from litestar import Litestar
 from sqlalchemy import text
 
 from backend.core.db.database import Database
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.identity.accounts.owners import OTHER, PIN, leave, put, set_fields, with_pin
 from tests.make import World, bearer, caller
 
@@ -90,10 +90,10 @@ async def test_flood_of_pin_checks_does_not_block_others(world: World, live_url:
 
     async with AsyncClient(base_url=live_url, timeout=30, limits=Limits(max_connections=101)) as client:
 
-        def read(account: AccountNew) -> Awaitable[Response]:
+        def read(account: AccountCreated) -> Awaitable[Response]:
             return client.get("/v1/devices", headers=bearer(account))
 
-        def check(account: AccountNew) -> Awaitable[Response]:
+        def check(account: AccountCreated) -> Awaitable[Response]:
             return client.put("/v1/me/pin", json={"pin": PIN, "old_pin": PIN}, headers=bearer(account))
 
         _, usual = await _flooded(client, bystander, flooders, read)
@@ -106,11 +106,11 @@ async def test_flood_of_pin_checks_does_not_block_others(world: World, live_url:
     assert _p99(times) < 4 * _p99(usual) + 0.25
 
 
-Flood = Callable[[AccountNew], Awaitable[Response]]
+Flood = Callable[[AccountCreated], Awaitable[Response]]
 
 
 async def _flooded(
-    client: AsyncClient, bystander: AccountNew, flooders: list[AccountNew], ask: Flood, seconds: float = 2.5
+    client: AsyncClient, bystander: AccountCreated, flooders: list[AccountCreated], ask: Flood, seconds: float = 2.5
 ) -> tuple[list[Response], list[float]]:
     """The responses to a flood, and the latencies of another account's home screen meanwhile."""
     answers: list[Response] = []

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from sqlalchemy import text
 
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.identity.accounts.authenticator import Authenticator
 from tests.identity.accounts.ceremonies import come_back as by_passkey
 from tests.identity.accounts.ceremonies import offer, offer_new, registered, send_new, shown
@@ -19,7 +19,7 @@ SHOWN_PIN = {"Scanback-Pin": PIN}
 HOLD_ENDS_SOON = "UPDATE {0} SET {1} = now() + interval '1 second' WHERE {1} IS NOT NULL"
 
 
-async def with_confirmed_pin(world: World) -> AccountNew:
+async def with_confirmed_pin(world: World) -> AccountCreated:
     account = await world.account()
     body = {"pin": PIN, "recovery_code": account.recovery_code}
     answer = await world.client.put("/v1/me/pin", json=body, headers=bearer(account))
@@ -27,7 +27,7 @@ async def with_confirmed_pin(world: World) -> AccountNew:
     return account
 
 
-async def with_purchase(world: World) -> tuple[AccountNew, str, dict]:
+async def with_purchase(world: World) -> tuple[AccountCreated, str, dict]:
     """An owner with a PIN who has bought a certificate; the order's path, and its body."""
     shop, account = await spending_scenario(world), await with_confirmed_pin(world)
     await shop.earn(account, 5000)
@@ -38,13 +38,13 @@ async def with_purchase(world: World) -> tuple[AccountNew, str, dict]:
     return account, path, body
 
 
-async def add_passkey(world: World, account: AccountNew, token: str, **proof: str):
+async def add_passkey(world: World, account: AccountCreated, token: str, **proof: str):
     """Add a passkey with a token and what else is shown."""
     options = (await world.client.post("/v1/passkeys/challenges", headers=signed(token))).json()["options"]
     return await world.client.post("/v1/passkeys", json=Authenticator().create(options), headers=signed(token) | proof)
 
 
-async def recovered(world: World, account: AccountNew) -> dict:
+async def recovered(world: World, account: AccountCreated) -> dict:
     answer = await come_back(world.client, account.recovery_code)
     assert answer.status_code == 201
     return answer.json()
@@ -209,7 +209,7 @@ async def test_credentials_during_the_hold_cannot_change(world: World):
     assert [code_of(answer) for answer in answers] == [(403, "account_held")] * len(answers)
 
 
-def shown_in_body(account: AccountNew) -> dict[str, str]:
+def shown_in_body(account: AccountCreated) -> dict[str, str]:
     return {"recovery_code": account.recovery_code}
 
 
@@ -330,7 +330,7 @@ async def test_concurrent_recoveries_and_undos_leave_access(world: World):
         assert (await come_back(world.client, account.recovery_code)).status_code == 201
 
 
-async def old_passkey(world: World, account: AccountNew) -> Authenticator:
+async def old_passkey(world: World, account: AccountCreated) -> Authenticator:
     phone = await registered(world, account)
     async with world.db.begin() as session:
         await session.execute(text("UPDATE passkeys SET created_at = now() - interval '2 days'"))

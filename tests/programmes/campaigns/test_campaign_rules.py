@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.programmes.campaigns.planned_versions import begin_planned_versions
-from backend.programmes.rules.rule import ActiveCampaign, Facts, Fixed, Rule, decide_award
+from backend.programmes.rules.rule import ActiveCampaign, Facts, FixedAmount, Rule, decide_award
 from tests.make import World
 from tests.programmes.campaigns.conftest import FIXED, rules_version
 
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def offer(campaign_id, value, **fields):
-    rule = Rule(ways=frozenset({"package"}), amount=Fixed(value), **fields)
+    rule = Rule(ways=frozenset({"package"}), amount=FixedAmount(value), **fields)
     return ActiveCampaign(campaign_id, campaign_id, 1, NOW, None, budgeted=False, rule=rule)
 
 

@@ -20,7 +20,7 @@ from backend.core.settings import Settings
 from backend.shops.authentication import TillIdentity
 from backend.spending.gift_cards import service as gift_cards
 from backend.spending.gift_cards.checks import GIFT_CARDS
-from backend.spending.gift_cards.schemas import CertificateReturnIn, CertificateUseIn
+from backend.spending.gift_cards.schemas import GiftCardRedemptionIn, GiftCardReturnIn
 from backend.spending.gift_cards.service import BalanceTooLow, DiscountNotReturnable, GiftCardEnded, ReturnTooLarge
 from tests.one_connection import OneConnection
 from tests.spending.gift_card_till import make_gift_card_till
@@ -87,11 +87,11 @@ class Machine(RuleBasedStateMachine):
         return f"k{self.last}"
 
     def take(self, till: int, key: str, card: Card, amount: int) -> Any:
-        body = CertificateUseIn(card.code, amount)
+        body = GiftCardRedemptionIn(card.code, amount)
         return self.runner.run(gift_cards.use_gift_card(self.db, self.settings, self.tills[till], key, body, NOW))
 
     def give_back(self, till: int, use: str, key: str, amount: int) -> Any:
-        body = CertificateReturnIn(amount)
+        body = GiftCardReturnIn(amount)
         return self.runner.run(gift_cards.return_use(self.db, self.tills[till], use, key, body))
 
     @rule(till=st.integers(0, 1), pick=picks, amount=amounts)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.core.db.locks import lock_shop
 from backend.shops.authentication import TillIdentity
 from backend.spending.gift_cards import service as gift_cards
-from backend.spending.gift_cards.schemas import CertificateReturnIn, CertificateUseIn
+from backend.spending.gift_cards.schemas import GiftCardRedemptionIn, GiftCardReturnIn
 from tests.make import World
 from tests.spending.gift_card_till import GiftCardTill
 
@@ -136,10 +136,10 @@ async def test_retry_waits_for_the_running_request(gift_card_till, world, gives_
 
     async with world.db.begin() as session:
         if gives_back:
-            first = await gift_cards.return_use(Slow(session), till, "before", "one", CertificateReturnIn(100))
+            first = await gift_cards.return_use(Slow(session), till, "before", "one", GiftCardReturnIn(100))
             again = asyncio.create_task(gift_card_till.give_back("before", 100, "one"))
         else:
-            body = CertificateUseIn(code, 100)
+            body = GiftCardRedemptionIn(code, 100)
             first = await gift_cards.use_gift_card(Slow(session), world.settings, till, "one", body, NOW)
             again = asyncio.create_task(gift_card_till.take(code, 100, "one"))
         await asyncio.sleep(0.3)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, text
 
 from backend.core.security.tokens import digest
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from backend.programmes.models import Accrual, CampaignVersion, Programme
 from payouts import ledger
 from payouts.ledger import Cause, WalletKey
@@ -24,7 +24,7 @@ def the_day() -> date:
     return datetime.now(ZoneInfo("Europe/Moscow")).date()
 
 
-async def account_id(world: World, account: AccountNew) -> int:
+async def account_id(world: World, account: AccountCreated) -> int:
     row = await world.db.call(
         text("SELECT account_id FROM devices WHERE token_digest = :digest"), digest=digest(account.token)
     )

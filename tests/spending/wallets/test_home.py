@@ -6,8 +6,8 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backend.spending.wallets.home import MAX_BYTES, Glance, Home, fit_home
-from backend.spending.wallets.schemas import Waiting, WalletOut
+from backend.spending.wallets.home import MAX_BYTES, AccountOverview, RecentMovement, fit_home
+from backend.spending.wallets.schemas import PendingAmount, WalletOut
 from tests.make import World, bearer
 from tests.spending.wallets.earnings import account_id, earn, programme, the_day, wallet
 
@@ -81,13 +81,18 @@ async def test_home_with_longest_names_stays_under_4_kilobytes(world: World):
 
 names = st.text(max_size=120)
 amounts = st.integers(-(2**62), 2**62)
-waits = st.lists(st.builds(Waiting, st.just(date(2026, 12, 6)), amounts), max_size=3)
+waits = st.lists(st.builds(PendingAmount, st.just(date(2026, 12, 6)), amounts), max_size=3)
 wallets = st.builds(WalletOut, amounts, amounts, names, names, st.just("RUB"), amounts, amounts, amounts, waits)
 glances = st.builds(
-    Glance, amounts, st.just("write_off"), amounts, st.just(datetime(2026, 11, 22, tzinfo=UTC)), st.text(max_size=400)
+    RecentMovement,
+    amounts,
+    st.just("write_off"),
+    amounts,
+    st.just(datetime(2026, 11, 22, tzinfo=UTC)),
+    st.text(max_size=400),
 )
 homes = st.builds(
-    Home,
+    AccountOverview,
     st.just("4000123456789017"),
     st.lists(wallets, max_size=6),
     st.lists(glances, max_size=8),
@@ -96,13 +101,13 @@ homes = st.builds(
     st.booleans(),
 )
 WORST = WalletOut(
-    2**62, 2**62, "\x01" * 120, "\x01" * 120, "RUB", 2**62, 2**62, 2**62, [Waiting(date(2026, 12, 6), 2**62)] * 3
+    2**62, 2**62, "\x01" * 120, "\x01" * 120, "RUB", 2**62, 2**62, 2**62, [PendingAmount(date(2026, 12, 6), 2**62)] * 3
 )
 
 
 @given(homes)
-@example(Home("4000123456789017", [WORST] * 6, []))
-def test_any_home_fits_and_keeps_minimum(home: Home):
+@example(AccountOverview("4000123456789017", [WORST] * 6, []))
+def test_any_home_fits_and_keeps_minimum(home: AccountOverview):
     before = msgspec.json.encode(home)
     wallets, last = list(home.wallets), list(home.last)
 

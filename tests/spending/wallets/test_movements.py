@@ -6,18 +6,18 @@ import base64
 import pytest
 from sqlalchemy import text
 
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.make import World, bearer
 from tests.spending.wallets.earnings import account_id, earn, programme, wallet
 
 
-async def page(world: World, account: AccountNew, path: str, **query: object) -> dict:
+async def page(world: World, account: AccountCreated, path: str, **query: object) -> dict:
     response = await world.client.get(path, params=query, headers=bearer(account))
     assert response.status_code == 200, response.text
     return response.json()
 
 
-async def walk(world: World, account: AccountNew, path: str, limit: int) -> list[dict]:
+async def walk(world: World, account: AccountCreated, path: str, limit: int) -> list[dict]:
     """All items of a list, page by page."""
     found, following = [], {}
     while True:

@@ -21,7 +21,7 @@ from backend.core.tabular import reader, workbook_process
 from backend.core.tabular.output.table_files import XLSX
 from backend.earning.packages import batches
 from backend.earning.packages.code_lists import imports
-from backend.earning.packages.schemas import ListOut
+from backend.earning.packages.schemas import CodeListOut
 from backend.identity.brands import import_time
 from backend.identity.brands.authentication import EDITORS, CurrentMember, RoleForbids, brand_transaction
 
@@ -31,7 +31,7 @@ CSV = "text/csv"
 
 @dataclass
 class ListOperation(Operation):
-    """The OpenAPI operation of `put_codes`, whose body is the file itself."""
+    """The OpenAPI operation of `put_code_list`, whose body is the file itself."""
 
     def __post_init__(self) -> None:
         codes = Schema(type=OpenAPIType.STRING, examples=["code\nQ7-TTK2-9ZPA-41\nQ7-9F4M-22LD-0X\n"])
@@ -62,7 +62,7 @@ class ListOperation(Operation):
         Unsupported,
     ),
 )
-async def put_codes(
+async def put_code_list(
     request: HTTPRequest,
     staff: CurrentMember,
     db: Db,
@@ -70,7 +70,7 @@ async def put_codes(
     spool: InjectedSpool,
     now: Now,
     key: FromPath[UUID],
-) -> ListOut:
+) -> CodeListOut:
     """Upload the codes of a list: one a line as they are scanned, or a CSV or XLSX with a column `code` (Код, Codes and
     the like); at most 1 GiB.
 
@@ -82,7 +82,9 @@ async def put_codes(
     async with _receive_file(request, spool) as file, time_spent, brand_transaction(db, staff) as session:
         batch = await batches.lock_batch(session, staff.brand_id, key)
         _, product = await batches.get_batch(session, staff.brand_id, key)
-        return ListOut.of(await imports.import_codes(session, settings.peppers, batch, product, file, staff.staff_id))
+        return CodeListOut.of(
+            await imports.import_codes(session, settings.peppers, batch, product, file, staff.staff_id)
+        )
 
 
 @asynccontextmanager
@@ -100,4 +102,4 @@ async def _receive_file(request: HTTPRequest, spool: Spool) -> AsyncIterator[Bin
         yield await body.finished()
 
 
-router = Router("/", route_handlers=[put_codes], tags=["Package codes"])
+router = Router("/", route_handlers=[put_code_list], tags=["Package codes"])

@@ -10,7 +10,7 @@ from backend.core.http.errors import Conflict, NotFound
 from backend.earning.packages.batches import BatchOver
 from backend.earning.packages.models import Batch, BatchFile, BatchFilePart
 from backend.earning.packages.print_runs import print_jobs
-from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.labels.files import PrintFormat
 from backend.earning.packages.print_runs.print_run import PrintRun
 
 
@@ -50,7 +50,7 @@ async def order_files(session: AsyncSession, batch: Batch, run: PrintRun, staff_
     return found
 
 
-async def find_file(session: AsyncSession, batch: Batch, kind: Format) -> BatchFile:
+async def find_file(session: AsyncSession, batch: Batch, kind: PrintFormat) -> BatchFile:
     """A batch's file in a format. Raises FileUnknown."""
     found = await session.scalar(_batch_files_query(batch, kind))
     if found is None:
@@ -87,7 +87,7 @@ async def record_download(session: AsyncSession, file: BatchFile, number: int, s
     return part
 
 
-async def remove_files(session: AsyncSession, batch: Batch, kind: Format, staff_id: int | None = None) -> None:
+async def remove_files(session: AsyncSession, batch: Batch, kind: PrintFormat, staff_id: int | None = None) -> None:
     """Delete a file with all its parts; the worker removes the stored bytes. Raises FileUnknown."""
     file = await find_file(session, batch, kind)
     names = await session.scalars(
@@ -108,7 +108,7 @@ async def remove_files(session: AsyncSession, batch: Batch, kind: Format, staff_
     await jobs.enqueue(session, print_jobs.remove_parts, folder=print_jobs.parts_folder(file.brand_id, file.id))
 
 
-def _batch_files_query(batch: Batch, kind: Format) -> Select[BatchFile]:
+def _batch_files_query(batch: Batch, kind: PrintFormat) -> Select[BatchFile]:
     return select(BatchFile).where(BatchFile.batch_id == batch.id, BatchFile.format == kind)
 
 

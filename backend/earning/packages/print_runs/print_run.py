@@ -10,7 +10,7 @@ from backend.core.http.errors import Invalid
 from backend.core.settings import Settings
 from backend.earning.packages.models import Batch
 from backend.earning.packages.print_runs.labels import files
-from backend.earning.packages.print_runs.labels.files import FilePart, Format
+from backend.earning.packages.print_runs.labels.files import FilePart, PrintFormat
 from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign, LabelRefused
 from scanning.codes import package
 
@@ -41,7 +41,7 @@ class LabelStyle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PrintRun(msgspec.Struct, frozen=True):
     """The files of a batch in one format. The same run and key give the same bytes, also after interruptions."""
 
-    kind: Format
+    kind: PrintFormat
     slot: int
     first_serial: int
     count: int
@@ -80,7 +80,7 @@ class PrintRun(msgspec.Struct, frozen=True):
                 yield Label(position, code, self.address + code)
 
 
-def plan_run(kind: Format, batch: Batch, style: LabelStyle, settings: Settings) -> PrintRun:
+def plan_run(kind: PrintFormat, batch: Batch, style: LabelStyle, settings: Settings) -> PrintRun:
     """A run for a batch of computed codes, checked by drawing its first label.
 
     Raises:
@@ -88,7 +88,7 @@ def plan_run(kind: Format, batch: Batch, style: LabelStyle, settings: Settings) 
     """
     if batch.slot is None or batch.first_serial is None:
         raise DesignRefused(why="the codes of this batch were printed elsewhere.")
-    if kind is Format.CSV:
+    if kind is PrintFormat.CSV:
         style = LabelStyle()  # no label is drawn
     run = PrintRun(
         kind, batch.slot, batch.first_serial, batch.count, _file_stem(batch), f"{settings.code_host}/C/", style

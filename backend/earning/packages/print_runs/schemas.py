@@ -7,14 +7,14 @@ from msgspec import Meta, field
 
 from backend.core.http.models import RequestModel, ResponseModel
 from backend.earning.packages.models import Batch, BatchFile, BatchFilePart, FileState
-from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.labels.files import PrintFormat
 from backend.earning.packages.print_runs.print_run import LabelStyle
 from backend.earning.packages.schemas import Count, Position
 from backend.programmes.models import Product
 from backend.programmes.schemas import Moment, Next
 
 
-class PrintIn(RequestModel):
+class PrintFileIn(RequestModel):
     """The design of the labels, in millimetres. A CSV has no labels and ignores it."""
 
     name: Annotated[str, Meta(max_length=200, description="Else the product's.", examples=["Socket"])] | None = None
@@ -35,7 +35,7 @@ class PrintIn(RequestModel):
         return LabelStyle(**given)
 
 
-class PartOut(ResponseModel):
+class PrintFilePart(ResponseModel):
     """A finished part: an entry of the hand-over record."""
 
     part: Annotated[int, Meta(examples=[1])]
@@ -51,10 +51,10 @@ class PartOut(ResponseModel):
         return cls(row.part, row.name, row.bytes, row.sha256, row.first, row.first + row.codes - 1, row.codes)
 
 
-class PrintOut(ResponseModel):
+class PrintFileOut(ResponseModel):
     """A batch's files in one format, and their progress."""
 
-    format: Annotated[Format, Meta(examples=["csv"])]
+    format: Annotated[PrintFormat, Meta(examples=["csv"])]
     state: Annotated[FileState, Meta(examples=["done"])]
     parts: Annotated[int, Meta(examples=[1])]
     parts_done: Annotated[int, Meta(examples=[1])]
@@ -63,13 +63,13 @@ class PrintOut(ResponseModel):
     created_at: Moment
     done_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-22T10:00:07Z"])] | None = None
     problem: Annotated[str, Meta(description="Why it failed.", examples=[""])] = ""
-    items: Annotated[list[PartOut], Meta(description="The finished parts.")] = field(default_factory=list)
+    items: Annotated[list[PrintFilePart], Meta(description="The finished parts.")] = field(default_factory=list)
     next: Next = None
 
     @classmethod
     def of(cls, row: BatchFile, batch: Batch) -> Self:
         return cls(
-            Format(row.format),
+            PrintFormat(row.format),
             row.state,
             row.parts,
             row.parts_done,
@@ -81,7 +81,7 @@ class PrintOut(ResponseModel):
         )
 
 
-class PrintList(ResponseModel):
+class PrintFileList(ResponseModel):
     """The files that were ordered for a batch."""
 
-    items: list[PrintOut]
+    items: list[PrintFileOut]

@@ -23,9 +23,9 @@ from backend.earning.packages.models import BatchFile, BatchFilePart
 from backend.earning.packages.print_runs import files as printfiles
 from backend.earning.packages.print_runs import print_jobs
 from backend.earning.packages.print_runs.files import FileUnknown
-from backend.earning.packages.print_runs.labels.files import Format
+from backend.earning.packages.print_runs.labels.files import PrintFormat
 from backend.earning.packages.print_runs.print_run import DesignRefused, plan_run
-from backend.earning.packages.print_runs.schemas import PartOut, PrintIn, PrintList, PrintOut
+from backend.earning.packages.print_runs.schemas import PrintFileIn, PrintFileList, PrintFileOut, PrintFilePart
 from backend.identity.brands.authentication import (
     EDITORS,
     READERS,
@@ -38,7 +38,7 @@ from backend.identity.brands.authentication import (
 
 LINK_SECONDS = 300
 BYTES = "application/octet-stream"  # browsers save it instead of showing it
-FormatPath = Annotated[Format, PathParameter(description="The format of the files.")]
+FormatPath = Annotated[PrintFormat, PathParameter(description="The format of the files.")]
 PartPath = Annotated[int, PathParameter(ge=1, lt=2**31)]
 PART = ResponseSpec(
     bytes,
@@ -50,10 +50,10 @@ ELSEWHERE = ResponseSpec(None, description="The part is at the address in `Locat
 
 
 @get("/batches/{key:uuid}/files", opt=READERS, responses=error_responses(batches.BatchUnknown))
-async def list_print_files(staff: CurrentMember, session: Session, key: FromPath[UUID]) -> PrintList:
+async def list_print_files(staff: CurrentMember, session: Session, key: FromPath[UUID]) -> PrintFileList:
     """The files that were ordered for a batch."""
     batch, _ = await batches.get_batch(session, staff.brand_id, key)
-    return PrintList([PrintOut.of(row, batch) for row in await printfiles.list_files(session, batch)])
+    return PrintFileList([PrintFileOut.of(row, batch) for row in await printfiles.list_files(session, batch)])
 
 
 @get(
@@ -68,14 +68,14 @@ async def get_print_file(
     kind: FormatPath,
     after: Cursor = None,
     limit: LargeLimit = 100,
-) -> PrintOut:
+) -> PrintFileOut:
     """The progress of a batch's files in a format, and the finished parts: the hand-over record."""
     batch, _ = await batches.get_batch(session, staff.brand_id, key)
     file = await printfiles.find_file(session, batch, kind)
     read = partial(printfiles.list_parts, session, file, number_from_cursor(after) or 0)
     rows, following = await read_page(read, limit, attrgetter("part"))
-    response = PrintOut.of(file, batch)
-    response.items = [PartOut.of(row) for row in rows]
+    response = PrintFileOut.of(file, batch)
+    response.items = [PrintFilePart.of(row) for row in rows]
     response.next = following
     return response
 
@@ -94,12 +94,12 @@ async def put_print_file(
     settings: CurrentSettings,
     key: FromPath[UUID],
     kind: FormatPath,
-    data: JSONBody[PrintIn],
-) -> PrintOut:
+    data: JSONBody[PrintFileIn],
+) -> PrintFileOut:
     """Order a batch's files in a format; the worker makes them. Idempotent."""
     batch, product = await batches.get_batch(session, staff.brand_id, key)
     run = await asyncio.to_thread(plan_run, kind, batch, data.style(product), settings)
-    return PrintOut.of(await printfiles.order_files(session, batch, run, staff.staff_id), batch)
+    return PrintFileOut.of(await printfiles.order_files(session, batch, run, staff.staff_id), batch)
 
 
 @delete(

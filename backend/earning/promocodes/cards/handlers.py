@@ -18,7 +18,7 @@ from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
 from backend.core.http.requests import HTTPRequest
 from backend.earning.promocodes import displayed_code
-from backend.earning.promocodes.cards.artwork.content import MEDIA_TYPES, Card, CardFormat, Size, fingerprint
+from backend.earning.promocodes.cards.artwork.content import MEDIA_TYPES, Card, CardFormat, CardSize, fingerprint
 from backend.earning.promocodes.cards.renderer import CardCaller, CardRenderer, CardRendererBusy, CurrentCardRenderer
 from backend.earning.promocodes.displayed_code import DisplayedCode
 from backend.earning.promocodes.service import PromoCodeUnknown
@@ -31,7 +31,7 @@ SVG_POLICY = "default-src 'none'; img-src data:; frame-ancestors 'none'"
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Authorization"}
 PUBLIC = {"Cache-Control": "public, max-age=600", "Vary": "Accept-Language"}
 
-SizeQuery = Annotated[Size, QueryParameter(name="size", description="What the card is for.")]
+SizeQuery = Annotated[CardSize, QueryParameter(name="size", description="What the card is for.")]
 RunQuery = Annotated[int, QueryParameter(name="run", ge=0, le=LAST_RUN, description="The run of the code; 0 for none.")]
 
 
@@ -65,7 +65,7 @@ class OwnCard(NamedTuple):
     card: Card
     caller: CardCaller
 
-    async def response(self, size: Size, kind: CardFormat) -> Response[bytes]:
+    async def response(self, size: CardSize, kind: CardFormat) -> Response[bytes]:
         """The response with the card. Raises CardRendererBusy."""
         return await card_response(self.request, self.card_renderer, self.code_id, self.card, size, kind, self.caller)
 
@@ -94,19 +94,19 @@ TheCard = NamedDependency[OwnCard]
 
 
 @get("/{key:uuid}/card.png", responses=_card_responses(CardFormat.PNG), response_headers=[ETAG_HEADER])
-async def card_png(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[bytes]:
+async def download_card_png(own: TheCard, size: SizeQuery = CardSize.MESSENGER) -> Response[bytes]:
     """A PNG card for messengers and posts, with a QR code of the short link."""
     return await own.response(size, CardFormat.PNG)
 
 
 @get("/{key:uuid}/card.svg", responses=_card_responses(CardFormat.SVG), response_headers=[ETAG_HEADER])
-async def card_svg(own: TheCard, size: SizeQuery = Size.MESSENGER) -> Response[bytes]:
+async def download_card_svg(own: TheCard, size: SizeQuery = CardSize.MESSENGER) -> Response[bytes]:
     """The card as SVG, for use in other layouts."""
     return await own.response(size, CardFormat.SVG)
 
 
 @get("/{key:uuid}/card.pdf", responses=_card_responses(CardFormat.PDF), response_headers=[ETAG_HEADER])
-async def card_pdf(own: TheCard, size: SizeQuery = Size.BUSINESS) -> Response[bytes]:
+async def download_card_pdf(own: TheCard, size: SizeQuery = CardSize.BUSINESS) -> Response[bytes]:
     """The card as PDF for a print shop. Business cards are ten on an A4 sheet with cut marks."""
     return await own.response(size, CardFormat.PDF)
 
@@ -132,7 +132,7 @@ async def card_response(
     card_renderer: CardRenderer,
     code_id: int,
     card: Card,
-    size: Size,
+    size: CardSize,
     kind: CardFormat,
     caller: CardCaller,
     *,
@@ -164,7 +164,7 @@ async def card_response(
 
 router = Router(
     "/promo-codes",
-    route_handlers=[card_png, card_svg, card_pdf],
+    route_handlers=[download_card_png, download_card_svg, download_card_pdf],
     dependencies={"own": Provide(own_card)},
     tags=["Promo codes"],
 )

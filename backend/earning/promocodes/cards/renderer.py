@@ -16,7 +16,7 @@ from backend.core.settings import Settings
 from backend.core.storage.objects import FileMissing
 from backend.core.storage.store import Files
 from backend.earning.promocodes.cards.artwork import readability
-from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, Size, fingerprint
+from backend.earning.promocodes.cards.artwork.content import Card, CardFormat, CardSize, fingerprint
 
 MAX_CONCURRENT = 2  # each takes a core
 MAX_WAITING = 8
@@ -57,7 +57,7 @@ class CardRenderer:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def store(
-        self, code_id: int, card: Card, size: Size, kind: CardFormat, caller: CardCaller | None = None
+        self, code_id: int, card: Card, size: CardSize, kind: CardFormat, caller: CardCaller | None = None
     ) -> str:
         """The stored card's name. A card that is not stored is drawn and read back first.
 
@@ -85,7 +85,7 @@ class CardRenderer:
             raise CardRendererBusy(retry_after=1) from error
 
     def _start_task(
-        self, name: str, card: Card, size: Size, kind: CardFormat, caller: CardCaller | None
+        self, name: str, card: Card, size: CardSize, kind: CardFormat, caller: CardCaller | None
     ) -> asyncio.Task[None]:
         task = asyncio.create_task(self._draw_and_store(name, card, size, kind, caller))
         self._tasks[name] = task
@@ -93,7 +93,7 @@ class CardRenderer:
         return task
 
     async def _draw_and_store(
-        self, name: str, card: Card, size: Size, kind: CardFormat, caller: CardCaller | None
+        self, name: str, card: Card, size: CardSize, kind: CardFormat, caller: CardCaller | None
     ) -> None:
         if await self.files.exists(name):
             return

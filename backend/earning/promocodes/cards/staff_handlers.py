@@ -31,7 +31,7 @@ LOGO = ResponseSpec(bytes, media_type=PNG, description="The logo, as it was re-e
 
 @dataclass
 class LogoOperation(Operation):
-    """The OpenAPI description of the body of `put_card_logo`: the raw file."""
+    """The OpenAPI description of the body of `put_brand_card_logo`: the raw file."""
 
     def __post_init__(self) -> None:
         picture = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream", examples=["(bytes)"])
@@ -39,7 +39,7 @@ class LogoOperation(Operation):
 
 
 @get("/brand/card", opt=READERS, response_headers=[ETAG_HEADER])
-async def get_card(request: HTTPRequest, staff: CurrentMember, session: Session) -> Response[BrandCardOut]:
+async def get_brand_card(request: HTTPRequest, staff: CurrentMember, session: Session) -> Response[BrandCardOut]:
     """The settings of the brand's promo cards and pages."""
     return conditional_response(request, await brand_cards.get_card_settings(session, staff.brand_id))
 
@@ -55,7 +55,7 @@ async def get_card(request: HTTPRequest, staff: CurrentMember, session: Session)
         PreconditionFailed,
     ),
 )
-async def put_card(
+async def put_brand_card(
     staff: CurrentMember, session: Session, data: JSONBody[BrandCardIn], if_match: IfMatch = None
 ) -> Response[BrandCardOut]:
     """Set the colours, and advertising labels with the days on which they are shown."""
@@ -65,7 +65,7 @@ async def put_card(
 
 
 @get("/brand/card/logo", opt=READERS, responses={200: LOGO} | error_responses(brand_cards.CardLogoMissing))
-async def get_card_logo(staff: CurrentMember, session: Session) -> Response[bytes]:
+async def get_brand_card_logo(staff: CurrentMember, session: Session) -> Response[bytes]:
     """The logo on the brand's cards."""
     return Response(await brand_cards.get_logo(session, staff.brand_id), media_type=PNG)
 
@@ -77,7 +77,7 @@ async def get_card_logo(staff: CurrentMember, session: Session) -> Response[byte
     request_max_body_size=MAX_BYTES,
     responses=error_responses(RoleForbids, brand_cards.LogoRefused, TooLarge, Unsupported),
 )
-async def put_card_logo(request: HTTPRequest, staff: CurrentMember, db: Db) -> BrandCardOut:
+async def put_brand_card_logo(request: HTTPRequest, staff: CurrentMember, db: Db) -> BrandCardOut:
     """Set the logo: a PNG of at most 1 MiB. It is stored in a small size and without metadata."""
     if request.content_type[0] != PNG:
         raise Unsupported
@@ -87,13 +87,13 @@ async def put_card_logo(request: HTTPRequest, staff: CurrentMember, db: Db) -> B
 
 
 @delete("/brand/card/logo", opt=EDITORS, responses=error_responses(RoleForbids))
-async def remove_card_logo(staff: CurrentMember, session: Session) -> None:
+async def remove_brand_card_logo(staff: CurrentMember, session: Session) -> None:
     """Remove the logo; the brand's name stays."""
     await brand_cards.put_logo(session, staff, None)
 
 
 router = Router(
     "/",
-    route_handlers=[get_card, put_card, get_card_logo, put_card_logo, remove_card_logo],
-    tags=["Brand"],
+    route_handlers=[get_brand_card, put_brand_card, get_brand_card_logo, put_brand_card_logo, remove_brand_card_logo],
+    tags=["Brand and staff"],
 )

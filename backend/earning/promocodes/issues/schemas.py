@@ -40,7 +40,7 @@ Prefix = Annotated[
 ]
 
 
-class IssueIn(RequestModel):
+class PromoCodeBatchIn(RequestModel):
     """An order of codes: a campaign, a count, and the form of the codes."""
 
     campaign: CampaignKey
@@ -53,7 +53,7 @@ class IssueIn(RequestModel):
         return IssueOrder(self.campaign, self.count, Design(self.length, self.prefix))
 
 
-class IssueOut(ResponseModel):
+class PromoCodeBatchOut(ResponseModel):
     """An issue and its progress."""
 
     id: Annotated[UUID, Meta(examples=["0193f3a1-8c5e-7b42-9d16-4f7a2c8e5b03"])]
@@ -84,8 +84,8 @@ class IssueOut(ResponseModel):
         )
 
 
-class IssuePage(ResponseModel):
+class PromoCodeBatchPage(ResponseModel):
     """The brand's issues, newest first."""
 
-    items: list[IssueOut]
+    items: list[PromoCodeBatchOut]
     next: Next = None

@@ -30,7 +30,7 @@ VISIBLE_PHOTO = text("""
     opt=REVIEWERS,
     responses={200: PHOTO} | error_responses(RoleForbids, PhotoUnknown),
 )
-async def get_photo_for_review(
+async def get_receipt_photo_for_review(
     staff: CurrentMember,
     session: Session,
     files: InjectedFiles,
@@ -43,4 +43,4 @@ async def get_photo_for_review(
     return await photos.stream_photo(files, row.photo if row else None)  # type: ignore[return-value]  # it is streamed
 
 
-router = Router("/", route_handlers=[get_photo_for_review], tags=["Receipts"])
+router = Router("/", route_handlers=[get_receipt_photo_for_review], tags=["Receipts"])

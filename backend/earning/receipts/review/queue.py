@@ -11,15 +11,15 @@ from backend.core.http.pagination import CursorInvalid, split_page, text_from_cu
 from backend.earning.receipts.awards.review_awards import RepricedLine
 from backend.earning.receipts.review.review_decisions import ReviewUnknown
 from backend.earning.receipts.review.schemas import (
-    Figures,
-    Finding,
-    Item,
-    Linked,
+    FraudRuleFigures,
+    FraudRuleFiguresList,
+    LinkedAgent,
+    ReviewItem,
     ReviewLine,
     ReviewOut,
     ReviewReceipt,
-    RuleFigures,
-    Step,
+    ReviewSignalOut,
+    ReviewStepOut,
 )
 from backend.identity.brands.authentication import Member
 
@@ -84,7 +84,7 @@ FIRST_POSITION = (2, 0, 0)
 
 async def review_page(
     session: AsyncSession, member: Member, state: str | None, after: str | None, limit: int
-) -> tuple[list[Item], str | None]:
+) -> tuple[list[ReviewItem], str | None]:
     """A page of the queue and the next cursor: open items first, those with the most points before the others.
 
     Raises:
@@ -109,8 +109,8 @@ def _position(after: str | None) -> tuple[int, int, int]:
     return opened, rank, number
 
 
-def _item(row: Any) -> Item:
-    return Item(
+def _item(row: Any) -> ReviewItem:
+    return ReviewItem(
         row.id,
         row.card_number,
         "open" if row.open else "decided",
@@ -141,10 +141,10 @@ async def review_details(
     would_pay = sum(line.worth for line in priced)
     return ReviewOut(
         _item(row),
-        [Finding(f.rule, f.version, f.shadow, f.points, f.inputs, f.receipt_id, f.at) for f in findings],
+        [ReviewSignalOut(f.rule, f.version, f.shadow, f.points, f.inputs, f.receipt_id, f.at) for f in findings],
         await _review_receipts(session, member, row.account_id, {line.line: line.worth for line in priced}),
         await _linked_accounts(session, member, row.account_id, findings),
-        [Step(s.action, s.rule, s.note, s.amount, s.email, s.final, s.at) for s in steps],
+        [ReviewStepOut(s.action, s.rule, s.note, s.amount, s.email, s.final, s.at) for s in steps],
         would_pay,
         second_person=would_pay > above,
     )
@@ -175,19 +175,19 @@ def _review_line(row: Any, gross: Mapping[int, int]) -> ReviewLine:
 
 async def _linked_accounts(
     session: AsyncSession, member: Member, account: int, findings: Sequence[Any]
-) -> list[Linked]:
+) -> list[LinkedAgent]:
     tills = sorted({str(row.inputs["till"]) for row in findings if "till" in row.inputs})
     values = {"brand": member.brand_id, "tills": tills, "account": account}
     rows = (await session.execute(LINKED, values)).all() if tills else []
-    return [Linked(row.card_number, row.till, row.receipts) for row in rows]
+    return [LinkedAgent(row.card_number, row.till, row.receipts) for row in rows]
 
 
-async def rule_figures(session: AsyncSession, member: Member) -> Figures:
+async def rule_figures(session: AsyncSession, member: Member) -> FraudRuleFiguresList:
     """The figures of each rule: findings, decisions, the share that reviewers overturned, and the median time."""
     rows = (await session.execute(FIGURES, {"brand": member.brand_id})).all()
-    return Figures(
+    return FraudRuleFiguresList(
         [
-            RuleFigures(
+            FraudRuleFigures(
                 row.rule,
                 row.findings,
                 row.in_shadow,

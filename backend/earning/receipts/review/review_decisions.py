@@ -25,7 +25,7 @@ from backend.earning.receipts.review.review_steps import (
     propose,
     record_event,
 )
-from backend.earning.receipts.review.schemas import PAYING_ACTIONS, DecisionIn, ReviewAction
+from backend.earning.receipts.review.schemas import PAYING_ACTIONS, ReviewAction, ReviewDecisionIn
 from backend.identity.brands.authentication import Member
 
 
@@ -66,7 +66,7 @@ class PricedDecision(msgspec.Struct, frozen=True):
     """A reviewer's decision, with the awards of the lines in review by the current rules, none if it does not pay.
     `above`: the minor units that one person may release."""
 
-    request: DecisionIn
+    request: ReviewDecisionIn
     lines: Sequence[RepricedLine]
     above: int
 
@@ -148,7 +148,7 @@ async def _lock_review(session: AsyncSession, review_id: int) -> Review:
     return (await session.scalars(query)).one()
 
 
-async def _repeated(session: AsyncSession, review: Review, decision: DecisionIn) -> DecisionResult:
+async def _repeated(session: AsyncSession, review: Review, decision: ReviewDecisionIn) -> DecisionResult:
     step = select(ReviewStep.rule).where(ReviewStep.review_id == review.id, ReviewStep.final)
     rule = await session.scalar(step)
     is_same_rule = decision.action != "rule_wrong" or rule == decision.rule
@@ -196,7 +196,7 @@ async def _claw_back(session: AsyncSession, member: Member, scope: ReviewScope) 
 
 
 async def _record_decision(
-    session: AsyncSession, member: Member, review: Review, decision: DecisionIn, scope: ReviewScope
+    session: AsyncSession, member: Member, review: Review, decision: ReviewDecisionIn, scope: ReviewScope
 ) -> None:
     """Write the event, with the change of what the lines pay."""
     is_clawback = decision.action == "claw_back"

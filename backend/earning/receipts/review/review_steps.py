@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.db import events
 from backend.core.http.errors import Conflict
 from backend.earning.receipts.models import Freeze, Review, ReviewStep
-from backend.earning.receipts.review.schemas import PAYING_ACTIONS, DecisionIn
+from backend.earning.receipts.review.schemas import PAYING_ACTIONS, ReviewDecisionIn
 from backend.identity.brands.authentication import Member
 
 
@@ -17,7 +17,7 @@ class SecondPersonNeeded(Conflict):
     code = "second_person_needed"
 
 
-async def freeze_account(session: AsyncSession, member: Member, review: Review, decision: DecisionIn) -> None:
+async def freeze_account(session: AsyncSession, member: Member, review: Review, decision: ReviewDecisionIn) -> None:
     """Freeze the agent of an item, once: all new lines go to review. The item stays open."""
     row = {"brand_id": member.brand_id, "account_id": review.account_id, "staff_id": member.staff_id}
     new = insert(Freeze).values(row).on_conflict_do_nothing().returning(Freeze.account_id)
@@ -27,7 +27,7 @@ async def freeze_account(session: AsyncSession, member: Member, review: Review, 
 
 
 async def is_confirmation(
-    session: AsyncSession, member: Member, review: Review, decision: DecisionIn, value: int
+    session: AsyncSession, member: Member, review: Review, decision: ReviewDecisionIn, value: int
 ) -> bool:
     """Whether a second person confirms the latest proposal to pay: the same action, for no more than its amount.
 
@@ -45,14 +45,16 @@ async def is_confirmation(
     return True
 
 
-async def propose(session: AsyncSession, member: Member, review: Review, decision: DecisionIn, value: int) -> None:
+async def propose(
+    session: AsyncSession, member: Member, review: Review, decision: ReviewDecisionIn, value: int
+) -> None:
     """Store a proposal to pay, which another person has to confirm."""
     add_step(session, member, review, decision, value, final=False)
     record_event(session, member, review, "review.proposed", action=decision.action, amount=value)
 
 
 def add_step(
-    session: AsyncSession, member: Member, review: Review, decision: DecisionIn, amount: int, *, final: bool
+    session: AsyncSession, member: Member, review: Review, decision: ReviewDecisionIn, amount: int, *, final: bool
 ) -> None:
     """Add what a member of staff did about an item. `amount`: what it pays before caps."""
     session.add(

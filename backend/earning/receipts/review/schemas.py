@@ -34,7 +34,7 @@ class ReviewAction(StrEnum):
 PAYING_ACTIONS = (ReviewAction.RELEASE, ReviewAction.RULE_WRONG)
 
 
-class DecisionIn(RequestModel):
+class ReviewDecisionIn(RequestModel):
     """A decision. `release` pays the lines in review; `rule_wrong` does too and counts against the rule; `claw_back`
     claws back the lines of the findings and refuses those in review; `freeze` sends all new lines to review, and the
     lines in review stay there."""
@@ -44,7 +44,7 @@ class DecisionIn(RequestModel):
     rule: Annotated[Rule | None, Meta(description="For `rule_wrong`: the rule; all with a finding if missing.")] = None
 
 
-class Item(ResponseModel):
+class ReviewItem(ResponseModel):
     """An agent whose lines the brand has to decide."""
 
     id: Id
@@ -62,11 +62,11 @@ class Item(ResponseModel):
 class ReviewPage(ResponseModel):
     """Items: open ones first, those with the most points before the others."""
 
-    items: list[Item]
+    items: list[ReviewItem]
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
 
 
-class Finding(ResponseModel):
+class ReviewSignalOut(ResponseModel):
     """A finding of a rule and its receipt. In shadow it changed nothing."""
 
     rule: Rule
@@ -105,7 +105,7 @@ class ReviewReceipt(ResponseModel):
     lines: list[ReviewLine]
 
 
-class Linked(ResponseModel):
+class LinkedAgent(ResponseModel):
     """Another agent with receipts of your goods from a till that a rule names."""
 
     card_number: Card
@@ -113,7 +113,7 @@ class Linked(ResponseModel):
     receipts: Annotated[int, Meta(examples=[3])]
 
 
-class Step(ResponseModel):
+class ReviewStepOut(ResponseModel):
     """An action of a member of staff. Not final: a freeze, or a proposal that a second person has to confirm."""
 
     action: Annotated[Action, Meta(examples=["release"])]
@@ -128,16 +128,16 @@ class Step(ResponseModel):
 class ReviewOut(ResponseModel):
     """An item with its details."""
 
-    item: Item
-    findings: list[Finding]
+    item: ReviewItem
+    findings: list[ReviewSignalOut]
     receipts: Annotated[list[ReviewReceipt], Meta(description="The newest hundred, and all with lines in review.")]
-    linked: list[Linked]
-    steps: list[Step]
+    linked: list[LinkedAgent]
+    steps: list[ReviewStepOut]
     would_pay: Annotated[int, Meta(description="Minor units that a release would pay.", examples=[5400])] = 0
     second_person: Annotated[bool, Meta(description="A release needs two people.", examples=[False])] = False
 
 
-class RuleFigures(ResponseModel):
+class FraudRuleFigures(ResponseModel):
     """The figures of a rule. `overturned`: the share of decisions that overturned it."""
 
     rule: Rule
@@ -148,7 +148,7 @@ class RuleFigures(ResponseModel):
     hours: Annotated[float | None, Meta(description="Median until the decision.", examples=[5.5])]
 
 
-class Figures(ResponseModel):
+class FraudRuleFiguresList(ResponseModel):
     """The figures of each rule, over all time."""
 
-    items: list[RuleFigures]
+    items: list[FraudRuleFigures]

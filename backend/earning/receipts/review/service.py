@@ -15,7 +15,7 @@ from backend.earning.receipts.awards.payment_steps import PricesOutdated
 from backend.earning.receipts.awards.review_awards import ATTEMPTS, RepricedLine, WaitingLine, reprice_lines
 from backend.earning.receipts.review import review_decisions
 from backend.earning.receipts.review.review_decisions import DecisionResult, PricedDecision
-from backend.earning.receipts.review.schemas import PAYING_ACTIONS, DecisionIn
+from backend.earning.receipts.review.schemas import PAYING_ACTIONS, ReviewDecisionIn
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member
 from backend.programmes.rules.rule_cache import RuleCache
@@ -54,7 +54,7 @@ async def decide_review(
     rule_cache: RuleCache,
     member: Member,
     review: int,
-    decision: DecisionIn,
+    decision: ReviewDecisionIn,
     now: datetime,
 ) -> bool:
     """Decide an item and pay in one transaction. Idempotent. False: the decision is a proposal, and a second person has
@@ -79,7 +79,7 @@ async def decide_review(
     return result is not DecisionResult.PROPOSED
 
 
-async def _check_rule(db: Database, member: Member, review: int, decision: DecisionIn) -> None:
+async def _check_rule(db: Database, member: Member, review: int, decision: ReviewDecisionIn) -> None:
     row = await db.call(KNOWN_RULE, review=review, brand=member.brand_id, rule=decision.rule)
     if decision.action != "rule_wrong" or (row.n == 0 and await _review_exists(db, member, review)):
         raise RuleNotFound

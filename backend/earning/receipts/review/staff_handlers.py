@@ -17,7 +17,7 @@ from backend.earning.receipts.review import queue as review_queue
 from backend.earning.receipts.review import service as reviewing
 from backend.earning.receipts.review.review_decisions import ReviewDecided, ReviewUnknown
 from backend.earning.receipts.review.review_steps import SecondPersonNeeded
-from backend.earning.receipts.review.schemas import DecisionIn, Figures, ReviewOut, ReviewPage
+from backend.earning.receipts.review.schemas import FraudRuleFiguresList, ReviewDecisionIn, ReviewOut, ReviewPage
 from backend.identity.brands.authentication import REVIEWERS, CurrentMember, Member, RoleForbids, brand_transaction
 from backend.programmes.rules.rule_cache import CurrentRuleCache, RuleCache
 
@@ -38,7 +38,7 @@ async def list_reviews(
 
 
 @get("/reviews/figures", opt=REVIEWERS, responses=error_responses(RoleForbids))
-async def get_review_figures(staff: CurrentMember, session: Session) -> Figures:
+async def get_fraud_rule_figures(staff: CurrentMember, session: Session) -> FraudRuleFiguresList:
     """The figures of each rule: findings, decisions, the share that reviewers overturned, and the median time."""
     return await review_queue.rule_figures(session, staff)
 
@@ -71,7 +71,7 @@ async def put_review_decision(
     rule_cache: CurrentRuleCache,
     now: Now,
     review: Number,
-    data: JSONBody[DecisionIn],
+    data: JSONBody[ReviewDecisionIn],
 ) -> Response[ReviewOut]:
     """Decide an item. Idempotent; another decision is a conflict. A release above `second_person_above` is stored as a
     proposal until another person sends the same decision."""
@@ -91,13 +91,13 @@ async def _review_response(
 
 
 @delete("/freezes/{card:str}", opt=REVIEWERS, responses=error_responses(RoleForbids, reviewing.NotFrozen))
-async def unfreeze(staff: CurrentMember, session: Session, card: CardPath) -> None:
+async def unfreeze_agent(staff: CurrentMember, session: Session, card: CardPath) -> None:
     """End a freeze. Lines in review stay there until their item is decided."""
     await reviewing.unfreeze_account(session, staff, card)
 
 
 router = Router(
     "/",
-    route_handlers=[list_reviews, get_review_figures, get_review, put_review_decision, unfreeze],
-    tags=["Review"],
+    route_handlers=[list_reviews, get_fraud_rule_figures, get_review, put_review_decision, unfreeze_agent],
+    tags=["Receipt review"],
 )

@@ -79,7 +79,7 @@ Provider = Annotated[
     request_max_body_size=exchange.MAX_REPLY_BYTES,
     responses=error_responses(NotFound, TooLarge),
 )
-async def receipt_callback(
+async def receive_receipt_callback(
     request: HTTPRequest,
     db: Db,
     callbacks: CurrentCallbacks,
@@ -140,4 +140,4 @@ async def _store_found(db: Database, provider: str, row: Any, raw: object) -> No
     await db.rows(MAKE_DUE, id=row.id)
 
 
-strangers = Router("/", route_handlers=[receipt_callback], tags=["Receipts"], security=[{}])
+strangers = Router("/", route_handlers=[receive_receipt_callback], tags=["Receipts"], security=[{}])

@@ -18,11 +18,11 @@ from backend.identity.accounts.handlers import PROOF, device_response
 from backend.identity.accounts.holds import AccountHeld
 from backend.identity.accounts.invitations import service as invitations
 from backend.identity.accounts.invitations.schemas import (
-    ConfirmationIn,
-    InvitationNew,
+    DeviceConfirmationIn,
+    InvitationCreated,
     InvitationOut,
+    PendingDeviceCreated,
     PendingDeviceIn,
-    PendingDeviceNew,
     PendingDeviceOut,
     invitation_status,
 )
@@ -42,7 +42,7 @@ async def create_invitation(
     now: Now,
     pin: PinHeader = None,
     recovery_code: RecoveryCodeHeader = None,
-) -> InvitationNew:
+) -> InvitationCreated:
     """Invite a second device, with the PIN, or the recovery code where there is none.
 
     Show the secret as a QR code; the new device presents it (`POST /v1/devices/pending`), shows a number, and this one
@@ -75,7 +75,7 @@ async def confirm_invitation(
     agent: CurrentAgent,
     now: Now,
     invitation_id: Number,
-    data: JSONBody[ConfirmationIn],
+    data: JSONBody[DeviceConfirmationIn],
 ) -> DeviceOut:
     """Let the new device in, with the number that it shows. Only the device that invited; again is harmless."""
     device = await invitations.confirm_invitation(session, settings, agent, invitation_id, data.check_number, now)
@@ -83,7 +83,7 @@ async def confirm_invitation(
 
 
 @delete("/devices/invitations/{invitation_id:int}", responses=error_responses(invitations.InvitationNotFound))
-async def end_invitation(session: Session, agent: CurrentAgent, now: Now, invitation_id: Number) -> None:
+async def delete_invitation(session: Session, agent: CurrentAgent, now: Now, invitation_id: Number) -> None:
     """End an invitation that is not wanted any more. A device that was let in is ended as a device."""
     await invitations.end_invitation(session, agent, invitation_id, now)
 
@@ -91,7 +91,7 @@ async def end_invitation(session: Session, agent: CurrentAgent, now: Now, invita
 @post("/devices/pending", responses=error_responses(invitations.InvitationNotFound, TooManyRequests))
 async def create_pending_device(
     request: HTTPRequest, data: JSONBody[PendingDeviceIn], db: Db, settings: CurrentSettings, now: Now
-) -> PendingDeviceNew:
+) -> PendingDeviceCreated:
     """Present the secret of an invitation on the new device. Show the number; the token opens when the first device has
     confirmed it."""
     return await invitations.present_invitation(db, settings, request.state.network, data, now)
@@ -104,9 +104,11 @@ async def get_pending_device(request: HTTPRequest, session: Session, now: Now) -
     return PendingDeviceOut(invitation_status(invitation, now), invitation.expires_at)
 
 
-public_router = Router("/", route_handlers=[create_pending_device, get_pending_device], tags=["Account"], security=[{}])
+public_router = Router(
+    "/", route_handlers=[create_pending_device, get_pending_device], tags=["Accounts"], security=[{}]
+)
 router = Router(
     "/",
-    route_handlers=[create_invitation, get_invitation, confirm_invitation, end_invitation],
-    tags=["Account"],
+    route_handlers=[create_invitation, get_invitation, confirm_invitation, delete_invitation],
+    tags=["Accounts"],
 )

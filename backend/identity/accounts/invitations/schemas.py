@@ -17,7 +17,7 @@ CheckNumber = Annotated[
 Status = Literal["open", "presented", "confirmed", "ended"]
 
 
-class InvitationNew(ResponseModel):
+class InvitationCreated(ResponseModel):
     """An invitation: draw `secret` as a QR code for the new device. It counts once."""
 
     id: InvitationId
@@ -38,7 +38,7 @@ class InvitationOut(ResponseModel):
         return cls(row.id, invitation_status(row, now), row.expires_at, row.device_name)
 
 
-class ConfirmationIn(RequestModel):
+class DeviceConfirmationIn(RequestModel):
     """The number that the new device shows."""
 
     check_number: CheckNumber
@@ -51,7 +51,7 @@ class PendingDeviceIn(RequestModel):
     device_name: DeviceName = ""
 
 
-class PendingDeviceNew(ResponseModel):
+class PendingDeviceCreated(ResponseModel):
     """The new device's token, which opens once the first device has confirmed the number."""
 
     token: Token

@@ -17,7 +17,7 @@ from backend.core.security import tokens
 from backend.core.settings import Settings
 from backend.identity.accounts import holds
 from backend.identity.accounts.authentication import BEARER_PREFIX, Agent
-from backend.identity.accounts.invitations.schemas import InvitationNew, PendingDeviceIn, PendingDeviceNew
+from backend.identity.accounts.invitations.schemas import InvitationCreated, PendingDeviceCreated, PendingDeviceIn
 from backend.identity.accounts.models import Account, Device, DeviceInvitation
 
 INVITATION_PREFIX = "dv"
@@ -65,7 +65,7 @@ class DevicesExhausted(Conflict):
 
 async def create_invitation(
     db: Database, session: AsyncSession, settings: Settings, agent: Agent, now: datetime
-) -> InvitationNew:
+) -> InvitationCreated:
     """Create an invitation. The caller has checked the owner's proof.
 
     Raises:
@@ -82,12 +82,12 @@ async def create_invitation(
     )
     session.add(invitation)
     await session.flush()
-    return InvitationNew(invitation.id, secret, invitation.expires_at)
+    return InvitationCreated(invitation.id, secret, invitation.expires_at)
 
 
 async def present_invitation(
     db: Database, settings: Settings, network: str, sent: PendingDeviceIn, now: datetime
-) -> PendingDeviceNew:
+) -> PendingDeviceCreated:
     """Present the secret from the new device, which gets a token that is valid once the first device confirms.
 
     Raises:
@@ -104,7 +104,7 @@ async def present_invitation(
         now=now,
     )
     if is_presented:
-        return PendingDeviceNew(token, number, until)
+        return PendingDeviceCreated(token, number, until)
     most = settings.numbers.at("signins_failed_per_hour_per_address", now.date())
     wait = await rate_limits.count_failure(db, f"recovery:{network}", limit=most)
     if wait:

@@ -10,7 +10,7 @@ from backend.core.http.errors import Busy, TooManyRequests
 from backend.core.http.models import CurrentSettings, Now
 from backend.core.http.problems import error_responses
 from backend.core.http.requests import HTTPRequest
-from backend.core.security.credentials import ChallengeOut, PasskeyIn
+from backend.core.security.credentials import PasskeyChallengeOut, PasskeyIn
 from backend.core.security.passkey_challenges import PasskeyInvalid, PasskeySiteInvalid
 from backend.core.security.passwords import InjectedPasswords
 from backend.identity.brands import reauthentication, sessions
@@ -24,12 +24,12 @@ from backend.identity.brands.authentication import (
 from backend.identity.brands.schemas import (
     AuthenticationIn,
     AuthenticationOut,
-    RecoveryCodesOut,
+    StaffPasskeyCreated,
     StaffPasskeyList,
-    StaffPasskeyNew,
     StaffPasskeyOut,
+    StaffRecoveryCodesOut,
+    TotpCreated,
     TotpIn,
-    TotpNew,
 )
 from backend.identity.brands.second_factors import passkeys
 from backend.identity.brands.second_factors import service as second_factors
@@ -41,7 +41,7 @@ Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 @post("/staff/sessions/challenges", responses=error_responses(PasskeySiteInvalid, TooManyRequests))
 async def create_staff_session_challenge(
     request: HTTPRequest, db: Db, settings: CurrentSettings, now: Now
-) -> ChallengeOut:
+) -> PasskeyChallengeOut:
     """Create a challenge to sign in with a passkey only."""
     return await passkeys.start_authentication(db, settings, None, request.state.network, now)
 
@@ -53,7 +53,7 @@ async def create_staff_session_challenge(
 )
 async def create_authentication_challenge(
     request: HTTPRequest, db: Db, settings: CurrentSettings, staff: CurrentMember, now: Now
-) -> ChallengeOut:
+) -> PasskeyChallengeOut:
     """Create a challenge to authenticate again with a passkey."""
     return await passkeys.start_authentication(db, settings, staff, request.state.network, now)
 
@@ -69,7 +69,7 @@ async def create_authentication_challenge(
         Busy,
     ),
 )
-async def authenticate_again(
+async def create_authentication(
     db: Db,
     passwords: InjectedPasswords,
     settings: CurrentSettings,
@@ -83,11 +83,11 @@ async def authenticate_again(
 
 
 @post("/staff/me/totp", opt=OWN_ACCOUNT, responses=error_responses(AuthenticationExpired, second_factors.TotpConflict))
-async def create_totp(session: Session, settings: CurrentSettings, staff: CurrentMember) -> TotpNew:
+async def create_totp(session: Session, settings: CurrentSettings, staff: CurrentMember) -> TotpCreated:
     """Create a secret for an authenticator application. Requires a recent authentication, as all changes here do."""
     require_fresh_session(staff)
     secret, uri = await second_factors.create_totp(session, settings, staff)
-    return TotpNew(secret, uri)
+    return TotpCreated(secret, uri)
 
 
 @put(
@@ -99,11 +99,11 @@ async def create_totp(session: Session, settings: CurrentSettings, staff: Curren
 )
 async def confirm_totp(
     session: Session, settings: CurrentSettings, staff: CurrentMember, now: Now, data: JSONBody[TotpIn]
-) -> RecoveryCodesOut:
+) -> StaffRecoveryCodesOut:
     """Confirm the secret with its first code: from now on sign-in requires one. Other sessions end. With the first
     second factor come recovery codes."""
     require_fresh_session(staff)
-    return RecoveryCodesOut(await second_factors.confirm_totp(session, settings, staff, data.code, now))
+    return StaffRecoveryCodesOut(await second_factors.confirm_totp(session, settings, staff, data.code, now))
 
 
 @delete("/staff/me/totp", opt=OWN_ACCOUNT, responses=error_responses(AuthenticationExpired))
@@ -120,10 +120,10 @@ async def remove_totp(session: Session, staff: CurrentMember) -> None:
 )
 async def create_staff_recovery_codes(
     session: Session, settings: CurrentSettings, staff: CurrentMember
-) -> RecoveryCodesOut:
+) -> StaffRecoveryCodesOut:
     """Ten new recovery codes in place of the earlier ones."""
     require_fresh_session(staff)
-    return RecoveryCodesOut(await second_factors.replace_recovery_codes(session, settings, staff))
+    return StaffRecoveryCodesOut(await second_factors.replace_recovery_codes(session, settings, staff))
 
 
 @post(
@@ -133,7 +133,7 @@ async def create_staff_recovery_codes(
 )
 async def create_staff_passkey_challenge(
     request: HTTPRequest, db: Db, session: Session, settings: CurrentSettings, staff: CurrentMember, now: Now
-) -> ChallengeOut:
+) -> PasskeyChallengeOut:
     """Create a challenge for the registration of a passkey."""
     require_fresh_session(staff)
     return await passkeys.start_registration(db, session, settings, staff, request.state.network, now)
@@ -151,11 +151,11 @@ async def create_staff_passkey_challenge(
 )
 async def create_staff_passkey(
     db: Db, session: Session, settings: CurrentSettings, staff: CurrentMember, now: Now, data: JSONBody[PasskeyIn]
-) -> StaffPasskeyNew:
+) -> StaffPasskeyCreated:
     """Create a passkey from the response to its challenge: it signs in by itself. Other sessions end."""
     require_fresh_session(staff)
     row, codes = await passkeys.add_passkey(db, session, settings, staff, data, now)
-    return StaffPasskeyNew(row.id, row.created_at, codes)
+    return StaffPasskeyCreated(row.id, row.created_at, codes)
 
 
 @get("/staff/me/passkeys", opt=OWN_ACCOUNT)
@@ -177,12 +177,12 @@ async def remove_staff_passkey(session: Session, staff: CurrentMember, passkey_i
     await passkeys.remove_passkey(session, staff, passkey_id)
 
 
-public_router = Router("/", route_handlers=[create_staff_session_challenge], tags=["Staff"], security=[{}])
+public_router = Router("/", route_handlers=[create_staff_session_challenge], tags=["Staff sign-in"], security=[{}])
 router = Router(
     "/",
     route_handlers=[
         create_authentication_challenge,
-        authenticate_again,
+        create_authentication,
         create_totp,
         confirm_totp,
         remove_totp,
@@ -192,5 +192,5 @@ router = Router(
         list_staff_passkeys,
         remove_staff_passkey,
     ],
-    tags=["Staff"],
+    tags=["Staff sign-in"],
 )

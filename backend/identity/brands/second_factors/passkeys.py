@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.db.database import Database
 from backend.core.http.errors import Conflict, NotFound
 from backend.core.security import authenticator, passkey_challenges
-from backend.core.security.credentials import Assertion, ChallengeOut, PasskeyIn
+from backend.core.security.credentials import PasskeyAssertion, PasskeyChallengeOut, PasskeyIn
 from backend.core.security.passkey_challenges import CHALLENGE_LIFETIME, PasskeyInvalid
 from backend.core.settings import Settings
 from backend.identity.brands.authentication import Member
@@ -50,7 +50,7 @@ class StaffPasskeyConflict(Conflict):
 
 async def start_registration(
     db: Database, session: AsyncSession, settings: Settings, member: Member, network: str, now: datetime
-) -> ChallengeOut:
+) -> PasskeyChallengeOut:
     """A challenge for a new passkey.
 
     Raises:
@@ -66,12 +66,12 @@ async def start_registration(
         user_name=staff.email,
         known=[passkey.credential_id for passkey in await list_passkeys(session, member)],
     )
-    return ChallengeOut(options, now + CHALLENGE_LIFETIME)
+    return PasskeyChallengeOut(options, now + CHALLENGE_LIFETIME)
 
 
 async def start_authentication(
     db: Database, settings: Settings, member: Member | None, network: str, now: datetime
-) -> ChallengeOut:
+) -> PasskeyChallengeOut:
     """A challenge to sign in with any passkey, or for a member to authenticate again.
 
     Raises:
@@ -79,7 +79,7 @@ async def start_authentication(
     """
     site, staff_id = passkey_challenges.site_of(settings), member.staff_id if member else None
     challenge = await passkey_challenges.create_challenge(db, settings, STATEMENTS, staff_id, network, now)
-    return ChallengeOut(authenticator.request_options(site, challenge), now + CHALLENGE_LIFETIME)
+    return PasskeyChallengeOut(authenticator.request_options(site, challenge), now + CHALLENGE_LIFETIME)
 
 
 async def add_passkey(
@@ -134,7 +134,7 @@ async def remove_passkey(session: AsyncSession, member: Member, passkey_id: int)
     await second_factors.record_removed_factor(session, member, staff)
 
 
-async def verify_passkey(db: Database, settings: Settings, sent: Assertion, staff_id: int | None) -> int | None:
+async def verify_passkey(db: Database, settings: Settings, sent: PasskeyAssertion, staff_id: int | None) -> int | None:
     """The member whose passkey answers a challenge, or None; the challenge is consumed. `staff_id`: the member who
     asked for the challenge, None when signing in."""
 

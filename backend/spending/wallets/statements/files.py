@@ -17,7 +17,12 @@ from backend.core.tabular.output.pdf_table import Column, TablePdf
 from backend.core.tabular.output.table_files import Cell, TableFile, csv_file
 from backend.programmes.rules.explanation import RuleVersionCache
 from backend.spending.wallets.statements import service as statements
-from backend.spending.wallets.statements.schemas import BalancesOut, StatementPeriod, StatementRow, Totals
+from backend.spending.wallets.statements.schemas import (
+    MovementTotals,
+    StatementPeriod,
+    WalletBalancesOut,
+    WalletStatementRow,
+)
 
 Format = Literal["csv", "pdf"]
 PAGE_ROWS = 500
@@ -88,7 +93,7 @@ async def statement_file(
     yield file.rows(
         [[column.title(language) for column in COLUMNS], _balance_row(words["opening"], period, period.opening)]
     )
-    after, sums = period.after, Totals()
+    after, sums = period.after, MovementTotals()
     while after < period.upto:
         page = await statements.statement_rows(db, versions, period, after, PAGE_ROWS)
         if not page:
@@ -100,18 +105,20 @@ async def statement_file(
     yield file.rows(last) + await asyncio.to_thread(file.end)
 
 
-def _row_cells(row: StatementRow, period: StatementPeriod, zone: ZoneInfo, words: dict[str, str]) -> Sequence[Cell]:
+def _row_cells(
+    row: WalletStatementRow, period: StatementPeriod, zone: ZoneInfo, words: dict[str, str]
+) -> Sequence[Cell]:
     amounts = (row.amount, row.available_after, row.pending_after, row.held_after)
     at = row.at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
     return [at, str(row.id), words[row.kind], row.text, *(_format_units(amount, period) for amount in amounts)]
 
 
-def _balance_row(name: str, period: StatementPeriod, balances: BalancesOut) -> Sequence[Cell]:
+def _balance_row(name: str, period: StatementPeriod, balances: WalletBalancesOut) -> Sequence[Cell]:
     amounts = (balances.available, balances.pending, balances.held)
     return ["", "", name, "", "", *(_format_units(amount, period) for amount in amounts)]
 
 
-def _total_rows(sums: Totals, period: StatementPeriod, words: dict[str, str]) -> list[Sequence[Cell]]:
+def _total_rows(sums: MovementTotals, period: StatementPeriod, words: dict[str, str]) -> list[Sequence[Cell]]:
     named = [(name, getattr(sums, name)) for name in sums.__struct_fields__]
     return [
         ["", "", words["total"], words[name], _format_units(sum_, period), "", "", ""] for name, sum_ in named if sum_

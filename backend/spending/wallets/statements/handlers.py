@@ -29,7 +29,12 @@ from backend.spending.wallets import service
 from backend.spending.wallets.statements import files as statement_files
 from backend.spending.wallets.statements import service as statements
 from backend.spending.wallets.statements.files import Format
-from backend.spending.wallets.statements.schemas import ExpiringList, SealPage, StatementPeriod, WalletStatement
+from backend.spending.wallets.statements.schemas import (
+    CheckpointPage,
+    ExpiringAmountList,
+    StatementPeriod,
+    WalletStatement,
+)
 
 MEDIA: dict[Format, str] = {"csv": "text/csv", "pdf": "application/pdf"}
 TOO_LONG = (statements.StatementPeriodInvalid, statements.StatementTooLong, statements.ProofTooLong)
@@ -55,7 +60,7 @@ class StatementOperation(Operation):
     responses=error_responses(service.WalletNotFound, *TOO_LONG),
     response_headers=[ETAG_HEADER],
 )
-async def get_statement(
+async def get_wallet_statement(
     request: HTTPRequest,
     db: Db,
     agent: CurrentAgent,
@@ -111,20 +116,22 @@ def _file_response(
     responses=error_responses(service.WalletNotFound),
     response_headers=[ETAG_HEADER],
 )
-async def get_expiring(request: HTTPRequest, db: Db, agent: CurrentAgent, wallet_id: Wallet) -> Response[ExpiringList]:
+async def get_expiring_amounts(
+    request: HTTPRequest, db: Db, agent: CurrentAgent, wallet_id: Wallet
+) -> Response[ExpiringAmountList]:
     """Lots that expire within thirty days, and the amount to spend to keep them."""
     return conditional_response(request, await statements.expiring_lots(db, agent.account_id, wallet_id))
 
 
 @get("/seals", responses=error_responses(CursorInvalid))
-async def list_seals(
+async def list_checkpoints(
     db: Db,
     after: Annotated[str | None, QueryParameter(name="cursor", max_length=64)] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 1000,
-) -> SealPage:
+) -> CheckpointPage:
     """The seals over all movements, oldest first. Store them: statements are verified against them."""
     return await statements.seal_page(db, number_from_cursor(after), limit)
 
 
-router = Router("/", route_handlers=[get_statement, get_expiring], tags=["Wallet"])
-public_router = Router("/", route_handlers=[list_seals], tags=["Wallet"], security=[{}])
+router = Router("/", route_handlers=[get_wallet_statement, get_expiring_amounts], tags=["Wallets"])
+public_router = Router("/", route_handlers=[list_checkpoints], tags=["Wallets"], security=[{}])

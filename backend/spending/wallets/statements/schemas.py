@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from backend.core.http.models import ResponseModel
 from backend.spending.wallets.schemas import Amount, Id, MovementKindName, PlaceName
-from payouts.statement import FORMAT, Proof, SealOut
+from payouts.statement import FORMAT, CheckpointOut, StatementProof
 
 Currency = Annotated[Literal["PTS", "RUB"], Meta(examples=["RUB"])]
 # Dictionaries, because enums are slow and there may be many rows.
@@ -34,7 +34,7 @@ PLACES: dict[int, PlaceName] = {
 }
 
 
-class BalancesOut(ResponseModel):
+class WalletBalancesOut(ResponseModel):
     """Balances of a wallet."""
 
     pending: Amount = 0
@@ -42,7 +42,7 @@ class BalancesOut(ResponseModel):
     held: Amount = 0
 
 
-class StatementRow(ResponseModel):
+class WalletStatementRow(ResponseModel):
     """A movement, the balances after it, and its text."""
 
     id: Id
@@ -60,7 +60,7 @@ class StatementRow(ResponseModel):
     ] = ""
 
 
-class Totals(ResponseModel):
+class MovementTotals(ResponseModel):
     """Totals by kind of movement."""
 
     earn: Amount = 0
@@ -86,22 +86,22 @@ class WalletStatement(ResponseModel, rename={"from_day": "from", "to_day": "to"}
     timezone: Annotated[str, Meta(examples=["Europe/Moscow"])]
     from_day: Annotated[date, Meta(examples=["2026-11-01"])]
     to_day: Annotated[date, Meta(examples=["2026-11-22"])]
-    opening: BalancesOut
-    closing: BalancesOut
-    totals: Totals
-    items: list[StatementRow]
+    opening: WalletBalancesOut
+    closing: WalletBalancesOut
+    totals: MovementTotals
+    items: list[WalletStatementRow]
     movements_before: Annotated[int, Meta(description="How many the wallet had before.", examples=[0])] = 0
-    proof: Proof | None = None
+    proof: StatementProof | None = None
 
 
-class SealPage(ResponseModel):
+class CheckpointPage(ResponseModel):
     """Seals in order; `next` is the cursor of the following page."""
 
-    items: list[SealOut]
+    items: list[CheckpointOut]
     next: Annotated[str | None, Meta(examples=["WzQyXQ"])] = None
 
 
-class Expiring(ResponseModel):
+class ExpiringAmount(ResponseModel):
     """The amount that expires on a day, and how to keep it."""
 
     expires_on: Annotated[date, Meta(examples=["2026-12-06"])]
@@ -115,13 +115,13 @@ class Expiring(ResponseModel):
     can_be_kept: Annotated[bool, Meta(examples=[True])] = True
 
 
-class ExpiringList(ResponseModel):
+class ExpiringAmountList(ResponseModel):
     """Lots that expire within thirty days, soonest first. Spending uses the soonest expiry first."""
 
     wallet_id: Id
     currency: Currency
     total: Amount
-    items: list[Expiring]
+    items: list[ExpiringAmount]
 
 
 class StatementPeriod(msgspec.Struct, frozen=True):
@@ -137,13 +137,13 @@ class StatementPeriod(msgspec.Struct, frozen=True):
     until: date
     after: int
     upto: int
-    opening: BalancesOut
-    closing: BalancesOut
+    opening: WalletBalancesOut
+    closing: WalletBalancesOut
 
     @classmethod
     def of(cls, row: Any) -> "StatementPeriod":
-        opening = BalancesOut(row.pending_before, row.available_before, row.held_before)
-        closing = BalancesOut(row.pending_after, row.available_after, row.held_after)
+        opening = WalletBalancesOut(row.pending_before, row.available_before, row.held_before)
+        closing = WalletBalancesOut(row.pending_after, row.available_after, row.held_after)
         return cls(
             row.id,
             row.programme_id,

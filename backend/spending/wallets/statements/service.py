@@ -19,16 +19,16 @@ from backend.spending.wallets.service import OPEN_WALLET, WalletNotFound
 from backend.spending.wallets.statements.schemas import (
     KINDS,
     PLACES,
-    Expiring,
-    ExpiringList,
-    SealPage,
+    CheckpointPage,
+    ExpiringAmount,
+    ExpiringAmountList,
+    MovementTotals,
     StatementPeriod,
-    StatementRow,
-    Totals,
     WalletStatement,
+    WalletStatementRow,
 )
 from payouts import checkpoints, merkle_tree
-from payouts.statement import FORMAT, Proof, ProvenRow, SealOut, SealOver
+from payouts.statement import FORMAT, CheckpointOut, ProofCheckpoint, ProofRow, StatementProof
 
 MAX_DAYS, DEFAULT_DAYS, EXPIRING_DAYS = 366, 30, 30
 MAX_ROWS = 20_000  # in one response; a CSV file has no limit
@@ -172,7 +172,7 @@ async def wallet_statement(
 
 async def statement_rows(
     db: Database, versions: RuleVersionCache, period: StatementPeriod, after: int, most: int
-) -> list[StatementRow]:
+) -> list[WalletStatementRow]:
     """A page of the rows of a period after one of its movements."""
     found = await db.rows(STATEMENT_ROWS, wallet=period.wallet_id, after=after, upto=period.upto, most=most)
     known = await versions.load({row.version_id for row in found})
@@ -186,7 +186,7 @@ async def statement_rows(
         return texts[key]
 
     return [
-        StatementRow(
+        WalletStatementRow(
             row.id,
             row.wallet_seq,
             KINDS[row.kind],
@@ -203,15 +203,15 @@ async def statement_rows(
     ]
 
 
-def movement_totals(items: Iterable[StatementRow], totals: Totals | None = None) -> Totals:
+def movement_totals(items: Iterable[WalletStatementRow], totals: MovementTotals | None = None) -> MovementTotals:
     """Totals by kind of movement, added to `totals`. Changes and returns `totals`."""
-    totals = totals or Totals()
+    totals = totals or MovementTotals()
     for item in items:
         setattr(totals, item.kind, getattr(totals, item.kind) + item.amount)
     return totals
 
 
-async def ledger_proof(db: Database, period: StatementPeriod) -> Proof:
+async def ledger_proof(db: Database, period: StatementPeriod) -> StatementProof:
     """The rows in their hashed form, and paths to the roots of their seals.
 
     Raises:
@@ -225,7 +225,7 @@ async def ledger_proof(db: Database, period: StatementPeriod) -> Proof:
     return await asyncio.to_thread(_build_proof, found, seal_rows)
 
 
-def _build_proof(found: Sequence[Any], seal_rows: Sequence[Any]) -> Proof:
+def _build_proof(found: Sequence[Any], seal_rows: Sequence[Any]) -> StatementProof:
     """Build a proof from a wallet's rows and the seals over them, both in order."""
     own = {upto: [row for row in some if row.upto] for upto, some in groupby(found, lambda row: row.upto)}
     leaves: dict[int, str] = {}
@@ -238,8 +238,8 @@ def _build_proof(found: Sequence[Any], seal_rows: Sequence[Any]) -> Proof:
             leaves[row.id] = seal.leaves[place * merkle_tree.HASH_BYTES : (place + 1) * merkle_tree.HASH_BYTES].hex()
         path = [part.hex() for part in merkle_tree.proof_path(seal.leaves, places)]
         parts = _seal_fields(seal)
-        over_seals.append(SealOver(**parts, first=rows[0].id, last=rows[-1].id, places=places, path=path))
-    return Proof([ProvenRow(row.line, row.salt or "", leaves.get(row.id, "")) for row in found], over_seals)
+        over_seals.append(ProofCheckpoint(**parts, first=rows[0].id, last=rows[-1].id, places=places, path=path))
+    return StatementProof([ProofRow(row.line, row.salt or "", leaves.get(row.id, "")) for row in found], over_seals)
 
 
 def _seal_fields(seal: Any) -> dict[str, Any]:
@@ -247,14 +247,14 @@ def _seal_fields(seal: Any) -> dict[str, Any]:
     return {"upto": seal.upto, "rows": seal.rows, "at": seal.at, **hashes}
 
 
-async def seal_page(db: Database, after: int | None, most: int) -> SealPage:
+async def seal_page(db: Database, after: int | None, most: int) -> CheckpointPage:
     """A page of seals after a position."""
     found = await db.rows(checkpoints.CHECKPOINT_PAGE, after=after or 0, most=most + 1)
-    items = [SealOut(**_seal_fields(seal)) for seal in found[:most]]
-    return SealPage(items, encode_cursor(items[-1].upto) if len(found) > most else None)
+    items = [CheckpointOut(**_seal_fields(seal)) for seal in found[:most]]
+    return CheckpointPage(items, encode_cursor(items[-1].upto) if len(found) > most else None)
 
 
-async def expiring_lots(db: Database, account_id: int, wallet_id: int) -> ExpiringList:
+async def expiring_lots(db: Database, account_id: int, wallet_id: int) -> ExpiringAmountList:
     """Lots that expire within thirty days, and the amount to spend to keep them.
 
     Raises:
@@ -270,8 +270,8 @@ async def expiring_lots(db: Database, account_id: int, wallet_id: int) -> Expiri
         # After signing in on a new device, spending is blocked for a day.
         can_spend = held is None or held.date() <= last
         advice = _spending_advice(spend, row, last, period.currency, can_spend=can_spend)
-        items.append(Expiring(row.expires_on, last, row.amount, spend, advice, row.available_on, can_spend))
-    return ExpiringList(wallet_id, period.currency, spend, items)
+        items.append(ExpiringAmount(row.expires_on, last, row.amount, spend, advice, row.available_on, can_spend))
+    return ExpiringAmountList(wallet_id, period.currency, spend, items)
 
 
 def _spending_advice(spend: int, row: Any, last: date, currency: str, *, can_spend: bool) -> str:

@@ -6,10 +6,10 @@ from sqlalchemy import select, text
 
 from backend.earning.promocodes.issues import generation as code_generation
 from backend.earning.promocodes.models import PromoCode, PromoIssue
-from backend.programmes.rules.rule import Percent, Promo, Rule
+from backend.programmes.rules.rule import PercentAmount, Promo, Rule
 
 JOBS = text("SELECT task_name, args FROM procrastinate_jobs ORDER BY id")
-RULE = Rule(ways=frozenset({"promo"}), amount=Percent(300), promo=Promo(discount=Percent(500)))
+RULE = Rule(ways=frozenset({"promo"}), amount=PercentAmount(300), promo=Promo(discount=PercentAmount(500)))
 
 
 def path(key, *more):

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.earning.receipts.receipt_builders import Buying, Goods, document, goods, line
 from tests.make import Worker, World
 
@@ -18,7 +18,7 @@ class Held(msgspec.Struct):
 
     buying: Buying
     goods: Goods
-    account: AccountNew
+    account: AccountCreated
     anna: Worker
     boris: Worker
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from backend.programmes.rules.rule import Percent, Rule
+from backend.programmes.rules.rule import PercentAmount, Rule
 from tests.earning.receipts.receipt_builders import bought, document, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
 from tests.make import World
@@ -12,7 +12,7 @@ CABLE = "Кабель силовой КАБЕЛЕВО KB-7731 3х2,5 100м"
 
 async def _stacking(brand: Held) -> None:
     """Another campaign that adds 3.33 % to each line."""
-    rule = Rule(ways=frozenset({"receipt"}), amount=Percent(333), stacks=True)
+    rule = Rule(ways=frozenset({"receipt"}), amount=PercentAmount(333), stacks=True)
     await brand.buying.world.campaign(brand.goods.programme, rule)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.identity.brands.models import Brand
-from backend.programmes.rules.rule import Percent, Rule
+from backend.programmes.rules.rule import PercentAmount, Rule
 from tests.earning.receipts.receipt_builders import bought, document, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
 from tests.make import Worker, World, bearer
@@ -21,7 +21,7 @@ SOCKETS = {"sku": "РА16-374", "quantity": "2", "amount": 90_000}
 async def other(world: World, brand: Held) -> Worker:
     """A reviewer of another brand that pays for receipts."""
     programme = await world.programme(await world.brand("Кабелево"))
-    await world.campaign(programme, Rule(ways=frozenset({"receipt"}), amount=Percent(100)))
+    await world.campaign(programme, Rule(ways=frozenset({"receipt"}), amount=PercentAmount(100)))
     await world.product(programme.brand_id, sku="KB-1", name_ru="Кабель")
     return await world.staff(await world.brand_by_id(programme.brand_id), "reviewer")
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.earning.receipts.awards import returns
-from backend.programmes.rules.rule import Percent, Rule
+from backend.programmes.rules.rule import PercentAmount, Rule
 from tests import budgets
 from tests.earning.receipts.receipt_builders import PLUG, bought, document, goods, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
@@ -255,7 +255,7 @@ async def test_goods_returned_during_review_are_not_paid(held: Held, db):
 
 async def test_bonus_expired_while_pending_returns_no_budget(world: World, buying, number, db):
     number("receipts_agent_day", 0)
-    short = Rule(ways=frozenset({"receipt"}), amount=Percent(600), lifetime_days=1)
+    short = Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600), lifetime_days=1)
     sold = await goods(world, short, budget=10_000, starts_at=datetime(2026, 1, 1, tzinfo=UTC))
     anna = await world.staff(await world.brand_by_id(sold.programme.brand_id), "reviewer")
     held = Held(buying, sold, await world.account(), anna, anna)
@@ -342,7 +342,7 @@ async def test_review_of_another_brand_not_found(held: Held, world: World):
 
 async def test_brand_decides_only_its_own_lines(held: Held, world: World):
     cables = await world.programme(await world.brand("Кабелево"))
-    await world.campaign(cables, Rule(ways=frozenset({"receipt"}), amount=Percent(600)))
+    await world.campaign(cables, Rule(ways=frozenset({"receipt"}), amount=PercentAmount(600)))
     await world.product(cables.brand_id, sku="KB-7731", name_ru=CABLE, articles=["KB-7731"])
     theirs = await world.staff(await world.brand_by_id(cables.brand_id), "reviewer")
     await held.bring(line(amount=90_000), line(CABLE, 50_000, 1))

@@ -10,7 +10,7 @@ from backend.earning.receipts.awards.payment_steps import PricesOutdated
 from backend.earning.receipts.awards.review_awards import RepricedLine
 from backend.earning.receipts.review import review_decisions, service
 from backend.earning.receipts.review.review_decisions import PricedDecision
-from backend.earning.receipts.review.schemas import DecisionIn
+from backend.earning.receipts.review.schemas import ReviewDecisionIn
 from backend.identity.brands.authentication import Member
 from backend.programmes.rules.rule_cache import RuleCache
 from tests.earning.receipts.receipt_builders import PLUG, line
@@ -43,7 +43,7 @@ class Release(msgspec.Struct):
         return lines
 
     async def decide(self, lines: Sequence[RepricedLine]) -> None:
-        decision = PricedDecision(DecisionIn("release"), lines, 10**9)
+        decision = PricedDecision(ReviewDecisionIn("release"), lines, 10**9)
         async with self.world.db.begin() as session:
             await review_decisions.decide(session, self.member, self.review, decision)
 

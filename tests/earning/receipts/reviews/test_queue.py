@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from backend.programmes.rules.rule import Percent, Rule
+from backend.programmes.rules.rule import PercentAmount, Rule
 from tests.earning.receipts.receipt_builders import PLUG, document, line
 from tests.earning.receipts.reviews.conftest import CONSOLE, Held
 from tests.make import World
@@ -50,7 +50,7 @@ async def test_overturned_rule_is_shadowed_for_one_brand(held: Held, world: Worl
     number("overturned_least", 1)
     name = "Кабель силовой Кабелево ВВГ 3х2.5 черный"
     programme = await world.programme(await world.brand("Кабелево"))
-    await world.campaign(programme, Rule(ways=frozenset({"receipt"}), amount=Percent(100)))
+    await world.campaign(programme, Rule(ways=frozenset({"receipt"}), amount=PercentAmount(100)))
     await world.product(programme.brand_id, sku="KB-1", name_ru=name)
     both = [line(amount=90_000), line(name, 10_000, 1)]
     first = await held.bring(*both)

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from backend.earning.packages.print_runs.labels.label_design import Label, LabelDesign
 from backend.earning.packages.print_runs.labels.label_picture import draw_label
-from backend.identity.accounts.schemas import AccountNew
+from backend.identity.accounts.schemas import AccountCreated
 from tests.make import World, bearer
 
 
@@ -38,7 +38,7 @@ def beside(*pngs: bytes) -> bytes:
     return out.getvalue()
 
 
-async def send(world: World, account: AccountNew, content: bytes, scan_id: uuid.UUID | None = None) -> Response:
+async def send(world: World, account: AccountCreated, content: bytes, scan_id: uuid.UUID | None = None) -> Response:
     return await world.client.put(
         f"/v1/scans/{scan_id or uuid.uuid4()}", files={"file": ("photo", content)}, headers=bearer(account)
     )

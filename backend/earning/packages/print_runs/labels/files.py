@@ -12,7 +12,7 @@ from backend.earning.packages.print_runs.labels.label_design import Label, Label
 STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-class Format(StrEnum):
+class PrintFormat(StrEnum):
     """The formats of print files. `SVG` and `PNG` are ZIP archives with a file for each QR code."""
 
     CSV = "csv"
@@ -23,29 +23,29 @@ class Format(StrEnum):
 
 
 SUFFIXES = {
-    Format.CSV: "csv",
-    Format.ZPL: "zpl",
-    Format.PDF: "pdf",
-    Format.SVG: "svg.zip",
-    Format.PNG: "png.zip",
+    PrintFormat.CSV: "csv",
+    PrintFormat.ZPL: "zpl",
+    PrintFormat.PDF: "pdf",
+    PrintFormat.SVG: "svg.zip",
+    PrintFormat.PNG: "png.zip",
 }
 MEDIA_TYPES = {
-    Format.CSV: "text/csv; charset=utf-8",
-    Format.ZPL: "text/plain; charset=us-ascii",
-    Format.PDF: "application/pdf",
-    Format.SVG: "application/zip",
-    Format.PNG: "application/zip",
+    PrintFormat.CSV: "text/csv; charset=utf-8",
+    PrintFormat.ZPL: "text/plain; charset=us-ascii",
+    PrintFormat.PDF: "application/pdf",
+    PrintFormat.SVG: "application/zip",
+    PrintFormat.PNG: "application/zip",
 }
 # Labels in a chunk of the two formats that can be resumed at any chunk.
-BLOCK_SIZES = {Format.CSV: 10_000, Format.ZPL: 1_000}
+BLOCK_SIZES = {PrintFormat.CSV: 10_000, PrintFormat.ZPL: 1_000}
 # Labels in a file, at most. CSV: a spreadsheet holds 1,048,576 lines. ZIP: old unpackers stop at 65,535
 # entries, and folders of more than some ten thousand files are slow to open.
 FILE_SIZES = {
-    Format.CSV: 1_000_000,
-    Format.ZPL: 100_000,
-    Format.PDF: 10_000,
-    Format.SVG: 10_000,
-    Format.PNG: 10_000,
+    PrintFormat.CSV: 1_000_000,
+    PrintFormat.ZPL: 100_000,
+    PrintFormat.PDF: 10_000,
+    PrintFormat.SVG: 10_000,
+    PrintFormat.PNG: 10_000,
 }
 
 
@@ -63,20 +63,20 @@ class FilePart(NamedTuple):
     name: str
 
 
-def labels_per_file(kind: Format, design: LabelDesign) -> int:
+def labels_per_file(kind: PrintFormat, design: LabelDesign) -> int:
     """Labels in each file but the last; PDF files end with a full sheet."""
-    if kind is not Format.PDF:
+    if kind is not PrintFormat.PDF:
         return FILE_SIZES[kind]
     across, down = design.sheet
     return max(1, FILE_SIZES[kind] // (across * down)) * across * down
 
 
-def count_parts(kind: Format, labels: int, design: LabelDesign) -> int:
+def count_parts(kind: PrintFormat, labels: int, design: LabelDesign) -> int:
     """The number of files for so many labels."""
     return -(-labels // labels_per_file(kind, design))
 
 
-def file_part(kind: Format, number: int, *, labels: int, design: LabelDesign, stem: str) -> FilePart:
+def file_part(kind: PrintFormat, number: int, *, labels: int, design: LabelDesign, stem: str) -> FilePart:
     """One file of a batch, from 1; a pure function of batch and number. Raises ValueError out of range."""
     of, size = count_parts(kind, labels, design), labels_per_file(kind, design)
     if not 1 <= number <= of:
@@ -88,7 +88,7 @@ def file_part(kind: Format, number: int, *, labels: int, design: LabelDesign, st
     return FilePart(number, of, first, min(number * size, labels), name)
 
 
-def render_part(kind: Format, part: FilePart, labels: Iterable[Label], design: LabelDesign) -> Iterator[bytes]:
+def render_part(kind: PrintFormat, part: FilePart, labels: Iterable[Label], design: LabelDesign) -> Iterator[bytes]:
     """A file's bytes, always the same for the same labels and design.
 
     CSV and ZPL yield a block a chunk, and an interrupted file resumes after its last complete block: pass the labels
@@ -96,17 +96,17 @@ def render_part(kind: Format, part: FilePart, labels: Iterable[Label], design: L
     printed, `LabelsOutOfOrder` unless the labels are those of the part, up to its last.
     """
     checked = _check_order(kind, part, labels)
-    if kind is Format.CSV:
+    if kind is PrintFormat.CSV:
         return _csv_blocks(part, checked)
-    if kind is Format.ZPL:
+    if kind is PrintFormat.ZPL:
         return (zpl.labels_zpl(block, design) for block in _label_blocks(checked, BLOCK_SIZES[kind]))
-    if kind is Format.PDF:
+    if kind is PrintFormat.PDF:
         return sheets.write_sheets(checked, design, title=part.name)
-    draw = label_picture.draw_symbol_svg if kind is Format.SVG else label_picture.draw_symbol_png
+    draw = label_picture.draw_symbol_svg if kind is PrintFormat.SVG else label_picture.draw_symbol_png
     return archive.write_archive(checked, design, draw, ending=kind)
 
 
-def _check_order(kind: Format, part: FilePart, labels: Iterable[Label]) -> Iterator[Label]:
+def _check_order(kind: PrintFormat, part: FilePart, labels: Iterable[Label]) -> Iterator[Label]:
     """The labels, checked: a file with missing or repeated labels must not reach a print shop."""
     expected = 0
     for label in labels:
@@ -120,7 +120,7 @@ def _check_order(kind: Format, part: FilePart, labels: Iterable[Label]) -> Itera
         raise LabelsOutOfOrder(f"{part.name}: the labels ended before {part.last}.")
 
 
-def _check_start(kind: Format, part: FilePart, serial_no: int) -> int:
+def _check_start(kind: PrintFormat, part: FilePart, serial_no: int) -> int:
     """The number of the first label, if a file of this format may start or resume there."""
     step = BLOCK_SIZES.get(kind, part.last)
     if serial_no < part.first or (serial_no - part.first) % step:
@@ -129,7 +129,7 @@ def _check_start(kind: Format, part: FilePart, serial_no: int) -> int:
 
 
 def _csv_blocks(part: FilePart, labels: Iterator[Label]) -> Iterator[bytes]:
-    for block in _label_blocks(labels, BLOCK_SIZES[Format.CSV]):
+    for block in _label_blocks(labels, BLOCK_SIZES[PrintFormat.CSV]):
         start = csv_lines.header_line() if block[0].serial_no == part.first else b""
         yield start + csv_lines.code_lines(block)
 

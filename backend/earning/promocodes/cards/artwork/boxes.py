@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from backend.earning.promocodes.cards.artwork.content import Size
+from backend.earning.promocodes.cards.artwork.content import CardSize
 
 
 class Box(NamedTuple):
@@ -31,7 +31,7 @@ class Boxes(NamedTuple):
 
 
 USUAL = {
-    Size.MESSENGER: Boxes(
+    CardSize.MESSENGER: Boxes(
         header=Box(64, 56, 952, 84),
         offer=Box(64, 172, 952, 190),
         until=Box(64, 370, 952, 44),
@@ -44,7 +44,7 @@ USUAL = {
         label_type=22,
     ),
     # Applications lay their own buttons over the upper and lower eighth.
-    Size.STORY: Boxes(
+    CardSize.STORY: Boxes(
         header=Box(90, 250, 900, 96),
         offer=Box(90, 390, 900, 260),
         until=Box(90, 662, 900, 50),
@@ -57,7 +57,7 @@ USUAL = {
         label_type=24,
         centred=True,
     ),
-    Size.BUSINESS: Boxes(
+    CardSize.BUSINESS: Boxes(
         header=Box(5, 4.5, 39, 7),
         offer=Box(5, 13.5, 39, 14.5),
         until=Box(5, 29.3, 39, 3.2),
@@ -69,7 +69,7 @@ USUAL = {
         small_type=2.7,
         label_type=1.8,
     ),
-    Size.LEAFLET: Boxes(
+    CardSize.LEAFLET: Boxes(
         header=Box(12, 11, 124, 13),
         offer=Box(12, 30, 124, 38),
         until=Box(12, 69, 124, 7),
@@ -85,19 +85,19 @@ USUAL = {
 }
 
 LARGER = {
-    Size.MESSENGER: USUAL[Size.MESSENGER]._replace(
+    CardSize.MESSENGER: USUAL[CardSize.MESSENGER]._replace(
         offer=Box(64, 150, 952, 120),
         until=Box(64, 276, 952, 40),
         symbol=Box(64, 330, 660, 660),
         code=Box(744, 330, 272, 360),
         hint=Box(744, 710, 272, 280),
     ),
-    Size.STORY: USUAL[Size.STORY]._replace(
+    CardSize.STORY: USUAL[CardSize.STORY]._replace(
         offer=Box(90, 360, 900, 150),
         until=Box(90, 514, 900, 46),
         symbol=Box(140, 580, 800, 800),
     ),
-    Size.BUSINESS: USUAL[Size.BUSINESS]._replace(
+    CardSize.BUSINESS: USUAL[CardSize.BUSINESS]._replace(
         header=Box(4, 4.5, 31, 6),
         offer=Box(4, 12.5, 31, 12),
         until=Box(4, 25, 31, 3),
@@ -106,7 +106,7 @@ LARGER = {
         hint=Box(4, 29, 31, 6.5),
         label=Box(4, 49.4, 77, 4),
     ),
-    Size.LEAFLET: USUAL[Size.LEAFLET]._replace(
+    CardSize.LEAFLET: USUAL[CardSize.LEAFLET]._replace(
         offer=Box(12, 27, 124, 22),
         until=Box(12, 50, 124, 6),
         symbol=Box(20, 58, 108, 108),

@@ -10,7 +10,7 @@ import msgspec
 DRAWING_VERSION = 2
 
 
-class Size(StrEnum):
+class CardSize(StrEnum):
     """What a card is for."""
 
     MESSENGER = "messenger"
@@ -44,10 +44,10 @@ class Paper(NamedTuple):
 _PIXEL = ("px", 1.0, 72 / PRINT_DPI)
 _MILLIMETRE = ("mm", PRINT_DPI / 25.4, 72 / 25.4)
 PAPERS = {
-    Size.MESSENGER: Paper(1080, 1080, *_PIXEL),
-    Size.STORY: Paper(1080, 1920, *_PIXEL),
-    Size.BUSINESS: Paper(85, 55, *_MILLIMETRE),  # ISO/IEC 7810 ID-1, as printers here cut it
-    Size.LEAFLET: Paper(148, 210, *_MILLIMETRE),  # ISO 216, A5
+    CardSize.MESSENGER: Paper(1080, 1080, *_PIXEL),
+    CardSize.STORY: Paper(1080, 1920, *_PIXEL),
+    CardSize.BUSINESS: Paper(85, 55, *_MILLIMETRE),  # ISO/IEC 7810 ID-1, as printers here cut it
+    CardSize.LEAFLET: Paper(148, 210, *_MILLIMETRE),  # ISO 216, A5
 }
 
 
@@ -75,7 +75,7 @@ class Card(msgspec.Struct, frozen=True):
     style: CardStyle = msgspec.field(default=CardStyle(), name="look")
 
 
-def fingerprint(card: Card, size: Size, kind: CardFormat) -> str:
+def fingerprint(card: Card, size: CardSize, kind: CardFormat) -> str:
     """A hash of everything that a card's bytes depend on."""
     content = msgspec.msgpack.encode([DRAWING_VERSION, size, kind, card])
     return hashlib.blake2b(content, digest_size=20).hexdigest()

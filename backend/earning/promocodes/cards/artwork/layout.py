@@ -5,7 +5,7 @@ from typing import NamedTuple
 from backend.core.tabular.output import typeface
 from backend.earning.promocodes.cards.artwork import colours, symbol
 from backend.earning.promocodes.cards.artwork.boxes import LARGER, USUAL, Box, Boxes
-from backend.earning.promocodes.cards.artwork.content import PAPERS, Card, Size
+from backend.earning.promocodes.cards.artwork.content import PAPERS, Card, CardSize
 from backend.earning.promocodes.cards.artwork.shapes import Drawing, Logo, Panel, Symbol, TextLine
 from backend.earning.promocodes.cards.artwork.symbol import Grade
 from backend.earning.promocodes.cards.artwork.text_layout import TextStyle, fit_code, fit_text, printable_text
@@ -28,7 +28,7 @@ class Attempt(NamedTuple):
 ATTEMPTS = (Attempt("Q", False), Attempt("H", False), Attempt("Q", True), Attempt("M", True), Attempt("L", True))
 
 
-def lay_out(card: Card, size: Size, attempt: Attempt = ATTEMPTS[0]) -> Drawing:
+def lay_out(card: Card, size: CardSize, attempt: Attempt = ATTEMPTS[0]) -> Drawing:
     """Lay a card out. Pure."""
     boxes = (LARGER if attempt.larger else USUAL)[size]
     style = card.style

@@ -10,7 +10,7 @@ import zxingcpp
 from PIL import Image
 
 from backend.earning.promocodes.cards.artwork import layout, pdf, png, svg
-from backend.earning.promocodes.cards.artwork.content import PRINT_DPI, Card, CardFormat, Size
+from backend.earning.promocodes.cards.artwork.content import PRINT_DPI, Card, CardFormat, CardSize
 from backend.earning.promocodes.cards.artwork.layout import ATTEMPTS, Attempt
 from backend.earning.promocodes.cards.artwork.shapes import Drawing
 from backend.earning.promocodes.cards.artwork.symbol import TextTooLong
@@ -27,7 +27,7 @@ class CardUnreadable(RuntimeError):
     """No attempt made a readable card: a bug, or an address that is far too long."""
 
 
-def draw_card_file(card: Card, size: Size, kind: CardFormat, attempts: Sequence[Attempt] = ATTEMPTS) -> bytes:
+def draw_card_file(card: Card, size: CardSize, kind: CardFormat, attempts: Sequence[Attempt] = ATTEMPTS) -> bytes:
     """Draw a card and read its QR code back. Pure. Takes up to a second, so run it in a thread.
 
     Raises:
@@ -56,11 +56,11 @@ def _read_texts(picture: Image.Image) -> list[str]:
     return [code.text for code in barcodes]
 
 
-def _codes_per_page(size: Size, kind: CardFormat) -> int:
-    return pdf.CARDS_PER_SHEET if (size, kind) == (Size.BUSINESS, CardFormat.PDF) else 1
+def _codes_per_page(size: CardSize, kind: CardFormat) -> int:
+    return pdf.CARDS_PER_SHEET if (size, kind) == (CardSize.BUSINESS, CardFormat.PDF) else 1
 
 
-def _draw_file(drawing: Drawing, size: Size, kind: CardFormat, title: str) -> tuple[bytes, Image.Image]:
+def _draw_file(drawing: Drawing, size: CardSize, kind: CardFormat, title: str) -> tuple[bytes, Image.Image]:
     """A file and its raster image.
 
     The service cannot rasterise SVG. For an SVG the PNG with the same modules at the same positions is read back, and a
@@ -72,9 +72,9 @@ def _draw_file(drawing: Drawing, size: Size, kind: CardFormat, title: str) -> tu
     return (png.encode_png(picture) if kind is CardFormat.PNG else svg.draw_svg(drawing, title)), picture
 
 
-def _draw_pdf(drawing: Drawing, size: Size, title: str) -> tuple[bytes, Image.Image]:
+def _draw_pdf(drawing: Drawing, size: CardSize, title: str) -> tuple[bytes, Image.Image]:
     with _PDF:
-        content = (pdf.draw_sheet if size is Size.BUSINESS else pdf.draw_page)(drawing, title)
+        content = (pdf.draw_sheet if size is CardSize.BUSINESS else pdf.draw_page)(drawing, title)
         document = pypdfium2.PdfDocument(content)
         try:
             page: Image.Image = document[0].render(scale=PRINT_DPI / 72).to_pil()

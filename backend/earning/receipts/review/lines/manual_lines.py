@@ -21,7 +21,7 @@ from backend.earning.receipts.awards.pricing import ReceiptAge, SettlementLine
 from backend.earning.receipts.awards.receipt_claims import ClaimFields, Settlement
 from backend.earning.receipts.awards.review_awards import ATTEMPTS, load_payer
 from backend.earning.receipts.review.lines.manual_decisions import pass_receipt, settle_manual_lines
-from backend.earning.receipts.review.lines.schemas import ReadLine
+from backend.earning.receipts.review.lines.schemas import ManualReceiptLine
 from backend.earning.receipts.review.reviewing_brands import is_reviewing_brand
 from backend.earning.receipts.submission import is_quick_submission
 from backend.identity.brands.authentication import Member, brand_transaction
@@ -101,7 +101,7 @@ async def record_lines(
     rule_cache: RuleCache,
     member: Member,
     receipt: int,
-    lines: list[ReadLine],
+    lines: list[ManualReceiptLine],
     now: datetime,
 ) -> Any:
     """Record the brand's goods on a receipt and pay them; without lines none are. Returns the receipt's new state.
@@ -128,7 +128,9 @@ async def _waiting_receipt(db: Database, member: Member, receipt: int) -> Any:
         return row
 
 
-async def _settlement_lines(db: Database, member: Member, row: Any, lines: list[ReadLine]) -> list[SettlementLine]:
+async def _settlement_lines(
+    db: Database, member: Member, row: Any, lines: list[ManualReceiptLine]
+) -> list[SettlementLine]:
     if row.total is not None and sum(line.amount for line in lines) > row.total:
         raise AmountsTooLarge
     if not all(Decimal(line.quantity) for line in lines):

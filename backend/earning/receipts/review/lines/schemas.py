@@ -10,7 +10,7 @@ from backend.earning.receipts.review.schemas import Kopecks, Moment
 Sku = Annotated[str, Meta(max_length=64, min_length=1, examples=["RA16-374"])]
 
 
-class NamedIn(RequestModel):
+class WordingProductIn(RequestModel):
     """The product of yours that the wording means. Without `sku`: none of yours."""
 
     sku: Sku | None
@@ -19,7 +19,7 @@ class NamedIn(RequestModel):
     ] = False
 
 
-class LikelyProduct(ResponseModel):
+class ProductCandidate(ResponseModel):
     """A candidate product, the best first."""
 
     sku: Sku
@@ -27,7 +27,7 @@ class LikelyProduct(ResponseModel):
     score: Annotated[float, Meta(examples=[0.71])]
 
 
-class Wording(ResponseModel):
+class ReceiptWording(ResponseModel):
     """An unclear wording of one shop, with all its lines in review."""
 
     line: Annotated[int, Meta(description="The oldest line: set the product at its path.", examples=[17])]
@@ -37,17 +37,17 @@ class Wording(ResponseModel):
     lines: Annotated[int, Meta(examples=[3])]
     sum: Kopecks
     decide_by: Moment
-    candidates: list[LikelyProduct]
+    candidates: list[ProductCandidate]
 
 
-class WordingPage(ResponseModel):
+class ReceiptWordingPage(ResponseModel):
     """Wordings, the oldest first."""
 
-    items: list[Wording]
+    items: list[ReceiptWording]
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
 
 
-class NamedOut(ResponseModel):
+class WordingProductOut(ResponseModel):
     """What a shop's wording means from now on; `everywhere`: in other shops too."""
 
     wording: Annotated[str, Meta(description="As printed on the receipt.", examples=["Розет. РА16 2-м бел"])]
@@ -57,7 +57,7 @@ class NamedOut(ResponseModel):
     everywhere: Annotated[bool, Meta(examples=[False])] = False
 
 
-class ReadLine(RequestModel):
+class ManualReceiptLine(RequestModel):
     """A line that a reviewer read off a receipt."""
 
     sku: Sku
@@ -69,7 +69,7 @@ class ReadLine(RequestModel):
     ]
 
 
-class ReadIn(RequestModel):
+class ManualReceiptLinesIn(RequestModel):
     """Your goods on the receipt; an empty list if there are none."""
 
-    lines: Annotated[list[ReadLine], Meta(max_length=200)]
+    lines: Annotated[list[ManualReceiptLine], Meta(max_length=200)]

@@ -18,7 +18,12 @@ from backend.earning.receipts.awards.review_awards import ATTEMPTS, RepricedLine
 from backend.earning.receipts.matching import wording_key
 from backend.earning.receipts.models import ALL_SHOPS, LineAlias
 from backend.earning.receipts.review.lines.named_lines import ReviewLimits, decide_lines
-from backend.earning.receipts.review.lines.schemas import LikelyProduct, NamedIn, NamedOut, Wording
+from backend.earning.receipts.review.lines.schemas import (
+    ProductCandidate,
+    ReceiptWording,
+    WordingProductIn,
+    WordingProductOut,
+)
 from backend.earning.receipts.review.service import waiting_line
 from backend.identity.brands import audit_log
 from backend.identity.brands.authentication import Member, brand_transaction
@@ -75,9 +80,9 @@ class WordingDecision(msgspec.Struct, frozen=True):
 
 async def wording_page(
     session: AsyncSession, member: Member, after: int | None, limit: int
-) -> tuple[list[Wording], int | None]:
+) -> tuple[list[ReceiptWording], int | None]:
     """A page of unclear wordings, the oldest first, and the last line of the page if there is another wording."""
-    groups: dict[tuple[str, str], Wording] = {}
+    groups: dict[tuple[str, str], ReceiptWording] = {}
     for row in (await session.execute(UNCLEAR_WORDINGS, {"brand": member.brand_id})).all():
         place = (row.inn, wording_key(row.name) or str(row.line))
         if place in groups:
@@ -85,13 +90,13 @@ async def wording_page(
             first.lines, first.sum = first.lines + row.lines, first.sum + int(row.sum)
             first.decide_by = min(first.decide_by, row.decide_by)
         else:
-            groups[place] = Wording(row.line, row.name, row.inn, "", row.lines, int(row.sum), row.decide_by, [])
+            groups[place] = ReceiptWording(row.line, row.name, row.inn, "", row.lines, int(row.sum), row.decide_by, [])
     found = [wording for wording in groups.values() if wording.line > (after or 0)]
     await _fill_details(session, member, found[:limit])
     return found[:limit], found[limit - 1].line if len(found) > limit else None
 
 
-async def _fill_details(session: AsyncSession, member: Member, found: list[Wording]) -> None:
+async def _fill_details(session: AsyncSession, member: Member, found: list[ReceiptWording]) -> None:
     """Set the shop's name and the candidates of each wording, from its oldest line."""
     values = {"brand": member.brand_id, "lines": [wording.line for wording in found]}
     first = {row.id: row for row in (await session.execute(OLDEST_LINES, values)).all()}
@@ -101,12 +106,20 @@ async def _fill_details(session: AsyncSession, member: Member, found: list[Wordi
     for wording in found:
         wording.shop = first[wording.line].shop or ""
         pairs = [(known[number], score) for number, score in first[wording.line].candidates if number in known]
-        wording.candidates = [LikelyProduct(product.sku, product.name_ru, round(score, 4)) for product, score in pairs]
+        wording.candidates = [
+            ProductCandidate(product.sku, product.name_ru, round(score, 4)) for product, score in pairs
+        ]
 
 
 async def decide_wording(
-    db: Database, settings: Settings, rule_cache: RuleCache, member: Member, line: int, request: NamedIn, now: datetime
-) -> NamedOut:
+    db: Database,
+    settings: Settings,
+    rule_cache: RuleCache,
+    member: Member,
+    line: int,
+    request: WordingProductIn,
+    now: datetime,
+) -> WordingProductOut:
     """Set the product of a line's wording in its shop, or in all, and decide all of the brand's lines that wait for it.
 
     The decision is stored first. Then each receipt is decided in its own transaction, so no agent's account is locked
@@ -126,10 +139,12 @@ async def decide_wording(
     for receipt, rows in (await _waiting_lines(db, member, named)).items():
         decided += await _decide_receipt(db, rule_cache, member, receipt, rows, named, now, limits)
     everywhere = named.place == ALL_SHOPS
-    return NamedOut(named.printed, named.inn, request.sku, decided, everywhere=everywhere)
+    return WordingProductOut(named.printed, named.inn, request.sku, decided, everywhere=everywhere)
 
 
-async def _store_decision(session: AsyncSession, member: Member, line: int, request: NamedIn) -> WordingDecision:
+async def _store_decision(
+    session: AsyncSession, member: Member, line: int, request: WordingProductIn
+) -> WordingDecision:
     row = (await session.execute(LINE, {"brand": member.brand_id, "line": line})).one_or_none()
     if row is None:
         raise LineUnknown
