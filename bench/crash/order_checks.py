@@ -54,7 +54,7 @@ async def judge(at: Stage, url: str, responses: dict[str, str], codes: int, earn
         ),
         f"{len(given):,} done, a certificate each and none twice": len(set(given)) == len(given),
         "suppliers sold once for each order that is done, never for one refused": all(map(_fits, _beside(orders, sold)))
-        and sold.keys() <= {supplier_reference(row) for row in orders},
+        and sold.keys() <= {supplier_reference(row.id, row.key) for row in orders},
         "each order's money moved once": all(row.moved in _moves(row) for row in orders)
         and sums.kept + sums.spent == earned,
         f"{sums.codes:,} of {codes:,} codes given out, each for an order that is done": sums.codes
@@ -74,7 +74,7 @@ def _sold(by_supplier: dict[str, dict[str, int]]) -> Counter[str]:
 
 
 def _beside(orders: list[Any], sold: Counter[str]) -> Iterator[tuple[Any, int]]:
-    return ((row, sold[supplier_reference(row)]) for row in orders)
+    return ((row, sold[supplier_reference(row.id, row.key)]) for row in orders)
 
 
 def _fits(beside: tuple[Any, int]) -> bool:

@@ -34,7 +34,8 @@ NOMINAL, EARNED = 1000, 10**8
 CODES, SCARCE = 300, 25
 BETWEEN_SECONDS = 0.1  # between orders of a buyer: recovery needs the machine
 # Time is moved in steps while no worker runs, up to a quarter of an hour.
-STEP_SECONDS, MAX_SECONDS, POLL_SECONDS = 90, 900, 10.0
+# Workers that start on a busy machine need a while until they have leased what is due; only then the polling begins.
+STEP_SECONDS, MAX_SECONDS, START_SECONDS, POLL_SECONDS = 90, 900, 60.0, 10.0
 SETUP = {
     "seed": 7,
     "faults": 0.3,
@@ -58,7 +59,10 @@ EARN = text("""
         '9999-12-31')
     FROM unnest(CAST(:accounts AS bigint[])) AS a
 """)
-OPEN = text("SELECT count(*) AS n FROM orders WHERE state = 'held' AND NOT for_person")
+OPEN = text("""
+    SELECT count(*) AS n, count(*) FILTER (WHERE due_at <= now()) AS due FROM orders
+    WHERE state = 'held' AND NOT for_person
+""")
 PASS = text("""
     UPDATE orders SET placed_at = placed_at - :seconds * interval '1 second',
         due_at = due_at - :seconds * interval '1 second' WHERE state = 'held' AND NOT for_person
@@ -238,10 +242,13 @@ async def _settle(at: Stage, environ: dict[str, str], workers: list[subprocess.P
 
 async def _still_open(at: Stage) -> int:
     """The number of orders that wait for suppliers, after some seconds in which workers may end them."""
-    deadline = time.monotonic() + POLL_SECONDS
-    while (count := int((await at.db.call(OPEN)).n)) and time.monotonic() < deadline:
+    last_start = time.monotonic() + START_SECONDS
+    deadline = 0.0
+    while (row := await at.db.call(OPEN)).n and (not deadline or time.monotonic() < deadline):
+        if not deadline and (not row.due or time.monotonic() > last_start):
+            deadline = time.monotonic() + POLL_SECONDS
         await asyncio.sleep(0.2)
-    return count
+    return int(row.n)
 
 
 async def _judge(run: Run, url: str, rounds: int, passed: int) -> bool:

@@ -2,11 +2,10 @@
 
 import asyncio
 import inspect
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar, get_type_hints
+from typing import get_type_hints
 
 import msgspec
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
@@ -18,8 +17,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from payouts.models import Base
 
 JobFunction = Callable[..., Awaitable[None]]
-T = TypeVar("T")
-DRAIN_AT_ONCE, DRAIN_SECONDS = 8, 300.0
 
 
 class JobFailure(Base):
@@ -122,25 +119,6 @@ async def enqueue(session: AsyncSession, job: Job, *, not_before: datetime | Non
         job.name, queue=job.queue, schedule_at=not_before, connection=connection.driver_connection
     )
     return await deferrer.defer_async(**msgspec.to_builtins(arguments))
-
-
-async def drain(
-    claim: Callable[[int], Awaitable[Sequence[T]]], process: Callable[[T], Coroutine[None, None, None]]
-) -> None:
-    """Process what is due, up to DRAIN_AT_ONCE rows at a time, until nothing is due or DRAIN_SECONDS are over.
-
-    `claim` returns up to so many rows, each to one process only. Rows that become due meanwhile are included, so one
-    run in a process is enough.
-    """
-    deadline = time.monotonic() + DRAIN_SECONDS
-    running: set[asyncio.Task[None]] = set()
-    async with asyncio.TaskGroup() as group:
-        while True:
-            free = DRAIN_AT_ONCE - len(running) if time.monotonic() < deadline else 0
-            running |= {group.create_task(process(row)) for row in (await claim(free) if free else ())}
-            if not running:
-                return
-            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
 
 
 def register(app: App) -> None:

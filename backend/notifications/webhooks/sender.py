@@ -1,15 +1,15 @@
 """The worker's sender: lease deliveries that are due, send them outside any transaction, record the outcomes."""
 
-import asyncio
-import time
+from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import text
 
-from backend.core.db import jobs
+from backend.core.db import jobs, leases
 from backend.core.db.database import Database
 from backend.core.settings import Settings
 from backend.notifications.webhooks import http_delivery, signatures, targets
@@ -25,7 +25,6 @@ RETRY_DELAYS = (5, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOU
 MAX_RETRY_DELAY = max(RETRY_DELAYS)
 LEASE_SECONDS = 3 * http_delivery.TIMEOUT_SECONDS
 MAX_CONCURRENT, MAX_PER_ENDPOINT = 32, 8  # concurrent attempts of a process, and of one endpoint
-RUN_SECONDS = 300.0
 
 # The oldest of each endpoint. Deliveries whose lease has expired, because a worker died, are due as well.
 CLAIM = text("""
@@ -79,42 +78,34 @@ class ClaimedDelivery(NamedTuple):
     message: http_delivery.WebhookMessage
 
 
-_sending = asyncio.Lock()
+_single_run = leases.SingleRun()
 
 
 @jobs.task("webhooks", cron="* * * * * */5")
 async def send_due(*, db: Database, settings: Settings) -> None:
     """Send due deliveries. A process needs only one run, which also sends what becomes due meanwhile."""
-    if _sending.locked():
-        return
-    async with _sending:
-        await send_all(db, settings)
+    await _single_run.start(partial(send_all, db, settings))
 
 
 async def send_all(db: Database, settings: Settings, resolve: Resolve = targets.resolve_host) -> None:
-    """Send until nothing is due, or for RUN_SECONDS. A slow endpoint delays only its own deliveries."""
-    deadline = time.monotonic() + RUN_SECONDS
-    running: dict[asyncio.Task[None], int] = {}
-    async with asyncio.TaskGroup() as group:
-        while True:
-            if time.monotonic() < deadline:
-                for delivery in await claim_deliveries(
-                    db, busy=set(running.values()), limit=MAX_CONCURRENT - len(running)
-                ):
-                    running[group.create_task(_attempt_delivery(db, settings, delivery, resolve))] = (
-                        delivery.endpoint_id
-                    )
-            if not running:
-                return
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            running = {task: endpoint_id for task, endpoint_id in running.items() if not task.done()}
+    """Send what is due. A slow endpoint delays only its own deliveries."""
+
+    async def claim(limit: int, running: Collection[ClaimedDelivery]) -> list[ClaimedDelivery]:
+        return await claim_deliveries(db, busy={delivery.endpoint_id for delivery in running}, limit=limit)
+
+    async def send(delivery: ClaimedDelivery) -> None:
+        await send_delivery(db, settings, delivery, resolve)
+
+    await leases.LeasedWork(claim, send, "webhook_failed", _log_fields, MAX_CONCURRENT).run()
+
+
+def _log_fields(delivery: ClaimedDelivery) -> dict[str, int]:
+    return {"delivery": delivery.id, "endpoint": delivery.endpoint_id}
 
 
 async def claim_deliveries(db: Database, *, busy: set[int], limit: int) -> list[ClaimedDelivery]:
     """Lease due deliveries, except those of busy endpoints. Each is leased by one process."""
-    rows = (
-        await db.rows(CLAIM, busy=list(busy), most=limit, each=MAX_PER_ENDPOINT, lease=LEASE_SECONDS) if limit else []
-    )
+    rows = await db.rows(CLAIM, busy=list(busy), most=limit, each=MAX_PER_ENDPOINT, lease=LEASE_SECONDS)
     return [
         ClaimedDelivery(
             id=row.id,
@@ -127,14 +118,6 @@ async def claim_deliveries(db: Database, *, busy: set[int], limit: int) -> list[
         )
         for row in rows
     ]
-
-
-async def _attempt_delivery(db: Database, settings: Settings, delivery: ClaimedDelivery, resolve: Resolve) -> None:
-    """Send, and log unexpected errors, so that other attempts go on. The delivery is due again after its lease."""
-    try:
-        await send_delivery(db, settings, delivery, resolve)
-    except Exception as error:
-        log.exception("webhook_failed", delivery=delivery.id, endpoint=delivery.endpoint_id, error=type(error).__name__)
 
 
 async def send_delivery(

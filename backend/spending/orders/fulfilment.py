@@ -6,17 +6,19 @@ this one certainly did not sell. An outcome that is still unknown after a quarte
 
 import asyncio
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-import psycopg
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.db import jobs, rate_limits
+from backend.core.db import jobs, leases, rate_limits
 from backend.core.db.database import Database
 from backend.core.security import gift_card_codes
 from backend.core.settings import Settings
@@ -24,7 +26,6 @@ from backend.spending.orders import transitions
 from backend.spending.orders.service import code_owner
 from backend.spending.orders.supplier_clients import SupplierClients
 from backend.spending.orders.transitions import OrderEnd
-from payouts.ledger import LedgerError
 from payouts.partners.supplier import PurchaseRequest, PurchaseResult
 
 log = structlog.get_logger("scanback")
@@ -64,7 +65,24 @@ INSERT_ATTEMPT = text("""
     VALUES (:order, :supplier, :result, :code, :http, :milliseconds)
 """)
 
-_running = asyncio.Lock()
+_single_run = leases.SingleRun()
+
+
+class DueOrder(NamedTuple):
+    """An order with a lease, which ends at `due_at`. In the order of the columns of LEASE_ORDERS."""
+
+    id: int
+    account_id: int
+    key: UUID
+    nominal: int
+    tries: int
+    supplier: int
+    unknown: bool
+    placed_at: datetime
+    due_at: datetime
+    suppliers: list[dict[str, str]]
+    valid_days: int | None
+    timezone: str
 
 
 class FulfilmentContext(msgspec.Struct, frozen=True):
@@ -78,30 +96,21 @@ class FulfilmentContext(msgspec.Struct, frozen=True):
 @jobs.task("orders", cron="* * * * * *")
 async def fulfil_due(*, context: FulfilmentContext) -> None:
     """Fulfil due orders. One run a process is enough: it also leases orders that become due meanwhile."""
-    if _running.locked():
-        return
-    async with _running:
-        await fulfil_due_orders(context)
+    await _single_run.start(partial(fulfil_due_orders, context))
 
 
 async def fulfil_due_orders(context: FulfilmentContext) -> None:
-    """Fulfil until no order is due, or for some minutes."""
+    """Fulfil what is due."""
 
-    async def claim(most: int) -> list[Any]:
-        return await context.db.rows(LEASE_ORDERS, most=most, lease=context.suppliers.lease)
+    async def lease_due(limit: int, _running: Collection[DueOrder]) -> list[DueOrder]:
+        rows = await context.db.rows(LEASE_ORDERS, most=limit, lease=context.suppliers.lease)
+        return [DueOrder(*row) for row in rows]
 
-    await jobs.drain(claim, lambda row: _fulfil_or_log(context, row))
-
-
-async def _fulfil_or_log(context: FulfilmentContext, row: Any) -> None:
-    """Log an error of one order, so that the others go on; it is due again when its lease ends."""
-    try:
-        await fulfil_order(context, row)
-    except (psycopg.Error, DBAPIError, LedgerError, LookupError, ValueError, TypeError) as error:
-        log.exception("order_failed", order=row.id, error=type(error).__name__)
+    work = leases.LeasedWork(lease_due, partial(fulfil_order, context), "order_failed", lambda row: {"order": row.id})
+    await work.run()
 
 
-async def fulfil_order(context: FulfilmentContext, row: Any) -> None:
+async def fulfil_order(context: FulfilmentContext, row: DueOrder) -> None:
     """Move one order a step further: done, refused, scheduled for a retry, or handed to staff."""
     if row.tries > 1 and _age(row) > MAX_SUPPLIER_SECONDS:
         await context.db.rows(HAND_TO_STAFF, id=row.id, claimed=row.due_at)
@@ -116,19 +125,19 @@ async def fulfil_order(context: FulfilmentContext, row: Any) -> None:
         return
     try:
         if row.unknown or await context.db.rows(MARK_CALL_STARTED, id=row.id, claimed=row.due_at):
-            request = PurchaseRequest(supplier_reference(row), product, row.nominal)
+            request = PurchaseRequest(supplier_reference(row.id, row.key), product, row.nominal)
             purchase = await _buy(context, row, name, request)
             await _apply_result(context, row, name, request, purchase)
     finally:
         await rate_limits.release_permit(context.db, permit)
 
 
-def supplier_reference(row: Any) -> str:
+def supplier_reference(order_id: int, key: UUID) -> str:
     """The order's number for suppliers: with its UUID, because other installations also count from one."""
-    return f"{row.id}-{row.key.hex}"
+    return f"{order_id}-{key.hex}"
 
 
-async def _buy(context: FulfilmentContext, row: Any, name: str, request: PurchaseRequest) -> PurchaseResult:
+async def _buy(context: FulfilmentContext, row: DueOrder, name: str, request: PurchaseRequest) -> PurchaseResult:
     """Buy under the order's own number, so that a retry gets the first purchase."""
     started_at = time.monotonic()
     purchase = await context.suppliers.of(name).place_order(request)
@@ -147,7 +156,7 @@ async def _buy(context: FulfilmentContext, row: Any, name: str, request: Purchas
 
 
 async def _apply_result(
-    context: FulfilmentContext, row: Any, name: str, request: PurchaseRequest, purchase: PurchaseResult
+    context: FulfilmentContext, row: DueOrder, name: str, request: PurchaseRequest, purchase: PurchaseResult
 ) -> None:
     if purchase.result == "sold":
         await _end_order(context, row, purchase, name)
@@ -169,7 +178,7 @@ async def _apply_result(
         await _retry(context.db, row, unknown=True)
 
 
-async def _retry(db: Database, row: Any, *, unknown: bool, min_seconds: int = 0) -> None:
+async def _retry(db: Database, row: DueOrder, *, unknown: bool, min_seconds: int = 0) -> None:
     """Schedule a retry, or hand the order to staff before the quarter of an hour is over."""
     wait = max(min_seconds, RETRY_SCHEDULE_SECONDS[min(row.tries, len(RETRY_SCHEDULE_SECONDS)) - 1])
     if _age(row) + wait > MAX_SUPPLIER_SECONDS:
@@ -178,15 +187,15 @@ async def _retry(db: Database, row: Any, *, unknown: bool, min_seconds: int = 0)
         await _schedule(db, row, wait=wait, supplier=row.supplier, unknown=unknown)
 
 
-def _age(row: Any) -> float:
+def _age(row: DueOrder) -> float:
     return float((datetime.now(UTC) - row.placed_at).total_seconds())
 
 
-async def _schedule(db: Database, row: Any, *, wait: float, supplier: int, unknown: bool) -> None:
+async def _schedule(db: Database, row: DueOrder, *, wait: float, supplier: int, unknown: bool) -> None:
     await db.rows(SCHEDULE_RETRY, id=row.id, wait=wait, supplier=supplier, unknown=unknown, claimed=row.due_at)
 
 
-async def _end_order(context: FulfilmentContext, row: Any, purchase: PurchaseResult, name: str) -> None:
+async def _end_order(context: FulfilmentContext, row: DueOrder, purchase: PurchaseResult, name: str) -> None:
     today = datetime.now(ZoneInfo(row.timezone)).date()
     done = purchase.result == "sold"
     secret = (
@@ -200,6 +209,9 @@ async def _end_order(context: FulfilmentContext, row: Any, purchase: PurchaseRes
         supplier_reference=purchase.reference[:120] or None,
         valid_until=purchase.valid_until,
     )
-    async with context.db.begin() as session:
+
+    async def end_order(session: AsyncSession) -> None:
         order = await transitions.lock_order(session, row.id)
         await transitions.end_order(session, order, end, today)
+
+    await context.db.transaction(end_order)

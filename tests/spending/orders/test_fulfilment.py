@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.settings import Settings
-from backend.spending.orders import fulfilment
+from backend.spending.orders import fulfilment, transitions
 from backend.spending.orders.fulfilment import FulfilmentContext
 from backend.spending.orders.supplier_clients import SupplierClients
 from tests.make import World, bearer
@@ -178,6 +180,44 @@ async def test_wrong_amount_is_handed_to_staff_in_time(till: Till, suppliers: Su
     async with till.shop.world.db.begin() as session:
         row = (await session.execute(text("SELECT for_person, due_at FROM orders"))).one()
     assert tuple(row) == (True, None)
+
+
+class FailingEnd:
+    """The end of an order, which raises an error in its first call."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: Exception | str) -> None:
+        self.error, self.count, self.end_order = error, 0, transitions.end_order
+        monkeypatch.setattr(transitions, "end_order", self)
+
+    async def __call__(self, session: AsyncSession, *rest: Any) -> bool:
+        self.count += 1
+        if self.count == 1 and isinstance(self.error, Exception):
+            raise self.error
+        if self.count == 1:
+            await session.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'a test' USING ERRCODE = '{self.error}'; END $$"))
+        return await self.end_order(session, *rest)
+
+
+async def test_end_of_order_after_deadlock_is_retried_at_once(till: Till, monkeypatch: pytest.MonkeyPatch):
+    key = await till.order()
+    end = FailingEnd(monkeypatch, "40P01")
+
+    await till.work()
+
+    assert (await till.seen(key))["status"] == "done"
+    assert end.count == 2
+
+
+async def test_unexpected_error_of_one_order_delays_no_other(till: Till, monkeypatch: pytest.MonkeyPatch):
+    keys = [await till.order() for _ in range(4)]
+    FailingEnd(monkeypatch, PoolTimeout("no free connection"))
+
+    await till.work()
+
+    ended = [(await till.seen(key))["status"] for key in keys]
+    assert sorted(ended) == ["done", "done", "done", "held"]
+    await till.work()
+    assert [(await till.seen(key))["status"] for key in keys] == ["done"] * 4
 
 
 async def test_killed_worker_buys_nothing_twice(till: Till, suppliers: SupplierStandIns):

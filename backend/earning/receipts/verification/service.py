@@ -1,18 +1,18 @@
 """Verification by the worker: lease due receipts, query a provider outside any transaction, apply the answer."""
 
-import asyncio
 import contextlib
 import random
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 import psycopg
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
-from backend.core.db import jobs
+from backend.core.db import jobs, leases
 from backend.core.db.database import Database
 from backend.core.settings import Settings
 from backend.earning.receipts.awards import returns, settlement
@@ -61,7 +61,27 @@ REFUSE = text("""
     SELECT receipts_refuse(id, :reason) FROM mine
 """)
 
-_running = asyncio.Lock()
+_single_run = leases.SingleRun()
+
+
+class DueReceipt(NamedTuple):
+    """A receipt with a lease, which ends at `due_at`. In the order of the columns of LEASE_DUE."""
+
+    id: int
+    account_id: int
+    country: str
+    identity: str
+    fp: int | None
+    canonical: str
+    at: datetime | None
+    total: int | None
+    operation: int | None
+    sent_at: datetime
+    tries: int
+    provider: int
+    due_at: datetime
+    decide_by: datetime
+    is_proven: bool
 
 
 class Verifier(msgspec.Struct, frozen=True):
@@ -86,35 +106,35 @@ class Verifier(msgspec.Struct, frozen=True):
 @jobs.task("receipts", cron="* * * * * *")
 async def verify_due(*, verifier: Verifier) -> None:
     """Verify due receipts. One run in a process is enough: it includes receipts that become due meanwhile."""
-    if _running.locked():
-        return
-    async with _running:
-        await verify_all(verifier)
+    await _single_run.start(partial(verify_all, verifier))
 
 
 async def verify_all(verifier: Verifier) -> None:
-    """Verify until no receipt is due, or for some minutes."""
+    """Verify what is due."""
 
-    async def lease_due(limit: int) -> list[Any]:
-        return await verifier.db.rows(LEASE_DUE, limit=limit, lease=verifier.providers.lease_seconds)
+    async def lease_due(limit: int, _running: Collection[DueReceipt]) -> list[DueReceipt]:
+        rows = await verifier.db.rows(LEASE_DUE, limit=limit, lease=verifier.providers.lease_seconds)
+        return [DueReceipt(*row) for row in rows]
 
-    await jobs.drain(lease_due, lambda row: _verify_or_log(verifier, row))
+    work = leases.LeasedWork(
+        lease_due, partial(_verify_or_review, verifier), "receipt_failed", lambda row: {"receipt": row.id}
+    )
+    await work.run()
 
 
-async def _verify_or_log(verifier: Verifier, row: Any) -> None:
-    """Verify one receipt. An error must not delay other receipts: this one is tried again after its lease, and goes to
-    review when its time is over."""
+async def _verify_or_review(verifier: Verifier, row: DueReceipt) -> None:
+    """Verify one receipt. After an error it is tried again when its lease ends, or goes to review in time."""
     try:
         await verify_receipt(verifier, row)
-    except (psycopg.Error, SQLAlchemyError, LookupError, ValueError, TypeError) as error:
-        log.exception("receipt_failed", receipt=row.id, error=type(error).__name__)
+    except Exception:
         # A reviewer cannot decide a return; the error may be temporary.
         if row.operation != RETURN_OPERATION and _now() > row.decide_by - REVIEW_TIME:
             with contextlib.suppress(psycopg.Error):
                 await verifier.db.rows(SEND_TO_REVIEW, id=row.id, claimed=row.due_at)
+        raise
 
 
-async def verify_receipt(verifier: Verifier, row: Any) -> None:
+async def verify_receipt(verifier: Verifier, row: DueReceipt) -> None:
     """Verify one receipt: decide it or make it due again later."""
     db = verifier.db
     known = await db.rows(KNOWN_DOCUMENT, country=row.country, identity=row.identity)
@@ -132,7 +152,7 @@ async def verify_receipt(verifier: Verifier, row: Any) -> None:
     await _apply_answer(verifier, row, permit.provider, answer)
 
 
-async def _postpone(db: Database, row: Any, again_at: datetime | None) -> None:
+async def _postpone(db: Database, row: DueReceipt, again_at: datetime | None) -> None:
     """No provider has a permit now: start again with the first one later, or send to review if there is none."""
     if again_at is None and row.provider == 0:
         await db.rows(SEND_TO_REVIEW, id=row.id, claimed=row.due_at)
@@ -142,7 +162,7 @@ async def _postpone(db: Database, row: Any, again_at: datetime | None) -> None:
     await _reschedule(db, row, at=at, provider=0)
 
 
-async def _apply_answer(verifier: Verifier, row: Any, provider: int, answer: ProviderAnswer) -> None:
+async def _apply_answer(verifier: Verifier, row: DueReceipt, provider: int, answer: ProviderAnswer) -> None:
     db = verifier.db
     if answer.result == "found":
         found = await _read_answer(verifier, row, provider, answer)
@@ -162,7 +182,7 @@ async def _apply_answer(verifier: Verifier, row: Any, provider: int, answer: Pro
         await db.rows(REFUSE, id=row.id, reason=reason, claimed=row.due_at)
 
 
-async def _schedule_retry(verifier: Verifier, row: Any) -> None:
+async def _schedule_retry(verifier: Verifier, row: DueReceipt) -> None:
     """Schedule the next retry; after the last one the receipt goes to review."""
     if row.tries >= RETRY_STEPS:
         await verifier.db.rows(SEND_TO_REVIEW, id=row.id, claimed=row.due_at)
@@ -171,7 +191,7 @@ async def _schedule_retry(verifier: Verifier, row: Any) -> None:
     await _reschedule(verifier.db, row, at=_now() + timedelta(seconds=wait), provider=0, tries=row.tries + 1)
 
 
-async def _await_other(verifier: Verifier, row: Any, provider: int) -> None:
+async def _await_other(verifier: Verifier, row: DueReceipt, provider: int) -> None:
     """The answer comes from a reviewer, or by a callback, which may never arrive."""
     if verifier.providers.named[provider].kind == "manual":
         await verifier.db.rows(SEND_TO_REVIEW, id=row.id, claimed=row.due_at)
@@ -180,12 +200,12 @@ async def _await_other(verifier: Verifier, row: Any, provider: int) -> None:
         await _reschedule(verifier.db, row, at=at, provider=(provider + 1) % len(verifier.providers.named))
 
 
-async def _reschedule(db: Database, row: Any, *, at: datetime, provider: int, tries: int | None = None) -> None:
+async def _reschedule(db: Database, row: DueReceipt, *, at: datetime, provider: int, tries: int | None = None) -> None:
     tries = row.tries if tries is None else tries
     await db.rows(RESCHEDULE, id=row.id, at=at, provider=provider, tries=tries, claimed=row.due_at)
 
 
-async def _read_answer(verifier: Verifier, row: Any, provider: int, answer: ProviderAnswer) -> Document | None:
+async def _read_answer(verifier: Verifier, row: DueReceipt, provider: int, answer: ProviderAnswer) -> Document | None:
     """Read and store the document, for all who send this receipt. An unreadable one is a failure of the provider."""
     try:
         found = read_document(answer.raw)
@@ -217,7 +237,7 @@ def read_document(raw: object) -> Document:
     return found
 
 
-async def _discard_answer(verifier: Verifier, row: Any, provider: int) -> None:
+async def _discard_answer(verifier: Verifier, row: DueReceipt, provider: int) -> None:
     """Discard an answer that is not about this receipt, and try another provider.
 
     This uses up a retry; otherwise a provider that is always wrong would be queried, and paid, without end.
@@ -238,7 +258,7 @@ async def store_document(
     )
 
 
-async def _apply_document(verifier: Verifier, row: Any, found: Document) -> None:
+async def _apply_document(verifier: Verifier, row: DueReceipt, found: Document) -> None:
     """Decide the receipt by its document, if the document matches it."""
     reason = mismatch_reason(row, found)
     decide_by = _now() + timedelta(hours=verifier.settings.numbers.at("review_hours", _now().date()))
