@@ -148,13 +148,9 @@ def _refusal_reason(
     row.offer = rule_set.campaigns_by_id.get(code.campaign)
     if code.closed:
         return "closed"
-    if row.offer is None or row.offer.rule.promo is None or not _is_running(row.offer, at):
+    if row.offer is None or row.offer.rule.promo is None or not row.offer.is_running(at):
         return "not_now"
     return _full_limit(row, snapshot, buyer, shop)
-
-
-def _is_running(offer: ActiveCampaign, at: datetime) -> bool:
-    return offer.starts_at <= at and (offer.ends_at is None or at < offer.ends_at)
 
 
 def _full_limit(

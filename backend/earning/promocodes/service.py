@@ -258,8 +258,7 @@ async def _best_offer(
         if (promo := offer.rule.promo)
         and promo.codes_per_agent
         and campaign in (None, offer.campaign_id)
-        and offer.starts_at <= now
-        and (offer.ends_at is None or now < offer.ends_at)
+        and offer.is_running(now)
     ]
     if not fitting:
         raise PromoOfferUnknown

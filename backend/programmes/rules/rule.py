@@ -115,6 +115,10 @@ class ActiveCampaign(msgspec.Struct, frozen=True):
     budgeted: bool
     rule: Rule
 
+    def is_running(self, at: datetime) -> bool:
+        """Whether it awards at a time: from its start until before its end."""
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+
 
 class Facts(msgspec.Struct, frozen=True):
     """What happened. `price` is the base of percentage rules in minor units, if it is known.
@@ -203,7 +207,7 @@ def _award_decision(match: MatchingCampaign, today: date) -> Decision:
 def mismatch_reason(campaign: ActiveCampaign, facts: Facts) -> MismatchReason | None:
     """Why a campaign awards nothing for the facts; None if it awards something. Pure."""
     rule = campaign.rule
-    if not (campaign.starts_at <= facts.at and (campaign.ends_at is None or facts.at < campaign.ends_at)):
+    if not campaign.is_running(facts.at):
         return "not_running"
     if facts.way not in rule.ways:
         return "other_way"
