@@ -18,8 +18,12 @@ class LockNamespace(IntEnum):
 
     # One operation at a time reads and writes what an account earns, holds and spends.
     ACCOUNT = 20311
+    # One import of products of a brand at a time. No brand has the key 0, under which slots are opened.
+    PRODUCT_IMPORT = 20312
     # A sale or a return shares the lock of its shop; what closes a period, or adds up debts, takes it alone.
     SHOP = 20313
+    # One import of a brand's stock codes at a time.
+    STOCK_IMPORT = 20315
 
 
 # In the order of the keys: the subquery sorts before the locks are taken.
@@ -54,6 +58,12 @@ async def lock_shop(session: AsyncSession, shop_id: int) -> None:
 async def share_shop(session: AsyncSession, shop_id: int) -> None:
     """Share the lock of a shop, as each sale and return does."""
     await session.execute(select(func.pg_advisory_xact_lock_shared(*_lock_numbers(LockNamespace.SHOP, shop_id))))
+
+
+async def try_lock(session: AsyncSession, namespace: LockNamespace, row_id: int) -> bool:
+    """Lock without waiting. False: another transaction holds the lock."""
+    locked = await session.scalar(select(func.pg_try_advisory_xact_lock(*_lock_numbers(namespace, row_id))))
+    return bool(locked)
 
 
 def _lock_numbers(namespace: LockNamespace, row_id: int) -> tuple[object, object]:

@@ -16,6 +16,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.locks import LockNamespace, try_lock
 from backend.core.http.errors import Conflict, DomainError, TooLarge
 from backend.core.settings import Settings
 from backend.core.tabular import changes, damage, lost_zeros
@@ -51,7 +52,6 @@ EMPTY: dict[str, Any] = {
 # Awards under way were decided with the old values of these fields.
 DECISIVE = ("price", "gtin", "archived")
 
-LOCK = text("SELECT pg_try_advisory_xact_lock(20312, CAST(:brand % 2147483647 AS int))")
 EXISTING = text("""
     SELECT sku, gtin, name_ru, name_en, aliases, articles, maker, trade_marks, exact_aliases, warranty_months, price,
         archived_at, updated_at
@@ -132,7 +132,7 @@ async def import_products(
     """
     if file.seek(0, io.SEEK_END) > limits.bytes:
         raise FileTooLarge(most=limits.bytes // 2**20)
-    if not await session.scalar(LOCK, {"brand": member.brand_id}):
+    if not await try_lock(session, LockNamespace.PRODUCT_IMPORT, member.brand_id):
         raise ImportUnderWay
     with contextlib.closing(ProductFileReader(file, limits)) as reader:
         return await _import_blocks(session, member, reader, limits)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -107,6 +108,5 @@ async def end_overdue_orders(db: Database) -> None:
     while rows := await db.rows(OVERDUE_ORDERS, after=after, most=BATCH_ROWS):
         after = rows[-1].id
         for order_id in [row.id for row in rows if is_cancellable(row)]:
-            async with db.begin() as session:
-                outcome = await end_pending_order(session, order_id, "overdue")
+            outcome = await db.transaction(partial(end_pending_order, order_id=order_id, reason="overdue"))
             log.info("order_overdue", order=order_id, outcome=outcome)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.db.locks import LockNamespace, try_lock
 from backend.core.http.errors import Conflict, Invalid, TooLarge
 from backend.core.security import gift_card_codes
 from backend.core.settings import Settings
@@ -31,7 +32,6 @@ from backend.spending.stock.schemas import FaceValueStock, StockImportReport
 
 MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_PROBLEMS = 16 * 2**20, 200_000, 1000
 
-TRY_LOCK_BRAND = text("SELECT pg_try_advisory_xact_lock(20315, CAST(:brand % 2147483647 AS int))")
 GIFT_CARD_DIGESTS = text(
     "SELECT digest FROM certificates WHERE brand_id = :brand AND digest = ANY(CAST(:digests AS bytea[]))"
 )
@@ -114,7 +114,7 @@ async def run_import(
 ) -> "StockImport":
     """Import codes like import_codes, and return the import with its file details."""
     offer = await _find_stock(session, member, key)
-    if not await session.scalar(TRY_LOCK_BRAND, {"brand": member.brand_id}):
+    if not await try_lock(session, LockNamespace.STOCK_IMPORT, member.brand_id):
         raise StockImportRunning
     # Orders are not blocked; only the reward's face values must not change during the import.
     await session.refresh(offer, with_for_update={"read": True})

@@ -43,3 +43,11 @@ async def test_key_of_large_id_fits_31_bits(world):
         await locks.lock_accounts(session, [2**62, 5])
 
     assert locks.lock_key(2**62) < 2**31
+
+
+async def test_lock_that_another_holds_is_not_waited_for(world):
+    async with world.db.begin() as holder, world.db.begin() as session:
+        assert await locks.try_lock(holder, locks.LockNamespace.STOCK_IMPORT, 1)
+
+        assert not await locks.try_lock(session, locks.LockNamespace.STOCK_IMPORT, 1)
+        assert await locks.try_lock(session, locks.LockNamespace.PRODUCT_IMPORT, 1)
