@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, field
 
 from backend.core.http.models import RequestModel, ResponseModel
 from backend.core.language import localized, translate
+from backend.spending.order_rows import OrderRow, PendingState
 from backend.spending.reasons import DELIVERIES, REASONS
 from backend.spending.reward_kinds import RewardKind
 
@@ -136,7 +137,7 @@ class OrderPage(ResponseModel):
     next: Annotated[str | None, Meta(description="Send it back as `cursor`.", examples=["WzE3XQ"])] = None
 
 
-def order_out(row: Any, code: str | None = None, url: str | None = None) -> OrderOut:
+def order_out(row: OrderRow, code: str | None = None, url: str | None = None) -> OrderOut:
     """An order for its owner."""
     out = OrderOut(
         row.key,
@@ -167,24 +168,24 @@ def order_out(row: Any, code: str | None = None, url: str | None = None) -> Orde
     return out
 
 
-def has_code(row: Any) -> bool:
+def has_code(row: OrderRow) -> bool:
     """Whether an order has a code to show. Until 0.1.0 orders without fulfilment had one by mistake."""
     return row.state == "done" and row.secret is not None and row.supplier_name != "instant"
 
 
-def is_cancellable(row: Any) -> bool:
+def is_cancellable(row: PendingState) -> bool:
     """Whether an order waits only for staff: no supplier may have sold it, and goods are not on their way."""
     waits_for_staff = row.state == "held" and row.for_person and not row.unknown and row.due_at is None
-    return bool(waits_for_staff and row.delivery in (None, "ordered"))
+    return waits_for_staff and row.delivery in (None, "ordered")
 
 
-def _next_step(row: Any, reason: str) -> str:
+def _next_step(row: OrderRow, reason: str) -> str:
     """The next step as text; for goods on their way, where they are."""
     if reason == "being_fulfilled" and row.delivery in DELIVERIES:
         return translate(DELIVERIES[row.delivery])
     return translate(REASONS[reason])
 
 
-def orders_out(rows: Iterable[Any]) -> list[OrderOut]:
+def orders_out(rows: Iterable[OrderRow]) -> list[OrderOut]:
     """Orders without their codes."""
     return [order_out(row) for row in rows]

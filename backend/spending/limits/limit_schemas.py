@@ -1,7 +1,7 @@
 """Wire format of yearly limits."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -9,6 +9,7 @@ from backend.core.http.models import ResponseModel
 from backend.core.settings import Settings
 from backend.spending.accounting import tax
 from backend.spending.accounting.tax import YearLimit
+from backend.spending.order_rows import OrderRow
 from backend.spending.reward_kinds import TaxNature
 from backend.spending.schemas import OrderOut
 
@@ -48,7 +49,7 @@ def limit_out(year_limit: YearLimit) -> YearlyLimitOut:
     )
 
 
-def with_limit_warning(settings: Settings, row: Any, order: OrderOut, now: datetime) -> OrderOut:
+def with_limit_warning(settings: Settings, row: OrderRow, order: OrderOut, now: datetime) -> OrderOut:
     """Add a warning to an order if its yearly limit is near or exceeded."""
     limit = tax.year_limit(settings, row.tax, row.own_rung, now)
     # An order that waits at the limit is not counted yet, but it has reached the limit.

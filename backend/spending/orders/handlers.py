@@ -105,11 +105,14 @@ async def put_order(
     generates; a retry gets the current state of the first order. A code that is ready is in the response, unless the
     account is in the hold after a recovery.
     """
-    row = await orders.place_order(db, settings, agent, key, data, now)
-    if row is None:
+    placed = await orders.place_order(db, settings, agent, key, data, now)
+    if placed is None:
         await pins.check_pin(db, passwords, settings, agent, pin, now)
-        row = await orders.place_order(db, settings, agent, key, data, now, pin_shown=True)
-    code = None if row.is_held else orders.order_code(settings, row)
+        placed = await orders.place_order(db, settings, agent, key, data, now, pin_shown=True)
+    if placed is None:
+        raise PinNeeded
+    row = placed.order
+    code = None if placed.is_held else orders.order_code(settings, row)
     return with_limit_warning(settings, row, order_out(row, code, orders.gift_card_url(settings, row, code)), now)
 
 

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from backend.core.settings import Settings
 from backend.identity.accounts.authentication import Agent
 from backend.programmes.models import Programme
 from backend.spending.models import Order
+from backend.spending.order_rows import OrderRow
 from backend.spending.orders import service as orders
 from backend.spending.orders import transitions
 from backend.spending.orders.transitions import OrderEnd
@@ -58,7 +58,7 @@ class OrderCancelConflict(Conflict):
     code = "order_cancel_conflict"
 
 
-async def cancel_order(session: AsyncSession, agent: Agent, key: UUID) -> Any:
+async def cancel_order(session: AsyncSession, agent: Agent, key: UUID) -> OrderRow:
     """End an order that waits for staff and release its money; a retry is harmless. Returns the order's row.
 
     Raises:

@@ -2,7 +2,6 @@
 
 import hashlib
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,6 +15,7 @@ from backend.core.settings import Settings
 from backend.identity.accounts.authentication import Agent, translate_database_errors
 from backend.identity.accounts.holds import AccountHeld
 from backend.spending.accounting import tax
+from backend.spending.order_rows import OrderRow, PlacedOrder
 from backend.spending.schemas import OrderIn, has_code
 
 _ORDER_COLUMNS = """
@@ -135,8 +135,8 @@ REFUSALS: dict[str, type[DomainError]] = {
 
 async def place_order(
     db: Database, settings: Settings, agent: Agent, key: UUID, body: OrderIn, now: datetime, *, pin_shown: bool = False
-) -> Any:
-    """Place an order. Idempotent by its id. Returns the order's row; if it has a code, the reveal is recorded. None:
+) -> PlacedOrder | None:
+    """Place an order. Idempotent by its id. If the order has a code, the reveal is recorded. None:
     the account has a PIN, which was not sent.
 
     Raises:
@@ -172,7 +172,7 @@ async def place_order(
         raise REFUSALS[row.refusal]
     if row.changed:
         raise BodyChanged
-    return row
+    return PlacedOrder(OrderRow.of(row), row.is_held)
 
 
 def _digest(body: OrderIn) -> bytes:
@@ -188,7 +188,7 @@ def code_owner(account_id: int, key: UUID) -> str:
     return f"{account_id}:{key}"
 
 
-async def order_by_key(db: Database, account_id: int, key: UUID) -> Any:
+async def order_by_key(db: Database, account_id: int, key: UUID) -> OrderRow:
     """An order by its id.
 
     Raises:
@@ -197,10 +197,10 @@ async def order_by_key(db: Database, account_id: int, key: UUID) -> Any:
     rows = await db.rows(ORDER_BY_KEY, account=account_id, key=key)
     if not rows:
         raise OrderNotFound
-    return rows[0]
+    return OrderRow.of(rows[0])
 
 
-async def order_in_session(session: AsyncSession, account_id: int, key: UUID) -> Any:
+async def order_in_session(session: AsyncSession, account_id: int, key: UUID) -> OrderRow:
     """An order by its id, within a transaction.
 
     Raises:
@@ -209,15 +209,16 @@ async def order_in_session(session: AsyncSession, account_id: int, key: UUID) ->
     row = (await session.execute(ORDER_BY_KEY, {"account": account_id, "key": key})).one_or_none()
     if row is None:
         raise OrderNotFound
-    return row
+    return OrderRow.of(row)
 
 
-async def order_page(db: Database, account_id: int, before: int | None, most: int) -> list[Any]:
+async def order_page(db: Database, account_id: int, before: int | None, most: int) -> list[OrderRow]:
     """Orders of an account, newest first, before an id."""
-    return await db.rows(ORDER_PAGE, account=account_id, before=2**62 if before is None else before, most=most)
+    rows = await db.rows(ORDER_PAGE, account=account_id, before=2**62 if before is None else before, most=most)
+    return [OrderRow.of(row) for row in rows]
 
 
-async def reveal_code(db: Database, settings: Settings, agent: Agent, row: Any) -> str:
+async def reveal_code(db: Database, settings: Settings, agent: Agent, row: OrderRow) -> str:
     """Return the code of an order and record the reveal with the device.
 
     Raises:
@@ -231,9 +232,9 @@ async def reveal_code(db: Database, settings: Settings, agent: Agent, row: Any) 
     return code
 
 
-def order_code(settings: Settings, row: Any) -> str | None:
+def order_code(settings: Settings, row: OrderRow) -> str | None:
     """The code of an order, for its owner only; each reveal must be recorded. None: it has none, or not yet."""
-    if not has_code(row):
+    if row.secret is None or not has_code(row):
         return None
     sealed_for = (
         gift_card_codes.stock_owner(row.offer_id)
@@ -243,7 +244,7 @@ def order_code(settings: Settings, row: Any) -> str | None:
     return gift_card_codes.unseal(settings, sealed_for, row.secret)
 
 
-def gift_card_url(settings: Settings, row: Any, code: str | None) -> str | None:
+def gift_card_url(settings: Settings, row: OrderRow, code: str | None) -> str | None:
     """The URL of the page of an order's code, if it is a gift card."""
     is_own = code is not None and row.supplier_name in (None, "own") and gift_card_codes.is_code(code)
     return gift_card_codes.link(settings.base_url, code) if code and is_own else None
