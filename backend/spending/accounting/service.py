@@ -1,20 +1,32 @@
 """A brand's accounts of a period: movements, and payables to agents, partners and shops. None of it is advice."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.database import Database
 from backend.core.http.errors import Invalid
 from backend.identity.brands.authentication import SET_BRAND, Member
+from backend.spending.accounting.figures import (
+    GiftCardTotals,
+    OutstandingMonth,
+    ProgrammeName,
+    ShopName,
+    ShopPayable,
+    SupplierPayable,
+    Turnover,
+)
 from backend.spending.accounting.tax import YEAR_ZONE
 from payouts import accounting_queries
 from payouts.models import MovementKind, Place
+
+Figure = TypeVar("Figure")
+BookFigure = TypeVar("BookFigure", Turnover, OutstandingMonth, SupplierPayable)
 
 PROGRAMMES = text("SELECT id, key, name, currency FROM programmes WHERE brand_id = :brand ORDER BY id")
 SHOPS = text("SELECT id, number, name FROM shops WHERE id = ANY(:shops)")
@@ -94,16 +106,16 @@ class PlaceBalance(msgspec.Struct, frozen=True):
 class ProgrammeBooks(msgspec.Struct, frozen=True):
     """A programme's figures in its minor units."""
 
-    programme: Any
+    programme: ProgrammeName
     kinds: dict[MovementKind, tuple[int, int]]  # how often, how much
     places: dict[Place, PlaceBalance]
-    outstanding: list[Any]
-    payables: list[Any]
+    outstanding: list[OutstandingMonth]
+    payables: list[SupplierPayable]
 
     @property
     def debts(self) -> int:
         """Debts of agents from whom more was clawed back than they had."""
-        in_lots: int = sum(row.available for row in self.outstanding)
+        in_lots = sum(row.available for row in self.outstanding)
         return in_lots - self.places[Place.AVAILABLE].closing
 
 
@@ -112,8 +124,8 @@ class BrandAccounts(msgspec.Struct, frozen=True):
 
     period: Period
     books: list[ProgrammeBooks]
-    shop_payables: list[tuple[Any, Any]]  # a shop and its payable
-    gift_cards: Any
+    shop_payables: list[tuple[ShopName, ShopPayable]]
+    gift_cards: GiftCardTotals
 
 
 def _day_start(day: date) -> datetime:
@@ -133,19 +145,25 @@ async def period_accounts(db: Database, member: Member, period: Period) -> Brand
     """The brand's accounts; a transaction that has not committed yet may still add to today."""
     bounds = {"since": period.since, "upto": period.upto}
     async with snapshot(db, member) as session:
-        programmes = await _fetch_rows(session, PROGRAMMES, brand=member.brand_id)
+        programmes = await _fetch_rows(session, ProgrammeName, PROGRAMMES, brand=member.brand_id)
         of_books = bounds | {"books": [row.id for row in programmes]}
-        turnover = await _fetch_rows(session, accounting_queries.TURNOVER, **of_books)
+        turnover = await _fetch_rows(session, Turnover, accounting_queries.TURNOVER, **of_books)
         outstanding = await _fetch_rows(
-            session, accounting_queries.OUTSTANDING, upto=period.upto, books=of_books["books"]
+            session, OutstandingMonth, accounting_queries.OUTSTANDING, upto=period.upto, books=of_books["books"]
         )
-        payables = await _fetch_rows(session, SUPPLIER_PAYABLES, **of_books)
-        shop_payables = await _fetch_rows(session, accounting_queries.PAYABLES, debtor=member.brand_id, **bounds)
-        shops = {
-            row.id: row for row in await _fetch_rows(session, SHOPS, shops=[row.creditor_id for row in shop_payables])
-        }
+        payables = await _fetch_rows(session, SupplierPayable, SUPPLIER_PAYABLES, **of_books)
+        shop_payables = await _fetch_rows(
+            session, ShopPayable, accounting_queries.PAYABLES, debtor=member.brand_id, **bounds
+        )
+        shop_ids = [row.creditor_id for row in shop_payables]
+        shops = {row.id: row for row in await _fetch_rows(session, ShopName, SHOPS, shops=shop_ids)}
         (gift_cards,) = await _fetch_rows(
-            session, GIFT_CARD_TOTALS, brand=member.brand_id, day=period.last + timedelta(days=1), **bounds
+            session,
+            GiftCardTotals,
+            GIFT_CARD_TOTALS,
+            brand=member.brand_id,
+            day=period.last + timedelta(days=1),
+            **bounds,
         )
     books = [
         ProgrammeBooks(
@@ -161,15 +179,17 @@ async def period_accounts(db: Database, member: Member, period: Period) -> Brand
     return BrandAccounts(period, books, [(shops[row.creditor_id], row) for row in shop_payables], gift_cards)
 
 
-async def _fetch_rows(session: AsyncSession, query: Any, **values: Any) -> list[Any]:
-    return list((await session.execute(query, values)).all())
+async def _fetch_rows(
+    session: AsyncSession, kind: Callable[..., Figure], query: TextClause, **values: object
+) -> list[Figure]:
+    return [kind(*row) for row in (await session.execute(query, values)).all()]
 
 
-def _of_book(rows: Iterable[Any], book: int) -> list[Any]:
+def _of_book(rows: Iterable[BookFigure], book: int) -> list[BookFigure]:
     return [row for row in rows if row.book_id == book]
 
 
-def _kind_totals(turnover: list[Any]) -> dict[MovementKind, tuple[int, int]]:
+def _kind_totals(turnover: list[Turnover]) -> dict[MovementKind, tuple[int, int]]:
     totals = dict.fromkeys(MovementKind, (0, 0))
     for row in turnover:
         times, amount = totals[MovementKind(row.kind)]
@@ -177,11 +197,11 @@ def _kind_totals(turnover: list[Any]) -> dict[MovementKind, tuple[int, int]]:
     return totals
 
 
-def _place_balances(turnover: list[Any]) -> dict[Place, PlaceBalance]:
+def _place_balances(turnover: list[Turnover]) -> dict[Place, PlaceBalance]:
     return {place: _place_balance(turnover, place) for place in Place}
 
 
-def _place_balance(turnover: list[Any], place: Place) -> PlaceBalance:
+def _place_balance(turnover: list[Turnover], place: Place) -> PlaceBalance:
     into = [row for row in turnover if row.to_place == place]
     out = [row for row in turnover if row.from_place == place]
     return PlaceBalance(
