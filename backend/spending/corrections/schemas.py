@@ -1,7 +1,7 @@
 """Wire format of corrections. Amounts in minor units of the programme's currency."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, NamedTuple, Self
 from uuid import UUID
 
 from msgspec import Meta
@@ -48,6 +48,24 @@ class CorrectionIn(RequestModel):
     ] = None
 
 
+class CorrectionRow(NamedTuple):
+    """A correction with its request, in the order of the columns of the queries."""
+
+    id: int
+    key: UUID
+    card_number: str | None
+    programme: str
+    amount: int
+    reason: str
+    expires_on: date | None
+    requested_at: datetime
+    decided_at: datetime | None
+    note: str
+    requester: str
+    decider: str | None
+    shown_state: State
+
+
 class CorrectionOut(ResponseModel):
     """A correction, its requester and its approver. `used`: the amount has moved."""
 
@@ -65,7 +83,7 @@ class CorrectionOut(ResponseModel):
     expires_on: Annotated[date | None, Meta(examples=["2027-11-22"])] = None
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: CorrectionRow) -> Self:
         return cls(
             row.key,
             row.card_number or "",

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, text
+from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.locks import lock_account
@@ -23,7 +23,7 @@ from backend.identity.brands.models import Brand
 from backend.programmes import service as programmes
 from backend.programmes.models import Programme
 from backend.spending.corrections.models import CAUSE, Correction
-from backend.spending.corrections.schemas import CorrectionIn
+from backend.spending.corrections.schemas import CorrectionIn, CorrectionRow
 from payouts import ledger
 from payouts.ledger import Cause, WalletKey
 
@@ -88,13 +88,13 @@ class AccountClosed(Conflict):
 
 async def correction_page(
     session: AsyncSession, member: Member, card: str | None, before: int | None, most: int
-) -> list[Any]:
+) -> list[CorrectionRow]:
     """The brand's corrections, newest first, before an id."""
     values = {"brand": member.brand_id, "card": card, "before": before or 2**62, "most": most}
-    return list(await session.execute(CORRECTION_PAGE, values))
+    return [CorrectionRow(*row) for row in await session.execute(CORRECTION_PAGE, values)]
 
 
-async def correction_by_key(session: AsyncSession, member: Member, key: UUID) -> Any:
+async def correction_by_key(session: AsyncSession, member: Member, key: UUID) -> CorrectionRow:
     """A correction in its present state.
 
     Raises:
@@ -103,12 +103,12 @@ async def correction_by_key(session: AsyncSession, member: Member, key: UUID) ->
     row = (await session.execute(CORRECTION_BY_KEY, {"brand": member.brand_id, "key": key})).one_or_none()
     if row is None:
         raise CorrectionNotFound
-    return row
+    return CorrectionRow(*row)
 
 
 async def request_correction(
     session: AsyncSession, settings: Settings, member: Member, key: UUID, new: CorrectionIn, now: datetime
-) -> Any:
+) -> CorrectionRow:
     """Request a correction. Idempotent by its id: the same request gets the present correction.
 
     Raises:
@@ -213,5 +213,5 @@ async def _record_movement(session: AsyncSession, purse: WalletKey, correction: 
         raise WalletBalanceTooLow from error
 
 
-def _find_approval(member: Member, key: UUID) -> Any:
+def _find_approval(member: Member, key: UUID) -> Select[Approval]:
     return select(Approval).where(Approval.brand_id == member.brand_id, Approval.key == key)

@@ -3,7 +3,8 @@
 import functools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import text
@@ -37,6 +38,19 @@ EARLIER_RETURNS = text("""
 """)
 
 
+class ReturnableLine(NamedTuple):
+    """A line of a sale, in the order of the columns of RETURNABLE_LINES."""
+
+    id: int
+    name: str
+    quantity: Decimal
+    sum: int
+    gtin: str | None
+    serial: str | None
+    account_id: int
+    fp: int | None
+
+
 async def claw_back_return(db: Database, document: Document, sender: int, decide_by: datetime) -> int:
     """Claw back the points of returned goods, line by line. Idempotent. Returns the number of lines changed.
 
@@ -46,7 +60,8 @@ async def claw_back_return(db: Database, document: Document, sender: int, decide
     """
     if document.seller_inn is None:
         return 0
-    sold = await db.rows(RETURNABLE_LINES, seller=document.seller_inn, since=document.at - WINDOW, until=document.at)
+    rows = await db.rows(RETURNABLE_LINES, seller=document.seller_inn, since=document.at - WINDOW, until=document.at)
+    sold = [ReturnableLine(*row) for row in rows]
     changed = 0
     for line in document.lines:
         candidates = [row for row in sold if _is_same_goods(row, line, document)]
@@ -64,9 +79,9 @@ async def claw_back_earlier_returns(db: Database, sale: Document, sender: int, d
         await claw_back_return(db, msgspec.convert(row.document, Document, strict=False), sender, decide_by)
 
 
-def _is_same_goods(row: Any, line: Line, document: Document) -> bool:
+def _is_same_goods(row: ReturnableLine, line: Line, document: Document) -> bool:
     if line.serial is not None and row.serial is not None:
-        return bool(row.serial == line.serial and row.gtin == line.gtin)
+        return row.serial == line.serial and row.gtin == line.gtin
     if document.corrects is not None and document.corrects.fp is not None and document.corrects.fp != row.fp:
         return False
     return wording_key(row.name) == wording_key(line.name[:200]) and round(row.sum / row.quantity) == round(
@@ -74,12 +89,12 @@ def _is_same_goods(row: Any, line: Line, document: Document) -> bool:
     )
 
 
-def _names_sale(row: Any, line: Line, document: Document) -> bool:
+def _names_sale(row: ReturnableLine, line: Line, document: Document) -> bool:
     """Whether the document identifies the sale: a serial number does only if the sale has one too."""
     return None not in (line.serial, row.serial) or (document.corrects is not None and document.corrects.fp is not None)
 
 
-async def _claw_back_line(db: Database, returned: ReturnedLine, candidates: Sequence[Any]) -> int:
+async def _claw_back_line(db: Database, returned: ReturnedLine, candidates: Sequence[ReturnableLine]) -> int:
     changed = 0
     for row in candidates:
         amount = await db.transaction(functools.partial(take_back, line_id=row.id, returned=returned))
@@ -87,7 +102,9 @@ async def _claw_back_line(db: Database, returned: ReturnedLine, candidates: Sequ
     return changed
 
 
-async def _flag_lines(db: Database, returned: ReturnedLine, candidates: Sequence[Any], decide_by: datetime) -> None:
+async def _flag_lines(
+    db: Database, returned: ReturnedLine, candidates: Sequence[ReturnableLine], decide_by: datetime
+) -> None:
     signal = fraud_rules.unclear_return(returned.identity)
 
     async def flag(session: AsyncSession, line_id: int) -> None:

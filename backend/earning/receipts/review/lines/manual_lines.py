@@ -20,6 +20,7 @@ from backend.earning.receipts.awards.payment_steps import PricesOutdated
 from backend.earning.receipts.awards.pricing import ReceiptAge, SettlementLine
 from backend.earning.receipts.awards.receipt_claims import ClaimFields, Settlement
 from backend.earning.receipts.awards.review_awards import ATTEMPTS, load_payer
+from backend.earning.receipts.models import Receipt
 from backend.earning.receipts.review.lines.manual_decisions import pass_receipt, settle_manual_lines
 from backend.earning.receipts.review.lines.schemas import ManualReceiptLine
 from backend.earning.receipts.review.reviewing_brands import is_reviewing_brand
@@ -119,17 +120,17 @@ async def record_lines(
     return await db.call(RECEIPT_STATE, receipt=receipt, brand=member.brand_id)
 
 
-async def _waiting_receipt(db: Database, member: Member, receipt: int) -> Any:
+async def _waiting_receipt(db: Database, member: Member, receipt: int) -> Receipt:
     async with db.begin() as session:
-        found = await session.execute(RECEIPT, {"receipt": receipt, "brand": member.brand_id})
-        row = found.one_or_none()
+        query = select(Receipt).from_statement(RECEIPT)
+        row: Receipt | None = await session.scalar(query, {"receipt": receipt, "brand": member.brand_id})
         if row is None or not await is_reviewing_brand(session, member.brand_id):
             raise ReceiptNotWaiting
         return row
 
 
 async def _settlement_lines(
-    db: Database, member: Member, row: Any, lines: list[ManualReceiptLine]
+    db: Database, member: Member, row: Receipt, lines: list[ManualReceiptLine]
 ) -> list[SettlementLine]:
     if row.total is not None and sum(line.amount for line in lines) > row.total:
         raise AmountsTooLarge
@@ -163,7 +164,7 @@ async def _settle(
     settings: Settings,
     rule_cache: RuleCache,
     member: Member,
-    row: Any,
+    row: Receipt,
     lines_read: list[SettlementLine],
     now: datetime,
 ) -> None:
@@ -187,7 +188,7 @@ async def _settle(
         raise Busy from error
 
 
-def _claim_fields(row: Any) -> ClaimFields:
+def _claim_fields(row: Receipt) -> ClaimFields:
     """The claim of a receipt without a document: its shop is unknown, its till is known only in Russia."""
     fn, _, fd = row.identity.partition(":")
     is_russian = row.country == "RU"
