@@ -10,7 +10,7 @@ CORRECTIONS = (31, 41)
 
 
 class Requisites(Protocol):
-    """What a receipt's QR code says: the row of a receipt that was sent."""
+    """The contents of a receipt's QR code: the row of a receipt that was sent."""
 
     @property
     def identity(self) -> str: ...
