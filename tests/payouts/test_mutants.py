@@ -37,7 +37,7 @@ PLACE = """
 """
 OPEN_WALLET = "SELECT (ledger_open(%s, %s, current_date)).id"
 DEADLOCK = "a deadlock, whichever transaction was chosen"
-ACCOUNT_LOCK = "PERFORM pg_advisory_xact_lock(20311, (p_account % 2147483647)::int);"
+ACCOUNT_LOCK = "PERFORM lock_account(p_account);"
 OPEN = "w := ledger_open(p_account, f.programme_id, p_today);"
 
 

@@ -31,11 +31,12 @@ async def test_reference_shows_all_operations_without_foreign_requests(visit: Vi
 
 
 async def test_opened_operation_shows_example(visit: Visit):
-    page = await visit.open("/docs#/Scans/scan")
+    page = await visit.open("/docs#/Scans/put_scan")
 
     await expect(page.locator(".opblock.is-open")).to_contain_text("The outcome of a scan.")
     await expect(page.locator(".opblock.is-open .body-param__example, .opblock.is-open textarea").first).to_be_visible()
-    assert visit.complaints == []
+    # Swagger UI warns of each underscore in an operation id, for which it also tries a blank.
+    assert [one for one in visit.complaints if "deep link whitespace" not in one] == []
 
 
 async def test_type_of_problem_links_to_description(visit: Visit):

@@ -150,8 +150,8 @@ def test_foreign_record_file_is_unchanged(tmp_path):
 def test_killed_export_resumes_to_same_bytes(tmp_path, monkeypatch):
     script = (
         "import sys; from pathlib import Path; from tests.earning.packages.test_export import *\n"
-        "files.FILE_SIZES[Format.CSV], files.BLOCK_SIZES[Format.CSV] = 150_000, 100\n"
-        "run = make_run(Format.CSV, 200_000)\n"
+        "files.FILE_SIZES[PrintFormat.CSV], files.BLOCK_SIZES[PrintFormat.CSV] = 150_000, 100\n"
+        "run = make_run(PrintFormat.CSV, 200_000)\n"
         "export_files(run, KEY, Path(sys.argv[1]), about(run), lambda done: None)"
     )
     root, folder = Path(__file__).parents[3], tmp_path / "killed"
