@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from statistics import fmean, median
 from typing import Any
 
@@ -215,7 +216,7 @@ async def measure_hot_code(shop: Shop) -> dict[str, Any]:
 async def measure_spending(count: int) -> list[dict[str, Any]]:
     """Orders, a statement, and a night's expiry on a separate stage."""
     async with open_stage() as at:
-        found = await orders.orders(at, count // orders.TURNS)
+        found = await orders.orders(at, count // orders.ROUNDS)
         statements = await orders.statements(at)
     async with open_stage() as at:
         expired = await orders.expiry(at, LOTS)
@@ -281,7 +282,7 @@ async def measure_packages(full: bool, count: int) -> list[dict[str, Any]]:
 
 async def main(parts: list[str], full: bool, count: int) -> list[dict[str, Any]]:
     """Measure one part after the other."""
-    measurements = {
+    measurements: dict[str, Callable[[], Awaitable[list[dict[str, Any]]]]] = {
         "codes": measure_code_generation,
         "receipts": measure_parsing,
         "promo": measure_issue,

@@ -129,7 +129,10 @@ async def _alternate(
     for begin in range(WARM, WARM + ROUNDS * count, count):
         load = await _run_ours(shop, port, range(begin, begin + count))
         os.sched_setaffinity(0, {SERVER_CORE})
-        yield load, theirs and Round(load.rate, theirs.standing(REDEMPTIONS), theirs.fresh(REDEMPTIONS))
+        if theirs:
+            yield load, Round(load.rate, theirs.standing(REDEMPTIONS), theirs.fresh(REDEMPTIONS))
+        else:
+            yield load, None
 
 
 async def _run_ours(shop: Shop, port: int, numbers: range) -> Load:

@@ -95,6 +95,6 @@ def _fill(pool: ConnectionPool[Any], ledger: Ledger, codes: int) -> list[UUID]:
         accounts = [ledger.accounts.create("bench", f"agent-{n}", cur=cursor).id for n in range(ACCOUNTS)]
         for number in range(codes):
             ledger.promos.mint(f"CODE{number}", ledger.amount("39.90"), max_redemptions=1, cur=cursor)
-    with psycopg.connect(pool.conninfo, autocommit=True) as connection:
+    with psycopg.connect(str(pool.conninfo), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     return accounts

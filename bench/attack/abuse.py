@@ -99,7 +99,7 @@ def send_photos(send: Callable[[], bool], duration_seconds: float) -> tuple[list
 def honest_pictures(target: Target, honest: Honest) -> Callable[[], bool]:
     """A function that sends a phone's JPEG of a package code and returns whether it was read."""
     out = io.BytesIO()
-    qrcode.make(target.demo["package_codes"][0], box_size=12).convert("L").save(out, "JPEG")
+    qrcode.make(target.demo["package_codes"][0], box_size=12).get_image().convert("L").save(out, "JPEG")
     body, kind = payloads.form(out.getvalue())
     client = target.client("127.9.9.10")
 
