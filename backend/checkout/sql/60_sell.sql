@@ -49,12 +49,14 @@ END $$;
 -- The steps of checkout_sell_v2, in its order. Their input types are those of migration 0035, mirrored by
 -- backend/checkout/sales/sale_record.py.
 
--- Locks the shops (shared) and accounts of sales, each in the order of its keys.
+-- Locks the shops (shared) and accounts of sales, each in the order of its keys. The subquery sorts before the locks are taken.
 CREATE OR REPLACE FUNCTION checkout_lock(p_sales sale_input[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM share_shops(ARRAY(SELECT shop FROM unnest(p_sales)));
-    PERFORM lock_accounts(ARRAY(
-        SELECT y.account FROM unnest(p_sales) AS x, unnest(x.codes) AS y WHERE y.account IS NOT NULL));
+    PERFORM pg_advisory_xact_lock_shared(20313, key) FROM (
+        SELECT DISTINCT (shop % 2147483647)::int AS key FROM unnest(p_sales) ORDER BY 1) AS shops;
+    PERFORM pg_advisory_xact_lock(20311, key) FROM (
+        SELECT DISTINCT (y.account % 2147483647)::int AS key FROM unnest(p_sales) AS x, unnest(x.codes) AS y
+        WHERE y.account IS NOT NULL ORDER BY 1) AS accounts;
 END $$;
 
 -- Inserts sales with their lines. Returns those whose key is new, with their ids; if a key occurs twice in the list, the second
@@ -123,9 +125,9 @@ BEGIN
     THEN
         RAISE EXCEPTION 'the rules have changed' USING ERRCODE = 'SB011';
     END IF;
-    SELECT array_agg(r ORDER BY account NULLS FIRST, code, sale), array_agg(sale ORDER BY account NULLS FIRST, code, sale)
-    INTO redemptions, sale_ids
-    FROM (SELECT y AS r, y.account, y.code, x.id AS sale FROM unnest(p_sales) AS x, unnest(x.codes) AS y) AS codes;
+    SELECT array_agg(r), array_agg(sale) INTO redemptions, sale_ids FROM (
+        SELECT y AS r, x.id AS sale FROM unnest(p_sales) AS x, unnest(x.codes) AS y
+        ORDER BY y.account NULLS FIRST, y.code, x.id) AS codes;
     FOR i IN 1 .. coalesce(cardinality(redemptions), 0) LOOP
         redemptions[i].sale_id := sale_ids[i];
         redemptions[i].id := nextval('redemptions_id_seq');
@@ -133,23 +135,21 @@ BEGIN
     END LOOP;
 END $$;
 
--- The award of a redemption, as award_headroom; but the last bonus of a budget is paid in part: agents get what the discounts
--- leave of it, in the order of redemptions.
-CREATE OR REPLACE FUNCTION checkout_headroom(
+-- The award of a redemption whose budget is too small for all of it: agents get what the discounts leave of a budget, in the
+-- order of redemptions, and the last bonus is paid in part.
+CREATE OR REPLACE FUNCTION checkout_last_bonus(
     r redemption_input, p_owed jsonb, p_caps jsonb, OUT amount bigint, OUT reason text, OUT owed jsonb, OUT caps jsonb
 ) LANGUAGE plpgsql AS $$
 DECLARE h record; remaining bigint;
 BEGIN
-    h := award_headroom(r.account, r.campaign, r.gross, r.day_cap, r.budgeted, r.today, p_owed, p_caps, r.agent_cap);
-    IF h.reason = 'budget_spent' THEN
-        remaining := (SELECT sum(s.remaining) FROM budget_slices s WHERE s.campaign_id = r.campaign)
-            - coalesce((p_owed ->> r.campaign::text)::bigint, 0);
-        IF remaining > 0 THEN
-            h := award_headroom(r.account, r.campaign, remaining, r.day_cap, true, r.today, p_owed, p_caps, r.agent_cap);
-            h.reason := 'budget_spent';
-        END IF;
+    owed := p_owed; caps := p_caps;
+    remaining := (SELECT sum(s.remaining) FROM budget_slices s WHERE s.campaign_id = r.campaign)
+        - coalesce((p_owed ->> r.campaign::text)::bigint, 0);
+    IF remaining > 0 THEN
+        h := award_headroom(r.account, r.campaign, remaining, r.day_cap, true, r.today, p_owed, p_caps, r.agent_cap);
+        amount := h.amount; owed := h.owed; caps := h.caps;
     END IF;
-    amount := coalesce(h.amount, 0); reason := h.reason; owed := h.owed; caps := h.caps;
+    reason := 'budget_spent';
 END $$;
 
 -- Sets the bonus of each redemption and why it is less than its gross; returns the budgets' and caps' new uses. All discounts
@@ -167,9 +167,12 @@ BEGIN
     caps := '{}'; slice := 0;
     FOREACH r IN ARRAY p_redemptions LOOP
         IF r.gross > 0 AND r.account IS NOT NULL AND r.account <> ALL (closed) THEN
-            h := checkout_headroom(r, owed, caps);
+            h := award_headroom(r.account, r.campaign, r.gross, r.day_cap, r.budgeted, r.today, owed, caps, r.agent_cap);
+            IF h.reason = 'budget_spent' THEN
+                h := checkout_last_bonus(r, h.owed, h.caps);
+            END IF;
             owed := h.owed; caps := h.caps; slice := (r.account % 16)::int;
-            r.bonus := h.amount; r.reason := coalesce(r.reason, h.reason);
+            r.bonus := coalesce(h.amount, 0); r.reason := coalesce(r.reason, h.reason);
         END IF;
         redemptions := redemptions || r;
     END LOOP;
@@ -228,7 +231,8 @@ BEGIN
 END $$;
 
 -- Records the redemptions of new sales, awards their agents, writes the shops' payables.
-CREATE OR REPLACE FUNCTION checkout_redeem(p_sales sale_input[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION checkout_redeem(p_sales sale_input[], p_is_offline boolean, p_has_signals boolean) RETURNS void
+LANGUAGE plpgsql AS $$
 DECLARE redemptions redemption_input[] := checkout_redemptions(p_sales); b record;
 BEGIN
     IF redemptions IS NULL THEN
@@ -238,8 +242,8 @@ BEGIN
     PERFORM checkout_earn(b.redemptions, b.caps);
     PERFORM checkout_insert_redemptions(b.redemptions);
     -- The discounts of an offline sale are owed even above the debt limit.
-    PERFORM checkout_insert_payables(b.redemptions, NOT EXISTS (SELECT FROM unnest(p_sales) WHERE taken_at IS NOT NULL));
-    IF EXISTS (SELECT FROM unnest(p_sales) WHERE signals <> '{}') THEN
+    PERFORM checkout_insert_payables(b.redemptions, NOT p_is_offline);
+    IF p_has_signals THEN
         PERFORM checkout_insert_signals(p_sales, b.redemptions);
     END IF;
     IF b.owed <> '{}' THEN
@@ -266,10 +270,11 @@ BEGIN
     new := checkout_insert_sales(requested);
     IF new IS NOT NULL THEN
         PERFORM checkout_use_codes(new);
-        IF EXISTS (SELECT FROM unnest(new) WHERE loss > 0) THEN
+        IF p_sales @? '$[*].loss ? (@ > 0)' THEN -- an expression costs a third of a query
             PERFORM checkout_count_losses(new);
         END IF;
-        PERFORM checkout_redeem(new);
+        PERFORM checkout_redeem(
+            new, p_sales @? '$[*].taken_at ? (@ != null)', p_sales @? '$[*].signals[*]');
     END IF;
     RETURN QUERY
         SELECT x.sale, o.answer, o.digest <> decode(x.digest, 'hex')
